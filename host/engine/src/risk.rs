@@ -1,0 +1,7 @@
+//! The risk gate: the only maker of [`Approved`].
+
+mod approved;
+mod refusal;
+
+pub use approved::{Approved, Placement};
+pub use refusal::{Refusal, Rule};

@@ -1,0 +1,84 @@
+//! Why the gate said no.
+
+use core::fmt;
+
+/// The rules of the gate in order of precedence: the first that applies is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// The bot is not RUNNING.
+    NotRunning,
+    /// The session is restricted.
+    Restricted,
+    /// The market was not granted to the strategy, or does not exist.
+    UnknownMarket,
+    /// The market is resolved or its book is blind.
+    MarketNotOpen,
+    /// The referenced order is not the strategy's own open order.
+    UnknownOrder,
+    /// The price is off the market's grid, in micro-dollars.
+    Tick,
+    /// The size is below the market's minimum or finer than a hundredth, in micro-shares.
+    Size,
+    /// Placements in the last 60 seconds.
+    OrderRate,
+    /// Orders that are not over.
+    OpenOrders,
+    /// A SELL of more than the free shares, in micro-shares.
+    Shares,
+    /// A BUY of more than the free cash, in micro-dollars.
+    Cash,
+    /// The cost of one order as a share of the portfolio, in micro-dollars.
+    PortfolioTradePct,
+    /// The cost of one order, in micro-dollars.
+    MaxOrderUsd,
+    /// The worst-case loss in one market, in micro-dollars.
+    MaxMarketUsd,
+    /// Conditions held or bid for.
+    MaxOpenPositions,
+    /// The order would trade with our own.
+    SelfTrade,
+    /// A sum left its range.
+    Overflow,
+}
+
+impl Rule {
+    /// Returns the name in rows, streams and answers to strategies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRunning => "not_running",
+            Self::Restricted => "restricted",
+            Self::UnknownMarket => "unknown_market",
+            Self::MarketNotOpen => "market_not_open",
+            Self::UnknownOrder => "unknown_order",
+            Self::Tick => "tick",
+            Self::Size => "size",
+            Self::OrderRate => "max_orders_per_minute",
+            Self::OpenOrders => "max_open_orders",
+            Self::Shares => "shares",
+            Self::Cash => "cash",
+            Self::PortfolioTradePct => "portfolio_trade_pct",
+            Self::MaxOrderUsd => "max_order_usd",
+            Self::MaxMarketUsd => "max_market_usd",
+            Self::MaxOpenPositions => "max_open_positions",
+            Self::SelfTrade => "self_trade",
+            Self::Overflow => "overflow",
+        }
+    }
+}
+
+/// A refusal: the rule, what the order came to, and what is allowed, both in the rule's unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule.
+    pub rule: Rule,
+    /// What the order came to.
+    pub value: i64,
+    /// What is allowed.
+    pub limit: i64,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} is over the limit {}", self.rule.as_str(), self.value, self.limit)
+    }
+}

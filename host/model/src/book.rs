@@ -1,0 +1,163 @@
+//! One token's order book: total sizes by price, best level last on both sides.
+
+use crate::amount::{Price, Side, Size};
+use alloc::vec::Vec;
+
+/// The most levels kept on one side: every price of the finest grid (0.0001) would be 9,999; real books have under 300.
+pub const LEVELS_MAX: usize = 10_000;
+
+/// The total size that rests at one price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    /// The price.
+    pub price: Price,
+    /// The total of all orders there; never zero inside a book.
+    pub size: Size,
+}
+
+/// The two sides of a book. Bids rise and asks fall towards the end, so the best of each is the last, where changes are
+/// most frequent and cheapest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Book {
+    bids: Vec<Level>,
+    asks: Vec<Level>,
+}
+
+/// A change did not fit: more than [`LEVELS_MAX`] levels on one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyLevels;
+
+impl Book {
+    /// Returns the book that a snapshot describes; the levels may come in any order, the last word on a price counts, and
+    /// empty levels are left out.
+    ///
+    /// # Errors
+    /// [`TooManyLevels`] if a side does not fit.
+    pub fn from_levels(bids: &[Level], asks: &[Level]) -> Result<Self, TooManyLevels> {
+        let mut book = Self::default();
+        book.replace(bids, asks)?;
+        Ok(book)
+    }
+
+    /// Replaces everything by a snapshot, keeping the memory; see [`Book::from_levels`].
+    ///
+    /// # Errors
+    /// [`TooManyLevels`] if a side does not fit; the book is empty then.
+    pub fn replace(&mut self, bids: &[Level], asks: &[Level]) -> Result<(), TooManyLevels> {
+        self.bids.clear();
+        self.asks.clear();
+        for level in bids {
+            self.set(Side::Buy, level.price, level.size)?;
+        }
+        for level in asks {
+            self.set(Side::Sell, level.price, level.size)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the total size at a price; zero removes the level.
+    ///
+    /// # Errors
+    /// [`TooManyLevels`] if a new level does not fit; nothing changes then.
+    pub fn set(&mut self, side: Side, price: Price, size: Size) -> Result<(), TooManyLevels> {
+        let levels = match side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.asks,
+        };
+        let found = match side {
+            Side::Buy => levels.binary_search_by(|level| level.price.cmp(&price)),
+            Side::Sell => levels.binary_search_by(|level| price.cmp(&level.price)),
+        };
+        match found {
+            Ok(place) if size.is_zero() => {
+                levels.remove(place);
+            }
+            Ok(place) => {
+                if let Some(level) = levels.get_mut(place) {
+                    level.size = size;
+                }
+            }
+            Err(_) if size.is_zero() => {}
+            Err(_) if levels.len() >= LEVELS_MAX => return Err(TooManyLevels),
+            Err(place) => levels.insert(place, Level { price, size }),
+        }
+        Ok(())
+    }
+
+    /// Returns the highest bid.
+    pub fn best_bid(&self) -> Option<Level> {
+        self.bids.last().copied()
+    }
+
+    /// Returns the lowest ask.
+    pub fn best_ask(&self) -> Option<Level> {
+        self.asks.last().copied()
+    }
+
+    /// Returns the levels of a side, best first.
+    pub fn levels(&self, side: Side) -> impl DoubleEndedIterator<Item = &Level> + ExactSizeIterator {
+        match side {
+            Side::Buy => self.bids.iter().rev(),
+            Side::Sell => self.asks.iter().rev(),
+        }
+    }
+
+    /// Returns the total size at a price.
+    pub fn size_at(&self, side: Side, price: Price) -> Size {
+        self.levels(side).find(|level| level.price == price).map_or(Size::ZERO, |level| level.size)
+    }
+
+    /// Says whether the best bid is at or above the best ask, which real books are for moments between frames.
+    pub fn is_crossed(&self) -> bool {
+        matches!((self.bids.last(), self.asks.last()), (Some(bid), Some(ask)) if bid.price >= ask.price)
+    }
+
+    /// Says whether nothing rests on either side.
+    pub fn is_empty(&self) -> bool {
+        self.bids.is_empty() && self.asks.is_empty()
+    }
+
+    /// Forgets all levels, keeping the memory.
+    pub fn clear(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn price(cents: u32) -> Price {
+        Price::from_micros(cents.saturating_mul(10_000)).unwrap()
+    }
+
+    #[test]
+    fn the_best_levels_are_the_highest_bid_and_the_lowest_ask() {
+        let level = |cents, shares| Level { price: price(cents), size: Size::shares(shares) };
+        let book = Book::from_levels(&[level(45, 20), level(30, 500)], &[level(48, 20), level(60, 500)]).unwrap();
+        assert_eq!(book.best_bid(), Some(level(45, 20)));
+        assert_eq!(book.best_ask(), Some(level(48, 20)));
+        assert!(!book.is_crossed());
+    }
+
+    proptest! {
+        #[test]
+        fn a_book_is_a_sorted_map(changes in proptest::collection::vec((any::<bool>(), 1u32..100, 0u64..5), 0..200)) {
+            let mut book = Book::default();
+            let mut maps = [BTreeMap::new(), BTreeMap::new()];
+            for (buy, cents, shares) in changes {
+                let side = if buy { Side::Buy } else { Side::Sell };
+                book.set(side, price(cents), Size::shares(shares)).unwrap();
+                let map = &mut maps[usize::from(buy)];
+                if shares == 0 { map.remove(&price(cents)); } else { map.insert(price(cents), Size::shares(shares)); }
+            }
+            let bids: Vec<_> = book.levels(Side::Buy).map(|l| (l.price, l.size)).collect();
+            let asks: Vec<_> = book.levels(Side::Sell).map(|l| (l.price, l.size)).collect();
+            prop_assert_eq!(bids, maps[1].iter().rev().map(|(p, s)| (*p, *s)).collect::<Vec<_>>());
+            prop_assert_eq!(asks, maps[0].iter().map(|(p, s)| (*p, *s)).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What strategies hear: market events, which may be conflated, and their own events, which never are.
+
+use crate::amount::{Price, Side, Size, TickSize, Usd};
+use crate::book::Level;
+use crate::id::{OrderId, TokenIx};
+use crate::order::OrderState;
+use crate::time::Time;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// One message of the venue about one token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarketEvent {
+    /// The token it is about.
+    pub token: TokenIx,
+    /// The venue's time.
+    pub venue_time: Time,
+    /// What happened.
+    pub kind: MarketEventKind,
+}
+
+/// What happened to a token's market.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MarketEventKind {
+    /// A whole book, which replaces the one known.
+    Book {
+        /// Bids in any order.
+        bids: Vec<Level>,
+        /// Asks in any order.
+        asks: Vec<Level>,
+    },
+    /// The total size at one price is now this; zero removes the level.
+    Level {
+        /// BUY is the bid side.
+        side: Side,
+        /// The level's price.
+        price: Price,
+        /// The new total.
+        size: Size,
+    },
+    /// A match.
+    Trade {
+        /// The taker's side.
+        side: Side,
+        /// The price.
+        price: Price,
+        /// The shares.
+        size: Size,
+    },
+    /// The grid of prices became finer.
+    TickSize {
+        /// The new grid.
+        tick: TickSize,
+    },
+    /// The outcome is known; nothing trades any more.
+    Resolved {
+        /// Whether this token pays one dollar.
+        won: bool,
+    },
+}
+
+/// Something that concerns one strategy alone. These never drop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnEvent {
+    /// An order changed its state.
+    Order {
+        /// Our number of it.
+        order: OrderId,
+        /// The tag of the intent that made it.
+        tag: u64,
+        /// The token.
+        token: TokenIx,
+        /// Its side.
+        side: Side,
+        /// Its limit.
+        price: Price,
+        /// Its size.
+        size: Size,
+        /// Shares matched so far.
+        filled: Size,
+        /// The state now.
+        state: OrderState,
+    },
+    /// Shares were matched.
+    Fill {
+        /// The order.
+        order: OrderId,
+        /// The tag of the intent that made it.
+        tag: u64,
+        /// The token.
+        token: TokenIx,
+        /// The order's side.
+        side: Side,
+        /// The price paid or got.
+        price: Price,
+        /// The shares.
+        size: Size,
+        /// What the venue charged.
+        fee: Usd,
+    },
+    /// An intent was refused by the host.
+    Refused {
+        /// The intent's tag.
+        tag: u64,
+        /// The rule, in lower-case words with underscores.
+        rule: &'static str,
+        /// What the intent came to, in the rule's unit.
+        value: i64,
+        /// What is allowed, in the rule's unit.
+        limit: i64,
+    },
+    /// The strategy's own position is now this.
+    Position {
+        /// The token.
+        token: TokenIx,
+        /// Shares owned through this strategy.
+        size: Size,
+        /// What they cost, fees apart.
+        cost: Usd,
+    },
+    /// A timer that the strategy set is due.
+    Timer {
+        /// The number that it gave.
+        timer: u32,
+    },
+    /// Trading started or ended.
+    Session {
+        /// Whether intents can lead to orders now.
+        trading: bool,
+    },
+    /// Market events were lost because the strategy lagged.
+    Dropped {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// Text from a strategy or the venue that is kept with a verdict; cut at [`REASON_MAX`] bytes.
+pub type Reason = String;
+
+/// The most bytes of a reason that are kept.
+pub const REASON_MAX: usize = 200;
+
+/// A market event as a strategy hears it; the engine makes it, the sandbox packs it into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketNote {
+    /// The token it is about.
+    pub token: TokenIx,
+    /// The venue's time.
+    pub venue_time: Time,
+    /// When the host received it.
+    pub host_time: Time,
+    /// What it says.
+    pub kind: NoteKind,
+}
+
+/// What a [`MarketNote`] says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoteKind {
+    /// The top of the book is now this. A later top of the same token replaces an earlier one that was not heard yet.
+    Top {
+        /// The best bid.
+        bid: Option<Level>,
+        /// The best ask.
+        ask: Option<Level>,
+    },
+    /// Somebody traded.
+    Trade {
+        /// The taker's side.
+        side: Side,
+        /// The price.
+        price: Price,
+        /// The shares.
+        size: Size,
+    },
+    /// The market's grid or state changed.
+    Status {
+        /// The grid now.
+        tick: TickSize,
+        /// Whether orders are taken.
+        state: MarketState,
+    },
+}
+
+/// Whether a market can be traded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarketState {
+    /// The book is fresh.
+    Open,
+    /// The book has no proof of life, or no snapshot yet.
+    Blind,
+    /// The outcome is known.
+    Resolved,
+}

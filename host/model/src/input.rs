@@ -1,0 +1,412 @@
+//! Everything that can reach the engine. Nothing unrepeatable enters it otherwise, and each input is journaled before it
+//! acts, so a journal replays to the same decisions.
+
+use crate::amount::{Price, Size, Usd};
+use crate::event::{MarketEvent, Reason};
+use crate::id::{MarketIx, OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId};
+use crate::intent::Intent;
+use crate::limits::Limits;
+use crate::market::Market;
+use crate::time::Time;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// One input with its place in the journal and the host's time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// The place in the journal; rises by one.
+    pub seq: Seq,
+    /// The host's clock when it arrived; the engine knows no other. Never falls.
+    pub at: Time,
+    /// What arrived.
+    pub body: Body,
+}
+
+/// The kinds of inputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A session begins; the first input of every journal.
+    Session(SessionStart),
+    /// The limits are replaced.
+    Limits(Limits),
+    /// A market is added to the table; its place is the number of markets before it.
+    Market(Market),
+    /// The venue said something about a token.
+    Event(MarketEvent),
+    /// A connection to the venue came up or was lost.
+    Feed {
+        /// Which channel.
+        channel: Channel,
+        /// Whether it is up, subscribed and, for the user channel, caught up by REST.
+        up: bool,
+    },
+    /// A frame or a PONG-proof witness showed that the venue still stands behind a token's book.
+    Alive {
+        /// The token.
+        token: TokenIx,
+    },
+    /// Time passed; sent several times a second.
+    Tick,
+    /// A strategy came, changed or went.
+    Strategy(StrategyChange),
+    /// A strategy answered a batch.
+    Intents(StrategyAnswer),
+    /// What came of a placement.
+    Placed {
+        /// The order.
+        order: OrderId,
+        /// What is known.
+        outcome: PlaceOutcome,
+    },
+    /// What came of a cancel.
+    CancelAnswer {
+        /// The order.
+        order: OrderId,
+        /// What is known.
+        outcome: CancelOutcome,
+    },
+    /// The venue told an order's state, by the user channel or by REST.
+    OrderUpdate {
+        /// The order.
+        order: OrderId,
+        /// The state at the venue.
+        status: VenueStatus,
+        /// Shares matched in total, as far as the venue counts.
+        matched: Size,
+    },
+    /// The venue told of a trade of one of our orders; sent again as it settles.
+    Trade(TradeUpdate),
+    /// The venue was asked for an order of unknown outcome.
+    Looked {
+        /// The order.
+        order: OrderId,
+        /// Whether order by id, open orders and trades all deny it.
+        denied: bool,
+    },
+    /// An operator's word.
+    Command(Command),
+    /// Requests to the venue since the last such input.
+    Requests {
+        /// Those that were answered properly, refusals included.
+        ok: u32,
+        /// Those that failed: transport, 5xx, 429, authentication.
+        failed: u32,
+    },
+    /// The venue's own account, read by REST.
+    Account(AccountView),
+    /// Something in the host failed and trading must stop until a restart.
+    HostFault {
+        /// What failed.
+        fault: HostFault,
+    },
+}
+
+/// What a session starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionStart {
+    /// Its name.
+    pub session: SessionId,
+    /// How it trades.
+    pub mode: Mode,
+    /// Free money on the account.
+    pub cash: Usd,
+    /// The valuation from which today's loss counts, with its UTC day; the engine takes the opening valuation if none.
+    pub day_start: Option<(u64, Usd)>,
+    /// The limits.
+    pub limits: Limits,
+    /// Seeds the orders' salts.
+    pub salt_seed: u64,
+    /// The restriction that outlived the last run: an emergency stop that nobody released.
+    pub halted: bool,
+}
+
+/// How a session trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A local exchange and play money.
+    Demo,
+    /// The real feed, invented fills.
+    Paper,
+    /// Real money.
+    Live,
+    /// Recorded events.
+    Backtest,
+    /// A journal, again.
+    Replay,
+}
+
+impl Mode {
+    /// Returns the lower-case word of the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Demo => "demo",
+            Self::Paper => "paper",
+            Self::Live => "live",
+            Self::Backtest => "backtest",
+            Self::Replay => "replay",
+        }
+    }
+}
+
+/// The venue's two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Books and trades of everybody.
+    Market,
+    /// Our orders and trades.
+    User,
+}
+
+/// A strategy came, changed or went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StrategyChange {
+    /// An instance started.
+    Loaded {
+        /// Its number; the same name keeps it.
+        strategy: StrategyId,
+        /// The file's stem.
+        name: String,
+        /// SHA-256 of the module.
+        hash: [u8; 32],
+        /// Counts the instances of this strategy.
+        instance: u32,
+        /// What it may see and trade.
+        markets: Vec<MarketIx>,
+    },
+    /// The file is gone, or the instance failed for good.
+    Removed {
+        /// Its number.
+        strategy: StrategyId,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// A strategy's answer to one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StrategyAnswer {
+    /// Who.
+    pub strategy: StrategyId,
+    /// Which instance of it; answers of an older one are ignored.
+    pub instance: u32,
+    /// The number of the batch's first event.
+    pub first: u64,
+    /// Events in the batch.
+    pub count: u32,
+    /// How many of them it heard.
+    pub consumed: u32,
+    /// Fuel that the call used.
+    pub fuel: u64,
+    /// Why the call failed, if it did; there are no intents then.
+    pub fault: Option<Reason>,
+    /// What it wants.
+    pub intents: Vec<Intent>,
+}
+
+/// What is known of a placement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceOutcome {
+    /// It rests.
+    Live,
+    /// It matched at once, wholly or partly; a resting kind may rest with what is left.
+    Matched,
+    /// The venue accepted it into a delay; what came of it follows on the user channel.
+    Delayed,
+    /// The venue said no; nothing is there.
+    Refused {
+        /// The venue's words.
+        reason: Reason,
+    },
+    /// It never left this machine.
+    NotSent {
+        /// Why.
+        reason: Reason,
+    },
+    /// It may be there.
+    Unknown {
+        /// Why we do not know.
+        reason: Reason,
+    },
+}
+
+/// What is known of a cancel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// It is cancelled.
+    Cancelled,
+    /// The venue says that there is nothing to cancel any more: matched or cancelled before.
+    NotOpen,
+    /// The answer was lost or an error; ask again.
+    Failed {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// An order's state at the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VenueStatus {
+    /// On the book, perhaps partly filled.
+    Live,
+    /// Wholly matched.
+    Matched,
+    /// Cancelled by us, by the venue or by time.
+    Cancelled,
+    /// Refused after all.
+    Invalid,
+}
+
+/// How far a trade has settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Settlement {
+    /// Matched by the operator.
+    Matched,
+    /// In a block.
+    Mined,
+    /// Final.
+    Confirmed,
+    /// Sent again after a failed transaction.
+    Retrying,
+    /// Final: nothing moved.
+    Failed,
+}
+
+/// A trade of one of our orders. The key is (trade, order): one trade can fill several of our orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TradeUpdate {
+    /// The trade.
+    pub trade: TradeId,
+    /// Which of the trade's parts: a taker's trade lists one part for each maker order it met.
+    pub part: u32,
+    /// Our order.
+    pub order: OrderId,
+    /// How far it has settled.
+    pub settlement: Settlement,
+    /// The resting order's price, on the resting order's own token.
+    pub maker_price: Price,
+    /// The shares of this part.
+    pub size: Size,
+    /// Whether our order was the resting one (and pays no fee).
+    pub maker: bool,
+    /// Whether the other order was on the complementary token (mint or merge).
+    pub crossed: bool,
+}
+
+impl TradeUpdate {
+    /// Returns the price that our order traded at, on its own token.
+    pub const fn price(&self) -> Price {
+        if self.crossed && !self.maker { self.maker_price.complement() } else { self.maker_price }
+    }
+
+    /// Returns the money that changed hands for our order, fees apart. Same token: the maker's price, rounded down.
+    /// Complement: the taker pays (or gets) a dollar a share less what the maker does, so the two sum to a whole set.
+    pub fn cost(&self) -> Option<Usd> {
+        let maker_cost = self.maker_price.cost_floor(self.size)?;
+        if self.crossed && !self.maker { self.size.face_value()?.checked_sub(maker_cost) } else { Some(maker_cost) }
+    }
+}
+
+/// An operator's word. Who said it stands in the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// STOPPED or PAUSED to RUNNING.
+    Start,
+    /// To STOPPED: clears targets and cancels all our orders.
+    Stop,
+    /// RUNNING to PAUSED: as stop, but guards go on.
+    Pause,
+    /// PAUSED to RUNNING.
+    Resume,
+    /// Halts the session, cancels everything on the account; only a release ends it.
+    EmergencyStop {
+        /// Why.
+        reason: Reason,
+    },
+    /// Ends an emergency stop; the bot is STOPPED then.
+    Release {
+        /// Why.
+        reason: Reason,
+    },
+    /// Cancels one order.
+    Cancel {
+        /// Which.
+        order: OrderId,
+    },
+    /// Cancels all our orders and clears all targets.
+    CancelAll,
+    /// Closes a breaker, unless its cause still stands.
+    ResetBreaker {
+        /// Which.
+        breaker: Breaker,
+    },
+}
+
+/// The circuit breakers, by the runbook's names and ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Breaker {
+    /// A market's book has no proof of life.
+    StaleData,
+    /// A connection is lost.
+    WebsocketDisconnect,
+    /// Too many requests fail.
+    HighErrorRate,
+    /// Orders, fills or positions differ from the venue's, unexplained.
+    ReconciliationMismatch,
+    /// Today's loss reached its limit.
+    DailyLossLimit,
+    /// The journal cannot be written.
+    JournalFailure,
+    /// Our own books contradict themselves.
+    InvariantBroken,
+}
+
+impl Breaker {
+    /// All of them, in the order they are shown.
+    pub const ALL: [Self; 7] = [
+        Self::StaleData,
+        Self::WebsocketDisconnect,
+        Self::HighErrorRate,
+        Self::ReconciliationMismatch,
+        Self::DailyLossLimit,
+        Self::JournalFailure,
+        Self::InvariantBroken,
+    ];
+
+    /// Returns the name in addresses and rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::StaleData => "stale_data",
+            Self::WebsocketDisconnect => "websocket_disconnect",
+            Self::HighErrorRate => "high_error_rate",
+            Self::ReconciliationMismatch => "reconciliation_mismatch",
+            Self::DailyLossLimit => "daily_loss_limit",
+            Self::JournalFailure => "journal_failure",
+            Self::InvariantBroken => "invariant_broken",
+        }
+    }
+
+    /// Returns the breaker of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|breaker| breaker.as_str() == name)
+    }
+}
+
+/// The venue's account as REST shows it, in the venue's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountView {
+    /// Cash.
+    pub cash: Usd,
+    /// Shares by token, zeros left out.
+    pub shares: Vec<(TokenIx, Size)>,
+}
+
+/// What can fail in the host around the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostFault {
+    /// The journal cannot be written or synced.
+    Journal,
+    /// Account events did not fit their queue.
+    AccountOverflow,
+    /// A task ended that must not.
+    TaskEnded,
+}

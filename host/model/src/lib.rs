@@ -1,0 +1,30 @@
+//! The words of the trade: prices, sizes, money, ids, markets, books, orders, intents, events and the engine's inputs.
+//! Pure and `no_std`: no IO, clock, threads or randomness, and no serialization (the shells at the edge have their own twins).
+//! Start reading in [`amount`], then [`input`], which is everything that can reach the engine.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod amount;
+pub mod book;
+pub mod event;
+pub mod id;
+pub mod input;
+pub mod intent;
+pub mod limits;
+pub mod market;
+pub mod order;
+pub mod time;
+
+pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
+pub use book::{Book, Level};
+pub use event::{MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent};
+pub use id::{ConditionId, MarketIx, OrderId, Seq, SessionId, StrategyId, TokenId, TokenIx, TradeId, VenueOrderId};
+pub use input::{Body, Input};
+pub use intent::{Intent, IntentKind, Quote};
+pub use limits::Limits;
+pub use market::{FeeRate, Market};
+pub use order::{NewOrder, OrderKind, OrderState};
+pub use time::Time;
