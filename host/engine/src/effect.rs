@@ -52,6 +52,11 @@ pub enum Effect {
         /// The token.
         token: TokenIx,
     },
+    /// The answer to the command that this step took: done, or why not.
+    Answered {
+        /// Why the command was refused; none if it was taken.
+        refused: Option<Reason>,
+    },
     /// Something changed that rows, streams and metrics show.
     Record(Record),
 }

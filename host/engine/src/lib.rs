@@ -1,14 +1,26 @@
 //! The engine: inputs in, effects out. It owns books, orders, the ledger, the risk gate, breakers and guards.
 //! It never reaches out: no IO, clock, threads or randomness; what cannot be repeated arrives as an `Input`.
-//! Start reading in `Engine::step`, then [`risk`].
+//! Start reading in [`Engine::step`], then [`risk`].
 #![no_std]
 
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod account;
+mod breakers;
 pub mod effect;
+mod events;
+mod guards;
+mod ledger;
+mod markets;
+mod orders;
 pub mod risk;
+mod step;
+mod strategies;
+mod targets;
 
-pub use effect::{Effect, Effects};
+pub use effect::{BotState, Effect, Effects, Record, Restriction};
+pub use ledger::{Ledger, LedgerError, Position};
 pub use risk::{Approved, Placement, Refusal, Rule};
+pub use step::{Engine, Purpose, Summary};

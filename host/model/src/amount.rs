@@ -42,7 +42,11 @@ pub struct Price(u32);
 impl Price {
     /// Returns the price of `micros` micro-dollars a share, or `None` outside 1..=999,999.
     pub const fn from_micros(micros: u32) -> Option<Self> {
-        if micros > 0 && micros < SCALE { Some(Self(micros)) } else { None }
+        if micros > 0 && micros < SCALE {
+            Some(Self(micros))
+        } else {
+            None
+        }
     }
 
     /// Parses a decimal such as `0.48` or `.48` exactly; `None` if it is not a price or needs more than six decimals.
@@ -69,7 +73,9 @@ impl Price {
 
     /// Returns what `size` is worth at this price, rounded down.
     pub fn cost_floor(self, size: Size) -> Option<Usd> {
-        let micros = u128::from(self.0).checked_mul(u128::from(size.0))?.checked_div(SCALE_U128)?;
+        let micros = u128::from(self.0)
+            .checked_mul(u128::from(size.0))?
+            .checked_div(SCALE_U128)?;
         i64::try_from(micros).ok().map(Usd)
     }
 
@@ -161,7 +167,7 @@ impl Size {
     /// Returns the size cut to whole hundredths of a share, the finest an order may have.
     #[must_use]
     pub const fn floor_to_cents(self) -> Self {
-        Self(self.0 - self.0 % 10_000)
+        Self(self.0.saturating_sub(self.0 % 10_000))
     }
 
     /// Returns the money that one dollar a share would pay: the most these shares can be worth.
@@ -322,10 +328,10 @@ fn write_micros(f: &mut fmt::Formatter<'_>, negative: bool, micros: u64) -> fmt:
     if fraction == 0 {
         return Ok(());
     }
-    let mut width = 6;
+    let mut width: usize = 6;
     while fraction.checked_rem(10) == Some(0) {
         fraction = fraction.checked_div(10).unwrap_or(0);
-        width -= 1;
+        width = width.saturating_sub(1);
     }
     write!(f, ".{fraction:0width$}")
 }

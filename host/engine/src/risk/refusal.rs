@@ -37,6 +37,8 @@ pub enum Rule {
     MaxOpenPositions,
     /// The order would trade with our own.
     SelfTrade,
+    /// More timers than a strategy may have.
+    Timers,
     /// A sum left its range.
     Overflow,
 }
@@ -61,6 +63,7 @@ impl Rule {
             Self::MaxMarketUsd => "max_market_usd",
             Self::MaxOpenPositions => "max_open_positions",
             Self::SelfTrade => "self_trade",
+            Self::Timers => "timers",
             Self::Overflow => "overflow",
         }
     }
@@ -79,6 +82,12 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} is over the limit {}", self.rule.as_str(), self.value, self.limit)
+        write!(
+            f,
+            "{}: {} is over the limit {}",
+            self.rule.as_str(),
+            self.value,
+            self.limit
+        )
     }
 }

@@ -1,0 +1,236 @@
+//! What the account is worth, what of it is free, and what the day has cost.
+
+use crate::breakers::Trip;
+use crate::effect::Effects;
+use crate::orders::{OrderEntry, Reserve};
+use crate::step::{Engine, Summary};
+use alloc::format;
+use model::event::Reason;
+use model::input::{AccountView, Breaker};
+use model::{OrderKind, Price, Side, Size, StrategyId, TokenIx, Usd};
+
+/// Looks at the venue's account that must differ from ours in the same way before it counts as a mismatch.
+const MISMATCH_LOOKS: u32 = 3;
+
+/// The valuation that today's loss counts from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct DayStart {
+    pub(crate) day: u64,
+    pub(crate) value: Usd,
+    pub(crate) known: bool,
+}
+
+/// Differences to the venue's account, seen several times running.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Mismatch {
+    looks: u32,
+    cash: Usd,
+}
+
+impl Engine {
+    /// Returns what an order holds back: a BUY its cost and the taker fee at its worst price, a SELL its shares.
+    pub(crate) fn reserve_of(&self, entry: &OrderEntry) -> Reserve {
+        let size = entry.at_risk();
+        if size.is_zero() {
+            return Reserve::default();
+        }
+        if entry.order.side == Side::Sell {
+            return Reserve {
+                cash: Usd::ZERO,
+                shares: size,
+            };
+        }
+        let fee = self
+            .markets
+            .of_token(entry.order.token)
+            .map(|market| market.market.fee)
+            .unwrap_or_default();
+        let fee = match entry.order.kind {
+            OrderKind::Gtc { post_only: true } => Some(Usd::ZERO),
+            _ => fee.taker_fee_worst(entry.order.price, size),
+        };
+        let cost = entry.order.price.cost_ceil(size);
+        let cash = cost
+            .zip(fee)
+            .map_or(Usd(i64::MAX), |(cost, fee)| cost.saturating_add(fee));
+        Reserve {
+            cash,
+            shares: Size::ZERO,
+        }
+    }
+
+    /// Returns the cash that a new order may take.
+    pub(crate) fn free_cash(&self) -> Usd {
+        self.ledger
+            .cash()
+            .saturating_sub(self.ledger.unsettled_cash())
+            .saturating_sub(self.orders.reserved_cash())
+    }
+
+    /// Returns the shares that a strategy may sell: its own, settled, not in another of its orders.
+    pub(crate) fn sellable(&self, strategy: StrategyId, token: TokenIx) -> Size {
+        let part = self.ledger.part(strategy, token);
+        part.size
+            .saturating_sub(part.unsettled)
+            .saturating_sub(self.orders.reserved_shares(strategy, token))
+    }
+
+    /// Returns the price at which a position counts: a fresh book's best bid (nothing without one), a blind one's lower
+    /// of last bid and cost.
+    pub(crate) fn mark(&self, token: TokenIx) -> Option<Price> {
+        let state = self.markets.token(token)?;
+        if state.is_fresh(self.now, self.limits.stale_after_micros) {
+            return state.book.best_bid().map(|level| level.price);
+        }
+        let position = self.ledger.position(token);
+        let average = average(position.cost, position.size);
+        match (state.last_bid, average) {
+            (Some(bid), Some(average)) => Some(bid.min(average)),
+            (bid, average) => bid.or(average),
+        }
+    }
+
+    /// Returns what a position is worth now.
+    pub(crate) fn value_of(&self, token: TokenIx, size: Size) -> Usd {
+        self.mark(token)
+            .and_then(|price| price.cost_floor(size))
+            .unwrap_or_default()
+    }
+
+    /// Returns what all positions are worth now.
+    pub(crate) fn positions_value(&self) -> Usd {
+        self.ledger.positions().fold(Usd::ZERO, |sum, (token, position)| {
+            if position.size.is_zero() {
+                sum
+            } else {
+                sum.saturating_add(self.value_of(token, position.size))
+            }
+        })
+    }
+
+    /// Returns cash and positions.
+    pub(crate) fn portfolio_value(&self) -> Usd {
+        self.ledger.cash().saturating_add(self.positions_value())
+    }
+
+    /// Returns today's gain (or loss, negative).
+    pub(crate) fn today(&self) -> Usd {
+        if self.day.known {
+            self.portfolio_value().saturating_sub(self.day.value)
+        } else {
+            Usd::ZERO
+        }
+    }
+
+    /// Begins a new day at midnight UTC and trips the daily loss limit when it is reached.
+    pub(crate) fn watch_the_day(&mut self, effects: &mut Effects) {
+        if !self.day.known || self.day.day < self.now.day() {
+            self.day = DayStart {
+                day: self.now.day(),
+                value: self.portfolio_value(),
+                known: true,
+            };
+            self.close(Breaker::DailyLossLimit, None, effects);
+        }
+        let (today, limit) = (self.today(), self.limits.daily_loss);
+        if today <= Usd::ZERO.saturating_sub(limit) {
+            let reason = format!("lost {} today, the limit is {limit}", Usd::ZERO.saturating_sub(today));
+            self.trip(Trip::session(Breaker::DailyLossLimit, reason), effects);
+        }
+    }
+
+    /// Compares the venue's account with ours. Fills on their way explain a difference, so only one that stays counts.
+    pub(crate) fn reconcile(&mut self, view: &AccountView, effects: &mut Effects) {
+        let on_its_way = self.orders.open().any(|entry| entry.traded < entry.matched);
+        let shares_differ = self.ledger.positions().find_map(|(token, position)| {
+            let theirs = view
+                .shares
+                .iter()
+                .find(|(other, _)| *other == token)
+                .map_or(Size::ZERO, |(_, size)| *size);
+            (theirs != position.size).then_some((token, position.size, theirs))
+        });
+        let cash = view.cash.saturating_sub(self.ledger.cash());
+        if on_its_way || (cash == Usd::ZERO && shares_differ.is_none()) {
+            self.mismatch = Mismatch::default();
+            return;
+        }
+        let looks = if self.mismatch.cash == cash {
+            self.mismatch.looks.saturating_add(1)
+        } else {
+            1
+        };
+        self.mismatch = Mismatch { looks, cash };
+        if looks >= MISMATCH_LOOKS {
+            let shares = shares_differ.map_or_else(Default::default, |(token, ours, theirs)| {
+                format!("; token {token}: {ours} shares here, {theirs} there")
+            });
+            let reason = format!("cash: {} here, {} there{shares}", self.ledger.cash(), view.cash);
+            self.trip(Trip::session(Breaker::ReconciliationMismatch, reason), effects);
+        }
+    }
+
+    /// Recomputes every sum that the engine keeps and compares.
+    ///
+    /// # Errors
+    /// The first contradiction, as a sentence with its numbers.
+    pub fn audit(&self) -> Result<(), Reason> {
+        let (cash, open) = self.orders.sums(|entry| self.reserve_of(entry));
+        let kept = (self.orders.reserved_cash(), self.orders.open_count());
+        if kept != (cash, open) {
+            return Err(format!(
+                "{} reserved for {} orders, but they add up to {cash} for {open}",
+                kept.0, kept.1
+            ));
+        }
+        for (token, position) in self.ledger.positions() {
+            let parts = self.ledger.parts().filter(|(_, part, _)| *part == token);
+            let sum = parts.fold(Size::ZERO, |sum, (_, _, part)| sum.saturating_add(part.size));
+            if sum != position.size {
+                return Err(format!(
+                    "token {token}: strategies hold {sum} shares, the account {}",
+                    position.size
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the account as the page shows it.
+    pub fn summary(&self) -> Summary {
+        let positions = self.positions_value();
+        let cost = self
+            .ledger
+            .positions()
+            .fold(Usd::ZERO, |sum, (_, position)| sum.saturating_add(position.cost));
+        Summary {
+            state: self.state,
+            restriction: self.restriction(),
+            cash: self.ledger.cash(),
+            reserved: self.orders.reserved_cash(),
+            positions,
+            portfolio: self.ledger.cash().saturating_add(positions),
+            realised: self.ledger.realised(),
+            unrealised: positions.saturating_sub(cost),
+            fees: self.ledger.fees(),
+            today: self.today(),
+            day_start: (self.day.day, self.day.value),
+            open_orders: self.orders.open_count(),
+        }
+    }
+
+    /// Returns a position with its worth, for the page.
+    pub fn valued(&self, token: TokenIx) -> (crate::Position, Option<Price>, Usd) {
+        let position = self.ledger.position(token);
+        (position, self.mark(token), self.value_of(token, position.size))
+    }
+}
+
+/// Returns the average cost of a share, rounded down.
+pub(crate) fn average(cost: Usd, size: Size) -> Option<Price> {
+    let micros = u128::try_from(cost.0)
+        .ok()?
+        .checked_mul(1_000_000)?
+        .checked_div(u128::from(size.0))?;
+    u32::try_from(micros).ok().and_then(Price::from_micros)
+}

@@ -1,0 +1,461 @@
+//! The venue's words about our orders: acks, updates, trades, and what was found when we asked.
+
+use crate::breakers::Trip;
+use crate::effect::{Effect, Effects, Record};
+use crate::orders::{Fill, FillKey, OrderEntry, Unknown};
+use crate::step::{CANCEL_RETRY_MICROS, Engine};
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use model::event::Reason;
+use model::input::{Breaker, CancelOutcome, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
+use model::{OrderId, OrderState, OwnEvent, Size, Usd};
+
+/// How long a cancel that the venue acknowledged waits for the user channel's word, which has the shares matched.
+const CANCEL_WORD_MICROS: u64 = 1_000_000;
+/// How long a placement may be without any answer before it counts as unknown. The driver answers much sooner.
+const PENDING_MAX_MICROS: u64 = 30_000_000;
+/// The proof of silence: two denials this far apart, the later one this long after the send.
+const DENIALS_APART_MICROS: u64 = 30_000_000;
+const DENIAL_AFTER_MICROS: u64 = 60_000_000;
+/// How often an order of unknown outcome is asked for.
+const LOOK_MICROS: u64 = 5_000_000;
+
+impl Engine {
+    pub(crate) fn on_placed(&mut self, order: OrderId, outcome: &PlaceOutcome, effects: &mut Effects) {
+        let Some(entry) = self.orders.get(order) else {
+            return self.stranger(order, effects);
+        };
+        let (rests, cancel) = (entry.order.kind.rests(), entry.cancel.is_some());
+        let now = self.now;
+        match outcome {
+            PlaceOutcome::Live | PlaceOutcome::Delayed => {
+                self.change(order, effects, |entry| {
+                    if matches!(entry.state, OrderState::Pending | OrderState::Unknown) {
+                        entry.state = if entry.matched.is_zero() {
+                            OrderState::Live
+                        } else {
+                            OrderState::PartlyFilled
+                        };
+                        entry.unknown = None;
+                    }
+                });
+            }
+            PlaceOutcome::Matched { matched } => self.change(order, effects, |entry| {
+                entry.matched = entry.matched.max((*matched).min(entry.order.size));
+                entry.unknown = None;
+                if !entry.state.is_over() {
+                    entry.state = match (entry.matched >= entry.order.size, rests) {
+                        (true, _) => OrderState::Filled,
+                        (false, true) if entry.matched.is_zero() => OrderState::Live,
+                        (false, true) => OrderState::PartlyFilled,
+                        // What an order that cannot rest did not match is gone.
+                        (false, false) => OrderState::Cancelled,
+                    };
+                }
+            }),
+            PlaceOutcome::Refused { reason } | PlaceOutcome::NotSent { reason } => {
+                self.change(order, effects, |entry| {
+                    if entry.matched.is_zero() && !entry.state.is_over() {
+                        entry.state = OrderState::Refused;
+                        entry.reason.clone_from(reason);
+                        entry.unknown = None;
+                    }
+                })
+            }
+            PlaceOutcome::Unknown { reason } => self.change(order, effects, |entry| {
+                if entry.state == OrderState::Pending {
+                    entry.state = OrderState::Unknown;
+                    entry.reason.clone_from(reason);
+                    entry.unknown = Some(Unknown {
+                        since: now,
+                        denied: None,
+                    });
+                }
+            }),
+        }
+        // A cancel that was wanted while the order was on its way found nothing; now it may.
+        if cancel && self.orders.get(order).is_some_and(OrderEntry::is_open) {
+            effects.push(Effect::Cancel { order });
+        }
+    }
+
+    pub(crate) fn on_cancel_answer(&mut self, order: OrderId, outcome: &CancelOutcome, effects: &mut Effects) {
+        let now = self.now;
+        match outcome {
+            CancelOutcome::Cancelled => {
+                let _ = self.quietly(order, |entry| entry.cancel_acked = entry.cancel_acked.or(Some(now)));
+            }
+            // Either it never arrived yet, or its end is on the user channel; a look tells.
+            CancelOutcome::NotOpen => {
+                if self
+                    .orders
+                    .get(order)
+                    .is_some_and(|entry| entry.is_open() && entry.state != OrderState::Pending)
+                {
+                    effects.push(Effect::Look { order });
+                }
+            }
+            // The next tick asks again.
+            CancelOutcome::Failed { .. } => {}
+        }
+    }
+
+    pub(crate) fn on_order_update(
+        &mut self,
+        order: OrderId,
+        status: VenueStatus,
+        matched: Size,
+        effects: &mut Effects,
+    ) {
+        let Some(entry) = self.orders.get(order) else {
+            return self.stranger(order, effects);
+        };
+        if entry.state == OrderState::Refused && status != VenueStatus::Invalid {
+            self.late_appearance(order, effects);
+        }
+        self.change(order, effects, |entry| {
+            entry.matched = entry.matched.max(matched.min(entry.order.size));
+            entry.unknown = None;
+            let whole = entry.matched >= entry.order.size;
+            entry.state = match (status, entry.state) {
+                // What is over stays over, but a refusal that was none is corrected.
+                (_, state @ (OrderState::Filled | OrderState::Cancelled)) => state,
+                (VenueStatus::Invalid, _) => OrderState::Refused,
+                (_, _) if whole => OrderState::Filled,
+                (VenueStatus::Cancelled | VenueStatus::Matched, _) => OrderState::Cancelled,
+                (VenueStatus::Live, _) if entry.matched.is_zero() => OrderState::Live,
+                (VenueStatus::Live, _) => OrderState::PartlyFilled,
+            };
+        });
+    }
+
+    pub(crate) fn on_trade(&mut self, trade: &TradeUpdate, effects: &mut Effects) {
+        let key: FillKey = (trade.trade, trade.part, trade.order);
+        match self.orders.fill(&key) {
+            Some(fill) => self.settle_fill(key, fill, trade, effects),
+            None if trade.settlement == Settlement::Failed => {}
+            None => self.book_fill(key, trade, effects),
+        }
+    }
+
+    fn book_fill(&mut self, key: FillKey, trade: &TradeUpdate, effects: &mut Effects) {
+        let Some(entry) = self.orders.get(trade.order).cloned() else {
+            return self.stranger(trade.order, effects);
+        };
+        let order = entry.order;
+        self.doubt_fill(&entry, trade, effects);
+        let Some((cost, fee)) = self.money_of(&order, trade) else {
+            return self.trip(
+                Trip::session(Breaker::InvariantBroken, "a fill's cost left its range"),
+                effects,
+            );
+        };
+        let booked = self
+            .ledger
+            .book(order.strategy, order.token, order.side, trade.size, cost, fee);
+        let booked = match booked {
+            Ok(booked) => booked,
+            Err(error) => return self.trip(Trip::session(Breaker::InvariantBroken, error.to_string()), effects),
+        };
+        let settlement = trade.settlement.min(Settlement::Mined);
+        self.orders.remember(
+            key,
+            Fill {
+                entry: booked,
+                settlement,
+            },
+        );
+        let model::NewOrder {
+            id,
+            tag,
+            token,
+            side,
+            strategy,
+            ..
+        } = order;
+        let fill = OwnEvent::Fill {
+            order: id,
+            tag,
+            token,
+            side,
+            price: trade.price(),
+            size: trade.size,
+            fee,
+        };
+        effects.push(Effect::NotifyOwn { strategy, event: fill });
+        self.change(id, effects, |entry| {
+            entry.traded = entry.traded.saturating_add(trade.size);
+            entry.unknown = None;
+            if matches!(
+                entry.state,
+                OrderState::Pending | OrderState::Live | OrderState::Unknown
+            ) {
+                entry.state = OrderState::PartlyFilled;
+            }
+            if entry.traded >= entry.order.size {
+                entry.state = OrderState::Filled;
+            }
+        });
+        self.tell_fill(key, trade, effects);
+        if trade.settlement > Settlement::Mined {
+            self.settle_fill(
+                key,
+                Fill {
+                    entry: booked,
+                    settlement,
+                },
+                trade,
+                effects,
+            );
+        }
+    }
+
+    /// Returns what a fill costs (or brings) and its fee.
+    fn money_of(&self, order: &model::NewOrder, trade: &TradeUpdate) -> Option<(Usd, Usd)> {
+        let rate = self
+            .markets
+            .of_token(order.token)
+            .map(|market| market.market.fee)
+            .unwrap_or_default();
+        let fee = if trade.maker {
+            Some(Usd::ZERO)
+        } else {
+            rate.taker_fee(trade.price(), trade.size)
+        };
+        trade.cost().zip(fee)
+    }
+
+    /// A fill that cannot be is booked all the same, for the money moved; but then our orders are not the venue's.
+    fn doubt_fill(&mut self, entry: &OrderEntry, trade: &TradeUpdate, effects: &mut Effects) {
+        let order = &entry.order;
+        if entry.traded.saturating_add(trade.size) > order.size {
+            let reason = format!("order {} of {} shares traded {} more", order.id, order.size, trade.size);
+            self.trip(Trip::session(Breaker::ReconciliationMismatch, reason), effects);
+        }
+        if entry.state == OrderState::Refused {
+            self.late_appearance(order.id, effects);
+        }
+    }
+
+    /// A fill that we know settles further: confirmed, or failed and taken back.
+    fn settle_fill(&mut self, key: FillKey, fill: Fill, trade: &TradeUpdate, effects: &mut Effects) {
+        // Messages are repeated and reordered; only news counts, and an end is an end.
+        let over = matches!(fill.settlement, Settlement::Confirmed | Settlement::Failed);
+        if over || trade.settlement <= fill.settlement {
+            return;
+        }
+        match trade.settlement {
+            Settlement::Confirmed => self.ledger.settle(&fill.entry),
+            Settlement::Failed => {
+                if let Err(error) = self.ledger.reverse(&fill.entry) {
+                    self.trip(Trip::session(Breaker::InvariantBroken, error.to_string()), effects);
+                }
+            }
+            Settlement::Matched | Settlement::Mined | Settlement::Retrying => {}
+        }
+        self.orders.remember(
+            key,
+            Fill {
+                settlement: trade.settlement,
+                ..fill
+            },
+        );
+        self.tell_fill(key, trade, effects);
+    }
+
+    fn tell_fill(&self, key: FillKey, trade: &TradeUpdate, effects: &mut Effects) {
+        let Some(Fill { entry, .. }) = self.orders.fill(&key) else {
+            return;
+        };
+        effects.push(Effect::Record(Record::Fill {
+            order: trade.order,
+            strategy: entry.strategy,
+            trade: trade.trade,
+            part: trade.part,
+            token: entry.token,
+            side: entry.side,
+            price: trade.price(),
+            size: trade.size,
+            cost: entry.cost,
+            fee: entry.fee,
+            maker: trade.maker,
+            settlement: trade.settlement,
+        }));
+        let position = self.ledger.position(entry.token);
+        let (size, cost, realised) = (position.size, position.cost, position.realised);
+        effects.push(Effect::Record(Record::Position {
+            token: entry.token,
+            size,
+            cost,
+            realised,
+        }));
+        let part = self.ledger.part(entry.strategy, entry.token);
+        let event = OwnEvent::Position {
+            token: entry.token,
+            size: part.size,
+            cost: part.cost,
+        };
+        effects.push(Effect::NotifyOwn {
+            strategy: entry.strategy,
+            event,
+        });
+    }
+
+    /// The venue denies, or does not deny, an order that we asked for.
+    pub(crate) fn on_looked(&mut self, order: OrderId, denied: bool, effects: &mut Effects) {
+        let now = self.now;
+        if !denied {
+            return;
+        }
+        let Some(entry) = self.orders.get(order).filter(|entry| entry.is_open()) else {
+            return;
+        };
+        match entry.unknown {
+            None if entry.state == OrderState::Pending => {}
+            // It was there and is not any more, and no trade explains it: cancelled.
+            None if entry.cancel.is_some() => self.change(order, effects, |entry| entry.state = OrderState::Cancelled),
+            None => {}
+            Some(Unknown {
+                since,
+                denied: Some(first),
+            }) if now.since(first) >= DENIALS_APART_MICROS && now.since(since) >= DENIAL_AFTER_MICROS => {
+                self.change(order, effects, |entry| {
+                    entry.state = OrderState::Refused;
+                    entry.reason =
+                        Reason::from("never reached the venue: denied twice by order, open orders and trades");
+                });
+            }
+            Some(unknown) => {
+                let denied = Some(unknown.denied.unwrap_or(now));
+                let _ = self.quietly(order, |entry| entry.unknown = Some(Unknown { denied, ..unknown }));
+            }
+        }
+    }
+
+    /// Wants an order cancelled, now and until it is over.
+    pub(crate) fn cancel(&mut self, order: OrderId, effects: &mut Effects) {
+        let now = self.now;
+        let asked = self
+            .orders
+            .get(order)
+            .is_some_and(|entry| entry.cancel.is_some() || !entry.is_open());
+        if !asked && self.quietly(order, |entry| entry.cancel = Some(now)).is_some() {
+            effects.push(Effect::Cancel { order });
+        }
+    }
+
+    /// Wants all our orders cancelled.
+    pub(crate) fn cancel_all_ours(&mut self, effects: &mut Effects) {
+        let open: Vec<OrderId> = self.orders.open().map(|entry| entry.order.id).collect();
+        open.into_iter().for_each(|order| self.cancel(order, effects));
+    }
+
+    /// As [`Engine::cancel_all_ours`], where one call to the venue does it all.
+    pub(crate) fn mark_all_for_cancel(&mut self) {
+        let now = self.now;
+        let open: Vec<OrderId> = self.orders.open().map(|entry| entry.order.id).collect();
+        for order in open {
+            let _ = self.quietly(order, |entry| entry.cancel = entry.cancel.or(Some(now)));
+        }
+    }
+
+    /// Looks at what only time can change: cancels to repeat, silence to end, unknown orders to ask for.
+    pub(crate) fn watch_orders(&mut self, effects: &mut Effects) {
+        let now = self.now;
+        let open: Vec<OrderEntry> = self.orders.open().cloned().collect();
+        for entry in open {
+            let order = entry.order.id;
+            if entry.cancel_acked.is_some_and(|at| now.since(at) >= CANCEL_WORD_MICROS) {
+                self.change(order, effects, |entry| entry.state = OrderState::Cancelled);
+                continue;
+            }
+            if entry.state == OrderState::Pending && now.since(entry.touched) >= PENDING_MAX_MICROS {
+                let reason = Reason::from("no answer at all");
+                self.on_placed(order, &PlaceOutcome::Unknown { reason }, effects);
+            }
+            if entry.unknown.is_some() && now.since(entry.touched) >= LOOK_MICROS {
+                let _ = self.quietly(order, |entry| entry.touched = now);
+                effects.push(Effect::Look { order });
+            }
+            if entry.cancel.is_some_and(|at| now.since(at) >= CANCEL_RETRY_MICROS) {
+                let _ = self.quietly(order, |entry| entry.cancel = Some(now));
+                effects.push(Effect::Cancel { order });
+            }
+        }
+    }
+
+    /// Changes an order, and tells rows, strategy and standing targets if it looks different now.
+    fn change(&mut self, order: OrderId, effects: &mut Effects, change: impl FnOnce(&mut OrderEntry)) {
+        let Some(before) = self
+            .orders
+            .get(order)
+            .map(|entry| (entry.state, entry.matched, entry.traded))
+        else {
+            return;
+        };
+        let now = self.now;
+        let Some(entry) = self.quietly(order, |entry| {
+            change(entry);
+            entry.touched = now;
+        }) else {
+            return;
+        };
+        if before == (entry.state, entry.matched, entry.traded) {
+            return;
+        }
+        self.tell_order(&entry, effects);
+        if entry.target {
+            self.renew_target(entry.order.strategy, entry.order.token, effects);
+        }
+    }
+
+    /// Changes an order and the sums that depend on it.
+    fn quietly(&mut self, order: OrderId, change: impl FnOnce(&mut OrderEntry)) -> Option<OrderEntry> {
+        let mut orders = core::mem::take(&mut self.orders);
+        let entry = orders.update(order, |entry| self.reserve_of(entry), change);
+        self.orders = orders;
+        entry
+    }
+
+    /// Tells rows and the strategy how an order stands.
+    pub(crate) fn tell_order(&self, entry: &OrderEntry, effects: &mut Effects) {
+        let OrderEntry {
+            order,
+            state,
+            matched,
+            ref reason,
+            ..
+        } = *entry;
+        effects.push(Effect::Record(Record::Order {
+            order,
+            state,
+            filled: matched,
+            reason: reason.clone(),
+        }));
+        let event = OwnEvent::Order {
+            order: order.id,
+            tag: order.tag,
+            token: order.token,
+            side: order.side,
+            price: order.price,
+            size: order.size,
+            filled: matched,
+            state,
+        };
+        effects.push(Effect::NotifyOwn {
+            strategy: order.strategy,
+            event,
+        });
+    }
+
+    fn late_appearance(&mut self, order: OrderId, effects: &mut Effects) {
+        let reason = format!("order {order} counted as refused but is at the venue");
+        self.trip(Trip::session(Breaker::ReconciliationMismatch, reason), effects);
+    }
+
+    fn stranger(&mut self, order: OrderId, effects: &mut Effects) {
+        let reason = format!("the venue speaks of order {order}, which is not known");
+        self.trip(Trip::session(Breaker::ReconciliationMismatch, reason), effects);
+    }
+}

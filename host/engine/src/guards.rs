@@ -1,0 +1,211 @@
+//! Guards: the host closes a position whose gain or loss passed its limit, whatever its strategy does.
+
+use crate::account::average;
+use crate::effect::{BotState, Effect, Effects, Record};
+use crate::ledger::Position;
+use crate::risk::{Origin, Wish};
+use crate::step::Engine;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use model::event::Reason;
+use model::{MarketIx, OrderId, OrderKind, Price, Side, StrategyId, Time, TokenIx};
+
+/// Looks at a gain or loss that must agree before a guard fires, and how far apart they are.
+const LOOKS: u32 = 2;
+const LOOK_MICROS: u64 = 1_000_000;
+/// A move of fewer ticks than this is spread, not loss.
+const TICKS_MIN: u32 = 2;
+/// How far below the best bid an exit may sell.
+const EXIT_DEPTH_TICKS: u32 = 5;
+/// The wait after an exit that did not close the position, doubled up to the largest.
+const BACKOFF_MICROS: u64 = 2_000_000;
+const BACKOFF_MAX_MICROS: u64 = 60_000_000;
+/// How long a strategy may only reduce in a market after a guard acted there.
+const COOL_DOWN_MICROS: u64 = 300_000_000;
+/// The tag of a guard's orders, which a strategy sees in its own events.
+const GUARD_TAG: u64 = u64::MAX;
+
+/// How far a guard has got with one position.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// Past its limit, seen this often, last at this moment.
+    Seen { looks: u32, last: Time },
+    /// Orders are being cancelled, or an exit is on its way or waits for its next try.
+    Exiting { tries: u32, next: Time },
+}
+
+/// What the guards watch.
+#[derive(Debug, Default)]
+pub(crate) struct Guards {
+    stages: BTreeMap<(StrategyId, TokenIx), Stage>,
+    cooling: BTreeMap<(StrategyId, MarketIx), Time>,
+}
+
+impl Guards {
+    pub(crate) fn is_cooling(&self, strategy: StrategyId, market: MarketIx, now: Time) -> bool {
+        self.cooling.get(&(strategy, market)).is_some_and(|until| now < *until)
+    }
+}
+
+impl Engine {
+    /// Looks at every strategy's positions.
+    pub(crate) fn watch_guards(&mut self, effects: &mut Effects) {
+        if self.state == BotState::Stopped || self.halted {
+            return;
+        }
+        let now = self.now;
+        self.guards.cooling.retain(|_, until| now < *until);
+        let parts: Vec<(StrategyId, TokenIx, Position)> = self
+            .ledger
+            .parts()
+            .map(|(strategy, token, position)| (strategy, token, *position))
+            .collect();
+        for (strategy, token, position) in parts {
+            self.watch_position(strategy, token, &position, effects);
+        }
+    }
+
+    fn watch_position(&mut self, strategy: StrategyId, token: TokenIx, position: &Position, effects: &mut Effects) {
+        let key = (strategy, token);
+        let least = self
+            .markets
+            .of_token(token)
+            .map(|entry| entry.market.min_size)
+            .unwrap_or_default();
+        if position.size.is_zero() || position.size < least {
+            self.guards.stages.remove(&key);
+            return;
+        }
+        let Some((bid, gain_bps)) = self.gain(token, position) else {
+            return;
+        };
+        let rule = self.passed(token, position, bid, gain_bps);
+        let stage = self.guards.stages.get(&key).copied();
+        match (stage, rule) {
+            (Some(Stage::Exiting { tries, next }), _) if self.now >= next => self.exit(key, bid, tries, effects),
+            (Some(Stage::Exiting { .. }), _) => {}
+            (_, None) => drop(self.guards.stages.remove(&key)),
+            (None, Some(_)) => {
+                self.guards.stages.insert(
+                    key,
+                    Stage::Seen {
+                        looks: 1,
+                        last: self.now,
+                    },
+                );
+            }
+            (Some(Stage::Seen { last, .. }), Some(_)) if self.now.since(last) < LOOK_MICROS => {}
+            (Some(Stage::Seen { looks, .. }), Some(rule)) => {
+                let looks = looks.saturating_add(1);
+                if looks < LOOKS {
+                    self.guards.stages.insert(key, Stage::Seen { looks, last: self.now });
+                    return;
+                }
+                effects.push(Effect::Record(Record::Guard { token, rule, gain_bps }));
+                self.fire(key, effects);
+            }
+        }
+    }
+
+    /// Returns the best bid of a fresh book and the gain in basis points of cost; nothing of a blind one, which proves
+    /// nothing. Without a bid there is nobody to sell to.
+    fn gain(&self, token: TokenIx, position: &Position) -> Option<(Price, i64)> {
+        let state = self.markets.token(token)?;
+        if !state.is_fresh(self.now, self.limits.stale_after_micros) {
+            return None;
+        }
+        let bid = state.book.best_bid()?.price;
+        let value = bid.cost_floor(position.size)?;
+        let gain = i128::from(value.checked_sub(position.cost)?.0);
+        let bps = gain.checked_mul(10_000)?.checked_div(i128::from(position.cost.0))?;
+        Some((bid, i64::try_from(bps).ok()?))
+    }
+
+    /// Returns the limit that a position passed: by its percentage, and by at least two ticks.
+    fn passed(&self, token: TokenIx, position: &Position, bid: Price, gain_bps: i64) -> Option<&'static str> {
+        let tick = self.markets.of_token(token)?.market.tick;
+        let moved = bid.micros().abs_diff(average(position.cost, position.size)?.micros());
+        if moved < tick.micros().saturating_mul(TICKS_MIN) {
+            return None;
+        }
+        if gain_bps >= i64::from(self.limits.take_profit_bps) {
+            return Some("take_profit_pct");
+        }
+        let lost = gain_bps <= 0i64.saturating_sub(i64::from(self.limits.stop_loss_bps));
+        lost.then_some("stop_loss_pct")
+    }
+
+    /// Takes the market away from the strategy and cancels what it has there; the exit follows when that is proven.
+    fn fire(&mut self, (strategy, token): (StrategyId, TokenIx), effects: &mut Effects) {
+        let market = token.market();
+        self.guards.stages.insert(
+            (strategy, token),
+            Stage::Exiting {
+                tries: 0,
+                next: self.now,
+            },
+        );
+        self.guards
+            .cooling
+            .insert((strategy, market), self.now.plus_micros(COOL_DOWN_MICROS));
+        self.clear_targets(|who, what| who == strategy && what.market() == market, effects);
+        let own = self
+            .orders
+            .open_in(market)
+            .filter(|entry| entry.order.strategy == strategy);
+        let own: Vec<OrderId> = own.map(|entry| entry.order.id).collect();
+        own.into_iter().for_each(|order| self.cancel(order, effects));
+    }
+
+    /// Sells what can be sold, once nothing of the strategy is open in the market.
+    fn exit(&mut self, key: (StrategyId, TokenIx), bid: Price, tries: u32, effects: &mut Effects) {
+        let (strategy, token) = key;
+        if self
+            .orders
+            .open_in(token.market())
+            .any(|entry| entry.order.strategy == strategy)
+        {
+            return;
+        }
+        let Some(entry) = self.markets.of_token(token) else {
+            return;
+        };
+        let (tick, least) = (entry.market.tick, entry.market.min_size);
+        let size = self.sellable(strategy, token).floor_to_cents();
+        if size < least {
+            // Shares that are not settled yet; they will be.
+            return;
+        }
+        let depth = tick.micros().saturating_mul(EXIT_DEPTH_TICKS);
+        let floor = bid.micros().saturating_sub(depth).max(tick.micros());
+        let price = Price::from_micros(floor).unwrap_or(bid).floor_to(tick);
+        let wish = Wish {
+            strategy,
+            tag: GUARD_TAG,
+            token,
+            side: Side::Sell,
+            price,
+            size,
+            kind: OrderKind::Fak,
+            reason: Reason::from("the host closes the position"),
+            target: false,
+            origin: Origin::Guard,
+        };
+        // Refused or not, the next try comes later.
+        self.submit(wish, effects);
+        let wait = BACKOFF_MICROS
+            .saturating_mul(1u64.checked_shl(tries).unwrap_or(u64::MAX))
+            .min(BACKOFF_MAX_MICROS);
+        let next = self.now.plus_micros(wait);
+        self.guards.stages.insert(
+            key,
+            Stage::Exiting {
+                tries: tries.saturating_add(1),
+                next,
+            },
+        );
+        self.guards
+            .cooling
+            .insert((strategy, token.market()), self.now.plus_micros(COOL_DOWN_MICROS));
+    }
+}

@@ -1,0 +1,242 @@
+//! The table of markets: books, their freshness, and who listens.
+
+use alloc::vec::Vec;
+use model::event::{MarketEvent, MarketEventKind};
+use model::{Book, Level, Market, MarketIx, MarketNote, MarketState, NoteKind, Price, StrategyId, Time, TokenIx};
+
+/// The most markets of one session.
+pub(crate) const MARKETS_MAX: usize = 5_000;
+/// How long a book may be crossed before it is suspect and the venue is asked again.
+const CROSSED_MAX_MICROS: u64 = 2_000_000;
+/// How long an unanswered request for a snapshot stands before it is repeated.
+const SNAPSHOT_RETRY_MICROS: u64 = 5_000_000;
+
+/// One token's book and what is known of its age.
+#[derive(Debug, Default)]
+pub(crate) struct TokenState {
+    pub(crate) book: Book,
+    /// Whether a snapshot was seen since the last loss of the channel.
+    pub(crate) known: bool,
+    /// The last proof of life.
+    pub(crate) alive: Time,
+    /// The last price traded at.
+    pub(crate) last_trade: Option<Price>,
+    /// The best bid when the book was last fresh.
+    pub(crate) last_bid: Option<Price>,
+    crossed_since: Option<Time>,
+    asked: Time,
+}
+
+impl TokenState {
+    /// Says whether prices of this book can be trusted now.
+    pub(crate) fn is_fresh(&self, now: Time, stale_after: u64) -> bool {
+        self.known && now.since(self.alive) <= stale_after && !self.book.is_crossed()
+    }
+
+    fn top(&self) -> (Option<Level>, Option<Level>) {
+        (self.book.best_bid(), self.book.best_ask())
+    }
+}
+
+/// One market.
+#[derive(Debug)]
+pub(crate) struct MarketEntry {
+    pub(crate) market: Market,
+    /// The outcome that won, once it is known.
+    pub(crate) resolved: bool,
+    /// Strategies that hear about it.
+    pub(crate) listeners: Vec<StrategyId>,
+    /// Whether `stale_data` is tripped for it.
+    pub(crate) stale: bool,
+}
+
+/// What became of a market event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// Nothing that a strategy would hear.
+    Quiet,
+    /// The top of the book, a trade or the market's state changed.
+    Heard(NoteKind),
+    /// The book cannot be trusted; ask the venue for a snapshot.
+    Lost,
+    /// The token is not in the table.
+    Unknown,
+}
+
+/// All markets of the session.
+#[derive(Debug, Default)]
+pub(crate) struct Markets {
+    entries: Vec<MarketEntry>,
+    tokens: Vec<TokenState>,
+}
+
+impl Markets {
+    /// Adds a market; `None` if the table is full.
+    pub(crate) fn add(&mut self, market: Market) -> Option<MarketIx> {
+        if self.entries.len() >= MARKETS_MAX {
+            return None;
+        }
+        let index = u32::try_from(self.entries.len()).ok().map(MarketIx)?;
+        self.entries.push(MarketEntry {
+            market,
+            resolved: false,
+            listeners: Vec::new(),
+            stale: false,
+        });
+        self.tokens.push(TokenState::default());
+        self.tokens.push(TokenState::default());
+        Some(index)
+    }
+
+    pub(crate) fn get(&self, market: MarketIx) -> Option<&MarketEntry> {
+        self.entries.get(market.index())
+    }
+
+    pub(crate) fn get_mut(&mut self, market: MarketIx) -> Option<&mut MarketEntry> {
+        self.entries.get_mut(market.index())
+    }
+
+    pub(crate) fn of_token(&self, token: TokenIx) -> Option<&MarketEntry> {
+        self.get(token.market())
+    }
+
+    pub(crate) fn token(&self, token: TokenIx) -> Option<&TokenState> {
+        self.tokens.get(token.index())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (MarketIx, &MarketEntry)> {
+        (0u32..).map(MarketIx).zip(self.entries.iter())
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (MarketIx, &mut MarketEntry)> {
+        (0u32..).map(MarketIx).zip(self.entries.iter_mut())
+    }
+
+    /// Returns the state that strategies see.
+    pub(crate) fn state(&self, token: TokenIx, now: Time, stale_after: u64) -> MarketState {
+        match (self.of_token(token), self.token(token)) {
+            (Some(entry), _) if entry.resolved => MarketState::Resolved,
+            (Some(_), Some(state)) if state.is_fresh(now, stale_after) => MarketState::Open,
+            _ => MarketState::Blind,
+        }
+    }
+
+    /// Applies a market event to its book.
+    pub(crate) fn apply(&mut self, event: &MarketEvent, now: Time) -> Applied {
+        let (Some(entry), Some(state)) = (
+            self.entries.get_mut(event.token.market().index()),
+            self.tokens.get_mut(event.token.index()),
+        ) else {
+            return Applied::Unknown;
+        };
+        let before = state.top();
+        match &event.kind {
+            MarketEventKind::Level { side, price, size } => {
+                // Before the first snapshot a change means nothing; the snapshot will have it.
+                if !state.known {
+                    return Applied::Quiet;
+                }
+                if state.book.set(*side, *price, *size).is_err() {
+                    state.lose();
+                    return Applied::Lost;
+                }
+            }
+            MarketEventKind::Book { bids, asks } => {
+                if state.book.replace(bids, asks).is_err() {
+                    state.lose();
+                    return Applied::Lost;
+                }
+                state.known = true;
+            }
+            MarketEventKind::Trade { side, price, size } => {
+                state.last_trade = Some(*price);
+                state.alive = now;
+                return Applied::Heard(NoteKind::Trade {
+                    side: *side,
+                    price: *price,
+                    size: *size,
+                });
+            }
+            MarketEventKind::TickSize { tick } => {
+                // The grid only ever becomes finer (PROTOCOL 5.1). The book is dropped until the next snapshot.
+                entry.market.tick = entry.market.tick.min(*tick);
+                state.lose();
+                return Applied::Lost;
+            }
+            MarketEventKind::Resolved { .. } => {
+                entry.resolved = true;
+                let status = NoteKind::Status {
+                    tick: entry.market.tick,
+                    state: MarketState::Resolved,
+                };
+                return Applied::Heard(status);
+            }
+        }
+        state.alive = now;
+        state.note_crossing(now);
+        let after = state.top();
+        if before == after {
+            return Applied::Quiet;
+        }
+        if !state.book.is_crossed() {
+            state.last_bid = after.0.map(|level| level.price);
+        }
+        Applied::Heard(NoteKind::Top {
+            bid: after.0,
+            ask: after.1,
+        })
+    }
+
+    /// Takes a proof of life that changed nothing.
+    pub(crate) fn alive(&mut self, token: TokenIx, now: Time) {
+        if let Some(state) = self.tokens.get_mut(token.index())
+            && state.known
+        {
+            state.alive = now;
+        }
+    }
+
+    /// Forgets all books: the channel that kept them is lost.
+    pub(crate) fn lose_all(&mut self) {
+        self.tokens.iter_mut().for_each(TokenState::lose);
+    }
+
+    /// Returns the tokens whose book the venue must be asked for now: crossed for too long, or asked for in vain.
+    pub(crate) fn suspects(&mut self, now: Time, out: &mut Vec<TokenIx>) {
+        for (token, state) in (0u32..).map(TokenIx).zip(self.tokens.iter_mut()) {
+            let crossed = state
+                .crossed_since
+                .is_some_and(|since| now.since(since) > CROSSED_MAX_MICROS);
+            if crossed && now.since(state.asked) > SNAPSHOT_RETRY_MICROS {
+                state.asked = now;
+                out.push(token);
+            }
+        }
+    }
+
+    /// Returns the note that tells a strategy about a token, as it stands now.
+    pub(crate) fn note(&self, event: &MarketEvent, kind: NoteKind, now: Time) -> MarketNote {
+        MarketNote {
+            token: event.token,
+            venue_time: event.venue_time,
+            host_time: now,
+            kind,
+        }
+    }
+}
+
+impl TokenState {
+    fn lose(&mut self) {
+        self.book.clear();
+        self.known = false;
+        self.crossed_since = None;
+    }
+
+    fn note_crossing(&mut self, now: Time) {
+        if self.book.is_crossed() {
+            self.crossed_since.get_or_insert(now);
+        } else {
+            self.crossed_since = None;
+        }
+    }
+}

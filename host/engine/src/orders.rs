@@ -1,0 +1,231 @@
+//! All orders of the session: their life, what each reserves, and the fills that came of them.
+
+use crate::ledger::Entry;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use model::event::Reason;
+use model::input::Settlement;
+use model::{MarketIx, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd};
+
+/// Orders that are over and still remembered, for fills that arrive late.
+const DONE_MAX: usize = 10_000;
+/// Fills that are remembered, so that a repeated message is not booked twice.
+const FILLS_MAX: usize = 100_000;
+
+/// One order with all that the engine knows of it.
+#[derive(Debug, Clone)]
+pub(crate) struct OrderEntry {
+    pub(crate) order: NewOrder,
+    pub(crate) state: OrderState,
+    /// Shares matched as the venue counts them; never less than `traded`.
+    pub(crate) matched: Size,
+    /// Shares in trades that we booked.
+    pub(crate) traded: Size,
+    /// Why it stands as it does.
+    pub(crate) reason: Reason,
+    /// Whether it is one leg of a standing quote.
+    pub(crate) target: bool,
+    /// Whether a cancel is wanted, and when it was last asked for.
+    pub(crate) cancel: Option<Time>,
+    /// When the venue acknowledged the cancel; the user channel's word is still awaited.
+    pub(crate) cancel_acked: Option<Time>,
+    /// What is known of an unknown outcome.
+    pub(crate) unknown: Option<Unknown>,
+    /// When it was last heard of, or looked for.
+    pub(crate) touched: Time,
+}
+
+/// The proof that an order of unknown outcome is not at the venue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unknown {
+    /// When the send timed out.
+    pub(crate) since: Time,
+    /// The first look that denied it.
+    pub(crate) denied: Option<Time>,
+}
+
+/// What an order holds back from the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Reserve {
+    pub(crate) cash: Usd,
+    pub(crate) shares: Size,
+}
+
+impl OrderEntry {
+    /// Returns the shares that may still be matched, or were matched in trades that we have not heard of yet.
+    pub(crate) fn at_risk(&self) -> Size {
+        let most = if self.state.is_over() {
+            self.matched
+        } else {
+            self.order.size
+        };
+        most.saturating_sub(self.traded)
+    }
+
+    /// Says whether it could still trade at the venue.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.state.is_over()
+    }
+}
+
+/// A fill that was booked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fill {
+    pub(crate) entry: Entry,
+    pub(crate) settlement: Settlement,
+}
+
+/// What names a fill: trade, part of it, and our order.
+pub(crate) type FillKey = (TradeId, u32, OrderId);
+
+/// The table of orders.
+#[derive(Debug, Default)]
+pub(crate) struct Orders {
+    entries: BTreeMap<OrderId, OrderEntry>,
+    /// Orders that are over, in the order they ended.
+    done: VecDeque<OrderId>,
+    by_market: BTreeMap<MarketIx, Vec<OrderId>>,
+    open: usize,
+    reserved_cash: Usd,
+    reserved_shares: BTreeMap<(StrategyId, TokenIx), Size>,
+    fills: BTreeMap<FillKey, Fill>,
+    fill_order: VecDeque<FillKey>,
+    last: u64,
+}
+
+impl Orders {
+    /// Returns the number for the next order.
+    pub(crate) fn next_id(&self) -> OrderId {
+        OrderId(self.last.saturating_add(1))
+    }
+
+    pub(crate) fn get(&self, order: OrderId) -> Option<&OrderEntry> {
+        self.entries.get(&order)
+    }
+
+    /// Orders that are not over.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &OrderEntry> {
+        self.by_market.values().flatten().filter_map(|id| self.entries.get(id))
+    }
+
+    /// Orders of a market that are not over.
+    pub(crate) fn open_in(&self, market: MarketIx) -> impl Iterator<Item = &OrderEntry> {
+        self.by_market
+            .get(&market)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.entries.get(id))
+    }
+
+    /// Returns how many orders are not over.
+    pub(crate) fn open_count(&self) -> usize {
+        self.open
+    }
+
+    pub(crate) fn reserved_cash(&self) -> Usd {
+        self.reserved_cash
+    }
+
+    /// Returns the shares that a strategy's open orders would sell.
+    pub(crate) fn reserved_shares(&self, strategy: StrategyId, token: TokenIx) -> Size {
+        self.reserved_shares
+            .get(&(strategy, token))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Adds an order that the gate approved.
+    pub(crate) fn insert(&mut self, entry: OrderEntry, reserve: Reserve) {
+        self.last = self.last.max(entry.order.id.0);
+        self.by_market
+            .entry(entry.order.token.market())
+            .or_default()
+            .push(entry.order.id);
+        self.open = self.open.saturating_add(1);
+        self.hold(&entry.order, reserve);
+        self.entries.insert(entry.order.id, entry);
+    }
+
+    /// Changes an order and keeps the sums right. `reserve` says what an order holds back as it stands.
+    pub(crate) fn update(
+        &mut self,
+        order: OrderId,
+        reserve: impl Fn(&OrderEntry) -> Reserve,
+        change: impl FnOnce(&mut OrderEntry),
+    ) -> Option<OrderEntry> {
+        let entry = self.entries.get_mut(&order)?;
+        let (was_open, before) = (entry.is_open(), reserve(entry));
+        change(entry);
+        entry.matched = entry.matched.max(entry.traded);
+        let after = reserve(entry);
+        let entry = entry.clone();
+        self.release(&entry.order, before);
+        self.hold(&entry.order, after);
+        if was_open && !entry.is_open() {
+            self.close(&entry.order);
+        }
+        Some(entry)
+    }
+
+    fn close(&mut self, order: &NewOrder) {
+        self.open = self.open.saturating_sub(1);
+        if let Some(ids) = self.by_market.get_mut(&order.token.market()) {
+            ids.retain(|id| *id != order.id);
+        }
+        self.done.push_back(order.id);
+        // An order whose trades we still wait for is kept, however old.
+        while self.done.len() > DONE_MAX {
+            let Some(oldest) = self.done.pop_front() else { break };
+            match self.entries.get(&oldest) {
+                Some(entry) if !entry.at_risk().is_zero() => self.done.push_back(oldest),
+                _ => drop(self.entries.remove(&oldest)),
+            }
+            if self.done.front() == Some(&oldest) {
+                break;
+            }
+        }
+    }
+
+    fn hold(&mut self, order: &NewOrder, reserve: Reserve) {
+        self.reserved_cash = self.reserved_cash.saturating_add(reserve.cash);
+        if order.side == Side::Sell {
+            let held = self.reserved_shares.entry((order.strategy, order.token)).or_default();
+            *held = held.saturating_add(reserve.shares);
+        }
+    }
+
+    fn release(&mut self, order: &NewOrder, reserve: Reserve) {
+        self.reserved_cash = self.reserved_cash.saturating_sub(reserve.cash);
+        if order.side == Side::Sell
+            && let Some(held) = self.reserved_shares.get_mut(&(order.strategy, order.token))
+        {
+            *held = held.saturating_sub(reserve.shares);
+        }
+    }
+
+    pub(crate) fn fill(&self, key: &FillKey) -> Option<Fill> {
+        self.fills.get(key).copied()
+    }
+
+    /// Remembers a fill, or how far it has settled now.
+    pub(crate) fn remember(&mut self, key: FillKey, fill: Fill) {
+        if self.fills.insert(key, fill).is_some() {
+            return;
+        }
+        self.fill_order.push_back(key);
+        if self.fill_order.len() > FILLS_MAX
+            && let Some(oldest) = self.fill_order.pop_front()
+        {
+            self.fills.remove(&oldest);
+        }
+    }
+
+    /// Recomputes the sums from the orders themselves.
+    pub(crate) fn sums(&self, reserve: impl Fn(&OrderEntry) -> Reserve) -> (Usd, usize) {
+        let cash = self
+            .entries
+            .values()
+            .fold(Usd::ZERO, |sum, entry| sum.saturating_add(reserve(entry).cash));
+        (cash, self.entries.values().filter(|entry| entry.is_open()).count())
+    }
+}

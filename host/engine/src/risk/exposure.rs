@@ -1,0 +1,53 @@
+//! What could be lost, worst case.
+
+use crate::ledger::Ledger;
+use crate::markets::Markets;
+use crate::orders::Orders;
+use model::{MarketIx, NewOrder, Price, Side, Size, Usd};
+
+/// Returns the most that can be lost in a market at cost, over its two outcomes and over every subset of its open
+/// orders (and `extra`) being filled: if an outcome wins, the worst is that the bids for the other one and the asks of
+/// this one were filled. Shares of both outcomes net, for a pair pays a dollar. Never below zero; fees apart.
+pub(crate) fn worst_loss(ledger: &Ledger, orders: &Orders, market: MarketIx, extra: Option<&NewOrder>) -> Usd {
+    let [yes, no] = [ledger.position(market.token(0)), ledger.position(market.token(1))];
+    let cost = yes.cost.saturating_add(no.cost);
+    let mut losses = [cost.saturating_sub(face(yes.size)), cost.saturating_sub(face(no.size))];
+    let open = orders.open_in(market).map(|entry| (entry.order, entry.at_risk()));
+    for (order, size) in open.chain(extra.map(|order| (*order, order.size))) {
+        let wins = u32::from(order.side == Side::Buy) ^ order.token.outcome();
+        let loss = match order.side {
+            Side::Buy => cost_of(order.price, size),
+            Side::Sell => cost_of(order.price.complement(), size),
+        };
+        // A bid for YES hurts if NO wins, an ask of YES if YES wins, and the same the other way round.
+        if let Some(sum) = losses.get_mut(usize::from(wins == 1)) {
+            *sum = sum.saturating_add(loss);
+        }
+    }
+    losses.into_iter().max().unwrap_or_default().max(Usd::ZERO)
+}
+
+/// Returns how many markets are held (dust below the minimum size apart) or bid for, and whether `market` is one.
+pub(crate) fn open_positions(ledger: &Ledger, orders: &Orders, markets: &Markets, market: MarketIx) -> (u32, bool) {
+    let mut count: u32 = 0;
+    let mut included = false;
+    for (index, entry) in markets.iter() {
+        let held = [0, 1].into_iter().any(|outcome| {
+            let size = ledger.position(index.token(outcome)).size;
+            !size.is_zero() && size >= entry.market.min_size
+        });
+        if held || orders.open_in(index).any(|order| order.order.side == Side::Buy) {
+            count = count.saturating_add(1);
+            included |= index == market;
+        }
+    }
+    (count, included)
+}
+
+fn face(size: Size) -> Usd {
+    size.face_value().unwrap_or(Usd(i64::MAX))
+}
+
+fn cost_of(price: Price, size: Size) -> Usd {
+    price.cost_ceil(size).unwrap_or(Usd(i64::MAX))
+}
