@@ -35,44 +35,27 @@ impl Engine {
             return Reserve::default();
         }
         if entry.order.side == Side::Sell {
-            return Reserve {
-                cash: Usd::ZERO,
-                shares: size,
-            };
+            return Reserve { cash: Usd::ZERO, shares: size };
         }
-        let fee = self
-            .markets
-            .of_token(entry.order.token)
-            .map(|market| market.market.fee)
-            .unwrap_or_default();
+        let fee = self.markets.of_token(entry.order.token).map(|market| market.market.fee).unwrap_or_default();
         let fee = match entry.order.kind {
             OrderKind::Gtc { post_only: true } => Some(Usd::ZERO),
             _ => fee.taker_fee_worst(entry.order.price, size),
         };
         let cost = entry.order.price.cost_ceil(size);
-        let cash = cost
-            .zip(fee)
-            .map_or(Usd(i64::MAX), |(cost, fee)| cost.saturating_add(fee));
-        Reserve {
-            cash,
-            shares: Size::ZERO,
-        }
+        let cash = cost.zip(fee).map_or(Usd(i64::MAX), |(cost, fee)| cost.saturating_add(fee));
+        Reserve { cash, shares: Size::ZERO }
     }
 
     /// Returns the cash that a new order may take.
     pub(crate) fn free_cash(&self) -> Usd {
-        self.ledger
-            .cash()
-            .saturating_sub(self.ledger.unsettled_cash())
-            .saturating_sub(self.orders.reserved_cash())
+        self.ledger.cash().saturating_sub(self.ledger.unsettled_cash()).saturating_sub(self.orders.reserved_cash())
     }
 
     /// Returns the shares that a strategy may sell: its own, settled, not in another of its orders.
     pub(crate) fn sellable(&self, strategy: StrategyId, token: TokenIx) -> Size {
         let part = self.ledger.part(strategy, token);
-        part.size
-            .saturating_sub(part.unsettled)
-            .saturating_sub(self.orders.reserved_shares(strategy, token))
+        part.size.saturating_sub(part.unsettled).saturating_sub(self.orders.reserved_shares(strategy, token))
     }
 
     /// Returns the price at which a position counts: a fresh book's best bid (nothing without one), a blind one's lower
@@ -92,19 +75,13 @@ impl Engine {
 
     /// Returns what a position is worth now.
     pub(crate) fn value_of(&self, token: TokenIx, size: Size) -> Usd {
-        self.mark(token)
-            .and_then(|price| price.cost_floor(size))
-            .unwrap_or_default()
+        self.mark(token).and_then(|price| price.cost_floor(size)).unwrap_or_default()
     }
 
     /// Returns what all positions are worth now.
     pub(crate) fn positions_value(&self) -> Usd {
         self.ledger.positions().fold(Usd::ZERO, |sum, (token, position)| {
-            if position.size.is_zero() {
-                sum
-            } else {
-                sum.saturating_add(self.value_of(token, position.size))
-            }
+            if position.size.is_zero() { sum } else { sum.saturating_add(self.value_of(token, position.size)) }
         })
     }
 
@@ -115,21 +92,13 @@ impl Engine {
 
     /// Returns today's gain (or loss, negative).
     pub(crate) fn today(&self) -> Usd {
-        if self.day.known {
-            self.portfolio_value().saturating_sub(self.day.value)
-        } else {
-            Usd::ZERO
-        }
+        if self.day.known { self.portfolio_value().saturating_sub(self.day.value) } else { Usd::ZERO }
     }
 
     /// Begins a new day at midnight UTC and trips the daily loss limit when it is reached.
     pub(crate) fn watch_the_day(&mut self, effects: &mut Effects) {
         if !self.day.known || self.day.day < self.now.day() {
-            self.day = DayStart {
-                day: self.now.day(),
-                value: self.portfolio_value(),
-                known: true,
-            };
+            self.day = DayStart { day: self.now.day(), value: self.portfolio_value(), known: true };
             self.close(Breaker::DailyLossLimit, None, effects);
         }
         let (today, limit) = (self.today(), self.limits.daily_loss);
@@ -143,11 +112,7 @@ impl Engine {
     pub(crate) fn reconcile(&mut self, view: &AccountView, effects: &mut Effects) {
         let on_its_way = self.orders.open().any(|entry| entry.traded < entry.matched);
         let shares_differ = self.ledger.positions().find_map(|(token, position)| {
-            let theirs = view
-                .shares
-                .iter()
-                .find(|(other, _)| *other == token)
-                .map_or(Size::ZERO, |(_, size)| *size);
+            let theirs = view.shares.iter().find(|(other, _)| *other == token).map_or(Size::ZERO, |(_, size)| *size);
             (theirs != position.size).then_some((token, position.size, theirs))
         });
         let cash = view.cash.saturating_sub(self.ledger.cash());
@@ -155,11 +120,7 @@ impl Engine {
             self.mismatch = Mismatch::default();
             return;
         }
-        let looks = if self.mismatch.cash == cash {
-            self.mismatch.looks.saturating_add(1)
-        } else {
-            1
-        };
+        let looks = if self.mismatch.cash == cash { self.mismatch.looks.saturating_add(1) } else { 1 };
         self.mismatch = Mismatch { looks, cash };
         if looks >= MISMATCH_LOOKS {
             let shares = shares_differ.map_or_else(Default::default, |(token, ours, theirs)| {
@@ -178,19 +139,13 @@ impl Engine {
         let (cash, open) = self.orders.sums(|entry| self.reserve_of(entry));
         let kept = (self.orders.reserved_cash(), self.orders.open_count());
         if kept != (cash, open) {
-            return Err(format!(
-                "{} reserved for {} orders, but they add up to {cash} for {open}",
-                kept.0, kept.1
-            ));
+            return Err(format!("{} reserved for {} orders, but they add up to {cash} for {open}", kept.0, kept.1));
         }
         for (token, position) in self.ledger.positions() {
             let parts = self.ledger.parts().filter(|(_, part, _)| *part == token);
             let sum = parts.fold(Size::ZERO, |sum, (_, _, part)| sum.saturating_add(part.size));
             if sum != position.size {
-                return Err(format!(
-                    "token {token}: strategies hold {sum} shares, the account {}",
-                    position.size
-                ));
+                return Err(format!("token {token}: strategies hold {sum} shares, the account {}", position.size));
             }
         }
         Ok(())
@@ -199,10 +154,7 @@ impl Engine {
     /// Returns the account as the page shows it.
     pub fn summary(&self) -> Summary {
         let positions = self.positions_value();
-        let cost = self
-            .ledger
-            .positions()
-            .fold(Usd::ZERO, |sum, (_, position)| sum.saturating_add(position.cost));
+        let cost = self.ledger.positions().fold(Usd::ZERO, |sum, (_, position)| sum.saturating_add(position.cost));
         Summary {
             state: self.state,
             restriction: self.restriction(),
@@ -228,9 +180,6 @@ impl Engine {
 
 /// Returns the average cost of a share, rounded down.
 pub(crate) fn average(cost: Usd, size: Size) -> Option<Price> {
-    let micros = u128::try_from(cost.0)
-        .ok()?
-        .checked_mul(1_000_000)?
-        .checked_div(u128::from(size.0))?;
+    let micros = u128::try_from(cost.0).ok()?.checked_mul(1_000_000)?.checked_div(u128::from(size.0))?;
     u32::try_from(micros).ok().and_then(Price::from_micros)
 }

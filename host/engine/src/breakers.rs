@@ -26,19 +26,11 @@ pub(crate) struct Trip {
 
 impl Trip {
     pub(crate) fn session(breaker: Breaker, reason: impl Into<Reason>) -> Self {
-        Self {
-            breaker,
-            market: None,
-            reason: reason.into(),
-        }
+        Self { breaker, market: None, reason: reason.into() }
     }
 
     fn market(breaker: Breaker, market: MarketIx, reason: String) -> Self {
-        Self {
-            breaker,
-            market: Some(market),
-            reason,
-        }
+        Self { breaker, market: Some(market), reason }
     }
 }
 
@@ -68,52 +60,32 @@ impl Breakers {
             _ => Restriction::CancelOnly,
         };
         let tripped = self.tripped.keys().filter(|(_, market)| market.is_none());
-        tripped
-            .map(|(breaker, _)| of(breaker))
-            .max()
-            .unwrap_or(Restriction::None)
+        tripped.map(|(breaker, _)| of(breaker)).max().unwrap_or(Restriction::None)
     }
 }
 
 impl Engine {
     /// Returns the tightest restriction of the session.
     pub(crate) fn restriction(&self) -> Restriction {
-        if self.halted {
-            Restriction::Halted
-        } else {
-            self.breakers.session(self.now)
-        }
+        if self.halted { Restriction::Halted } else { self.breakers.session(self.now) }
     }
 
     /// Returns the tightest restriction that a strategy meets in a market.
     pub(crate) fn restriction_in(&self, market: MarketIx, strategy: StrategyId) -> Restriction {
         let stale = self.breakers.is_tripped(Breaker::StaleData, Some(market));
         let cooling = self.guards.is_cooling(strategy, market, self.now);
-        let local = if stale || cooling {
-            Restriction::ReduceOnly
-        } else {
-            Restriction::None
-        };
+        let local = if stale || cooling { Restriction::ReduceOnly } else { Restriction::None };
         self.restriction().max(local)
     }
 
     /// Trips a breaker, once, and does what it stands for.
     pub(crate) fn trip(&mut self, trip: Trip, effects: &mut Effects) {
-        let Trip {
-            breaker,
-            market,
-            reason,
-        } = trip;
+        let Trip { breaker, market, reason } = trip;
         if self.breakers.is_tripped(breaker, market) {
             return;
         }
         self.breakers.tripped.insert((breaker, market), reason.clone());
-        effects.push(Effect::Record(Record::Breaker {
-            breaker,
-            market,
-            tripped: true,
-            reason: reason.clone(),
-        }));
+        effects.push(Effect::Record(Record::Breaker { breaker, market, tripped: true, reason: reason.clone() }));
         match breaker {
             Breaker::StaleData => self.clear_targets(|_, token| Some(token.market()) == market, effects),
             Breaker::WebsocketDisconnect | Breaker::HighErrorRate | Breaker::ReconciliationMismatch => {
@@ -133,12 +105,7 @@ impl Engine {
     pub(crate) fn close(&mut self, breaker: Breaker, market: Option<MarketIx>, effects: &mut Effects) {
         if self.breakers.tripped.remove(&(breaker, market)).is_some() {
             let reason = Reason::new();
-            effects.push(Effect::Record(Record::Breaker {
-                breaker,
-                market,
-                tripped: false,
-                reason,
-            }));
+            effects.push(Effect::Record(Record::Breaker { breaker, market, tripped: false, reason }));
             if market.is_none() {
                 self.tell_state(Reason::new(), effects);
             }
@@ -173,17 +140,11 @@ impl Engine {
     fn watch_errors(&mut self, effects: &mut Effects) {
         let now = self.now;
         let requests = &mut self.breakers.requests;
-        while requests
-            .front()
-            .is_some_and(|(at, _, _)| now.since(*at) >= ERROR_WINDOW_MICROS)
-        {
+        while requests.front().is_some_and(|(at, _, _)| now.since(*at) >= ERROR_WINDOW_MICROS) {
             requests.pop_front();
         }
         let sum = |pick: fn(&(Time, u32, u32)) -> u32| {
-            requests
-                .iter()
-                .map(pick)
-                .fold(0u32, |sum, count| sum.saturating_add(count))
+            requests.iter().map(pick).fold(0u32, |sum, count| sum.saturating_add(count))
         };
         let (ok, failed) = (sum(|entry| entry.1), sum(|entry| entry.2));
         let total = ok.saturating_add(failed);
@@ -214,11 +175,9 @@ impl Engine {
             let watched = !entry.listeners.is_empty() && !entry.resolved;
             let stale = watched && states.contains(&MarketState::Blind);
             // Before the first snapshots a market is blind, not stale.
-            let seen = [0, 1].into_iter().any(|outcome| {
-                self.markets
-                    .token(market.token(outcome))
-                    .is_some_and(|token| token.alive > Time(0))
-            });
+            let seen = [0, 1]
+                .into_iter()
+                .any(|outcome| self.markets.token(market.token(outcome)).is_some_and(|token| token.alive > Time(0)));
             if stale != entry.stale && (seen || entry.stale) {
                 changed.push((market, stale));
             }
@@ -238,10 +197,7 @@ impl Engine {
     }
 
     fn age_seconds(&self, market: MarketIx, outcome: u32) -> u64 {
-        let alive = self
-            .markets
-            .token(market.token(outcome))
-            .map_or(Time(0), |token| token.alive);
+        let alive = self.markets.token(market.token(outcome)).map_or(Time(0), |token| token.alive);
         self.now.since(alive) / 1_000_000
     }
 
@@ -280,10 +236,7 @@ impl Engine {
     pub(crate) fn on_host_fault(&mut self, fault: HostFault, effects: &mut Effects) {
         let (breaker, reason) = match fault {
             HostFault::Journal => (Breaker::JournalFailure, "the journal cannot be written"),
-            HostFault::AccountOverflow => (
-                Breaker::ReconciliationMismatch,
-                "account events did not fit their queue",
-            ),
+            HostFault::AccountOverflow => (Breaker::ReconciliationMismatch, "account events did not fit their queue"),
             HostFault::TaskEnded => (Breaker::InvariantBroken, "a task of the host ended that must not"),
         };
         self.trip(Trip::session(breaker, reason), effects);

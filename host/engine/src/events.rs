@@ -32,11 +32,7 @@ impl Engine {
             PlaceOutcome::Live | PlaceOutcome::Delayed => {
                 self.change(order, effects, |entry| {
                     if matches!(entry.state, OrderState::Pending | OrderState::Unknown) {
-                        entry.state = if entry.matched.is_zero() {
-                            OrderState::Live
-                        } else {
-                            OrderState::PartlyFilled
-                        };
+                        entry.state = if entry.matched.is_zero() { OrderState::Live } else { OrderState::PartlyFilled };
                         entry.unknown = None;
                     }
                 });
@@ -67,10 +63,7 @@ impl Engine {
                 if entry.state == OrderState::Pending {
                     entry.state = OrderState::Unknown;
                     entry.reason.clone_from(reason);
-                    entry.unknown = Some(Unknown {
-                        since: now,
-                        denied: None,
-                    });
+                    entry.unknown = Some(Unknown { since: now, denied: None });
                 }
             }),
         }
@@ -88,11 +81,7 @@ impl Engine {
             }
             // Either it never arrived yet, or its end is on the user channel; a look tells.
             CancelOutcome::NotOpen => {
-                if self
-                    .orders
-                    .get(order)
-                    .is_some_and(|entry| entry.is_open() && entry.state != OrderState::Pending)
-                {
+                if self.orders.get(order).is_some_and(|entry| entry.is_open() && entry.state != OrderState::Pending) {
                     effects.push(Effect::Look { order });
                 }
             }
@@ -146,51 +135,22 @@ impl Engine {
         let order = entry.order;
         self.doubt_fill(&entry, trade, effects);
         let Some((cost, fee)) = self.money_of(&order, trade) else {
-            return self.trip(
-                Trip::session(Breaker::InvariantBroken, "a fill's cost left its range"),
-                effects,
-            );
+            return self.trip(Trip::session(Breaker::InvariantBroken, "a fill's cost left its range"), effects);
         };
-        let booked = self
-            .ledger
-            .book(order.strategy, order.token, order.side, trade.size, cost, fee);
+        let booked = self.ledger.book(order.strategy, order.token, order.side, trade.size, cost, fee);
         let booked = match booked {
             Ok(booked) => booked,
             Err(error) => return self.trip(Trip::session(Breaker::InvariantBroken, error.to_string()), effects),
         };
         let settlement = trade.settlement.min(Settlement::Mined);
-        self.orders.remember(
-            key,
-            Fill {
-                entry: booked,
-                settlement,
-            },
-        );
-        let model::NewOrder {
-            id,
-            tag,
-            token,
-            side,
-            strategy,
-            ..
-        } = order;
-        let fill = OwnEvent::Fill {
-            order: id,
-            tag,
-            token,
-            side,
-            price: trade.price(),
-            size: trade.size,
-            fee,
-        };
+        self.orders.remember(key, Fill { entry: booked, settlement });
+        let model::NewOrder { id, tag, token, side, strategy, .. } = order;
+        let fill = OwnEvent::Fill { order: id, tag, token, side, price: trade.price(), size: trade.size, fee };
         effects.push(Effect::NotifyOwn { strategy, event: fill });
         self.change(id, effects, |entry| {
             entry.traded = entry.traded.saturating_add(trade.size);
             entry.unknown = None;
-            if matches!(
-                entry.state,
-                OrderState::Pending | OrderState::Live | OrderState::Unknown
-            ) {
+            if matches!(entry.state, OrderState::Pending | OrderState::Live | OrderState::Unknown) {
                 entry.state = OrderState::PartlyFilled;
             }
             if entry.traded >= entry.order.size {
@@ -199,30 +159,14 @@ impl Engine {
         });
         self.tell_fill(key, trade, effects);
         if trade.settlement > Settlement::Mined {
-            self.settle_fill(
-                key,
-                Fill {
-                    entry: booked,
-                    settlement,
-                },
-                trade,
-                effects,
-            );
+            self.settle_fill(key, Fill { entry: booked, settlement }, trade, effects);
         }
     }
 
     /// Returns what a fill costs (or brings) and its fee.
     fn money_of(&self, order: &model::NewOrder, trade: &TradeUpdate) -> Option<(Usd, Usd)> {
-        let rate = self
-            .markets
-            .of_token(order.token)
-            .map(|market| market.market.fee)
-            .unwrap_or_default();
-        let fee = if trade.maker {
-            Some(Usd::ZERO)
-        } else {
-            rate.taker_fee(trade.price(), trade.size)
-        };
+        let rate = self.markets.of_token(order.token).map(|market| market.market.fee).unwrap_or_default();
+        let fee = if trade.maker { Some(Usd::ZERO) } else { rate.taker_fee(trade.price(), trade.size) };
         trade.cost().zip(fee)
     }
 
@@ -254,13 +198,7 @@ impl Engine {
             }
             Settlement::Matched | Settlement::Mined | Settlement::Retrying => {}
         }
-        self.orders.remember(
-            key,
-            Fill {
-                settlement: trade.settlement,
-                ..fill
-            },
-        );
+        self.orders.remember(key, Fill { settlement: trade.settlement, ..fill });
         self.tell_fill(key, trade, effects);
     }
 
@@ -284,22 +222,10 @@ impl Engine {
         }));
         let position = self.ledger.position(entry.token);
         let (size, cost, realised) = (position.size, position.cost, position.realised);
-        effects.push(Effect::Record(Record::Position {
-            token: entry.token,
-            size,
-            cost,
-            realised,
-        }));
+        effects.push(Effect::Record(Record::Position { token: entry.token, size, cost, realised }));
         let part = self.ledger.part(entry.strategy, entry.token);
-        let event = OwnEvent::Position {
-            token: entry.token,
-            size: part.size,
-            cost: part.cost,
-        };
-        effects.push(Effect::NotifyOwn {
-            strategy: entry.strategy,
-            event,
-        });
+        let event = OwnEvent::Position { token: entry.token, size: part.size, cost: part.cost };
+        effects.push(Effect::NotifyOwn { strategy: entry.strategy, event });
     }
 
     /// The venue denies, or does not deny, an order that we asked for.
@@ -316,10 +242,9 @@ impl Engine {
             // It was there and is not any more, and no trade explains it: cancelled.
             None if entry.cancel.is_some() => self.change(order, effects, |entry| entry.state = OrderState::Cancelled),
             None => {}
-            Some(Unknown {
-                since,
-                denied: Some(first),
-            }) if now.since(first) >= DENIALS_APART_MICROS && now.since(since) >= DENIAL_AFTER_MICROS => {
+            Some(Unknown { since, denied: Some(first) })
+                if now.since(first) >= DENIALS_APART_MICROS && now.since(since) >= DENIAL_AFTER_MICROS =>
+            {
                 self.change(order, effects, |entry| {
                     entry.state = OrderState::Refused;
                     entry.reason =
@@ -336,10 +261,7 @@ impl Engine {
     /// Wants an order cancelled, now and until it is over.
     pub(crate) fn cancel(&mut self, order: OrderId, effects: &mut Effects) {
         let now = self.now;
-        let asked = self
-            .orders
-            .get(order)
-            .is_some_and(|entry| entry.cancel.is_some() || !entry.is_open());
+        let asked = self.orders.get(order).is_some_and(|entry| entry.cancel.is_some() || !entry.is_open());
         if !asked && self.quietly(order, |entry| entry.cancel = Some(now)).is_some() {
             effects.push(Effect::Cancel { order });
         }
@@ -387,11 +309,7 @@ impl Engine {
 
     /// Changes an order, and tells rows, strategy and standing targets if it looks different now.
     fn change(&mut self, order: OrderId, effects: &mut Effects, change: impl FnOnce(&mut OrderEntry)) {
-        let Some(before) = self
-            .orders
-            .get(order)
-            .map(|entry| (entry.state, entry.matched, entry.traded))
-        else {
+        let Some(before) = self.orders.get(order).map(|entry| (entry.state, entry.matched, entry.traded)) else {
             return;
         };
         let now = self.now;
@@ -420,19 +338,8 @@ impl Engine {
 
     /// Tells rows and the strategy how an order stands.
     pub(crate) fn tell_order(&self, entry: &OrderEntry, effects: &mut Effects) {
-        let OrderEntry {
-            order,
-            state,
-            matched,
-            ref reason,
-            ..
-        } = *entry;
-        effects.push(Effect::Record(Record::Order {
-            order,
-            state,
-            filled: matched,
-            reason: reason.clone(),
-        }));
+        let OrderEntry { order, state, matched, ref reason, .. } = *entry;
+        effects.push(Effect::Record(Record::Order { order, state, filled: matched, reason: reason.clone() }));
         let event = OwnEvent::Order {
             order: order.id,
             tag: order.tag,
@@ -443,10 +350,7 @@ impl Engine {
             filled: matched,
             state,
         };
-        effects.push(Effect::NotifyOwn {
-            strategy: order.strategy,
-            event,
-        });
+        effects.push(Effect::NotifyOwn { strategy: order.strategy, event });
     }
 
     fn late_appearance(&mut self, order: OrderId, effects: &mut Effects) {

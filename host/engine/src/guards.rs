@@ -55,11 +55,8 @@ impl Engine {
         }
         let now = self.now;
         self.guards.cooling.retain(|_, until| now < *until);
-        let parts: Vec<(StrategyId, TokenIx, Position)> = self
-            .ledger
-            .parts()
-            .map(|(strategy, token, position)| (strategy, token, *position))
-            .collect();
+        let parts: Vec<(StrategyId, TokenIx, Position)> =
+            self.ledger.parts().map(|(strategy, token, position)| (strategy, token, *position)).collect();
         for (strategy, token, position) in parts {
             self.watch_position(strategy, token, &position, effects);
         }
@@ -67,11 +64,7 @@ impl Engine {
 
     fn watch_position(&mut self, strategy: StrategyId, token: TokenIx, position: &Position, effects: &mut Effects) {
         let key = (strategy, token);
-        let least = self
-            .markets
-            .of_token(token)
-            .map(|entry| entry.market.min_size)
-            .unwrap_or_default();
+        let least = self.markets.of_token(token).map(|entry| entry.market.min_size).unwrap_or_default();
         if position.size.is_zero() || position.size < least {
             self.guards.stages.remove(&key);
             return;
@@ -86,13 +79,7 @@ impl Engine {
             (Some(Stage::Exiting { .. }), _) => {}
             (_, None) => drop(self.guards.stages.remove(&key)),
             (None, Some(_)) => {
-                self.guards.stages.insert(
-                    key,
-                    Stage::Seen {
-                        looks: 1,
-                        last: self.now,
-                    },
-                );
+                self.guards.stages.insert(key, Stage::Seen { looks: 1, last: self.now });
             }
             (Some(Stage::Seen { last, .. }), Some(_)) if self.now.since(last) < LOOK_MICROS => {}
             (Some(Stage::Seen { looks, .. }), Some(rule)) => {
@@ -138,21 +125,10 @@ impl Engine {
     /// Takes the market away from the strategy and cancels what it has there; the exit follows when that is proven.
     fn fire(&mut self, (strategy, token): (StrategyId, TokenIx), effects: &mut Effects) {
         let market = token.market();
-        self.guards.stages.insert(
-            (strategy, token),
-            Stage::Exiting {
-                tries: 0,
-                next: self.now,
-            },
-        );
-        self.guards
-            .cooling
-            .insert((strategy, market), self.now.plus_micros(COOL_DOWN_MICROS));
+        self.guards.stages.insert((strategy, token), Stage::Exiting { tries: 0, next: self.now });
+        self.guards.cooling.insert((strategy, market), self.now.plus_micros(COOL_DOWN_MICROS));
         self.clear_targets(|who, what| who == strategy && what.market() == market, effects);
-        let own = self
-            .orders
-            .open_in(market)
-            .filter(|entry| entry.order.strategy == strategy);
+        let own = self.orders.open_in(market).filter(|entry| entry.order.strategy == strategy);
         let own: Vec<OrderId> = own.map(|entry| entry.order.id).collect();
         own.into_iter().for_each(|order| self.cancel(order, effects));
     }
@@ -160,11 +136,7 @@ impl Engine {
     /// Sells what can be sold, once nothing of the strategy is open in the market.
     fn exit(&mut self, key: (StrategyId, TokenIx), bid: Price, tries: u32, effects: &mut Effects) {
         let (strategy, token) = key;
-        if self
-            .orders
-            .open_in(token.market())
-            .any(|entry| entry.order.strategy == strategy)
-        {
+        if self.orders.open_in(token.market()).any(|entry| entry.order.strategy == strategy) {
             return;
         }
         let Some(entry) = self.markets.of_token(token) else {
@@ -193,19 +165,9 @@ impl Engine {
         };
         // Refused or not, the next try comes later.
         self.submit(wish, effects);
-        let wait = BACKOFF_MICROS
-            .saturating_mul(1u64.checked_shl(tries).unwrap_or(u64::MAX))
-            .min(BACKOFF_MAX_MICROS);
+        let wait = BACKOFF_MICROS.saturating_mul(1u64.checked_shl(tries).unwrap_or(u64::MAX)).min(BACKOFF_MAX_MICROS);
         let next = self.now.plus_micros(wait);
-        self.guards.stages.insert(
-            key,
-            Stage::Exiting {
-                tries: tries.saturating_add(1),
-                next,
-            },
-        );
-        self.guards
-            .cooling
-            .insert((strategy, token.market()), self.now.plus_micros(COOL_DOWN_MICROS));
+        self.guards.stages.insert(key, Stage::Exiting { tries: tries.saturating_add(1), next });
+        self.guards.cooling.insert((strategy, token.market()), self.now.plus_micros(COOL_DOWN_MICROS));
     }
 }

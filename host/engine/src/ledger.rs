@@ -61,10 +61,7 @@ pub struct Ledger {
 impl Ledger {
     /// Returns an account that holds nothing but `cash`.
     pub(crate) fn with_cash(cash: Usd) -> Self {
-        Self {
-            cash,
-            ..Self::default()
-        }
+        Self { cash, ..Self::default() }
     }
 
     /// Returns all cash, reserved or not.
@@ -99,16 +96,12 @@ impl Ledger {
 
     /// Returns all strategies' parts.
     pub fn parts(&self) -> impl Iterator<Item = (StrategyId, TokenIx, &Position)> {
-        self.parts
-            .iter()
-            .map(|((strategy, token), position)| (*strategy, *token, position))
+        self.parts.iter().map(|((strategy, token), position)| (*strategy, *token, position))
     }
 
     /// Returns the profit realised on all tokens, fees apart.
     pub fn realised(&self) -> Usd {
-        self.positions
-            .values()
-            .fold(Usd::ZERO, |sum, position| sum.saturating_add(position.realised))
+        self.positions.values().fold(Usd::ZERO, |sum, position| sum.saturating_add(position.realised))
     }
 
     /// Books a fill that is not confirmed yet, and returns what takes it back.
@@ -127,9 +120,7 @@ impl Ledger {
             Side::Buy => Usd::ZERO.checked_sub(cost),
             Side::Sell => Some(cost),
         };
-        let cash = money
-            .and_then(|m| self.cash.checked_add(m))
-            .and_then(|c| c.checked_sub(fee));
+        let cash = money.and_then(|m| self.cash.checked_add(m)).and_then(|c| c.checked_sub(fee));
         let fees = self.fees.checked_add(fee);
         let unsettled = match side {
             Side::Buy => Some(self.unsettled_cash),
@@ -141,15 +132,7 @@ impl Ledger {
         (self.cash, self.fees, self.unsettled_cash) = (cash, fees, unsettled);
         self.positions.insert(token, account.0);
         self.parts.insert((strategy, token), part.0);
-        Ok(Entry {
-            strategy,
-            token,
-            side,
-            size,
-            cost,
-            fee,
-            basis: [account.1, part.1],
-        })
+        Ok(Entry { strategy, token, side, size, cost, fee, basis: [account.1, part.1] })
     }
 
     /// A fill is final: its shares can be sold, its proceeds spent.
@@ -166,16 +149,9 @@ impl Ledger {
 
     /// A fill failed at the venue: takes it back.
     pub(crate) fn reverse(&mut self, entry: &Entry) -> Result<(), LedgerError> {
-        let owned = self
-            .part(entry.strategy, entry.token)
-            .size
-            .min(self.position(entry.token).size);
+        let owned = self.part(entry.strategy, entry.token).size.min(self.position(entry.token).size);
         if entry.side == Side::Buy && owned < entry.size {
-            return Err(LedgerError::Oversold {
-                token: entry.token,
-                sold: entry.size,
-                owned,
-            });
+            return Err(LedgerError::Oversold { token: entry.token, sold: entry.size, owned });
         }
         self.settle(entry);
         let basis = entry.basis;
@@ -203,10 +179,7 @@ impl Ledger {
     }
 
     fn both(&mut self, entry: &Entry) -> [&mut Position; 2] {
-        [
-            self.positions.entry(entry.token).or_default(),
-            self.parts.entry((entry.strategy, entry.token)).or_default(),
-        ]
+        [self.positions.entry(entry.token).or_default(), self.parts.entry((entry.strategy, entry.token)).or_default()]
     }
 }
 
@@ -221,11 +194,7 @@ impl Position {
                 Ok((self, Usd::ZERO))
             }
             Side::Sell => {
-                let oversold = LedgerError::Oversold {
-                    token,
-                    sold: size,
-                    owned: self.size,
-                };
+                let oversold = LedgerError::Oversold { token, sold: size, owned: self.size };
                 let rest = self.size.checked_sub(size).ok_or(oversold)?;
                 let basis = share_of(self.cost, size, self.size).ok_or(LedgerError::Overflow)?;
                 self.cost = self.cost.checked_sub(basis).ok_or(LedgerError::Overflow)?;
@@ -243,9 +212,7 @@ fn share_of(cost: Usd, part: Size, whole: Size) -> Option<Usd> {
     if whole.is_zero() {
         return Some(Usd::ZERO);
     }
-    let micros = i128::from(cost.0)
-        .checked_mul(i128::from(part.0))?
-        .checked_div(i128::from(whole.0))?;
+    let micros = i128::from(cost.0).checked_mul(i128::from(part.0))?.checked_div(i128::from(whole.0))?;
     i64::try_from(micros).ok().map(Usd)
 }
 
@@ -257,25 +224,14 @@ mod tests {
     const WHO: StrategyId = StrategyId(1);
 
     fn buy(ledger: &mut Ledger, shares: u64, dollars: i64) -> Entry {
-        ledger
-            .book(
-                WHO,
-                TOKEN,
-                Side::Buy,
-                Size::shares(shares),
-                Usd::dollars(dollars),
-                Usd::ZERO,
-            )
-            .unwrap()
+        ledger.book(WHO, TOKEN, Side::Buy, Size::shares(shares), Usd::dollars(dollars), Usd::ZERO).unwrap()
     }
 
     #[test]
     fn selling_half_realises_half_of_the_gain() {
         let mut ledger = Ledger::with_cash(Usd::dollars(100));
         buy(&mut ledger, 100, 40);
-        ledger
-            .book(WHO, TOKEN, Side::Sell, Size::shares(50), Usd::dollars(25), Usd(1))
-            .unwrap();
+        ledger.book(WHO, TOKEN, Side::Sell, Size::shares(50), Usd::dollars(25), Usd(1)).unwrap();
         let position = ledger.position(TOKEN);
         assert_eq!((position.size, position.cost), (Size::shares(50), Usd::dollars(20)));
         assert_eq!((position.realised, ledger.cash()), (Usd::dollars(5), Usd(84_999_999)));
@@ -286,11 +242,7 @@ mod tests {
         let mut ledger = Ledger::with_cash(Usd::dollars(100));
         buy(&mut ledger, 10, 4);
         let before = ledger.clone();
-        assert!(
-            ledger
-                .book(WHO, TOKEN, Side::Sell, Size::shares(11), Usd::dollars(5), Usd::ZERO)
-                .is_err()
-        );
+        assert!(ledger.book(WHO, TOKEN, Side::Sell, Size::shares(11), Usd::dollars(5), Usd::ZERO).is_err());
         assert_eq!(ledger, before);
     }
 
@@ -300,9 +252,7 @@ mod tests {
         let first = buy(&mut ledger, 10, 4);
         ledger.settle(&first);
         let before = ledger.clone();
-        let entry = ledger
-            .book(WHO, TOKEN, Side::Sell, Size::shares(5), Usd::dollars(3), Usd(7))
-            .unwrap();
+        let entry = ledger.book(WHO, TOKEN, Side::Sell, Size::shares(5), Usd::dollars(3), Usd(7)).unwrap();
         assert_ne!(ledger, before);
         ledger.reverse(&entry).unwrap();
         assert_eq!(ledger, before);

@@ -77,12 +77,7 @@ impl Markets {
             return None;
         }
         let index = u32::try_from(self.entries.len()).ok().map(MarketIx)?;
-        self.entries.push(MarketEntry {
-            market,
-            resolved: false,
-            listeners: Vec::new(),
-            stale: false,
-        });
+        self.entries.push(MarketEntry { market, resolved: false, listeners: Vec::new(), stale: false });
         self.tokens.push(TokenState::default());
         self.tokens.push(TokenState::default());
         Some(index)
@@ -123,10 +118,9 @@ impl Markets {
 
     /// Applies a market event to its book.
     pub(crate) fn apply(&mut self, event: &MarketEvent, now: Time) -> Applied {
-        let (Some(entry), Some(state)) = (
-            self.entries.get_mut(event.token.market().index()),
-            self.tokens.get_mut(event.token.index()),
-        ) else {
+        let (Some(entry), Some(state)) =
+            (self.entries.get_mut(event.token.market().index()), self.tokens.get_mut(event.token.index()))
+        else {
             return Applied::Unknown;
         };
         let before = state.top();
@@ -151,11 +145,7 @@ impl Markets {
             MarketEventKind::Trade { side, price, size } => {
                 state.last_trade = Some(*price);
                 state.alive = now;
-                return Applied::Heard(NoteKind::Trade {
-                    side: *side,
-                    price: *price,
-                    size: *size,
-                });
+                return Applied::Heard(NoteKind::Trade { side: *side, price: *price, size: *size });
             }
             MarketEventKind::TickSize { tick } => {
                 // The grid only ever becomes finer (PROTOCOL 5.1). The book is dropped until the next snapshot.
@@ -165,10 +155,7 @@ impl Markets {
             }
             MarketEventKind::Resolved { .. } => {
                 entry.resolved = true;
-                let status = NoteKind::Status {
-                    tick: entry.market.tick,
-                    state: MarketState::Resolved,
-                };
+                let status = NoteKind::Status { tick: entry.market.tick, state: MarketState::Resolved };
                 return Applied::Heard(status);
             }
         }
@@ -181,10 +168,7 @@ impl Markets {
         if !state.book.is_crossed() {
             state.last_bid = after.0.map(|level| level.price);
         }
-        Applied::Heard(NoteKind::Top {
-            bid: after.0,
-            ask: after.1,
-        })
+        Applied::Heard(NoteKind::Top { bid: after.0, ask: after.1 })
     }
 
     /// Takes a proof of life that changed nothing.
@@ -204,9 +188,7 @@ impl Markets {
     /// Returns the tokens whose book the venue must be asked for now: crossed for too long, or asked for in vain.
     pub(crate) fn suspects(&mut self, now: Time, out: &mut Vec<TokenIx>) {
         for (token, state) in (0u32..).map(TokenIx).zip(self.tokens.iter_mut()) {
-            let crossed = state
-                .crossed_since
-                .is_some_and(|since| now.since(since) > CROSSED_MAX_MICROS);
+            let crossed = state.crossed_since.is_some_and(|since| now.since(since) > CROSSED_MAX_MICROS);
             if crossed && now.since(state.asked) > SNAPSHOT_RETRY_MICROS {
                 state.asked = now;
                 out.push(token);
@@ -216,12 +198,7 @@ impl Markets {
 
     /// Returns the note that tells a strategy about a token, as it stands now.
     pub(crate) fn note(&self, event: &MarketEvent, kind: NoteKind, now: Time) -> MarketNote {
-        MarketNote {
-            token: event.token,
-            venue_time: event.venue_time,
-            host_time: now,
-            kind,
-        }
+        MarketNote { token: event.token, venue_time: event.venue_time, host_time: now, kind }
     }
 }
 

@@ -54,11 +54,7 @@ pub(crate) struct Reserve {
 impl OrderEntry {
     /// Returns the shares that may still be matched, or were matched in trades that we have not heard of yet.
     pub(crate) fn at_risk(&self) -> Size {
-        let most = if self.state.is_over() {
-            self.matched
-        } else {
-            self.order.size
-        };
+        let most = if self.state.is_over() { self.matched } else { self.order.size };
         most.saturating_sub(self.traded)
     }
 
@@ -110,11 +106,7 @@ impl Orders {
 
     /// Orders of a market that are not over.
     pub(crate) fn open_in(&self, market: MarketIx) -> impl Iterator<Item = &OrderEntry> {
-        self.by_market
-            .get(&market)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.entries.get(id))
+        self.by_market.get(&market).into_iter().flatten().filter_map(|id| self.entries.get(id))
     }
 
     /// Returns how many orders are not over.
@@ -128,19 +120,13 @@ impl Orders {
 
     /// Returns the shares that a strategy's open orders would sell.
     pub(crate) fn reserved_shares(&self, strategy: StrategyId, token: TokenIx) -> Size {
-        self.reserved_shares
-            .get(&(strategy, token))
-            .copied()
-            .unwrap_or_default()
+        self.reserved_shares.get(&(strategy, token)).copied().unwrap_or_default()
     }
 
     /// Adds an order that the gate approved.
     pub(crate) fn insert(&mut self, entry: OrderEntry, reserve: Reserve) {
         self.last = self.last.max(entry.order.id.0);
-        self.by_market
-            .entry(entry.order.token.market())
-            .or_default()
-            .push(entry.order.id);
+        self.by_market.entry(entry.order.token.market()).or_default().push(entry.order.id);
         self.open = self.open.saturating_add(1);
         self.hold(&entry.order, reserve);
         self.entries.insert(entry.order.id, entry);
@@ -222,10 +208,7 @@ impl Orders {
 
     /// Recomputes the sums from the orders themselves.
     pub(crate) fn sums(&self, reserve: impl Fn(&OrderEntry) -> Reserve) -> (Usd, usize) {
-        let cash = self
-            .entries
-            .values()
-            .fold(Usd::ZERO, |sum, entry| sum.saturating_add(reserve(entry).cash));
+        let cash = self.entries.values().fold(Usd::ZERO, |sum, entry| sum.saturating_add(reserve(entry).cash));
         (cash, self.entries.values().filter(|entry| entry.is_open()).count())
     }
 }

@@ -146,10 +146,7 @@ impl Engine {
             Body::Strategy(change) => self.on_strategy(change, effects),
             Body::Market(market) => {
                 if self.markets.add(market.clone()).is_none() {
-                    self.trip(
-                        Trip::session(Breaker::InvariantBroken, "more markets than the table holds"),
-                        effects,
-                    );
+                    self.trip(Trip::session(Breaker::InvariantBroken, "more markets than the table holds"), effects);
                 }
             }
             Body::Limits(limits) => self.limits = *limits,
@@ -170,9 +167,9 @@ impl Engine {
 
     /// Returns the best levels of a token's book and the last price traded at.
     pub fn top(&self, token: model::TokenIx) -> (Option<model::Level>, Option<model::Level>, Option<model::Price>) {
-        self.markets.token(token).map_or((None, None, None), |state| {
-            (state.book.best_bid(), state.book.best_ask(), state.last_trade)
-        })
+        self.markets
+            .token(token)
+            .map_or((None, None, None), |state| (state.book.best_bid(), state.book.best_ask(), state.last_trade))
     }
 
     /// Returns the state of a token's market as strategies see it.
@@ -182,9 +179,7 @@ impl Engine {
 
     /// Returns the orders that are not over: the order, its state and the shares matched.
     pub fn open_orders(&self) -> impl Iterator<Item = (model::NewOrder, model::OrderState, model::Size)> {
-        self.orders
-            .open()
-            .map(|entry| (entry.order, entry.state, entry.matched))
+        self.orders.open().map(|entry| (entry.order, entry.state, entry.matched))
     }
 
     fn begin(&mut self, start: &SessionStart, effects: &mut Effects) {
@@ -195,11 +190,7 @@ impl Engine {
         self.ledger = Ledger::with_cash(start.cash);
         self.halted = start.halted;
         let (day, value) = start.day_start.unwrap_or((self.now.day(), start.cash));
-        self.day = DayStart {
-            day,
-            value,
-            known: true,
-        };
+        self.day = DayStart { day, value, known: true };
         self.tell_state(Reason::new(), effects);
     }
 
@@ -216,10 +207,7 @@ impl Engine {
             return;
         };
         let note = self.markets.note(event, kind, self.now);
-        effects.extend(entry.listeners.iter().map(|strategy| Effect::NotifyMarket {
-            strategy: *strategy,
-            note,
-        }));
+        effects.extend(entry.listeners.iter().map(|strategy| Effect::NotifyMarket { strategy: *strategy, note }));
     }
 
     fn on_tick(&mut self, effects: &mut Effects) {
@@ -291,27 +279,17 @@ impl Engine {
         if changed {
             let trading = state == BotState::Running;
             let all = self.strategies.ids();
-            effects.extend(all.map(|strategy| Effect::NotifyOwn {
-                strategy,
-                event: OwnEvent::Session { trading },
-            }));
+            effects.extend(all.map(|strategy| Effect::NotifyOwn { strategy, event: OwnEvent::Session { trading } }));
         }
     }
 
     fn emergency_stop(&mut self, reason: &Reason, effects: &mut Effects) -> Result<(), Reason> {
         self.halted = true;
-        self.kill = Some(Kill {
-            since: self.now,
-            next: self.now.plus_micros(CANCEL_RETRY_MICROS),
-        });
+        self.kill = Some(Kill { since: self.now, next: self.now.plus_micros(CANCEL_RETRY_MICROS) });
         // Cancels first: nothing may come before them.
         effects.push(Effect::CancelAll);
         effects.push(Effect::LockSigner);
-        let text = if reason.is_empty() {
-            "emergency stop".to_string()
-        } else {
-            reason.clone()
-        };
+        let text = if reason.is_empty() { "emergency stop".to_string() } else { reason.clone() };
         self.set_state(BotState::Stopped, text, effects);
         self.clear_targets(|_, _| true, effects);
         self.mark_all_for_cancel();
@@ -343,10 +321,7 @@ impl Engine {
         };
         effects.push(Effect::CancelAll);
         let done = self.orders.open_count() == 0 && self.now.since(kill.since) >= KILL_MICROS;
-        self.kill = (!done).then(|| Kill {
-            next: self.now.plus_micros(CANCEL_RETRY_MICROS),
-            ..kill
-        });
+        self.kill = (!done).then(|| Kill { next: self.now.plus_micros(CANCEL_RETRY_MICROS), ..kill });
     }
 
     fn cancel_by_operator(&mut self, order: OrderId, effects: &mut Effects) -> Result<(), Reason> {
@@ -368,11 +343,7 @@ impl Engine {
     /// Records state and restriction.
     pub(crate) fn tell_state(&self, reason: Reason, effects: &mut Effects) {
         let (state, restriction) = (self.state, self.restriction());
-        effects.push(Effect::Record(Record::State {
-            state,
-            restriction,
-            reason,
-        }));
+        effects.push(Effect::Record(Record::State { state, restriction, reason }));
     }
 
     /// Returns the market of that place, for tests and pages.

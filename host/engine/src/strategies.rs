@@ -31,12 +31,7 @@ impl Strategies {
 impl Engine {
     pub(crate) fn on_strategy(&mut self, change: &StrategyChange, effects: &mut Effects) {
         match change {
-            StrategyChange::Loaded {
-                strategy,
-                instance,
-                markets,
-                ..
-            } => {
+            StrategyChange::Loaded { strategy, instance, markets, .. } => {
                 self.strategies.instances.insert(*strategy, *instance);
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
                 self.grant(*strategy, markets);
@@ -66,26 +61,15 @@ impl Engine {
     /// Tells a new instance what it needs to begin: whether the bot trades, and every book as it stands.
     fn tell_beginning(&self, strategy: StrategyId, markets: &[MarketIx], effects: &mut Effects) {
         let trading = self.state == crate::BotState::Running;
-        effects.push(Effect::NotifyOwn {
-            strategy,
-            event: OwnEvent::Session { trading },
-        });
+        effects.push(Effect::NotifyOwn { strategy, event: OwnEvent::Session { trading } });
         for token in markets.iter().flat_map(|market| [market.token(0), market.token(1)]) {
             let state = self.markets.state(token, self.now, self.limits.stale_after_micros);
             let Some(book) = self.markets.token(token).map(|state| &state.book) else {
                 continue;
             };
             if state == MarketState::Open {
-                let kind = NoteKind::Top {
-                    bid: book.best_bid(),
-                    ask: book.best_ask(),
-                };
-                let note = model::MarketNote {
-                    token,
-                    venue_time: self.now,
-                    host_time: self.now,
-                    kind,
-                };
+                let kind = NoteKind::Top { bid: book.best_bid(), ask: book.best_ask() };
+                let note = model::MarketNote { token, venue_time: self.now, host_time: self.now, kind };
                 effects.push(Effect::NotifyMarket { strategy, note });
             }
         }
@@ -94,12 +78,8 @@ impl Engine {
     /// Clears a strategy's targets and cancels its orders.
     fn silence(&mut self, strategy: StrategyId, effects: &mut Effects) {
         self.clear_targets(|who, _| who == strategy, effects);
-        let open: Vec<OrderId> = self
-            .orders
-            .open()
-            .filter(|entry| entry.order.strategy == strategy)
-            .map(|entry| entry.order.id)
-            .collect();
+        let open: Vec<OrderId> =
+            self.orders.open().filter(|entry| entry.order.strategy == strategy).map(|entry| entry.order.id).collect();
         open.into_iter().for_each(|order| self.cancel(order, effects));
     }
 
@@ -122,26 +102,9 @@ impl Engine {
     fn on_intent(&mut self, strategy: StrategyId, intent: &Intent, effects: &mut Effects) {
         let (tag, reason) = (intent.tag, intent.reason.clone());
         match intent.kind {
-            IntentKind::Place {
-                token,
-                side,
-                price,
-                size,
-                kind,
-            } => {
+            IntentKind::Place { token, side, price, size, kind } => {
                 let (target, origin) = (false, Origin::Strategy);
-                let wish = Wish {
-                    strategy,
-                    tag,
-                    token,
-                    side,
-                    price,
-                    size,
-                    kind,
-                    reason,
-                    target,
-                    origin,
-                };
+                let wish = Wish { strategy, tag, token, side, price, size, kind, reason, target, origin };
                 self.submit(wish, effects);
             }
             IntentKind::Cancel { order } => self.cancel_own(strategy, tag, order, effects),
@@ -177,10 +140,7 @@ impl Engine {
         legs: [Option<Quote>; 2],
         effects: &mut Effects,
     ) {
-        let granted = self
-            .markets
-            .of_token(token)
-            .is_some_and(|entry| entry.listeners.contains(&strategy));
+        let granted = self.markets.of_token(token).is_some_and(|entry| entry.listeners.contains(&strategy));
         if !granted {
             return self.refuse(strategy, tag, Rule::UnknownMarket, token.0.into(), effects);
         }
@@ -197,12 +157,7 @@ impl Engine {
             self.strategies.timers.remove(&key);
             return;
         }
-        let used = self
-            .strategies
-            .timers
-            .keys()
-            .filter(|(who, _)| *who == strategy)
-            .count();
+        let used = self.strategies.timers.keys().filter(|(who, _)| *who == strategy).count();
         if used >= TIMERS_MAX && !self.strategies.timers.contains_key(&key) {
             return self.refuse(strategy, tag, Rule::Timers, timer.into(), effects);
         }
@@ -215,10 +170,7 @@ impl Engine {
             let due = *at <= now;
             if due {
                 let event = OwnEvent::Timer { timer: *timer };
-                effects.push(Effect::NotifyOwn {
-                    strategy: *strategy,
-                    event,
-                });
+                effects.push(Effect::NotifyOwn { strategy: *strategy, event });
             }
             !due
         });

@@ -71,13 +71,8 @@ impl Targets {
 impl Engine {
     /// Clears the targets that `of` picks and cancels the orders that served them.
     pub(crate) fn clear_targets(&mut self, of: impl Fn(StrategyId, TokenIx) -> bool, effects: &mut Effects) {
-        self.targets
-            .by_token
-            .retain(|(strategy, token), _| !of(*strategy, *token));
-        let serving = self
-            .orders
-            .open()
-            .filter(|entry| entry.target && of(entry.order.strategy, entry.order.token));
+        self.targets.by_token.retain(|(strategy, token), _| !of(*strategy, *token));
+        let serving = self.orders.open().filter(|entry| entry.target && of(entry.order.strategy, entry.order.token));
         let serving: Vec<OrderId> = serving.map(|entry| entry.order.id).collect();
         serving.into_iter().for_each(|order| self.cancel(order, effects));
     }
@@ -122,18 +117,7 @@ impl Engine {
             (Some(want), None) if self.now >= leg.not_before && !want.size.is_zero() => {
                 let kind = OrderKind::Gtc { post_only: true };
                 let (price, size, target, origin) = (want.price, want.size, true, Origin::Strategy);
-                let wish = Wish {
-                    strategy,
-                    tag,
-                    token,
-                    side,
-                    price,
-                    size,
-                    kind,
-                    reason,
-                    target,
-                    origin,
-                };
+                let wish = Wish { strategy, tag, token, side, price, size, kind, reason, target, origin };
                 let placed = self.submit(wish, effects);
                 let again = self.now.plus_micros(REFUSED_WAIT_MICROS);
                 if let Some(target) = self.targets.by_token.get_mut(&(strategy, token)) {

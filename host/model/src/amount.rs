@@ -42,11 +42,7 @@ pub struct Price(u32);
 impl Price {
     /// Returns the price of `micros` micro-dollars a share, or `None` outside 1..=999,999.
     pub const fn from_micros(micros: u32) -> Option<Self> {
-        if micros > 0 && micros < SCALE {
-            Some(Self(micros))
-        } else {
-            None
-        }
+        if micros > 0 && micros < SCALE { Some(Self(micros)) } else { None }
     }
 
     /// Parses a decimal such as `0.48` or `.48` exactly; `None` if it is not a price or needs more than six decimals.
@@ -73,9 +69,7 @@ impl Price {
 
     /// Returns what `size` is worth at this price, rounded down.
     pub fn cost_floor(self, size: Size) -> Option<Usd> {
-        let micros = u128::from(self.0)
-            .checked_mul(u128::from(size.0))?
-            .checked_div(SCALE_U128)?;
+        let micros = u128::from(self.0).checked_mul(u128::from(size.0))?.checked_div(SCALE_U128)?;
         i64::try_from(micros).ok().map(Usd)
     }
 

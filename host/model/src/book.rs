@@ -104,9 +104,7 @@ impl Book {
 
     /// Returns the total size at a price.
     pub fn size_at(&self, side: Side, price: Price) -> Size {
-        self.levels(side)
-            .find(|level| level.price == price)
-            .map_or(Size::ZERO, |level| level.size)
+        self.levels(side).find(|level| level.price == price).map_or(Size::ZERO, |level| level.size)
     }
 
     /// Says whether the best bid is at or above the best ask, which real books are for moments between frames.
@@ -138,10 +136,7 @@ mod tests {
 
     #[test]
     fn the_best_levels_are_the_highest_bid_and_the_lowest_ask() {
-        let level = |cents, shares| Level {
-            price: price(cents),
-            size: Size::shares(shares),
-        };
+        let level = |cents, shares| Level { price: price(cents), size: Size::shares(shares) };
         let book = Book::from_levels(&[level(45, 20), level(30, 500)], &[level(48, 20), level(60, 500)]).unwrap();
         assert_eq!(book.best_bid(), Some(level(45, 20)));
         assert_eq!(book.best_ask(), Some(level(48, 20)));

@@ -49,11 +49,7 @@ impl StrategyId {
 impl MarketIx {
     /// Returns the market's token of outcome 0 (YES) or 1 (NO).
     pub const fn token(self, outcome: u32) -> TokenIx {
-        TokenIx(
-            self.0
-                .saturating_mul(2)
-                .saturating_add(if outcome == 0 { 0 } else { 1 }),
-        )
+        TokenIx(self.0.saturating_mul(2).saturating_add(if outcome == 0 { 0 } else { 1 }))
     }
 }
 
@@ -254,12 +250,7 @@ mod tests {
     fn a_trade_id_that_is_no_uuid_is_refused() {
         let text = "11111111-2222-4333-8444-555555555555";
         assert_eq!(TradeId::parse(text).map(|id| id.to_string()).as_deref(), Some(text));
-        for bad in [
-            "",
-            "1111",
-            "11111111+2222-4333-8444-555555555555",
-            "11111111-2222-4333-8444-5555555555555",
-        ] {
+        for bad in ["", "1111", "11111111+2222-4333-8444-555555555555", "11111111-2222-4333-8444-5555555555555"] {
             assert_eq!(TradeId::parse(bad), None, "{bad}");
         }
     }

@@ -298,22 +298,14 @@ pub struct TradeUpdate {
 impl TradeUpdate {
     /// Returns the price that our order traded at, on its own token.
     pub const fn price(&self) -> Price {
-        if self.crossed && !self.maker {
-            self.maker_price.complement()
-        } else {
-            self.maker_price
-        }
+        if self.crossed && !self.maker { self.maker_price.complement() } else { self.maker_price }
     }
 
     /// Returns the money that changed hands for our order, fees apart. Same token: the maker's price, rounded down.
     /// Complement: the taker pays (or gets) a dollar a share less what the maker does, so the two sum to a whole set.
     pub fn cost(&self) -> Option<Usd> {
         let maker_cost = self.maker_price.cost_floor(self.size)?;
-        if self.crossed && !self.maker {
-            self.size.face_value()?.checked_sub(maker_cost)
-        } else {
-            Some(maker_cost)
-        }
+        if self.crossed && !self.maker { self.size.face_value()?.checked_sub(maker_cost) } else { Some(maker_cost) }
     }
 }
 

@@ -37,13 +37,7 @@ pub struct Placement {
 
 impl<T> Approved<T> {
     pub(crate) const fn new(item: T, session: SessionId, cause: Seq, expires: Time, signs: bool) -> Self {
-        Self {
-            item,
-            session,
-            cause,
-            expires,
-            signs,
-        }
+        Self { item, session, cause, expires, signs }
     }
 
     /// Returns what was approved.

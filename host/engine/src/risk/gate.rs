@@ -49,12 +49,7 @@ pub(crate) struct Rate {
 
 impl Rate {
     pub(crate) fn in_last_minute(&self, now: Time) -> u32 {
-        let recent = self
-            .sent
-            .iter()
-            .rev()
-            .take_while(|at| now.since(**at) < MINUTE_MICROS)
-            .count();
+        let recent = self.sent.iter().rev().take_while(|at| now.since(**at) < MINUTE_MICROS).count();
         u32::try_from(recent).unwrap_or(u32::MAX)
     }
 
@@ -105,22 +100,12 @@ impl Engine {
         };
         let reserve = self.reserve_of(&entry);
         let salt = salt(self.salt_seed, order.id);
-        let placement = Placement {
-            order,
-            salt,
-            timestamp_ms: self.now.millis(),
-        };
+        let placement = Placement { order, salt, timestamp_ms: self.now.millis() };
         let signs = self.purpose == Purpose::Trade;
         let expires = self.now.plus_micros(APPROVAL_MICROS);
         self.tell_order(&entry, effects);
         self.orders.insert(entry, reserve);
-        effects.push(Effect::Place(Approved::new(
-            placement,
-            self.session,
-            self.cause,
-            expires,
-            signs,
-        )));
+        effects.push(Effect::Place(Approved::new(placement, self.session, self.cause, expires, signs)));
         Some(order.id)
     }
 
@@ -133,19 +118,9 @@ impl Engine {
         refusal: Refusal,
         effects: &mut Effects,
     ) {
-        effects.push(Effect::Record(Record::Refused {
-            strategy,
-            tag,
-            token,
-            refusal,
-        }));
+        effects.push(Effect::Record(Record::Refused { strategy, tag, token, refusal }));
         let Refusal { rule, value, limit } = refusal;
-        let event = OwnEvent::Refused {
-            tag,
-            rule: rule.as_str(),
-            value,
-            limit,
-        };
+        let event = OwnEvent::Refused { tag, rule: rule.as_str(), value, limit };
         effects.push(Effect::NotifyOwn { strategy, event });
     }
 

@@ -82,12 +82,6 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} is over the limit {}",
-            self.rule.as_str(),
-            self.value,
-            self.limit
-        )
+        write!(f, "{}: {} is over the limit {}", self.rule.as_str(), self.value, self.limit)
     }
 }

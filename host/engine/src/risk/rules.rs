@@ -43,18 +43,9 @@ pub(crate) const RULES: [RuleFn; 15] = [
 impl<'a> Check<'a> {
     pub(crate) fn new(engine: &'a Engine, order: &'a NewOrder, origin: Origin) -> Result<Self, Refusal> {
         let market = order.token.market();
-        let entry = engine
-            .markets
-            .get(market)
-            .ok_or_else(|| refusal(Rule::UnknownMarket, market.0, 0u32))?;
+        let entry = engine.markets.get(market).ok_or_else(|| refusal(Rule::UnknownMarket, market.0, 0u32))?;
         let loss = [None, Some(order)].map(|extra| worst_loss(&engine.ledger, &engine.orders, market, extra));
-        Ok(Self {
-            engine,
-            order,
-            origin,
-            entry,
-            loss,
-        })
+        Ok(Self { engine, order, origin, entry, loss })
     }
 
     /// Says whether the order raises what could be lost. Only such orders meet the limits on value. A guard's exit sells
@@ -70,9 +61,7 @@ impl<'a> Check<'a> {
             Side::Buy => self.order.price,
             Side::Sell => self.order.price.complement(),
         };
-        price
-            .cost_ceil(self.order.size)
-            .ok_or_else(|| refusal(Rule::Overflow, self.order.size.0, u64::MAX))
+        price.cost_ceil(self.order.size).ok_or_else(|| refusal(Rule::Overflow, self.order.size.0, u64::MAX))
     }
 }
 
@@ -83,11 +72,7 @@ fn running(check: &Check<'_>) -> Result<(), Refusal> {
         BotState::Paused => check.origin == Origin::Guard,
         BotState::Stopped => false,
     };
-    if may {
-        Ok(())
-    } else {
-        Err(refusal(Rule::NotRunning, 0u32, 1u32))
-    }
+    if may { Ok(()) } else { Err(refusal(Rule::NotRunning, 0u32, 1u32)) }
 }
 
 fn restricted(check: &Check<'_>) -> Result<(), Refusal> {
@@ -105,11 +90,7 @@ fn restricted(check: &Check<'_>) -> Result<(), Refusal> {
         Restriction::CancelOnly => 2,
         Restriction::Halted => 3,
     };
-    if allowed {
-        Ok(())
-    } else {
-        Err(refusal(Rule::Restricted, level(restriction), level(Restriction::None)))
-    }
+    if allowed { Ok(()) } else { Err(refusal(Rule::Restricted, level(restriction), level(Restriction::None))) }
 }
 
 fn granted(check: &Check<'_>) -> Result<(), Refusal> {
@@ -122,10 +103,7 @@ fn granted(check: &Check<'_>) -> Result<(), Refusal> {
 
 fn market_open(check: &Check<'_>) -> Result<(), Refusal> {
     let engine = check.engine;
-    match engine
-        .markets
-        .state(check.order.token, engine.now, engine.limits.stale_after_micros)
-    {
+    match engine.markets.state(check.order.token, engine.now, engine.limits.stale_after_micros) {
         MarketState::Open => Ok(()),
         MarketState::Blind => Err(refusal(Rule::MarketNotOpen, 0u32, 1u32)),
         MarketState::Resolved => Err(refusal(Rule::MarketNotOpen, 2u32, 1u32)),
@@ -143,11 +121,7 @@ fn tick(check: &Check<'_>) -> Result<(), Refusal> {
 fn size(check: &Check<'_>) -> Result<(), Refusal> {
     let (size, least) = (check.order.size, check.entry.market.min_size);
     let whole = size.floor_to_cents() == size;
-    if whole && size >= least && !size.is_zero() {
-        Ok(())
-    } else {
-        Err(refusal(Rule::Size, size.0, least.0))
-    }
+    if whole && size >= least && !size.is_zero() { Ok(()) } else { Err(refusal(Rule::Size, size.0, least.0)) }
 }
 
 fn order_rate(check: &Check<'_>) -> Result<(), Refusal> {
@@ -174,11 +148,7 @@ fn shares(check: &Check<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     let free = check.engine.sellable(check.order.strategy, check.order.token);
-    if check.order.size <= free {
-        Ok(())
-    } else {
-        Err(refusal(Rule::Shares, check.order.size.0, free.0))
-    }
+    if check.order.size <= free { Ok(()) } else { Err(refusal(Rule::Shares, check.order.size.0, free.0)) }
 }
 
 fn cash(check: &Check<'_>) -> Result<(), Refusal> {
@@ -188,27 +158,16 @@ fn cash(check: &Check<'_>) -> Result<(), Refusal> {
     let cost = check.cost()?;
     let fee = match check.order.kind {
         OrderKind::Gtc { post_only: true } => Some(Usd::ZERO),
-        _ => check
-            .entry
-            .market
-            .fee
-            .taker_fee_worst(check.order.price, check.order.size),
+        _ => check.entry.market.fee.taker_fee_worst(check.order.price, check.order.size),
     };
     let overflow = || refusal(Rule::Overflow, cost.0, i64::MAX);
     let needed = fee.and_then(|fee| cost.checked_add(fee)).ok_or_else(overflow)?;
     let free = check.engine.free_cash();
-    if needed <= free {
-        Ok(())
-    } else {
-        Err(refusal(Rule::Cash, needed.0, free.0))
-    }
+    if needed <= free { Ok(()) } else { Err(refusal(Rule::Cash, needed.0, free.0)) }
 }
 
 fn portfolio_trade_pct(check: &Check<'_>) -> Result<(), Refusal> {
-    let limit = check
-        .engine
-        .portfolio_value()
-        .bps_floor(check.engine.limits.portfolio_trade_bps);
+    let limit = check.engine.portfolio_value().bps_floor(check.engine.limits.portfolio_trade_bps);
     cost_within(check, Rule::PortfolioTradePct, limit)
 }
 
@@ -221,11 +180,7 @@ fn cost_within(check: &Check<'_>, rule: Rule, limit: Usd) -> Result<(), Refusal>
         return Ok(());
     }
     let cost = check.cost()?;
-    if cost <= limit {
-        Ok(())
-    } else {
-        Err(refusal(rule, cost.0, limit.0))
-    }
+    if cost <= limit { Ok(()) } else { Err(refusal(rule, cost.0, limit.0)) }
 }
 
 fn max_market_usd(check: &Check<'_>) -> Result<(), Refusal> {
@@ -244,11 +199,7 @@ fn max_open_positions(check: &Check<'_>) -> Result<(), Refusal> {
     let market = check.order.token.market();
     let (open, included) = open_positions(&engine.ledger, &engine.orders, &engine.markets, market);
     let limit = engine.limits.max_open_positions;
-    if included || open < limit {
-        Ok(())
-    } else {
-        Err(refusal(Rule::MaxOpenPositions, open.saturating_add(1), limit))
-    }
+    if included || open < limit { Ok(()) } else { Err(refusal(Rule::MaxOpenPositions, open.saturating_add(1), limit)) }
 }
 
 /// Refuses an order that would trade with one of ours, on the same token or on the complement. An order whose cancel
@@ -273,9 +224,5 @@ fn self_trade(check: &Check<'_>) -> Result<(), Refusal> {
 
 /// Makes a refusal of any integers; what does not fit shows as the largest.
 pub(crate) fn refusal(rule: Rule, value: impl TryInto<i64>, limit: impl TryInto<i64>) -> Refusal {
-    Refusal {
-        rule,
-        value: value.try_into().unwrap_or(i64::MAX),
-        limit: limit.try_into().unwrap_or(i64::MAX),
-    }
+    Refusal { rule, value: value.try_into().unwrap_or(i64::MAX), limit: limit.try_into().unwrap_or(i64::MAX) }
 }
