@@ -147,10 +147,19 @@ impl Orders {
         let entry = entry.clone();
         self.release(&entry.order, before);
         self.hold(&entry.order, after);
-        if was_open && !entry.is_open() {
-            self.close(&entry.order);
+        match (was_open, entry.is_open()) {
+            (true, false) => self.close(&entry.order),
+            (false, true) => self.reopen(&entry.order),
+            _ => {}
         }
         Some(entry)
+    }
+
+    /// An order that counted as over is at the venue after all.
+    fn reopen(&mut self, order: &NewOrder) {
+        self.open = self.open.saturating_add(1);
+        self.by_market.entry(order.token.market()).or_default().push(order.id);
+        self.done.retain(|id| *id != order.id);
     }
 
     fn close(&mut self, order: &NewOrder) {

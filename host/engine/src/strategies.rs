@@ -1,7 +1,7 @@
 //! Strategies as the engine knows them: what they may see, their timers, and their answers.
 
 use crate::effect::{Effect, Effects, Record};
-use crate::risk::{Origin, Rule, Wish};
+use crate::risk::{Origin, Refusal, Rule, Wish};
 use crate::step::Engine;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -145,7 +145,8 @@ impl Engine {
             return self.refuse(strategy, tag, Rule::UnknownMarket, token.0.into(), effects);
         }
         if self.state != crate::BotState::Running {
-            return self.refuse(strategy, tag, Rule::NotRunning, 0, effects);
+            let refusal = Refusal { rule: Rule::NotRunning, value: 0, limit: 1 };
+            return self.tell_refusal(strategy, tag, Some(token), refusal, effects);
         }
         self.targets.set(strategy, token, tag, reason, legs);
         self.renew_target(strategy, token, effects);

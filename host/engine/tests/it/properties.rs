@@ -1,0 +1,225 @@
+//! Properties over random sessions: no approval leaves a limit behind it, and money changes only by fills.
+
+use crate::story::Story;
+use engine::Effect;
+use model::input::{PlaceOutcome, Settlement, VenueStatus};
+use model::{Body, IntentKind, Limits, MarketIx, OrderId, OrderKind, Price, Quote, Side, Size, Usd};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+enum Move {
+    Place { market: u32, outcome: u32, buy: bool, cents: u32, shares: u64, fak: bool },
+    Quote { market: u32, outcome: u32, cents: u32, shares: u64 },
+    Live(u64),
+    Lost(u64),
+    Refused(u64),
+    Cancelled(u64),
+    Fill { order: u64, shares: u64, settled: bool },
+    Book { market: u32, cents: u32 },
+    Wait(u64),
+}
+
+fn moves() -> impl Strategy<Value = Move> {
+    let order = || 1u64..40;
+    prop_oneof![
+        4 => (0u32..3, 0u32..2, any::<bool>(), 1u32..100, 1u64..300, any::<bool>()).prop_map(
+            |(market, outcome, buy, cents, shares, fak)| Move::Place { market, outcome, buy, cents, shares, fak }
+        ),
+        2 => (0u32..3, 0u32..2, 1u32..100, 0u64..300)
+            .prop_map(|(market, outcome, cents, shares)| Move::Quote { market, outcome, cents, shares }),
+        2 => order().prop_map(Move::Live),
+        1 => order().prop_map(Move::Lost),
+        1 => order().prop_map(Move::Refused),
+        1 => order().prop_map(Move::Cancelled),
+        4 => (order(), 1u64..200, any::<bool>())
+            .prop_map(|(order, shares, settled)| Move::Fill { order, shares, settled }),
+        1 => (0u32..3, 2u32..97).prop_map(|(market, cents)| Move::Book { market, cents }),
+        1 => (1u64..3).prop_map(Move::Wait),
+    ]
+}
+
+fn limits() -> Limits {
+    Limits {
+        portfolio_trade_bps: 600,
+        max_order: Usd::dollars(50),
+        max_market: Usd::dollars(90),
+        max_open_positions: 2,
+        daily_loss: Usd::dollars(100_000),
+        ..Limits::DEFAULT
+    }
+}
+
+/// What the test itself knows of an order, apart from the engine.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    order: model::NewOrder,
+    open: bool,
+    filled: u64,
+}
+
+/// An account kept by the test, in the plainest way.
+#[derive(Debug, Default)]
+struct Shadow {
+    orders: BTreeMap<OrderId, Known>,
+    shares: BTreeMap<(u32, u32), i128>,
+    cost: BTreeMap<u32, i128>,
+    cash: i128,
+}
+
+impl Shadow {
+    /// Returns the most that can be lost in a market: for each outcome that may win, any subset of the open orders may
+    /// have been filled, tried one by one (each order's own worst).
+    fn worst(&self, market: u32) -> i128 {
+        let open = || self.orders.values().filter(move |known| known.open && known.order.token.market().0 == market);
+        let loss_if = |winner: u32| {
+            let held = self.shares.get(&(market, winner)).copied().unwrap_or(0);
+            let base = self.cost.get(&market).copied().unwrap_or(0) - held;
+            base + open()
+                .map(|Known { order, filled, .. }| {
+                    let left = i128::from(order.size.0 - (*filled).min(order.size.0));
+                    let wins = order.token.outcome() == winner;
+                    let price = i128::from(order.price.micros());
+                    // Buying costs the price and wins a dollar or nothing; selling is the opposite.
+                    let pays = if wins { 1_000_000 } else { 0 };
+                    let loss = if order.side == Side::Buy { price - pays } else { pays - price };
+                    (loss * left / 1_000_000).max(0)
+                })
+                .sum::<i128>()
+        };
+        loss_if(0).max(loss_if(1)).max(0)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_approval_leaves_a_limit_behind_it_and_money_moves_only_by_fills(
+        moves in proptest::collection::vec(moves(), 1..120)
+    ) {
+        let limits = limits();
+        let mut story = Story::new(3, limits);
+        let mut shadow = Shadow { cash: 1_000_000_000, ..Shadow::default() };
+        let mut trades = 0u8;
+        for what in moves {
+            let worst_before: Vec<i128> = (0..3).map(|market| shadow.worst(market)).collect();
+            act(&mut story, &mut shadow, &what, &mut trades);
+            for effect in &story.effects {
+                if let Effect::Place(approved) = effect {
+                    let order = approved.item().order;
+                    shadow.orders.insert(order.id, Known { order, open: true, filled: 0 });
+                    let market = order.token.market().0;
+                    let worst = shadow.worst(market);
+                    let before = worst_before[usize::try_from(market).unwrap()];
+                    // A step may approve two orders, so each is held against the limit itself or no change.
+                    prop_assert!(
+                        worst <= i128::from(limits.max_market.0) + 2 || worst <= before + 2,
+                        "market {market} can lose {worst} after {order:?}"
+                    );
+                    if order.side == Side::Buy && worst > before {
+                        let cost = order.price.cost_ceil(order.size).unwrap();
+                        prop_assert!(cost <= limits.max_order);
+                    }
+                }
+            }
+            let ledger = story.engine.ledger();
+            prop_assert_eq!(i128::from(ledger.cash().0), shadow.cash);
+            prop_assert!(ledger.cash() >= Usd::ZERO, "cash fell below zero");
+            for (token, position) in ledger.positions() {
+                let own = shadow.shares.get(&(token.market().0, token.outcome())).copied().unwrap_or(0);
+                prop_assert_eq!(i128::from(position.size.0), own);
+            }
+            prop_assert_eq!(story.engine.audit(), Ok(()));
+        }
+    }
+}
+
+fn act(story: &mut Story, shadow: &mut Shadow, what: &Move, trades: &mut u8) {
+    match *what {
+        Move::Place { market, outcome, buy, cents, shares, fak } => {
+            let kind = if fak { OrderKind::Fak } else { OrderKind::Gtc { post_only: false } };
+            let side = if buy { Side::Buy } else { Side::Sell };
+            let (token, price) = (MarketIx(market).token(outcome), cent(cents));
+            story.intent(IntentKind::Place { token, side, price, size: Size::shares(shares), kind });
+        }
+        Move::Quote { market, outcome, cents, shares } => {
+            let leg = (shares > 0).then(|| Quote { price: cent(cents), size: Size::shares(shares) });
+            story.intent(IntentKind::Quote { token: MarketIx(market).token(outcome), bid: leg, ask: leg });
+        }
+        Move::Live(order) => answer(story, shadow, order, PlaceOutcome::Live),
+        Move::Lost(order) => answer(story, shadow, order, PlaceOutcome::Unknown { reason: "lost".into() }),
+        Move::Refused(order) => {
+            if shadow.orders.get(&OrderId(order)).is_some_and(|known| known.open && known.filled == 0) {
+                shadow.orders.get_mut(&OrderId(order)).unwrap().open = false;
+                answer(story, shadow, order, PlaceOutcome::Refused { reason: "no".into() });
+            } else {
+                story.effects.clear();
+            }
+        }
+        Move::Cancelled(order) => {
+            let Some(known) = shadow.orders.get_mut(&OrderId(order)) else { return story.effects.clear() };
+            known.open = false;
+            let (order, matched) = (OrderId(order), Size(known.filled));
+            story.step(Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched });
+        }
+        Move::Fill { order, shares, settled } => fill(story, shadow, OrderId(order), shares, settled, trades),
+        Move::Book { market, cents } => {
+            let (bid, ask) = (cent(cents).to_string(), cent(cents + 2).to_string());
+            story.book(MarketIx(market), &bid, &ask);
+        }
+        Move::Wait(seconds) => {
+            story.now = story.now.plus_millis(seconds * 1_000);
+            story.step(Body::Tick);
+        }
+    }
+}
+
+/// The venue answers a placement, if there is one.
+fn answer(story: &mut Story, shadow: &Shadow, order: u64, outcome: PlaceOutcome) {
+    let order = OrderId(order);
+    match shadow.orders.contains_key(&order) {
+        true => story.step(Body::Placed { order, outcome }),
+        false => story.effects.clear(),
+    }
+}
+
+/// The venue fills a part of an open order, never more than is left.
+fn fill(story: &mut Story, shadow: &mut Shadow, order: OrderId, shares: u64, settled: bool, trades: &mut u8) {
+    let Some(known) = shadow.orders.get_mut(&order).filter(|known| known.open && *trades < 250) else {
+        return story.effects.clear();
+    };
+    let size = Size((shares * 1_000_000).min(known.order.size.0 - known.filled));
+    if size.is_zero() {
+        return story.effects.clear();
+    }
+    *trades += 1;
+    known.filled += size.0;
+    known.open = known.filled < known.order.size.0;
+    let order = known.order;
+    let cost = i128::from(order.price.cost_floor(size).unwrap().0);
+    let key = (order.token.market().0, order.token.outcome());
+    let held = shadow.shares.entry(key).or_default();
+    let market_cost = shadow.cost.entry(key.0).or_default();
+    match order.side {
+        Side::Buy => {
+            *held += i128::from(size.0);
+            *market_cost += cost;
+            shadow.cash -= cost;
+        }
+        Side::Sell => {
+            // The cost of what is sold is the ledger's business; the test takes it from there afterwards.
+            *held -= i128::from(size.0);
+            shadow.cash += cost;
+        }
+    }
+    let settlement = if settled { Settlement::Confirmed } else { Settlement::Mined };
+    story.trade(order.id, size, order.price, settlement, *trades);
+    let both = [0, 1].map(|outcome| story.engine.ledger().position(MarketIx(key.0).token(outcome)).cost.0);
+    shadow.cost.insert(key.0, both.into_iter().map(i128::from).sum());
+}
+
+fn cent(cents: u32) -> Price {
+    Price::from_micros(cents.clamp(1, 99) * 10_000).unwrap()
+}

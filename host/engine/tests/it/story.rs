@@ -1,0 +1,278 @@
+//! Stories: one line an input, with the effects that must follow. See [`check`].
+
+use engine::{Effect, Effects, Engine, Purpose, Record, Refusal, Rule};
+use model::event::{MarketEvent, MarketEventKind};
+use model::input::{
+    Breaker, CancelOutcome, Channel, Command, Mode, PlaceOutcome, SessionStart, Settlement, StrategyAnswer,
+    StrategyChange, TradeUpdate, VenueStatus,
+};
+use model::{
+    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price,
+    Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd,
+};
+
+/// Midnight UTC of some day.
+pub(crate) const START: Time = Time(20_000 * 86_400_000_000);
+
+/// An engine with one strategy on some markets, and the clock and sequence of its inputs.
+pub(crate) struct Story {
+    pub(crate) engine: Engine,
+    pub(crate) effects: Effects,
+    pub(crate) now: Time,
+    seq: u64,
+    trades: u8,
+    /// The strategy that speaks.
+    pub(crate) who: u16,
+}
+
+impl Story {
+    /// Begins a running session with 1,000 dollars on `markets` markets whose books are 0.40 / 0.42, with `limits`.
+    pub(crate) fn new(markets: u8, limits: Limits) -> Self {
+        let mut story = Self {
+            engine: Engine::new(Purpose::Trade),
+            effects: Effects::new(),
+            now: START,
+            seq: 0,
+            trades: 0,
+            who: 1,
+        };
+        story.step(Body::Session(SessionStart {
+            session: SessionId(1),
+            mode: Mode::Demo,
+            cash: Usd::dollars(1_000),
+            day_start: None,
+            limits,
+            salt_seed: 7,
+            halted: false,
+        }));
+        for number in 0..markets {
+            story.step(Body::Market(market(number)));
+        }
+        for (strategy, name) in [(1, "alice"), (2, "bob")] {
+            story.step(Body::Strategy(StrategyChange::Loaded {
+                strategy: StrategyId(strategy),
+                name: name.into(),
+                hash: [0; 32],
+                instance: 1,
+                markets: (0..u32::from(markets)).map(MarketIx).collect(),
+            }));
+        }
+        story.step(Body::Feed { channel: Channel::Market, up: true });
+        story.step(Body::Feed { channel: Channel::User, up: true });
+        for number in 0..u32::from(markets) {
+            story.book(MarketIx(number), "0.40", "0.42");
+        }
+        story.step(Body::Command(Command::Start));
+        story
+    }
+
+    /// Feeds one input; its effects are in `effects` then.
+    pub(crate) fn step(&mut self, body: Body) {
+        self.seq += 1;
+        let input = Input { seq: Seq(self.seq), at: self.now, body };
+        self.engine.step(&input, &mut self.effects);
+    }
+
+    /// Sets both tokens' books of a market to 1,000 shares at a bid and an ask of YES.
+    pub(crate) fn book(&mut self, market: MarketIx, bid: &str, ask: &str) {
+        let (bid, ask) = (price(bid), price(ask));
+        self.snapshot(market.token(0), bid, ask);
+        let kept = std::mem::take(&mut self.effects);
+        self.snapshot(market.token(1), ask.complement(), bid.complement());
+        self.effects.splice(0..0, kept);
+    }
+
+    fn snapshot(&mut self, token: TokenIx, bid: Price, ask: Price) {
+        let level = |price| vec![Level { price, size: Size::shares(1_000) }];
+        let kind = MarketEventKind::Book { bids: level(bid), asks: level(ask) };
+        self.step(Body::Event(MarketEvent { token, venue_time: self.now, kind }));
+    }
+
+    /// Lets the strategy answer with one intent.
+    pub(crate) fn intent(&mut self, kind: IntentKind) {
+        let intents = vec![Intent { tag: 9, reason: String::new(), kind }];
+        let strategy = StrategyId(self.who);
+        let (instance, first, count, consumed, fuel, fault) = (1, 0, 1, 1, 1, None);
+        self.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }));
+    }
+
+    /// Fills a part of an order; as the maker unless `crossed` says that it took the complement's bid.
+    pub(crate) fn trade(&mut self, order: OrderId, size: Size, maker_price: Price, settlement: Settlement, id: u8) {
+        let (trade, part, maker, crossed) = (TradeId([id; 16]), 0, true, false);
+        self.step(Body::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed }));
+    }
+}
+
+/// Returns a market with a cent tick, five shares minimum and no fee.
+pub(crate) fn market(number: u8) -> Market {
+    Market {
+        condition: ConditionId([number; 32]),
+        tokens: [TokenId([number * 2; 32]), TokenId([number * 2 + 1; 32])],
+        outcomes: ["Yes".into(), "No".into()],
+        slug: format!("market-{number}"),
+        question: format!("Market {number}?"),
+        tick: TickSize::CENT,
+        min_size: Size::shares(5),
+        neg_risk: false,
+        fee: FeeRate::default(),
+        end: None,
+    }
+}
+
+/// Parses a price.
+pub(crate) fn price(text: &str) -> Price {
+    Price::parse(text).unwrap_or_else(|| panic!("no price: {text}"))
+}
+
+fn size(text: &str) -> Size {
+    Size::parse(text).unwrap_or_else(|| panic!("no size: {text}"))
+}
+
+/// Runs a story. Each line is `input -> effects`, the effects separated by `; ` in the order they come; a line without
+/// an arrow must have none. Only effects that reach the outside are shown, see [`show`].
+#[track_caller]
+pub(crate) fn check(limits: Limits, table: &str) {
+    let mut story = Story::new(6, limits);
+    for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (input, expected) = line.split_once("->").unwrap_or((line, ""));
+        tell(&mut story, input.trim());
+        let seen: Vec<String> = story.effects.iter().filter_map(show).collect();
+        assert_eq!(seen.join("; "), expected.trim(), "after: {input}");
+        story.engine.audit().unwrap();
+    }
+}
+
+/// Feeds one line of a story.
+fn tell(story: &mut Story, line: &str) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let token = TokenIx(0);
+    match words.as_slice() {
+        ["who", who] => {
+            story.who = who.parse().unwrap();
+            story.effects.clear();
+        }
+        ["wait", seconds] => wait(story, seconds.trim_end_matches('s').parse().unwrap()),
+        ["book", bid, ask] => story.book(MarketIx(0), bid, ask),
+        ["book", market, bid, ask] => story.book(MarketIx(market.trim_start_matches('m').parse().unwrap()), bid, ask),
+        [side @ ("buy" | "sell"), shares, "at", limit, rest @ ..] => {
+            let side = if *side == "buy" { Side::Buy } else { Side::Sell };
+            let kind = if rest.contains(&"fak") { OrderKind::Fak } else { OrderKind::Gtc { post_only: false } };
+            let market = rest.iter().find_map(|word| word.strip_prefix('m')).map_or(0, |m| m.parse().unwrap());
+            let outcome = u32::from(rest.contains(&"no"));
+            let token = MarketIx(market).token(outcome);
+            story.intent(IntentKind::Place { token, side, price: price(limit), size: size(shares), kind });
+        }
+        ["quote", bid_size, bid, "/", ask_size, ask] => {
+            let leg =
+                |shares: &str, limit: &str| (shares != "0").then(|| Quote { price: price(limit), size: size(shares) });
+            story.intent(IntentKind::Quote { token, bid: leg(bid_size, bid), ask: leg(ask_size, ask) });
+        }
+        ["cancel", order] => story.intent(IntentKind::Cancel { order: id(order) }),
+        ["operator", words @ ..] => command(story, words),
+        [verb, order, rest @ ..] if order.starts_with('#') => answer(story, verb, id(order), rest),
+        ["feed", channel, up] => {
+            let channel = if *channel == "user" { Channel::User } else { Channel::Market };
+            story.step(Body::Feed { channel, up: *up == "up" });
+        }
+        ["requests", ok, failed] => {
+            story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
+        }
+        _ => panic!("no such line: {line}"),
+    }
+}
+
+/// Lets time pass in ticks of half a second, and gathers all effects. Books stay alive.
+fn wait(story: &mut Story, seconds: u64) {
+    let mut gathered = Effects::new();
+    for _ in 0..seconds * 2 {
+        story.now = story.now.plus_millis(500);
+        story.step(Body::Tick);
+        gathered.append(&mut story.effects);
+    }
+    story.effects = gathered;
+}
+
+fn answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
+    let reason = || String::from("told by the story");
+    let placed = |outcome| Body::Placed { order, outcome };
+    let body = match (verb, rest) {
+        ("live", []) => placed(PlaceOutcome::Live),
+        ("matched", [shares]) => placed(PlaceOutcome::Matched { matched: size(shares) }),
+        ("refused", []) => placed(PlaceOutcome::Refused { reason: reason() }),
+        ("lost", []) => placed(PlaceOutcome::Unknown { reason: reason() }),
+        ("denied", []) => Body::Looked { order, denied: true },
+        ("cancelled", [shares]) => Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched: size(shares) },
+        ("seen", [shares]) => Body::OrderUpdate { order, status: VenueStatus::Live, matched: size(shares) },
+        ("cancel-acked", []) => Body::CancelAnswer { order, outcome: CancelOutcome::Cancelled },
+        ("not-open", []) => Body::CancelAnswer { order, outcome: CancelOutcome::NotOpen },
+        ("fill", [shares, "at", limit]) => {
+            story.trades += 1;
+            let number = story.trades;
+            return story.trade(order, size(shares), price(limit), Settlement::Confirmed, number);
+        }
+        ("match", [shares, "at", limit, "as", name]) => {
+            let (shares, limit, name) = (size(shares), price(limit), name.parse().unwrap());
+            return story.trade(order, shares, limit, Settlement::Matched, name);
+        }
+        ("fail", [shares, "at", limit, "as", name]) => {
+            let (shares, limit, name) = (size(shares), price(limit), name.parse().unwrap());
+            return story.trade(order, shares, limit, Settlement::Failed, name);
+        }
+        _ => panic!("no such answer: {verb} {rest:?}"),
+    };
+    story.step(body);
+}
+
+fn command(story: &mut Story, words: &[&str]) {
+    let command = match words {
+        ["start"] => Command::Start,
+        ["stop"] => Command::Stop,
+        ["pause"] => Command::Pause,
+        ["resume"] => Command::Resume,
+        ["cancels", "all"] => Command::CancelAll,
+        ["cancels", order] => Command::Cancel { order: id(order) },
+        ["kills"] => Command::EmergencyStop { reason: "smoke".into() },
+        ["releases", reason @ ..] => Command::Release { reason: reason.join(" ") },
+        ["resets", name] => Command::ResetBreaker { breaker: Breaker::parse(name).unwrap() },
+        _ => panic!("no such command: {words:?}"),
+    };
+    story.step(Body::Command(command));
+}
+
+fn id(text: &str) -> OrderId {
+    OrderId(text.trim_start_matches('#').parse().unwrap())
+}
+
+/// Writes an effect as a story shows it; nothing for what only rows and strategies see.
+pub(crate) fn show(effect: &Effect) -> Option<String> {
+    Some(match effect {
+        Effect::Place(approved) => {
+            let order = approved.item().order;
+            let (side, what) = (order.side.to_string().to_lowercase(), if order.token.0 % 2 == 0 { "" } else { " no" });
+            format!("place {} {side} {} at {}{what}", order.id, order.size, order.price)
+        }
+        Effect::Cancel { order } => format!("cancel {order}"),
+        Effect::CancelAll => "cancel everything".into(),
+        Effect::LockSigner => "lock".into(),
+        Effect::UnlockSigner => "unlock".into(),
+        Effect::Look { order } => format!("look {order}"),
+        Effect::Resnapshot { token } => format!("resnapshot {token}"),
+        Effect::Answered { refused: Some(reason) } => format!("no: {reason}"),
+        Effect::Record(Record::Refused { refusal, .. }) => refused(refusal),
+        Effect::Record(Record::Breaker { breaker, tripped, .. }) => {
+            format!("{} {}", if *tripped { "trip" } else { "close" }, breaker.as_str())
+        }
+        Effect::Record(Record::Guard { rule, .. }) => format!("guard {rule}"),
+        _ => return None,
+    })
+}
+
+fn refused(Refusal { rule, value, limit }: &Refusal) -> String {
+    let units = |micros: i64| Usd(micros).to_string();
+    let (value, limit) = match rule {
+        Rule::Tick | Rule::SelfTrade | Rule::Size | Rule::Shares => (units(*value), units(*limit)),
+        Rule::Cash | Rule::PortfolioTradePct | Rule::MaxOrderUsd | Rule::MaxMarketUsd => (units(*value), units(*limit)),
+        _ => (value.to_string(), limit.to_string()),
+    };
+    format!("refuse {}: {value} over {limit}", rule.as_str())
+}
