@@ -1,5 +1,11 @@
 //! The engine from outside: stories as text tables, and properties over random inputs.
-#![allow(clippy::arithmetic_side_effects, reason = "test code may overflow loudly")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
 
 mod properties;
 mod scenarios;
