@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The venue's orders: amounts and rounding, EIP-712 hashes, order ids and signatures of CLOB V2 (PROTOCOL 1.3, 2.1, 4 and 5).
+//! Pure and `no_std`: no IO, clock or randomness; salt, time and key are arguments. It never logs or prints a key.
+//! Start reading in [`order`], then [`amounts`].
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod address;
+pub mod amounts;
+pub mod contracts;
+pub mod eip712;
+pub mod order;
+pub mod signing;
+
+pub use address::Address;
+pub use amounts::{AmountError, Amounts};
+pub use contracts::{Chain, Exchange};
+pub use eip712::{Domain, Domains};
+pub use order::{Account, BuildError, Listing, SignatureType, SignedOrder, UnsignedOrder};
+pub use signing::{KeyError, Signature65, SigningKey, recover};

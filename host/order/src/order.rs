@@ -1,0 +1,304 @@
+//! Orders of CLOB V2, before and after signing (PROTOCOL 3 and 4).
+
+use crate::address::Address;
+use crate::amounts::{AmountError, Amounts, limit_amounts, placeable_market_amounts};
+use crate::contracts::{Chain, Exchange};
+use crate::eip712::{Domain, hash_words, word};
+use crate::signing::{Signature65, SigningKey};
+use model::{NewOrder, OrderKind, Side, Size, TickSize, TokenId, VenueOrderId};
+
+/// Salts travel as JSON numbers, which are exact below 2^53 only.
+pub const SALT_END: u64 = 1 << 53;
+
+/// The hash of `Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,uint256
+/// takerAmount,uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,bytes32 builder)`.
+const ORDER_TYPE_HASH: [u8; 32] = [
+    0xbb, 0x86, 0x31, 0x8a, 0x21, 0x38, 0xf5, 0xfa, 0x8a, 0xe3, 0x2f, 0xbe, 0x8e, 0x65, 0x9f, 0x8f, 0xcf, 0x13, 0xcc,
+    0x6a, 0xe4, 0x01, 0x4a, 0x70, 0x78, 0x93, 0x05, 0x54, 0x33, 0x81, 0x85, 0x89,
+];
+
+/// How an account's orders are verified (PROTOCOL 3). Type 3, the deposit wallet, is not among them yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SignatureType {
+    /// The key's own account holds the funds: 0.
+    Eoa,
+    /// A proxy wallet holds them: 1.
+    Proxy,
+    /// A Safe holds them: 2.
+    Safe,
+}
+
+impl SignatureType {
+    /// Returns the type of the venue's number, or `None` if we cannot sign for it.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Eoa),
+            1 => Some(Self::Proxy),
+            2 => Some(Self::Safe),
+            _ => None,
+        }
+    }
+
+    /// Returns the venue's number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Eoa => 0,
+            Self::Proxy => 1,
+            Self::Safe => 2,
+        }
+    }
+}
+
+/// Whose orders they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// The address of the key that signs.
+    pub signer: Address,
+    /// The address that holds dollars and shares: the signer itself for [`SignatureType::Eoa`].
+    pub funder: Address,
+    /// How the two belong together.
+    pub signature_type: SignatureType,
+    /// The chain that the exchange contracts are on.
+    pub chain: Chain,
+}
+
+impl Account {
+    /// Returns the account of a key that holds its own funds.
+    pub const fn eoa(address: Address, chain: Chain) -> Self {
+        Self { signer: address, funder: address, signature_type: SignatureType::Eoa, chain }
+    }
+}
+
+/// What an order needs to know of its market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing {
+    /// The outcome token.
+    pub token_id: TokenId,
+    /// The grid of prices now.
+    pub tick: TickSize,
+    /// The contract that settles it.
+    pub exchange: Exchange,
+}
+
+/// Why an order cannot be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// The size has more than two decimals. It is refused and not cut, as the books reserve for the size that was gated.
+    #[error("size {size} is not whole hundredths of a share")]
+    FineSize {
+        /// The shares.
+        size: Size,
+    },
+    /// The salt does not survive a JSON number.
+    #[error("salt {salt} is not below {SALT_END}")]
+    Salt {
+        /// The salt.
+        salt: u64,
+    },
+    /// There are no amounts.
+    #[error(transparent)]
+    Amounts(#[from] AmountError),
+}
+
+/// An order as it is signed. Its hash in the domain of its exchange is its id at the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnsignedOrder {
+    /// Makes equal orders different; below [`SALT_END`].
+    pub salt: u64,
+    /// Who gives: the funder.
+    pub maker: Address,
+    /// Whose key signs.
+    pub signer: Address,
+    /// The outcome token.
+    pub token_id: TokenId,
+    /// What it gives: millionths of dollars for a BUY, of shares for a SELL.
+    pub maker_amount: u64,
+    /// What it wants: millionths of shares for a BUY, of dollars for a SELL.
+    pub taker_amount: u64,
+    /// Buy or sell.
+    pub side: Side,
+    /// How maker and signer belong together.
+    pub signature_type: SignatureType,
+    /// When it was made, in milliseconds since the epoch. No expiry; it makes the order unique.
+    pub timestamp_ms: u64,
+    /// Free bytes, zero by default.
+    pub metadata: [u8; 32],
+    /// The builder code, zero if none.
+    pub builder: [u8; 32],
+}
+
+impl UnsignedOrder {
+    /// Builds the order that the gate approved: limit amounts for GTC, [`placeable_market_amounts`] for FAK and FOK.
+    ///
+    /// # Errors
+    /// If size or price do not fit the market's grid, the order is too small to keep its price, or the salt is too large.
+    pub fn build(
+        order: &NewOrder,
+        account: &Account,
+        listing: &Listing,
+        salt: u64,
+        timestamp_ms: u64,
+    ) -> Result<Self, BuildError> {
+        if order.size != order.size.floor_to_cents() {
+            return Err(BuildError::FineSize { size: order.size });
+        }
+        if salt >= SALT_END {
+            return Err(BuildError::Salt { salt });
+        }
+        let amounts = match order.kind {
+            OrderKind::Gtc { .. } => limit_amounts,
+            OrderKind::Fak | OrderKind::Fok => placeable_market_amounts,
+        };
+        let Amounts { maker, taker } = amounts(order.side, order.price, order.size, listing.tick)?;
+        Ok(Self {
+            salt,
+            maker: account.funder,
+            signer: account.signer,
+            token_id: listing.token_id,
+            maker_amount: maker,
+            taker_amount: taker,
+            side: order.side,
+            signature_type: account.signature_type,
+            timestamp_ms,
+            metadata: [0; 32],
+            builder: [0; 32],
+        })
+    }
+
+    /// Returns the EIP-712 hash of the order's fields.
+    pub fn struct_hash(&self) -> [u8; 32] {
+        let side = match self.side {
+            Side::Buy => 0,
+            Side::Sell => 1,
+        };
+        hash_words(&[
+            ORDER_TYPE_HASH,
+            word(self.salt),
+            self.maker.word(),
+            self.signer.word(),
+            self.token_id.0,
+            word(self.maker_amount),
+            word(self.taker_amount),
+            word(side),
+            word(u64::from(self.signature_type.code())),
+            word(self.timestamp_ms),
+            self.metadata,
+            self.builder,
+        ])
+    }
+
+    /// Returns the order's id at the venue, which is the digest that is signed.
+    pub fn order_id(&self, domain: &Domain) -> VenueOrderId {
+        VenueOrderId(domain.digest(&self.struct_hash()))
+    }
+
+    /// Signs the order. Allocates nothing; the time goes into the signature itself.
+    pub fn sign(self, domain: &Domain, key: &SigningKey) -> SignedOrder {
+        let id = self.order_id(domain);
+        let signature = key.sign_digest(&id.0);
+        SignedOrder { order: self, id, signature }
+    }
+}
+
+/// An order with its signature, ready to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedOrder {
+    /// What was signed.
+    pub order: UnsignedOrder,
+    /// Its id at the venue.
+    pub id: VenueOrderId,
+    /// The signature over the id.
+    pub signature: Signature65,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eip712::keccak;
+    use model::{OrderId, Price, StrategyId, TokenIx};
+
+    const TYPE: &str = "Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,\
+        uint256 takerAmount,uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,bytes32 builder)";
+
+    fn new_order(kind: OrderKind, size: Size) -> NewOrder {
+        NewOrder {
+            id: OrderId(1),
+            strategy: StrategyId(1),
+            tag: 0,
+            token: TokenIx(0),
+            side: Side::Buy,
+            price: Price::from_micros(370_000).unwrap(),
+            size,
+            kind,
+        }
+    }
+
+    fn account() -> Account {
+        Account {
+            funder: Address([2; 20]),
+            signature_type: SignatureType::Safe,
+            ..Account::eoa(Address([1; 20]), Chain::Amoy)
+        }
+    }
+
+    fn listing() -> Listing {
+        Listing { token_id: TokenId([3; 32]), tick: TickSize::CENT, exchange: Exchange::Standard }
+    }
+
+    #[test]
+    fn the_type_hash_is_that_of_the_type() {
+        assert_eq!(keccak(TYPE.as_bytes()), ORDER_TYPE_HASH);
+    }
+
+    #[test]
+    fn an_order_carries_what_was_approved() {
+        let new = new_order(OrderKind::Gtc { post_only: true }, Size::shares(10));
+        let order = UnsignedOrder::build(&new, &account(), &listing(), 5, 6).unwrap();
+        assert_eq!((order.maker, order.signer), (Address([2; 20]), Address([1; 20])));
+        assert_eq!((order.maker_amount, order.taker_amount), (3_700_000, 10_000_000));
+        assert_eq!((order.salt, order.timestamp_ms), (5, 6));
+        assert_eq!(order.signature_type.code(), 2);
+    }
+
+    #[test]
+    fn a_market_order_follows_the_rule_for_market_orders() {
+        let new = new_order(OrderKind::Fak, Size(10_010_000));
+        let order = UnsignedOrder::build(&new, &account(), &listing(), 5, 6).unwrap();
+        // 10.01 * 0.37 = 3.7037 dollars, cut to 3.70, which is 10 shares.
+        assert_eq!((order.maker_amount, order.taker_amount), (3_700_000, 10_000_000));
+    }
+
+    #[test]
+    fn a_size_finer_than_hundredths_and_a_large_salt_are_refused() {
+        let new = new_order(OrderKind::Fok, Size(10_000_001));
+        let refused = UnsignedOrder::build(&new, &account(), &listing(), 5, 6);
+        assert_eq!(refused, Err(BuildError::FineSize { size: Size(10_000_001) }));
+        let new = new_order(OrderKind::Fok, Size::shares(10));
+        let refused = UnsignedOrder::build(&new, &account(), &listing(), SALT_END, 6);
+        assert_eq!(refused, Err(BuildError::Salt { salt: SALT_END }));
+        assert!(UnsignedOrder::build(&new, &account(), &listing(), SALT_END - 1, 6).is_ok());
+    }
+
+    #[test]
+    fn every_field_changes_the_id() {
+        let domain = Domain::exchange("2", Chain::Polygon, Exchange::Standard.contract(Chain::Polygon));
+        let new = new_order(OrderKind::Fok, Size::shares(10));
+        let base = UnsignedOrder::build(&new, &account(), &listing(), 5, 6).unwrap();
+        let others = [
+            UnsignedOrder { salt: 4, ..base },
+            UnsignedOrder { maker: Address([9; 20]), ..base },
+            UnsignedOrder { signer: Address([9; 20]), ..base },
+            UnsignedOrder { token_id: TokenId([9; 32]), ..base },
+            UnsignedOrder { maker_amount: 9, ..base },
+            UnsignedOrder { taker_amount: 9, ..base },
+            UnsignedOrder { side: Side::Sell, ..base },
+            UnsignedOrder { signature_type: SignatureType::Eoa, ..base },
+            UnsignedOrder { timestamp_ms: 9, ..base },
+            UnsignedOrder { metadata: [9; 32], ..base },
+            UnsignedOrder { builder: [9; 32], ..base },
+        ];
+        for other in others {
+            assert_ne!(other.order_id(&domain), base.order_id(&domain), "{other:?}");
+        }
+    }
+}

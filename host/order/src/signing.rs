@@ -1,0 +1,202 @@
+//! Keys and signatures: ECDSA over secp256k1, deterministic (RFC 6979), low s.
+
+use crate::address::Address;
+use crate::eip712::keccak;
+use core::fmt;
+use k256::ecdsa::{self, RecoveryId, VerifyingKey};
+use model::id::parse_hex;
+use zeroize::Zeroize;
+
+/// Recovery ids travel as 27 and 28.
+const V_BASE: u8 = 27;
+
+/// Why bytes are no private key. Says nothing about the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The text is not 64 hexadecimal digits, with or without `0x`.
+    #[error("a private key is 64 hexadecimal digits")]
+    NotHex,
+    /// The number is zero or not below the order of the curve.
+    #[error("the number is outside the range of private keys")]
+    OutOfRange,
+}
+
+/// A signature as the venue takes it: r, s and v, 65 bytes, v being 27 or 28.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Signature65(pub [u8; 65]);
+
+impl Signature65 {
+    /// Parses `0x` and 130 hexadecimal digits. Does not say that they are a signature of anything: see [`recover`].
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 65];
+        parse_hex(text.strip_prefix("0x")?, &mut bytes)?;
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Signature65 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("0x")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Signature65 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A private key. Lives in the signer process only; wiped when dropped; cannot be printed, copied or compared.
+pub struct SigningKey {
+    // Wipes itself when dropped (`ecdsa::SigningKey` is `ZeroizeOnDrop`).
+    key: ecdsa::SigningKey,
+    address: Address,
+}
+
+impl SigningKey {
+    /// Parses 64 hexadecimal digits, with or without `0x`.
+    ///
+    /// # Errors
+    /// If the text is something else or the number is no key. The caller wipes the text.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let mut bytes = [0; 32];
+        let parsed = parse_hex(text.strip_prefix("0x").unwrap_or(text), &mut bytes);
+        let key = parsed.ok_or(KeyError::NotHex).and_then(|()| Self::from_bytes(&bytes));
+        bytes.zeroize();
+        key
+    }
+
+    /// Takes a key's 32 bytes, big-endian, such as fresh random ones.
+    ///
+    /// # Errors
+    /// If the number is zero or not below the order of the curve, which random bytes practically never are. The caller
+    /// wipes the bytes.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
+        // The cause says only "signature error".
+        let key = ecdsa::SigningKey::from_slice(bytes).ok().ok_or(KeyError::OutOfRange)?;
+        let address = address_of(key.verifying_key());
+        Ok(Self { key, address })
+    }
+
+    /// Returns the address of the account that this key controls.
+    pub const fn address(&self) -> Address {
+        self.address
+    }
+
+    /// Signs a digest. The same digest always gives the same signature.
+    pub fn sign_digest(&self, digest: &[u8; 32]) -> Signature65 {
+        let (signature, recovery) = self.key.sign_prehash_recoverable(digest);
+        // k256 answers with the low s already, and with the recovery id that belongs to it.
+        let mut bytes = [0; 65];
+        let v = V_BASE.saturating_add(recovery.to_byte());
+        for (to, from) in bytes.iter_mut().zip(signature.to_bytes().into_iter().chain([v])) {
+            *to = from;
+        }
+        Signature65(bytes)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Returns the address whose key signed `digest`, or `None` if the bytes are no signature that the exchange contracts
+/// accept: v other than 27 or 28, r or s out of range, or s in the upper half.
+pub fn recover(digest: &[u8; 32], signature: &Signature65) -> Option<Address> {
+    let (v, rs) = signature.0.split_last()?;
+    let recovery = v.checked_sub(V_BASE).filter(|id| *id < 2).and_then(RecoveryId::from_byte)?;
+    let signature = ecdsa::Signature::from_slice(rs).ok()?;
+    if signature.normalize_s() != signature {
+        return None;
+    }
+    let key = VerifyingKey::recover_from_prehash(digest, &signature, recovery).ok()?;
+    Some(address_of(&key))
+}
+
+fn address_of(key: &VerifyingKey) -> Address {
+    let point = key.to_sec1_point(false);
+    // An uncompressed point is a tag and both coordinates; the address is the end of their hash.
+    let hash = keccak(point.as_bytes().get(1..).unwrap_or_default());
+    let mut address = [0; 20];
+    for (to, from) in address.iter_mut().rev().zip(hash.iter().rev()) {
+        *to = *from;
+    }
+    Address(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::format;
+    use std::string::ToString;
+
+    /// A well-known throw-away development key; never fund it.
+    const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+    const ADDRESS: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+    /// The order of the curve.
+    const ORDER: &str = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
+
+    #[test]
+    fn a_key_has_its_known_address_and_is_never_printed() {
+        let key = SigningKey::parse(KEY).unwrap();
+        assert_eq!(key.address().checksummed(), ADDRESS);
+        assert_eq!(SigningKey::parse(&KEY[2..]).unwrap().address(), key.address());
+        let shown = format!("{key:?}");
+        assert!(shown.contains(&ADDRESS.to_lowercase()), "{shown}");
+        assert!(!shown.contains("ac0974"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        assert_eq!(SigningKey::parse("").unwrap_err(), KeyError::NotHex);
+        assert_eq!(SigningKey::parse(&KEY[..65]).unwrap_err(), KeyError::NotHex);
+        assert_eq!(SigningKey::parse(&"0".repeat(64)).unwrap_err(), KeyError::OutOfRange);
+        assert_eq!(SigningKey::parse(ORDER).unwrap_err(), KeyError::OutOfRange);
+    }
+
+    #[test]
+    fn a_signature_with_a_high_s_or_another_v_recovers_to_nobody() {
+        let key = SigningKey::parse(KEY).unwrap();
+        let digest = keccak(b"x");
+        let good = key.sign_digest(&digest);
+        assert_eq!(recover(&digest, &good), Some(key.address()));
+        assert_eq!(Signature65::parse(&good.to_string()), Some(good));
+        for v in [0, 1, 26, 29, 30, 255] {
+            let mut bad = good;
+            bad.0[64] = v;
+            assert_eq!(recover(&digest, &bad), None, "{v}");
+        }
+        // (r, -s) with the other v is the same point: valid mathematics, refused by the contracts.
+        let s = ecdsa::Signature::from_slice(&good.0[..64]).unwrap();
+        let high = ecdsa::Signature::from_scalars(s.r().to_bytes(), (-*s.s()).to_bytes()).unwrap();
+        let mut bad = good;
+        bad.0[..64].copy_from_slice(&high.to_bytes());
+        bad.0[64] = 27 + 28 - good.0[64];
+        assert_eq!(recover(&digest, &bad), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn a_signature_recovers_to_its_signer_and_to_nobody_else(secret in 1u64.., digest in any::<[u8; 32]>()) {
+            let key = SigningKey::from_bytes(&crate::eip712::word(secret)).unwrap();
+            let signature = key.sign_digest(&digest);
+            prop_assert_eq!(signature, key.sign_digest(&digest));
+            prop_assert_eq!(recover(&digest, &signature), Some(key.address()));
+            prop_assert_ne!(recover(&keccak(&digest), &signature), Some(key.address()));
+        }
+
+        #[test]
+        fn any_bytes_are_judged_without_a_panic(head in any::<[u8; 64]>(), v in 26u8..30, digest in any::<[u8; 32]>()) {
+            let mut bytes = [0; 65];
+            bytes[..64].copy_from_slice(&head);
+            bytes[64] = v;
+            let _ = recover(&digest, &Signature65(bytes));
+        }
+    }
+}

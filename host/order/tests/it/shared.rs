@@ -1,0 +1,17 @@
+//! The folder with the venue's papers, which is not part of this repository.
+
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Reads `polymarket/vectors.json` for a test. `None` if the folder is absent, which is said loudly, and in CI an error.
+pub(crate) fn vectors(test: &str) -> Option<Value> {
+    let root = std::env::var_os("POLYTRADER_SHARED")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
+    let path = root.join("polymarket/vectors.json");
+    if !path.exists() {
+        assert!(std::env::var_os("CI").is_none(), "{test} needs {}", path.display());
+        eprintln!("NOT RUN: {test} needs the shared folder (set POLYTRADER_SHARED)");
+        return None;
+    }
+    Some(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+}
