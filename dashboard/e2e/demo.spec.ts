@@ -1,0 +1,130 @@
+// Drives the demo as an operator would: logs in, sees it trade, stops it, and checks at the venue that nothing is left open.
+
+import { join } from "node:path";
+import { expect, test, type Locator, type Page } from "@playwright/test";
+import { Host, ROOT, type Run } from "./host";
+
+const TRADES_WITHIN_MS = 60_000;
+/** Enough for the plot and the tables to look like something. */
+const PICTURE_AFTER_MS = 45_000;
+
+let host: Host;
+let run: Run;
+
+test.beforeAll(async () => {
+  ({ host, run } = await Host.start());
+});
+
+test.afterAll(async () => {
+  // The host ends cleanly on Ctrl-C, whatever the test did to it.
+  expect(await host?.stop()).toBe(0);
+});
+
+test("an operator sees the demo trade, stops it, and nothing stays open at the venue", async ({ page }) => {
+  const errors = watchErrors(page);
+  await page.goto(run.login);
+  await expect(page.getByLabel("Mode: demo", { exact: false })).toHaveText("DEMO");
+  await expect(page.getByLabel("Bot state: RUNNING")).toBeVisible();
+
+  await test.step("trades appear and the money moves", async () => {
+    await expect(rows(page, "Latest trades").first()).toBeVisible({ timeout: TRADES_WITHIN_MS });
+    await expect(rows(page, "Open orders").first()).toBeVisible();
+    await expect(panel(page, "Strategies").getByText("running").first()).toBeVisible();
+    await expect(page.locator(".plot canvas")).toBeVisible();
+    // Without this the zero below would prove nothing.
+    await expect.poll(async () => (await atVenue(page)).length).toBeGreaterThan(0);
+  });
+
+  await test.step("the runbook's pages open by their address and by a click", async () => {
+    for (const name of ["Trades", "Exposure", "Markets", "Health", "Config"]) {
+      await page.goto(`${run.dashboard}/${name.toLowerCase()}`);
+      await expect(page.getByRole("heading", { name, level: 1 })).toBeAttached();
+      await expect(page.locator("section.panel").first()).toBeVisible();
+    }
+    await expect(page.getByText("daily_loss_limit_usd")).toBeVisible();
+    await page.getByRole("link", { name: "Overview" }).click();
+    await expect(rows(page, "Latest trades").first()).toBeVisible();
+  });
+
+  if (process.env["POLYTRADER_SCREENSHOT"] === "1") await picture(page);
+
+  await test.step("Stop asks once more, then cancels every order", async () => {
+    await page.getByRole("button", { name: "Stop", exact: true }).click();
+    await expect(page.getByLabel("Bot state: RUNNING")).toBeVisible();
+    await page.getByRole("button", { name: "Stop: click again to confirm" }).click();
+    await expect(page.getByLabel("Bot state: STOPPED")).toBeVisible();
+    await expect(panel(page, "Open orders").getByText("No orders are open.")).toBeVisible();
+    await expect.poll(() => atVenue(page)).toEqual([]);
+    await expect.poll(() => openAtHost(page)).toEqual([]);
+  });
+
+  await test.step("it starts again", async () => {
+    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await page.getByRole("button", { name: "Start: click again to confirm" }).click();
+    await expect(rows(page, "Open orders").first()).toBeVisible({ timeout: TRADES_WITHIN_MS });
+  });
+
+  await test.step("the emergency stop acts on one click and is in sight wherever the page is scrolled", async () => {
+    await page.mouse.wheel(0, 10_000);
+    const emergency = page.getByRole("button", { name: "EMERGENCY STOP" });
+    await expect(emergency).toBeInViewport({ ratio: 1 });
+    await emergency.click();
+    await expect(page.getByRole("alert").getByText("HALTED")).toBeVisible();
+    await expect(panel(page, "Open orders").getByText("No orders are open.")).toBeVisible();
+    await expect.poll(() => atVenue(page)).toEqual([]);
+  });
+
+  await test.step("its release needs a reason", async () => {
+    await page.getByRole("button", { name: "Release…" }).click();
+    const release = page.getByRole("button", { name: "Release", exact: true });
+    await expect(release).toBeDisabled();
+    await page.getByLabel("Reason").fill("the browser test has seen enough");
+    await release.click();
+    await expect(page.getByRole("alert").getByText("HALTED")).toHaveCount(0);
+  });
+
+  expect(errors).toEqual([]);
+});
+
+test("without a login the host tells nothing and the page asks for a token", async ({ page, request }) => {
+  const stranger = await request.get(`${run.dashboard}/v1/snapshot`);
+  expect(stranger.status()).toBe(401);
+  await page.goto(`${run.dashboard}/trades`);
+  await page.getByLabel("Token").fill("a guess");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await expect(page.getByRole("alert")).toContainText("Not logged in");
+});
+
+function panel(page: Page, title: string): Locator {
+  return page.locator("section.panel").filter({ has: page.getByRole("heading", { name: title }) });
+}
+
+function rows(page: Page, title: string): Locator {
+  return panel(page, title).locator("tbody tr");
+}
+
+/** The open orders as the venue's own REST tells them, asked by the host now. */
+async function atVenue(page: Page): Promise<unknown[]> {
+  return (await (await page.request.get(`${run.api}/v1/trading/venue-orders`)).json()) as unknown[];
+}
+
+/** The orders of the host that are not over. */
+async function openAtHost(page: Page): Promise<unknown[]> {
+  const orders = (await (await page.request.get(`${run.api}/v1/trading/orders`)).json()) as { state: string }[];
+  return orders.filter((it) => !["filled", "cancelled", "refused"].includes(it.state));
+}
+
+/** What the page's scripts complained about. */
+function watchErrors(page: Page): string[] {
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  return errors;
+}
+
+async function picture(page: Page): Promise<void> {
+  await page.waitForTimeout(PICTURE_AFTER_MS);
+  await page.screenshot({ path: join(ROOT, "docs/overview.png") });
+}

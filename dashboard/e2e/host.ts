@@ -1,0 +1,98 @@
+// The real host as a process of its own, on free ports, in a folder of its own.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The repository's root. */
+export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** What `DIR/run.json` tells. */
+export interface Run {
+  api: string;
+  dashboard: string;
+  exchange: string;
+  /** A link that logs in once. */
+  login: string;
+  pid: number;
+}
+
+const START_MS = 60_000;
+const STOP_MS = 30_000;
+const LOOK_MS = 100;
+/** Lines of output kept for a failure's message. */
+const OUTPUT_MAX = 60;
+
+export class Host {
+  private readonly output: string[] = [];
+
+  private constructor(
+    private readonly process: ChildProcess,
+    private readonly dir: string,
+  ) {
+    const keep = (chunk: Buffer): void => {
+      this.output.push(...chunk.toString().trimEnd().split("\n"));
+      this.output.splice(0, this.output.length - OUTPUT_MAX);
+    };
+    process.stdout?.on("data", keep);
+    process.stderr?.on("data", keep);
+  }
+
+  /** Starts `run --mode demo`. The binary and the strategies are those that the build left, unless the environment names others. */
+  static async start(): Promise<{ host: Host; run: Run }> {
+    const binary = process.env["POLYTRADER_BIN"] ?? join(ROOT, "target/debug/polytrader");
+    const strategies = process.env["POLYTRADER_STRATEGIES"] ?? join(ROOT, "target/strategies");
+    for (const [what, path] of [["binary", binary], ["strategies", strategies]] as const) {
+      if (!existsSync(path)) throw new Error(`there is no ${what} at ${path}: build it first (cargo xtask test does)`);
+    }
+    const dir = await mkdtemp(join(tmpdir(), "polytrader-e2e-"));
+    const args = ["run", "--mode", "demo", "--data-dir", dir, "--strategies", strategies, "--api-port", "0", "--dashboard-port", "0"];
+    const host = new Host(spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] }), dir);
+    try {
+      return { host, run: await host.ready() };
+    } catch (error) {
+      await host.stop();
+      throw error;
+    }
+  }
+
+  /** Ends the host as Ctrl-C does and returns its exit code; null if it had to be killed. */
+  async stop(): Promise<number | null> {
+    if (this.process.exitCode === null) {
+      const ended = new Promise((done) => this.process.once("exit", done));
+      this.process.kill("SIGINT");
+      const killer = setTimeout(() => this.process.kill("SIGKILL"), STOP_MS);
+      await ended;
+      clearTimeout(killer);
+    }
+    await rm(this.dir, { recursive: true, force: true });
+    return this.process.exitCode;
+  }
+
+  private async ready(): Promise<Run> {
+    const file = join(this.dir, "run.json");
+    for (let waited = 0; waited < START_MS; waited += LOOK_MS) {
+      if (this.process.exitCode !== null) throw this.failure(`the host ended with code ${this.process.exitCode}`);
+      const run = await read(file);
+      if (run !== null) return run;
+      await new Promise((done) => setTimeout(done, LOOK_MS));
+    }
+    throw this.failure(`the host wrote no run.json within ${START_MS / 1000} s`);
+  }
+
+  private failure(what: string): Error {
+    return new Error(`${what}; it said last:\n${this.output.join("\n")}`);
+  }
+}
+
+/** Null while the file is missing or half written. */
+async function read(file: string): Promise<Run | null> {
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as Run;
+  } catch {
+    return null;
+  }
+}

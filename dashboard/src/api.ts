@@ -1,0 +1,164 @@
+// The only door to the host. Everything that the page reads or asks for goes through here.
+
+import type { Login } from "./generated/Login";
+import type { Problem } from "./generated/Problem";
+import type { SessionView } from "./generated/SessionView";
+import type { Snapshot } from "./generated/Snapshot";
+import type { StreamMessage } from "./generated/StreamMessage";
+
+/** Everything that the page can ask the host to do. */
+export type Action =
+  | { kind: "start" }
+  | { kind: "stop" }
+  | { kind: "pause" }
+  | { kind: "resume" }
+  | { kind: "emergency_stop"; reason: string }
+  | { kind: "release_emergency_stop"; reason: string }
+  | { kind: "reset_breaker"; name: string }
+  | { kind: "cancel_order"; id: number }
+  | { kind: "cancel_all" };
+
+/** One key of `GET /v1/config/`. */
+export interface ConfigEntry {
+  value: unknown;
+  default: unknown;
+  description: string;
+  source: string;
+}
+
+/** A request that did not succeed, with a sentence for the operator. */
+export class ApiError extends Error {
+  /** The HTTP status; 0 when no answer came, so that the outcome is unknown. */
+  readonly status: number;
+
+  constructor(status: number, detail: string) {
+    super(detail);
+    this.name = "ApiError";
+    this.status = status;
+  }
+}
+
+const TIMEOUT_MS = 8_000;
+
+type Method = "GET" | "POST" | "DELETE";
+
+interface Route {
+  method: Method;
+  path: string;
+  body?: unknown;
+}
+
+/** Returns the request that an action becomes. */
+export function route(action: Action): Route {
+  switch (action.kind) {
+    case "start":
+    case "stop":
+    case "pause":
+    case "resume":
+      return { method: "POST", path: `/v1/admin/bot/${action.kind}` };
+    case "emergency_stop":
+      return { method: "POST", path: "/v1/admin/emergency-stop", body: { reason: action.reason } };
+    case "release_emergency_stop":
+      return { method: "POST", path: "/v1/admin/emergency-stop/release", body: { reason: action.reason } };
+    case "reset_breaker":
+      return { method: "POST", path: `/v1/admin/circuit-breakers/${encodeURIComponent(action.name)}/reset` };
+    case "cancel_order":
+      return { method: "DELETE", path: `/v1/trading/orders/${encodeURIComponent(action.id)}` };
+    case "cancel_all":
+      return { method: "POST", path: "/v1/trading/orders/cancel-all" };
+  }
+}
+
+/** Asks the host to do something. Throws [`ApiError`] unless the host accepted it. Never repeated by itself. */
+export async function act(action: Action): Promise<void> {
+  await send(route(action));
+}
+
+export async function fetchSnapshot(): Promise<Snapshot> {
+  return (await (await send({ method: "GET", path: "/v1/snapshot" })).json()) as Snapshot;
+}
+
+export async function fetchSession(): Promise<SessionView> {
+  return (await (await send({ method: "GET", path: "/v1/session" })).json()) as SessionView;
+}
+
+export async function fetchConfig(): Promise<Record<string, ConfigEntry>> {
+  return (await (await send({ method: "GET", path: "/v1/config/" })).json()) as Record<string, ConfigEntry>;
+}
+
+export async function login(token: string): Promise<void> {
+  const body: Login = { token };
+  await send({ method: "POST", path: "/v1/session", body });
+}
+
+export async function logout(): Promise<void> {
+  await send({ method: "DELETE", path: "/v1/session" });
+}
+
+/** What a stream tells its owner. */
+export interface StreamEvents {
+  open: () => void;
+  message: (message: StreamMessage) => void;
+  /** The updates asked for are gone, or a message could not be read. */
+  reset: () => void;
+  /** The connection is over. */
+  end: () => void;
+}
+
+/** Opens the stream of updates after `seq`. Returns the function that closes it; nothing is told after that. */
+export function openStream(seq: number, events: StreamEvents): () => void {
+  const source = new EventSource(`/v1/stream?after=${seq}`);
+  source.onopen = events.open;
+  source.addEventListener("update", (event) => {
+    const message = parseMessage((event as MessageEvent<string>).data);
+    if (message === null) events.reset();
+    else events.message(message);
+  });
+  source.addEventListener("reset", events.reset);
+  source.onerror = () => {
+    // The browser would reconnect with the old `after`; the link starts again from a snapshot instead.
+    source.close();
+    events.end();
+  };
+  return () => source.close();
+}
+
+function parseMessage(text: string): StreamMessage | null {
+  try {
+    return JSON.parse(text) as StreamMessage;
+  } catch {
+    return null;
+  }
+}
+
+async function send({ method, path, body }: Route): Promise<Response> {
+  const headers: Record<string, string> = { accept: "application/json" };
+  // A page of another origin cannot send this header without asking first, so the cookie alone moves nothing.
+  if (method !== "GET") headers["x-polytrader"] = "1";
+  if (body !== undefined) headers["content-type"] = "application/json";
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers,
+      credentials: "same-origin",
+      cache: "no-store",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch {
+    throw new ApiError(0, "the host did not answer");
+  }
+  if (!response.ok) throw new ApiError(response.status, await problemDetail(response));
+  return response;
+}
+
+async function problemDetail(response: Response): Promise<string> {
+  const plain = `the host answered ${response.status}`;
+  try {
+    const problem = (await response.json()) as Partial<Problem>;
+    return problem.detail || problem.title || plain;
+  } catch {
+    return plain;
+  }
+}

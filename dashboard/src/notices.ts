@@ -1,0 +1,103 @@
+// What became of the operator's actions. Failures stay until they are read.
+
+import { useEffect, useState } from "preact/hooks";
+import { act, ApiError, type Action } from "./api";
+
+export interface Notice {
+  id: number;
+  failed: boolean;
+  text: string;
+}
+
+const NOTICES_MAX = 4;
+const DONE_SHOWN_MS = 6_000;
+
+let notices: Notice[] = [];
+let next = 1;
+const listeners = new Set<(notices: Notice[]) => void>();
+
+function set(changed: Notice[]): void {
+  notices = changed;
+  for (const listener of listeners) listener(notices);
+}
+
+function add(failed: boolean, text: string): void {
+  const notice = { id: next, failed, text };
+  next += 1;
+  set([...notices, notice].slice(-NOTICES_MAX));
+  if (!failed) setTimeout(() => dismiss(notice.id), DONE_SHOWN_MS);
+}
+
+export function dismiss(id: number): void {
+  set(notices.filter((notice) => notice.id !== id));
+}
+
+export function useNotices(): Notice[] {
+  const [shown, setShown] = useState(notices);
+  useEffect(() => {
+    listeners.add(setShown);
+    return () => void listeners.delete(setShown);
+  }, []);
+  return shown;
+}
+
+/** Asks the host for an action and says what became of it. Returns whether the host accepted it. */
+export async function perform(action: Action): Promise<boolean> {
+  try {
+    await act(action);
+    add(false, done(action));
+    return true;
+  } catch (error) {
+    const unanswered = error instanceof ApiError && error.status === 0;
+    const detail = error instanceof Error ? error.message : String(error);
+    add(true, `${name(action)}: ${detail}.${unanswered ? unknown(action) : ""}`);
+    return false;
+  }
+}
+
+function name(action: Action): string {
+  switch (action.kind) {
+    case "emergency_stop":
+      return "EMERGENCY STOP not confirmed";
+    case "release_emergency_stop":
+      return "Not released";
+    case "reset_breaker":
+      return `Breaker ${action.name} not reset`;
+    case "cancel_order":
+      return `Order ${action.id} not cancelled`;
+    case "cancel_all":
+      return "Cancel all not confirmed";
+    default:
+      return `Could not ${action.kind}`;
+  }
+}
+
+// No answer means that we do not know. The page says so rather than guess.
+function unknown(action: Action): string {
+  return action.kind === "emergency_stop"
+    ? " It may not have arrived: press again, or end the host where it runs (Ctrl-C cancels all orders)."
+    : " It may or may not have arrived: look at the state before you try again.";
+}
+
+function done(action: Action): string {
+  switch (action.kind) {
+    case "start":
+      return "Start accepted.";
+    case "stop":
+      return "Stop accepted: open orders are being cancelled.";
+    case "pause":
+      return "Pause accepted.";
+    case "resume":
+      return "Resume accepted.";
+    case "emergency_stop":
+      return "Emergency stop accepted: everything on the account is being cancelled.";
+    case "release_emergency_stop":
+      return "Emergency stop released.";
+    case "reset_breaker":
+      return `Breaker ${action.name} reset.`;
+    case "cancel_order":
+      return `Order ${action.id} is being cancelled.`;
+    case "cancel_all":
+      return "All open orders are being cancelled.";
+  }
+}

@@ -1,0 +1,140 @@
+// The page's replica of the host: one snapshot, then ordered updates. Objects are replaced, never changed, so that a view
+// redraws only what it shows.
+
+import type { PnlPoint } from "./generated/PnlPoint";
+import type { PnlView } from "./generated/PnlView";
+import type { RefusalView } from "./generated/RefusalView";
+import type { Snapshot } from "./generated/Snapshot";
+import type { StreamMessage } from "./generated/StreamMessage";
+import type { Update } from "./generated/Update";
+
+/** Trades and refusals kept, as in the host's snapshot. */
+export const TRADES_MAX = 100;
+export const REFUSALS_MAX = 50;
+/** Points of the plot; above it the older half loses every second point, so a page left open for days stays light. */
+export const HISTORY_MAX = 2_880;
+
+/** What became of a message. */
+export type Applied =
+  /** It is part of the replica now. */
+  | "applied"
+  /** The replica knew it already. */
+  | "old"
+  /** Messages before it are missing, or there is no snapshot: fetch it again. */
+  | "gap";
+
+/** How the page is connected to the host. */
+export type Link = { state: "connecting" } | { state: "live" } | { state: "lost"; since_ms: number; reason: string };
+
+/** What the views show. */
+export interface View {
+  snapshot: Snapshot | null;
+  link: Link;
+}
+
+/** Eight redraws a second: faster than anyone reads, slow enough for a burst of hundreds of updates. */
+export const NOTIFY_MS = 120;
+
+/** Holds the replica and tells its listeners, at most once each `NOTIFY_MS`, that it changed. */
+export class Store {
+  private view: View = { snapshot: null, link: { state: "connecting" } };
+  private readonly listeners = new Set<() => void>();
+  private pending: ReturnType<typeof setTimeout> | null = null;
+
+  get(): View {
+    return this.view;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Replaces the replica by a fresh snapshot. */
+  load(snapshot: Snapshot): void {
+    this.view = { ...this.view, snapshot: { ...snapshot, history: bounded(snapshot.history) } };
+    this.notify();
+  }
+
+  setLink(link: Link): void {
+    this.view = { ...this.view, link };
+    this.notify();
+  }
+
+  /** Applies one message of the stream if it is the next one. */
+  apply(message: StreamMessage): Applied {
+    const { snapshot } = this.view;
+    if (snapshot === null || message.seq > snapshot.seq + 1) return "gap";
+    if (message.seq <= snapshot.seq) return "old";
+    this.view = { ...this.view, snapshot: { ...reduce(snapshot, message.update), seq: message.seq } };
+    this.notify();
+    return "applied";
+  }
+
+  private notify(): void {
+    this.pending ??= setTimeout(() => {
+      this.pending = null;
+      for (const listener of this.listeners) listener();
+    }, NOTIFY_MS);
+  }
+}
+
+/** The order states that are over. The host counts `unknown` as open, because it may rest at the venue. */
+const ORDER_OVER = new Set(["filled", "cancelled", "refused"]);
+
+/** Returns the snapshot with one change. A kind that this page does not know leaves it as it is. */
+export function reduce(snapshot: Snapshot, update: Update): Snapshot {
+  switch (update.kind) {
+    case "bot":
+      return { ...snapshot, bot: update.data };
+    case "pnl":
+      return { ...snapshot, pnl: update.data, history: bounded([...snapshot.history, point(update.data)]) };
+    case "position":
+      return { ...snapshot, positions: put(snapshot.positions, update.data, (it) => it.token, update.data.size_micros > 0) };
+    case "order":
+      return { ...snapshot, orders: put(snapshot.orders, update.data, (it) => it.id, !ORDER_OVER.has(update.data.state)) };
+    case "trade":
+      return { ...snapshot, trades: putNewest(snapshot.trades, update.data, (it) => it.id, TRADES_MAX) };
+    case "refusal":
+      return { ...snapshot, refusals: newest<RefusalView>(snapshot.refusals, update.data, REFUSALS_MAX) };
+    case "strategy":
+      return { ...snapshot, strategies: put(snapshot.strategies, update.data, (it) => it.name, true) };
+    case "breaker":
+      return { ...snapshot, breakers: put(snapshot.breakers, update.data, (it) => it.name, true) };
+    case "market":
+      return { ...snapshot, markets: put(snapshot.markets, update.data, (it) => it.condition, true) };
+    default:
+      return snapshot;
+  }
+}
+
+/** Replaces the item of the same key in its place, appends a new one, or removes it if it is not to be kept. */
+function put<T>(items: T[], item: T, key: (item: T) => string | number, keep: boolean): T[] {
+  const place = items.findIndex((other) => key(other) === key(item));
+  if (place < 0) return keep ? [...items, item] : items;
+  return keep ? items.with(place, item) : items.toSpliced(place, 1);
+}
+
+/** Replaces the item of the same key in its place (a trade settles), or puts a new one first. */
+function putNewest<T>(items: T[], item: T, key: (item: T) => string, max: number): T[] {
+  const known = items.some((other) => key(other) === key(item));
+  return known ? put(items, item, key, true) : newest(items, item, max);
+}
+
+function newest<T>(items: T[], item: T, max: number): T[] {
+  return [item, ...items.slice(0, max - 1)];
+}
+
+/** The point of the plot that a valuation makes, as the host makes those of the snapshot. */
+function point(pnl: PnlView): PnlPoint {
+  return {
+    at_ms: pnl.at_ms,
+    profit_micro_usd: pnl.realised_micro_usd + pnl.unrealised_micro_usd - pnl.fees_micro_usd,
+  };
+}
+
+function bounded(history: PnlPoint[]): PnlPoint[] {
+  if (history.length <= HISTORY_MAX) return history;
+  const half = Math.floor(history.length / 2);
+  return history.filter((_, index) => index >= half || index % 2 === 0);
+}

@@ -1,0 +1,127 @@
+// Values for the unit tests.
+
+import type { BotView } from "./generated/BotView";
+import type { OrderView } from "./generated/OrderView";
+import type { PnlView } from "./generated/PnlView";
+import type { PositionView } from "./generated/PositionView";
+import type { RefusalView } from "./generated/RefusalView";
+import type { Snapshot } from "./generated/Snapshot";
+import type { TradeView } from "./generated/TradeView";
+
+export function bot(change: Partial<BotView> = {}): BotView {
+  return {
+    state: "RUNNING",
+    restriction: "none",
+    reason: "",
+    mode: "demo",
+    session: 1,
+    started_at_ms: 1_000,
+    market_channel_up: true,
+    user_channel_up: true,
+    events: 0,
+    ...change,
+  };
+}
+
+export function pnl(change: Partial<PnlView> = {}): PnlView {
+  return {
+    at_ms: 2_000,
+    cash_micro_usd: 0,
+    reserved_micro_usd: 0,
+    positions_micro_usd: 0,
+    portfolio_micro_usd: 0,
+    realised_micro_usd: 0,
+    unrealised_micro_usd: 0,
+    fees_micro_usd: 0,
+    today_micro_usd: 0,
+    ...change,
+  };
+}
+
+export function order(id: number, change: Partial<OrderView> = {}): OrderView {
+  return {
+    id,
+    venue_id: `0x${id}`,
+    strategy: "quoter",
+    token: "1",
+    market: "m",
+    outcome: "Yes",
+    side: "BUY",
+    kind: "GTC",
+    price_micro_usd: 500_000,
+    size_micros: 10_000_000,
+    filled_micros: 0,
+    state: "live",
+    reason: "",
+    created_at_ms: 1_500,
+    updated_at_ms: 1_500,
+    ...change,
+  };
+}
+
+export function position(token: string, change: Partial<PositionView> = {}): PositionView {
+  return {
+    token,
+    market: "m",
+    question: "Does it?",
+    outcome: "Yes",
+    size_micros: 10_000_000,
+    cost_micro_usd: 5_000_000,
+    bid_micro_usd: 500_000,
+    value_micro_usd: 5_000_000,
+    realised_micro_usd: 0,
+    unrealised_micro_usd: 0,
+    ...change,
+  };
+}
+
+export function trade(id: string, change: Partial<TradeView> = {}): TradeView {
+  return {
+    id,
+    order: 1,
+    at_ms: 1_800,
+    strategy: "quoter",
+    token: "1",
+    market: "m",
+    outcome: "Yes",
+    side: "BUY",
+    price_micro_usd: 500_000,
+    size_micros: 10_000_000,
+    cost_micro_usd: 5_000_000,
+    fee_micro_usd: 0,
+    maker: true,
+    settlement: "matched",
+    ...change,
+  };
+}
+
+export function refusal(at_ms: number, change: Partial<RefusalView> = {}): RefusalView {
+  return {
+    at_ms,
+    strategy: "quoter",
+    rule: "max_order_usd",
+    market: "m",
+    outcome: "Yes",
+    value: 120_000_000,
+    limit: 100_000_000,
+    text: "max_order_usd: 120000000 is over the limit 100000000",
+    ...change,
+  };
+}
+
+export function snapshot(change: Partial<Snapshot> = {}): Snapshot {
+  return {
+    seq: 10,
+    bot: bot(),
+    pnl: pnl(),
+    history: [],
+    positions: [],
+    orders: [],
+    trades: [],
+    refusals: [],
+    strategies: [],
+    breakers: [],
+    markets: [],
+    ...change,
+  };
+}

@@ -1,0 +1,38 @@
+import type { PositionView } from "../../generated/PositionView";
+import { useSnapshot } from "../../live";
+import { shares } from "../../money";
+import { MarketOutcome, Money, MovingPrice, Panel, Pill } from "../../ui/basics";
+import { Table, type Column } from "../../ui/table";
+
+const COLUMNS: Column<PositionView>[] = [
+  { head: "Market", wide: true, cell: (it) => <MarketOutcome slug={it.market} outcome={it.outcome} /> },
+  { head: "Shares", right: true, cell: (it) => shares(it.size_micros) },
+  { head: "Bid", right: true, cell: (it) => <MovingPrice micros={it.bid_micro_usd} /> },
+  { head: "Cost", right: true, minor: true, cell: (it) => <Money micros={it.cost_micro_usd} /> },
+  { head: "Value", right: true, cell: (it) => <Money micros={it.value_micro_usd} /> },
+  { head: "Realised", right: true, minor: true, cell: (it) => <Money micros={it.realised_micro_usd} signed /> },
+  { head: "Unrealised", right: true, cell: (it) => <Money micros={it.unrealised_micro_usd} signed /> },
+];
+
+export function PositionsPanel({ class: extra = "" }: { class?: string }) {
+  const positions = useSnapshot((it) => it.positions);
+  // Guards sleep in these states, so a position is on its own.
+  const unguarded = useSnapshot((it) => it.bot.state === "STOPPED" || it.bot.restriction === "halted");
+  const aside =
+    unguarded && positions.length > 0 ? (
+      <Pill tone="warn" title="Stop-loss and take-profit do not act while the bot is stopped or halted.">
+        UNGUARDED
+      </Pill>
+    ) : null;
+  return (
+    <Panel title="Positions" total={positions.length} class={extra} aside={aside}>
+      <Table
+        label="Positions"
+        columns={COLUMNS}
+        rows={positions}
+        rowKey={(it) => it.token}
+        empty="No shares are held."
+      />
+    </Panel>
+  );
+}
