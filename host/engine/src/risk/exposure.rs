@@ -1,7 +1,7 @@
 //! What could be lost, worst case.
 
 use crate::ledger::Ledger;
-use crate::markets::Markets;
+use crate::markets::{MarketEntry, Markets};
 use crate::orders::Orders;
 use model::{MarketIx, NewOrder, Price, Side, Size, Usd};
 
@@ -27,21 +27,19 @@ pub(crate) fn worst_loss(ledger: &Ledger, orders: &Orders, market: MarketIx, ext
     losses.into_iter().max().unwrap_or_default().max(Usd::ZERO)
 }
 
-/// Returns how many markets are held (dust below the minimum size apart) or bid for, and whether `market` is one.
-pub(crate) fn open_positions(ledger: &Ledger, orders: &Orders, markets: &Markets, market: MarketIx) -> (u32, bool) {
-    let mut count: u32 = 0;
-    let mut included = false;
-    for (index, entry) in markets.iter() {
-        let held = [0, 1].into_iter().any(|outcome| {
-            let size = ledger.position(index.token(outcome)).size;
-            !size.is_zero() && size >= entry.market.min_size
-        });
-        if held || orders.open_in(index).any(|order| order.order.side == Side::Buy) {
-            count = count.saturating_add(1);
-            included |= index == market;
-        }
-    }
-    (count, included)
+/// Says whether a market is held (dust below the minimum size apart) or bid for.
+pub(crate) fn is_position(ledger: &Ledger, orders: &Orders, market: MarketIx, entry: &MarketEntry) -> bool {
+    let held = [0, 1].into_iter().any(|outcome| {
+        let size = ledger.position(market.token(outcome)).size;
+        !size.is_zero() && size >= entry.market.min_size
+    });
+    held || orders.open_in(market).any(|order| order.order.side == Side::Buy)
+}
+
+/// Returns how many markets are held or bid for.
+pub(crate) fn open_positions(ledger: &Ledger, orders: &Orders, markets: &Markets) -> u32 {
+    let open = markets.iter().filter(|(market, entry)| is_position(ledger, orders, *market, entry)).count();
+    u32::try_from(open).unwrap_or(u32::MAX)
 }
 
 fn face(size: Size) -> Usd {

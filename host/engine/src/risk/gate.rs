@@ -49,8 +49,9 @@ pub(crate) struct Rate {
 
 impl Rate {
     pub(crate) fn in_last_minute(&self, now: Time) -> u32 {
-        let recent = self.sent.iter().rev().take_while(|at| now.since(**at) < MINUTE_MICROS).count();
-        u32::try_from(recent).unwrap_or(u32::MAX)
+        // The times rise, so what is older than a minute stands in front.
+        let old = self.sent.partition_point(|at| now.since(*at) >= MINUTE_MICROS);
+        u32::try_from(self.sent.len().saturating_sub(old)).unwrap_or(u32::MAX)
     }
 
     fn note(&mut self, now: Time) {
