@@ -1,0 +1,203 @@
+//! The configuration: what can be set, and in which layers. Later layers win: defaults, the demo's profile, the file,
+//! the environment, flags. A key that nobody knows is refused, so that a typing error does not leave a limit at its default.
+//! Start reading in [`keys`].
+
+pub mod keys;
+mod layers;
+mod value;
+
+pub use layers::{Mode, Sources};
+
+use anyhow::{Context, anyhow};
+use model::{Limits, Usd};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use value::Value;
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Nobody set it.
+    Default,
+    /// The demo's profile.
+    DemoProfile,
+    /// `polytrader.toml`.
+    File,
+    /// A variable of the environment.
+    Environment,
+    /// A flag.
+    Flag,
+}
+
+impl Source {
+    /// Returns the word in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::DemoProfile => "demo profile",
+            Self::File => "file",
+            Self::Environment => "environment",
+            Self::Flag => "flag",
+        }
+    }
+}
+
+/// One key for people: what it is, what holds and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigEntry {
+    /// The key.
+    pub key: &'static str,
+    /// What holds; passwords are masked.
+    pub value: String,
+    /// What would hold if nobody had set it; empty if that depends on the data folder.
+    pub default: &'static str,
+    /// What it does, with its unit and range.
+    pub description: String,
+    /// Where the value comes from.
+    pub source: Source,
+}
+
+/// The configuration of one run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to trade.
+    pub mode: Mode,
+    /// Where journal, database and tokens live.
+    pub data_dir: PathBuf,
+    /// The folder of the strategies.
+    pub strategies_dir: PathBuf,
+    /// Where the API is served.
+    pub api_listen: SocketAddr,
+    /// Where the dashboard is served.
+    pub dashboard_listen: SocketAddr,
+    /// Whether they may be served to other machines.
+    pub api_allow_remote: bool,
+    /// The venue's REST address, without a slash at the end. In demo mode the local exchange takes its place.
+    pub venue_clob_url: String,
+    /// The venue's WebSocket address, without a slash at the end. In demo mode the local exchange takes its place.
+    pub venue_ws_url: String,
+    /// The venue's word for the kind of account, 0..=3.
+    pub signature_type: u8,
+    /// The account that holds the money; none if it is the signer's own address.
+    pub funder: Option<String>,
+    /// The chain: 137 is Polygon.
+    pub chain_id: u64,
+    /// The most markets that are watched.
+    pub markets_max: u32,
+    /// The database, as [`crate::db::Db::open`] takes it.
+    pub database_url: String,
+    limits: Limits,
+    signer: signer::Limits,
+    entries: Vec<ConfigEntry>,
+}
+
+impl Config {
+    /// Reads all layers as the command line says.
+    ///
+    /// # Errors
+    /// A sentence naming the layer, the key, the value and its range.
+    pub(crate) fn load(
+        args: &crate::cli::CommonArgs,
+        env: impl Iterator<Item = (OsString, OsString)>,
+    ) -> anyhow::Result<Self> {
+        Self::from_sources(Sources::of(args)?, env)
+    }
+
+    /// Reads all layers.
+    ///
+    /// # Errors
+    /// A sentence naming the layer, the key, the value and its range.
+    pub fn from_sources(sources: Sources, env: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<Self> {
+        let layers = layers::read(&sources, env)?;
+        build(sources.mode, sources.data_dir, &layers)
+    }
+
+    /// Returns the gate's, the guards' and the breakers' limits.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Returns the signer's own limits.
+    pub const fn signer_limits(&self) -> signer::Limits {
+        self.signer
+    }
+
+    /// Returns every key with its value, in the order of [`keys::KEYS`].
+    pub fn entries(&self) -> Vec<ConfigEntry> {
+        self.entries.clone()
+    }
+}
+
+fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Result<Config> {
+    let get = |name| layers.get(name);
+    let text = |name| get(name).map(|value| value.text.clone());
+    let path = |name, default: &str| -> anyhow::Result<PathBuf> {
+        let text = text(name)?;
+        Ok(if text.is_empty() { data_dir.join(default) } else { PathBuf::from(text) })
+    };
+    let config = Config {
+        mode,
+        strategies_dir: path("strategies_dir", "strategies")?,
+        api_listen: address(get("api.listen")?)?,
+        dashboard_listen: address(get("dashboard.listen")?)?,
+        api_allow_remote: number(get("api.allow_remote")?)? == 1,
+        venue_clob_url: text("venue.clob_url")?,
+        venue_ws_url: text("venue.ws_url")?,
+        signature_type: fit(get("account.signature_type")?)?,
+        funder: Some(text("account.funder")?).filter(|funder| !funder.is_empty()),
+        chain_id: fit(get("chain_id")?)?,
+        markets_max: fit(get("markets_max")?)?,
+        database_url: Some(text("database_url")?)
+            .filter(|url| !url.is_empty())
+            .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("polytrader.sqlite").display())),
+        limits: limits(layers)?,
+        signer: signer_limits(layers)?,
+        entries: layers.entries()?,
+        data_dir,
+    };
+    let remote = [config.api_listen, config.dashboard_listen].into_iter().find(|listen| !listen.ip().is_loopback());
+    match remote {
+        Some(listen) if !config.api_allow_remote => Err(anyhow!(
+            "{listen} would be open to other machines; set api.allow_remote = true if that is meant, behind a proxy with TLS"
+        )),
+        _ => Ok(config),
+    }
+}
+
+fn limits(layers: &layers::Layers) -> anyhow::Result<Limits> {
+    let get = |name| layers.get(name);
+    let seconds: u64 = fit(get("stale_after_s")?)?;
+    Ok(Limits {
+        portfolio_trade_bps: fit(get("portfolio_trade_pct")?)?,
+        max_order: Usd(number(get("max_order_usd")?)?),
+        max_market: Usd(number(get("max_market_usd")?)?),
+        max_open_positions: fit(get("max_open_positions")?)?,
+        daily_loss: Usd(number(get("daily_loss_limit_usd")?)?),
+        take_profit_bps: fit(get("take_profit_pct")?)?,
+        stop_loss_bps: fit(get("stop_loss_pct")?)?,
+        max_open_orders: fit(get("max_open_orders")?)?,
+        max_orders_per_minute: fit(get("max_orders_per_minute")?)?,
+        stale_after_micros: seconds.saturating_mul(1_000_000),
+    })
+}
+
+fn signer_limits(layers: &layers::Layers) -> anyhow::Result<signer::Limits> {
+    Ok(signer::Limits {
+        order_max: Usd(number(layers.get("signer.max_order_usd")?)?),
+        minute_max: Usd(number(layers.get("signer.max_minute_usd")?)?),
+        orders_per_minute: fit(layers.get("signer.max_orders_per_minute")?)?,
+    })
+}
+
+fn number(value: &Value) -> anyhow::Result<i64> {
+    value.number.ok_or_else(|| anyhow!("`{}` is no number", value.text))
+}
+
+fn fit<T: TryFrom<i64>>(value: &Value) -> anyhow::Result<T> {
+    T::try_from(number(value)?).ok().ok_or_else(|| anyhow!("`{}` is out of range", value.text))
+}
+
+fn address(value: &Value) -> anyhow::Result<SocketAddr> {
+    value.text.parse().with_context(|| format!("`{}` is no address", value.text))
+}

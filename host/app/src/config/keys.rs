@@ -1,0 +1,145 @@
+//! Every key that can be set: its kind with its range, its default, and what it does.
+
+/// What values a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Money, a decimal number of dollars with at most six decimals; the range in micro-dollars.
+    Usd(i64, i64),
+    /// A decimal number of percent with at most two decimals; the range in basis points.
+    Percent(i64, i64),
+    /// A whole number.
+    Count(i64, i64),
+    /// `true` or `false`.
+    Flag,
+    /// An IP address and a port, such as `127.0.0.1:8000`.
+    Listen,
+    /// A web address that begins with one of these.
+    Url(&'static [&'static str]),
+    /// An account: `0x` and 40 hexadecimal digits, or nothing.
+    Account,
+    /// A folder, or nothing.
+    Folder,
+    /// A database's address, or nothing.
+    Database,
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name in the file and in flags.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What holds if nobody sets it.
+    pub default: &'static str,
+    /// What it does.
+    pub description: &'static str,
+}
+
+impl Key {
+    /// Returns the name of its variable in the environment.
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.replace('.', "_").to_ascii_uppercase())
+    }
+}
+
+/// What our variables in the environment begin with.
+pub const PREFIX: &str = "POLYTRADER_";
+
+/// Variables of ours that are no keys: they tell tests and tools where things are, or the signer its secret.
+pub const OTHER_VARIABLES: [&str; 9] = [
+    "POLYTRADER_BIN",
+    "POLYTRADER_DATA",
+    "POLYTRADER_DEV_API",
+    "POLYTRADER_DEV_MODE",
+    "POLYTRADER_PRIVATE_KEY",
+    "POLYTRADER_SCREENSHOT",
+    "POLYTRADER_SHARED",
+    "POLYTRADER_SIGNER_TEST_ROLE",
+    "POLYTRADER_STRATEGIES",
+];
+
+const CENT: i64 = 10_000;
+const MILLION: i64 = 1_000_000_000_000;
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, description: &'static str) -> Key {
+    Key { name, kind, default, description }
+}
+
+/// All keys, in the order in which people see them: the runbook's first.
+pub const KEYS: [Key; 24] = [
+    key(
+        "portfolio_trade_pct",
+        Kind::Percent(1, 10_000),
+        "5",
+        "The most one order may cost, in percent of the portfolio.",
+    ),
+    key(
+        "max_market_usd",
+        Kind::Usd(CENT, MILLION),
+        "100",
+        "The most that can be lost in one market, all open orders filled.",
+    ),
+    key("daily_loss_limit_usd", Kind::Usd(CENT, MILLION), "25", "The loss since 00:00 UTC at which trading stops."),
+    key(
+        "take_profit_pct",
+        Kind::Percent(1, 1_000_000),
+        "8",
+        "The gain on its cost at which the host closes a position.",
+    ),
+    key("stop_loss_pct", Kind::Percent(1, 10_000), "5", "The loss on its cost at which the host closes a position."),
+    key("max_open_positions", Kind::Count(1, 10_000), "5", "The most markets that are held or bid for."),
+    key("max_order_usd", Kind::Usd(CENT, MILLION), "100", "The most one order may cost, whatever the portfolio."),
+    key("max_open_orders", Kind::Count(1, 10_000), "100", "The most orders that are not over."),
+    key("max_orders_per_minute", Kind::Count(1, 100_000), "300", "The most orders placed in any 60 seconds."),
+    key("stale_after_s", Kind::Count(1, 3_600), "60", "How long a book is trusted after its last sign of life."),
+    key(
+        "signer.max_order_usd",
+        Kind::Usd(CENT, MILLION),
+        "1000",
+        "The most one order is worth that the signer signs; a SELL counts a dollar a share.",
+    ),
+    key(
+        "signer.max_minute_usd",
+        Kind::Usd(CENT, MILLION),
+        "10000",
+        "The most that the orders signed in any 60 seconds are worth.",
+    ),
+    key("signer.max_orders_per_minute", Kind::Count(1, 100_000), "300", "The most orders signed in any 60 seconds."),
+    key("markets_max", Kind::Count(1, 1_000), "20", "The most markets that are watched."),
+    key("api.listen", Kind::Listen, "127.0.0.1:8000", "Where the REST API is served; port 0 takes a free one."),
+    key("dashboard.listen", Kind::Listen, "127.0.0.1:3000", "Where the dashboard is served; port 0 takes a free one."),
+    key("api.allow_remote", Kind::Flag, "false", "Whether the API and the dashboard may be open to other machines."),
+    key(
+        "strategies_dir",
+        Kind::Folder,
+        "",
+        "The folder of the strategies' .wasm files; `strategies` in the data folder if empty.",
+    ),
+    key(
+        "database_url",
+        Kind::Database,
+        "",
+        "The database: sqlite:FILE or postgres://USER@HOST/NAME; a file in the data folder if empty.",
+    ),
+    key(
+        "venue.clob_url",
+        Kind::Url(&["https://", "http://"]),
+        "https://clob.polymarket.com",
+        "The venue's REST address; the demo has its own.",
+    ),
+    key(
+        "venue.ws_url",
+        Kind::Url(&["wss://", "ws://"]),
+        "wss://ws-subscriptions-clob.polymarket.com",
+        "The venue's WebSocket address; the demo has its own.",
+    ),
+    key(
+        "account.signature_type",
+        Kind::Count(0, 3),
+        "0",
+        "The venue's number for the kind of account; 0 is a plain key.",
+    ),
+    key("account.funder", Kind::Account, "", "The account that holds the money; the signer's own address if empty."),
+    key("chain_id", Kind::Count(1, 1_000_000_000_000), "137", "The chain that orders are signed for; 137 is Polygon."),
+];

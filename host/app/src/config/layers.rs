@@ -1,0 +1,213 @@
+//! The layers, laid over each other.
+
+use super::keys::{KEYS, Key, OTHER_VARIABLES, PREFIX};
+use super::value::{Value, range};
+use super::{ConfigEntry, Source};
+use anyhow::{Context, anyhow, bail, ensure};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// The largest file that is read, in bytes.
+const FILE_MAX: u64 = 1 << 20;
+/// The file's tables may be nested this deep; no key needs more.
+const DEPTH_MAX: usize = 4;
+const DEMO: &str = include_str!("../../profiles/demo.toml");
+
+/// How to trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A local exchange and play money.
+    Demo,
+    /// The real feed with invented fills.
+    Paper,
+    /// Real money.
+    Live,
+}
+
+impl Mode {
+    /// Returns the word in rows and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Demo => "demo",
+            Self::Paper => "paper",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// Where the layers are.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// How to trade; the demo has a profile.
+    pub mode: Mode,
+    /// The data folder, where `polytrader.toml` may be.
+    pub data_dir: PathBuf,
+    /// Another file, which must exist.
+    pub file: Option<PathBuf>,
+    /// Keys and values of flags; the last wins.
+    pub flags: Vec<(String, String)>,
+}
+
+impl Sources {
+    /// Returns what the command line says.
+    pub(super) fn of(args: &crate::cli::CommonArgs) -> anyhow::Result<Self> {
+        use crate::cli::ModeArg;
+        let mut flags = Vec::new();
+        for set in &args.set {
+            let (key, value) =
+                set.split_once('=').ok_or_else(|| anyhow!("`--set {set}` is not of the form key=value"))?;
+            flags.push((key.trim().to_owned(), value.trim().to_owned()));
+        }
+        let port = |port: u16| format!("127.0.0.1:{port}");
+        flags.extend(args.api_port.map(|at| ("api.listen".to_owned(), port(at))));
+        flags.extend(args.dashboard_port.map(|at| ("dashboard.listen".to_owned(), port(at))));
+        if let Some(folder) = &args.strategies {
+            let folder = folder.to_str().ok_or_else(|| anyhow!("{} is not UTF-8", folder.display()))?;
+            flags.push(("strategies_dir".to_owned(), folder.to_owned()));
+        }
+        let mode = match args.mode {
+            ModeArg::Demo => Mode::Demo,
+            ModeArg::Paper => Mode::Paper,
+            ModeArg::Live => Mode::Live,
+        };
+        Ok(Self { mode, data_dir: args.data_dir.clone(), file: args.config.clone(), flags })
+    }
+}
+
+/// All values with their sources.
+#[derive(Debug)]
+pub(super) struct Layers(BTreeMap<&'static str, (Value, Source)>);
+
+impl Layers {
+    pub(super) fn get(&self, name: &str) -> anyhow::Result<&Value> {
+        self.0.get(name).map(|(value, _)| value).ok_or_else(|| anyhow!("there is no key `{name}`"))
+    }
+
+    pub(super) fn entries(&self) -> anyhow::Result<Vec<ConfigEntry>> {
+        let entry = |key: &Key| {
+            let (value, source) = self.0.get(key.name).ok_or_else(|| anyhow!("there is no key `{}`", key.name))?;
+            Ok(ConfigEntry {
+                key: key.name,
+                value: value.shown(),
+                default: key.default,
+                description: format!("{} Takes {}.", key.description, range(key.kind)),
+                source: *source,
+            })
+        };
+        KEYS.iter().map(entry).collect()
+    }
+
+    fn set(&mut self, name: &str, text: &str, source: Source) -> anyhow::Result<()> {
+        let key =
+            KEYS.iter().find(|key| key.name == name).ok_or_else(|| unknown(name, KEYS.iter().map(|key| key.name)))?;
+        self.0.insert(key.name, (Value::parse(key, text)?, source));
+        Ok(())
+    }
+
+    fn set_toml(&mut self, text: &str, source: Source) -> anyhow::Result<()> {
+        let table = DeTable::parse(text).map_err(|error| anyhow!("{error}"))?;
+        self.set_table("", table.get_ref(), source, 0)
+    }
+
+    fn set_table(&mut self, prefix: &str, table: &DeTable<'_>, source: Source, depth: usize) -> anyhow::Result<()> {
+        ensure!(depth < DEPTH_MAX, "`{prefix}` has tables nested deeper than {DEPTH_MAX}");
+        for (key, value) in table {
+            let name =
+                if prefix.is_empty() { key.get_ref().to_string() } else { format!("{prefix}.{}", key.get_ref()) };
+            match value.get_ref() {
+                DeValue::Table(inner) => self.set_table(&name, inner, source, depth.saturating_add(1))?,
+                // Numbers come as text, so that 0.1 is a tenth.
+                DeValue::String(text) => self.set(&name, text, source)?,
+                DeValue::Integer(number) if number.radix() == 10 => self.set(&name, number.as_str(), source)?,
+                DeValue::Float(number) => self.set(&name, number.as_str(), source)?,
+                DeValue::Boolean(flag) => self.set(&name, if *flag { "true" } else { "false" }, source)?,
+                _ => bail!("`{name}` takes text, a decimal number, true or false"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads all layers.
+pub(super) fn read(sources: &Sources, env: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<Layers> {
+    let mut layers = Layers(BTreeMap::new());
+    for key in &KEYS {
+        layers.set(key.name, key.default, Source::Default).context("in the defaults")?;
+    }
+    if sources.mode == Mode::Demo {
+        layers.set_toml(DEMO, Source::DemoProfile).context("in the demo's profile")?;
+    }
+    let beside = sources.data_dir.join("polytrader.toml");
+    let file = sources.file.as_deref().or_else(|| beside.exists().then_some(beside.as_path()));
+    if let Some(file) = file {
+        let text = read_file(file).with_context(|| format!("reading {}", file.display()))?;
+        layers.set_toml(&text, Source::File).with_context(|| format!("in {}", file.display()))?;
+    }
+    set_environment(&mut layers, env)?;
+    for (name, text) in &sources.flags {
+        layers.set(name, text, Source::Flag).with_context(|| format!("in the flag for {name}"))?;
+    }
+    Ok(layers)
+}
+
+fn set_environment(layers: &mut Layers, env: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<()> {
+    for (name, text) in env {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        if OTHER_VARIABLES.contains(&name) {
+            continue;
+        }
+        let Some(key) = KEYS.iter().find(|key| key.variable() == name) else {
+            let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
+            return Err(unknown(name, known.iter().map(String::as_str)).context("in the environment"));
+        };
+        let text = text.to_str().ok_or_else(|| anyhow!("the value of {name} is not UTF-8"))?;
+        layers.set(key.name, text, Source::Environment).with_context(|| format!("in the variable {name}"))?;
+    }
+    Ok(())
+}
+
+fn read_file(path: &Path) -> anyhow::Result<String> {
+    let length = std::fs::metadata(path)?.len();
+    ensure!(length <= FILE_MAX, "it has {length} bytes; a configuration has at most {FILE_MAX}");
+    Ok(std::fs::read_to_string(path)?)
+}
+
+/// Says that nobody knows `name`, and which name is nearest to it.
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
+    let name: String = name.chars().take(100).collect();
+    match known.min_by_key(|known| distance(&name, known)) {
+        Some(near) => anyhow!("there is no key `{name}`; the nearest is `{near}`"),
+        None => anyhow!("there is no key `{name}`"),
+    }
+}
+
+/// Returns how many characters must be added, removed or replaced to make `b` of `a` (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (above, x) in a.chars().enumerate() {
+        let (mut corner, mut left) = (above, above.saturating_add(1));
+        let mut next = vec![left];
+        for (y, up) in b.chars().zip(row.iter().skip(1)) {
+            let replaced = corner.saturating_add(usize::from(x != y));
+            left = replaced.min(up.saturating_add(1)).min(left.saturating_add(1));
+            corner = *up;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_distance_counts_single_changes() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", "abc"), 0);
+    }
+}

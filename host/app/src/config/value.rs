@@ -1,0 +1,139 @@
+//! Values: from decimal text to whole numbers, never through floating point.
+
+use super::keys::{Key, Kind};
+use anyhow::{anyhow, ensure};
+use model::Usd;
+
+/// The longest text of a value.
+const TEXT_MAX: usize = 4_096;
+
+/// A value that fits its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Value {
+    /// As it was written.
+    pub(super) text: String,
+    /// Micro-dollars, basis points, the count, or 1 for `true`; none for the kinds that are text.
+    pub(super) number: Option<i64>,
+}
+
+impl Value {
+    /// Parses `text` as a value of `key`.
+    ///
+    /// # Errors
+    /// A sentence naming the value and what would fit.
+    pub(super) fn parse(key: &Key, text: &str) -> anyhow::Result<Self> {
+        ensure!(text.len() <= TEXT_MAX, "the value has more than {TEXT_MAX} characters");
+        let number = match key.kind {
+            Kind::Usd(min, max) => Some(ranged(key, text, Usd::parse(text).map(Usd::micros), min, max)?),
+            Kind::Percent(min, max) => Some(ranged(key, text, basis_points(text), min, max)?),
+            Kind::Count(min, max) => Some(ranged(key, text, count(text), min, max)?),
+            Kind::Flag => Some(match text {
+                "true" => 1,
+                "false" => 0,
+                _ => return Err(misfit(key, text)),
+            }),
+            Kind::Listen | Kind::Url(_) | Kind::Account | Kind::Folder | Kind::Database => {
+                ensure!(fits(key.kind, text), misfit(key, text));
+                None
+            }
+        };
+        // Addresses are joined with paths that begin with a slash.
+        let text = if matches!(key.kind, Kind::Url(_)) { text.trim_end_matches('/') } else { text };
+        Ok(Self { text: text.to_owned(), number })
+    }
+
+    /// Returns the value for people: the password of an address is masked.
+    pub(super) fn shown(&self) -> String {
+        let Some((scheme, rest)) = self.text.split_once("://") else { return self.text.clone() };
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        // The last `@`: a password may have one, a host cannot.
+        let Some((login, host)) = authority.rsplit_once('@') else { return self.text.clone() };
+        let user = login.split(':').next().unwrap_or_default();
+        if user.len() == login.len() { self.text.clone() } else { format!("{scheme}://{user}:***@{host}{path}") }
+    }
+}
+
+/// Returns what fits `kind`, as the end of a sentence.
+pub(super) fn range(kind: Kind) -> String {
+    match kind {
+        Kind::Usd(min, max) => format!("{} to {} dollars", Usd(min), Usd(max)),
+        Kind::Percent(min, max) => format!("{} to {} percent, at most two decimals", percent(min), percent(max)),
+        Kind::Count(min, max) => format!("a whole number, {min} to {max}"),
+        Kind::Flag => "true or false".to_owned(),
+        Kind::Listen => "an IP address and a port, such as 127.0.0.1:8000".to_owned(),
+        Kind::Url(schemes) => format!("an address that begins with {}", schemes.join(" or ")),
+        Kind::Account => "0x and 40 hexadecimal digits, or nothing".to_owned(),
+        Kind::Folder => "a folder, or nothing".to_owned(),
+        Kind::Database => "sqlite:FILE or postgres://USER@HOST/NAME, or nothing".to_owned(),
+    }
+}
+
+fn fits(kind: Kind, text: &str) -> bool {
+    let plain = !text.chars().any(char::is_control);
+    let begins =
+        |schemes: &[&str]| schemes.iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    match kind {
+        Kind::Listen => text.parse::<std::net::SocketAddr>().is_ok(),
+        Kind::Url(schemes) => plain && !text.contains(' ') && begins(schemes),
+        Kind::Account => {
+            let digits = text.strip_prefix("0x");
+            text.is_empty() || digits.is_some_and(|digits| model::id::parse_hex(digits, &mut [0; 20]).is_some())
+        }
+        Kind::Folder => plain,
+        Kind::Database => plain && (text.is_empty() || begins(&["sqlite:", "postgres://", "postgresql://"])),
+        Kind::Usd(..) | Kind::Percent(..) | Kind::Count(..) | Kind::Flag => false,
+    }
+}
+
+fn ranged(key: &Key, text: &str, number: Option<i64>, min: i64, max: i64) -> anyhow::Result<i64> {
+    number.filter(|number| (min..=max).contains(number)).ok_or_else(|| misfit(key, text))
+}
+
+fn misfit(key: &Key, text: &str) -> anyhow::Error {
+    let shown = Value { text: text.chars().take(100).collect(), number: None }.shown();
+    anyhow!("`{shown}` does not fit; {} takes {}", key.name, range(key.kind))
+}
+
+fn count(text: &str) -> Option<i64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// Percent are parsed as money is, six decimals, and must then be whole hundredths.
+fn basis_points(text: &str) -> Option<i64> {
+    let micros = Usd::parse(text)?.micros();
+    (micros.checked_rem(10_000) == Some(0)).then(|| micros.checked_div(10_000)).flatten()
+}
+
+fn percent(basis_points: i64) -> Usd {
+    Usd(basis_points.saturating_mul(10_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(kind: Kind, text: &str) -> Option<i64> {
+        Value::parse(&Key { name: "k", kind, default: "", description: "" }, text).ok()?.number
+    }
+
+    #[test]
+    fn decimals_are_read_exactly() {
+        assert_eq!(parse(Kind::Usd(0, 100_000_000), "0.1"), Some(100_000));
+        assert_eq!(parse(Kind::Usd(0, 100_000_000), "100.000001"), None);
+        assert_eq!(parse(Kind::Percent(1, 10_000), "7.25"), Some(725));
+        assert_eq!(parse(Kind::Percent(1, 10_000), "7.255"), None);
+        for bad in ["", "-1", "1e3", "nan", "inf", " 5", "5 ", "99999999999999999999", "+5"] {
+            assert_eq!(parse(Kind::Count(1, 10), bad), None, "{bad}");
+            assert_eq!(parse(Kind::Usd(1, 10_000_000), bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let shown = |text: &str| Value { text: text.to_owned(), number: None }.shown();
+        assert_eq!(shown("postgres://me:se@cr:et@db:5432/bot"), "postgres://me:***@db:5432/bot");
+        assert_eq!(shown("postgres://me@db/bot"), "postgres://me@db/bot");
+        assert_eq!(shown("sqlite:/tmp/a@b.sqlite"), "sqlite:/tmp/a@b.sqlite");
+    }
+}

@@ -1,0 +1,129 @@
+//! The database: `SQLite` in the data folder, or `PostgreSQL`. Statements are the common subset of both and run on either.
+//! Rows of a session are projections of the journal and go through [`DbWriter`], which never makes the caller wait;
+//! tokens, audit, valuations, halts and strategy numbers are primary and written at once, by the caller.
+//! Start reading in [`rows`], then [`reads`] and [`primary`].
+
+mod open;
+pub mod primary;
+mod projections;
+pub mod reads;
+pub mod rows;
+mod writer;
+
+pub use rows::{
+    AuditRow, BreakerRow, DbWrite, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow, RefusalRow,
+    SessionRow, StrategyRow, TokenRow,
+};
+pub use writer::{DbWriter, WriterHealth};
+
+use sqlx::{Postgres, Sqlite};
+use std::time::Duration;
+
+/// How long one statement, or one transaction of the writer, may take.
+const STATEMENT_TIME: Duration = Duration::from_secs(10);
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The address names no database of a kind that is known.
+    #[error("`{0}` is no database address; write sqlite:FILE or postgres://USER@HOST/NAME")]
+    Address(String),
+    /// It could not be opened.
+    #[error("opening the database: {0}")]
+    Open(#[source] sqlx::Error),
+    /// Its tables could not be brought up to date.
+    #[error("bringing the database's tables up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("the database refused a statement: {0}")]
+    Statement(#[from] sqlx::Error),
+    /// It took too long.
+    #[error("the database did not answer within {} s", STATEMENT_TIME.as_secs())]
+    Timeout,
+    /// A number does not fit a column, or a column does not fit a number.
+    #[error("a number is out of range: {0}")]
+    Range(#[from] std::num::TryFromIntError),
+    /// There are as many strategy names as numbers.
+    #[error("no number is left for the strategy `{0}`")]
+    StrategyNumbers(String),
+}
+
+/// The pools of one of the two databases.
+#[derive(Debug, Clone)]
+enum Pools {
+    /// Primary rows are synced at each commit; projections (`fast`) only at checkpoints, since the journal has them.
+    Sqlite {
+        pool: sqlx::Pool<Sqlite>,
+        fast: sqlx::Pool<Sqlite>,
+    },
+    Postgres(sqlx::Pool<Postgres>),
+}
+
+/// The database. A cheap handle.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pools: Pools,
+    writer: DbWriter,
+}
+
+impl Db {
+    /// Returns the handle that takes rows without waiting.
+    pub fn writer(&self) -> DbWriter {
+        self.writer.clone()
+    }
+
+    /// Returns `sqlite` or `postgres`.
+    pub const fn kind(&self) -> &'static str {
+        match self.pools {
+            Pools::Sqlite { .. } => "sqlite",
+            Pools::Postgres(_) => "postgres",
+        }
+    }
+}
+
+/// Runs a statement with its values and returns the number of rows it changed.
+macro_rules! execute {
+    ($db:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+        $crate::db::within(async {
+            match &$db.pools {
+                $crate::db::Pools::Sqlite { pool, .. } => {
+                    sqlx::query($sql)$(.bind($value))*.execute(pool).await.map(|done| done.rows_affected())
+                }
+                $crate::db::Pools::Postgres(pool) => {
+                    sqlx::query($sql)$(.bind($value))*.execute(pool).await.map(|done| done.rows_affected())
+                }
+            }
+        })
+    };
+}
+
+/// Runs a query with its values and returns all its rows as `$row`. Queries say their own limit.
+macro_rules! fetch {
+    ($db:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
+        $crate::db::within(async {
+            match &$db.pools {
+                $crate::db::Pools::Sqlite { pool, .. } => {
+                    sqlx::query_as::<_, $row>($sql)$(.bind($value))*.fetch_all(pool).await
+                }
+                $crate::db::Pools::Postgres(pool) => {
+                    sqlx::query_as::<_, $row>($sql)$(.bind($value))*.fetch_all(pool).await
+                }
+            }
+        })
+    };
+}
+
+use {execute, fetch};
+
+/// Gives the database a limited time.
+async fn within<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, DbError> {
+    match tokio::time::timeout(STATEMENT_TIME, work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(DbError::Timeout),
+    }
+}
+
+/// Fits a number into a column; a row with one that does not fit is lost alone.
+fn big(number: u64) -> Result<i64, sqlx::Error> {
+    i64::try_from(number).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+}

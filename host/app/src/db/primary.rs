@@ -1,0 +1,113 @@
+//! Primary rows: tokens, audit, halts, opening valuations and the numbers of strategies. Each is written before the call
+//! returns.
+
+use super::{AuditRow, Db, DbError, Halt, TokenRow, big, execute, fetch};
+use model::{StrategyId, Usd};
+
+/// The most rows of the audit that one read returns.
+pub const AUDIT_MAX: u32 = 500;
+/// How often a number is tried again that another host took first.
+const NUMBER_TRIES: u32 = 5;
+
+impl Db {
+    /// Returns all tokens.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn tokens(&self) -> Result<Vec<TokenRow>, DbError> {
+        fetch!(self, TokenRow, "SELECT name, role, hash, created_at_ms FROM tokens ORDER BY name").await
+    }
+
+    /// Adds a token; says `false` if the name is taken.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn add_token(&self, token: &TokenRow) -> Result<bool, DbError> {
+        let sql = "INSERT INTO tokens (name, role, hash, created_at_ms) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (name) DO NOTHING";
+        let created = big(token.created_at_ms)?;
+        Ok(execute!(self, sql, &token.name, &token.role, &token.hash, created).await? == 1)
+    }
+
+    /// Adds to the audit.
+    ///
+    /// # Errors
+    /// If the database fails. The caller then refuses the action.
+    pub async fn audit(&self, row: &AuditRow) -> Result<(), DbError> {
+        let sql = "INSERT INTO audit (at_ms, who, action, detail, claimed_user, outcome)
+                   VALUES ($1, $2, $3, $4, $5, $6)";
+        let at = big(row.at_ms)?;
+        execute!(self, sql, at, &row.who, &row.action, &row.detail, &row.claimed_user, &row.outcome).await.map(drop)
+    }
+
+    /// Returns the newest entries of the audit, newest first, at most `limit` or [`AUDIT_MAX`].
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn audits(&self, limit: u32) -> Result<Vec<AuditRow>, DbError> {
+        let sql = "SELECT at_ms, who, action, detail, claimed_user, outcome FROM audit ORDER BY id DESC LIMIT $1";
+        fetch!(self, AuditRow, sql, i64::from(limit.min(AUDIT_MAX))).await
+    }
+
+    /// Returns the emergency stop that still holds in `scope`, an account or the word the caller chose.
+    ///
+    /// # Errors
+    /// If the database fails. The caller then does not trade.
+    pub async fn halted(&self, scope: &str) -> Result<Option<Halt>, DbError> {
+        Ok(fetch!(self, Halt, "SELECT reason, at_ms FROM halts WHERE scope = $1", scope).await?.pop())
+    }
+
+    /// Keeps an emergency stop, or forgets it. The first reason stays until it is released.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn set_halted(&self, scope: &str, halt: Option<&Halt>) -> Result<(), DbError> {
+        let Some(halt) = halt else {
+            return execute!(self, "DELETE FROM halts WHERE scope = $1", scope).await.map(drop);
+        };
+        let sql = "INSERT INTO halts (scope, reason, at_ms) VALUES ($1, $2, $3) ON CONFLICT (scope) DO NOTHING";
+        execute!(self, sql, scope, &halt.reason, big(halt.at_ms)?).await.map(drop)
+    }
+
+    /// Returns what `funder` was worth when the UTC day `day` (counted from the epoch) began; none if nobody said.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn opening_valuation(&self, funder: &str, day: u64) -> Result<Option<Usd>, DbError> {
+        let sql = "SELECT value_micro_usd FROM valuations WHERE funder = $1 AND utc_day = $2";
+        let rows = fetch!(self, (i64,), sql, funder, big(day)?).await?;
+        Ok(rows.first().map(|(micros,)| Usd(*micros)))
+    }
+
+    /// Keeps what `funder` was worth when `day` began and returns what holds: the first value of a day stays, so that a
+    /// restart forgives no loss.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn set_opening_valuation(&self, funder: &str, day: u64, value: Usd, at_ms: u64) -> Result<Usd, DbError> {
+        let sql = "INSERT INTO valuations (funder, utc_day, value_micro_usd, at_ms) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (funder, utc_day) DO NOTHING";
+        execute!(self, sql, funder, big(day)?, value.micros(), big(at_ms)?).await?;
+        Ok(self.opening_valuation(funder, day).await?.unwrap_or(value))
+    }
+
+    /// Returns the number of the strategy `name`: the next free one at first, the same for ever after.
+    ///
+    /// # Errors
+    /// If the database fails, or 65,535 names have been used.
+    pub async fn strategy_id(&self, name: &str) -> Result<StrategyId, DbError> {
+        // `WHERE TRUE` keeps SQLite from reading ON CONFLICT as a join's ON. Where another host takes the number at the same
+        // moment, neither is inserted twice: the next try sees it.
+        let insert = "INSERT INTO strategy_names (name, id)
+                      SELECT CAST($1 AS TEXT), COALESCE(MAX(id), 0) + 1 FROM strategy_names WHERE TRUE
+                      HAVING COALESCE(MAX(id), 0) < 65535 ON CONFLICT DO NOTHING";
+        for _ in 0..NUMBER_TRIES {
+            let rows = fetch!(self, (i64,), "SELECT id FROM strategy_names WHERE name = $1", name).await?;
+            if let Some((id,)) = rows.first() {
+                return Ok(StrategyId(u16::try_from(*id)?));
+            }
+            execute!(self, insert, name).await?;
+        }
+        Err(DbError::StrategyNumbers(name.to_owned()))
+    }
+}

@@ -1,0 +1,276 @@
+//! The rows, as plain values. Money and prices are micro-dollars, shares micro-shares, times Unix milliseconds.
+
+use sqlx::FromRow;
+
+/// A row of a session, for [`super::DbWriter::write`]. Writing the same one again changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DbWrite {
+    /// A session began.
+    Session(SessionRow),
+    /// An order changed; adds to its history too. `seq` is the journal's number of the input that changed it.
+    Order {
+        /// The journal's sequence number.
+        seq: u64,
+        /// The order as it is now.
+        order: OrderRow,
+    },
+    /// Shares were matched or settled further.
+    Fill(FillRow),
+    /// A position changed.
+    Position(PositionRow),
+    /// An intent was refused.
+    Refusal(RefusalRow),
+    /// A breaker tripped or closed.
+    Breaker(BreakerRow),
+    /// A module was loaded; the first sight of it stays.
+    Strategy(StrategyRow),
+}
+
+/// One run of the host on one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Its number: the start in microseconds.
+    pub session: u64,
+    /// `demo`, `paper` or `live`.
+    pub mode: &'static str,
+    /// The funder's address.
+    pub account: String,
+    /// When it began.
+    pub started_at_ms: u64,
+}
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct OrderRow {
+    /// The session.
+    #[sqlx(try_from = "i64")]
+    pub session: u64,
+    /// Our number, rising within the session.
+    #[sqlx(try_from = "i64")]
+    pub id: u64,
+    /// The venue's id; empty until it is signed. An empty one does not erase a known one.
+    pub venue_id: String,
+    /// The strategy's name, or `host`.
+    pub strategy: String,
+    /// The token's id at the venue, a decimal.
+    pub token: String,
+    /// The market's slug.
+    pub market: String,
+    /// The outcome.
+    pub outcome: String,
+    /// `BUY` or `SELL`.
+    pub side: String,
+    /// `GTC`, `FAK` or `FOK`.
+    pub kind: String,
+    /// The limit.
+    #[sqlx(try_from = "i64")]
+    pub price_micro_usd: u32,
+    /// Shares asked for.
+    #[sqlx(try_from = "i64")]
+    pub size_micros: u64,
+    /// Shares matched.
+    #[sqlx(try_from = "i64")]
+    pub filled_micros: u64,
+    /// The word of `model::OrderState`.
+    pub state: String,
+    /// Why it is in this state.
+    pub reason: String,
+    /// When it was approved.
+    #[sqlx(try_from = "i64")]
+    pub created_at_ms: u64,
+    /// When it changed.
+    #[sqlx(try_from = "i64")]
+    pub updated_at_ms: u64,
+}
+
+/// One state of an order.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct OrderEventRow {
+    /// The journal's sequence number of what caused it.
+    #[sqlx(try_from = "i64")]
+    pub seq: u64,
+    /// The state.
+    pub state: String,
+    /// Shares matched by then.
+    #[sqlx(try_from = "i64")]
+    pub filled_micros: u64,
+    /// Why.
+    pub reason: String,
+    /// When.
+    #[sqlx(try_from = "i64")]
+    pub at_ms: u64,
+}
+
+/// An order with all that happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderHistory {
+    /// The order as it is now.
+    pub order: OrderRow,
+    /// Oldest first, at most [`super::reads::EVENTS_MAX`].
+    pub events: Vec<OrderEventRow>,
+    /// Oldest first, at most [`super::reads::EVENTS_MAX`].
+    pub fills: Vec<FillRow>,
+}
+
+/// A part of a trade that filled one of our orders.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct FillRow {
+    /// The session.
+    #[sqlx(try_from = "i64")]
+    pub session: u64,
+    /// The venue's trade id and the part of it.
+    pub id: String,
+    /// Our number of the order.
+    #[sqlx(try_from = "i64")]
+    pub order_id: u64,
+    /// When it was matched.
+    #[sqlx(try_from = "i64")]
+    pub at_ms: u64,
+    /// The strategy's name, or `host`.
+    pub strategy: String,
+    /// The token's id at the venue, a decimal.
+    pub token: String,
+    /// The market's slug.
+    pub market: String,
+    /// The outcome.
+    pub outcome: String,
+    /// `BUY` or `SELL`.
+    pub side: String,
+    /// Our price.
+    #[sqlx(try_from = "i64")]
+    pub price_micro_usd: u32,
+    /// The shares.
+    #[sqlx(try_from = "i64")]
+    pub size_micros: u64,
+    /// The money that moved, fees apart.
+    pub cost_micro_usd: i64,
+    /// The fee.
+    pub fee_micro_usd: i64,
+    /// 1 if our order rested, else 0.
+    pub maker: i64,
+    /// `matched`, `mined`, `confirmed`, `retrying` or `failed`.
+    pub settlement: String,
+}
+
+/// Shares of one token.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct PositionRow {
+    /// The session.
+    #[sqlx(try_from = "i64")]
+    pub session: u64,
+    /// The token's id at the venue, a decimal.
+    pub token: String,
+    /// The market's slug.
+    pub market: String,
+    /// The outcome.
+    pub outcome: String,
+    /// Shares owned.
+    #[sqlx(try_from = "i64")]
+    pub size_micros: u64,
+    /// What they cost, fees apart.
+    pub cost_micro_usd: i64,
+    /// Profit realised on this token, fees apart.
+    pub realised_micro_usd: i64,
+    /// When it changed.
+    #[sqlx(try_from = "i64")]
+    pub at_ms: u64,
+}
+
+/// An intent that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalRow {
+    /// The session.
+    pub session: u64,
+    /// The journal's sequence number of the intents.
+    pub seq: u64,
+    /// Its place among the refusals of that input, from 0.
+    pub place: u32,
+    /// When.
+    pub at_ms: u64,
+    /// Who wanted it.
+    pub strategy: String,
+    /// The rule's name.
+    pub rule: String,
+    /// The market's slug, if it was about one.
+    pub market: String,
+    /// The outcome, if it was about one.
+    pub outcome: String,
+    /// What the order came to, in the rule's unit.
+    pub value: i64,
+    /// What is allowed.
+    pub allowed: i64,
+}
+
+/// A breaker that tripped or closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerRow {
+    /// The session.
+    pub session: u64,
+    /// The journal's sequence number of what caused it.
+    pub seq: u64,
+    /// The breaker's name.
+    pub name: String,
+    /// The market's slug; empty for the whole session.
+    pub market: String,
+    /// Whether it is tripped now.
+    pub tripped: bool,
+    /// Why, with numbers.
+    pub reason: String,
+    /// When.
+    pub at_ms: u64,
+}
+
+/// A module that was loaded under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StrategyRow {
+    /// SHA-256 of the module, hexadecimal.
+    pub hash: String,
+    /// The file's stem.
+    pub name: String,
+    /// What its manifest states.
+    pub version: String,
+    /// When it was first loaded.
+    pub first_seen_ms: u64,
+}
+
+/// A bearer token; the token itself is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct TokenRow {
+    /// Its name.
+    pub name: String,
+    /// `viewer`, `trader` or `admin`.
+    pub role: String,
+    /// SHA-256, hexadecimal.
+    pub hash: String,
+    /// When it was made.
+    #[sqlx(try_from = "i64")]
+    pub created_at_ms: u64,
+}
+
+/// What an operator did.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct AuditRow {
+    /// When.
+    #[sqlx(try_from = "i64")]
+    pub at_ms: u64,
+    /// The token's name.
+    pub who: String,
+    /// Method and path, or a name of the action.
+    pub action: String,
+    /// Its reason or parameters.
+    pub detail: String,
+    /// Who the request claimed to come from; empty if it did not.
+    pub claimed_user: String,
+    /// `ok`, or why it was not done.
+    pub outcome: String,
+}
+
+/// An emergency stop that nobody has released yet.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Halt {
+    /// Why.
+    pub reason: String,
+    /// When.
+    #[sqlx(try_from = "i64")]
+    pub at_ms: u64,
+}

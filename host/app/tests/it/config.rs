@@ -1,0 +1,133 @@
+//! The layers of the configuration.
+
+use crate::scratch::Scratch;
+use app::config::keys::KEYS;
+use app::config::{Config, Mode, Source, Sources};
+use model::{Limits, Usd};
+use std::ffi::OsString;
+use std::path::Path;
+
+fn load(dir: &Path, mode: Mode, env: &[(&str, &str)], flags: &[(&str, &str)]) -> anyhow::Result<Config> {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let sources = Sources { mode, data_dir: dir.to_owned(), file: None, flags: flags.iter().map(owned).collect() };
+    Config::from_sources(sources, env.iter().map(|(key, value)| (OsString::from(key), OsString::from(value))))
+}
+
+fn complaint(config: anyhow::Result<Config>) -> String {
+    format!("{:#}", config.unwrap_err())
+}
+
+fn source(config: &Config, key: &str) -> (String, Source) {
+    config.entries().into_iter().find(|entry| entry.key == key).map(|entry| (entry.value, entry.source)).unwrap()
+}
+
+#[test]
+fn without_anything_set_the_runbooks_defaults_hold() {
+    let dir = Scratch::new("defaults");
+    let config = load(&dir, Mode::Paper, &[("PATH", "/bin"), ("POLYTRADER_DATA", "/recordings")], &[]).unwrap();
+    assert_eq!(config.limits(), Limits::DEFAULT);
+    assert_eq!(config.signer_limits(), signer::Limits::DEFAULT);
+    assert_eq!(config.api_listen.to_string(), "127.0.0.1:8000");
+    assert_eq!(config.strategies_dir, dir.join("strategies"));
+    assert_eq!(config.database_url, format!("sqlite:{}", dir.join("polytrader.sqlite").display()));
+    assert_eq!(config.entries().len(), KEYS.len());
+    assert!(config.entries().iter().all(|entry| entry.source == Source::Default));
+}
+
+#[test]
+fn each_layer_wins_over_those_before_it() {
+    let dir = Scratch::new("layers");
+    let all = ["max_open_positions", "max_market_usd", "take_profit_pct", "max_order_usd", "api.listen"];
+    let file = "max_market_usd = 50.10\ntake_profit_pct = 9\nmax_order_usd = '7'\n[api]\nlisten = '127.0.0.1:1'\n";
+    std::fs::write(dir.join("polytrader.toml"), file).unwrap();
+    let env = [
+        ("POLYTRADER_TAKE_PROFIT_PCT", "10.5"),
+        ("POLYTRADER_MAX_ORDER_USD", "8"),
+        ("POLYTRADER_API_LISTEN", "[::1]:2"),
+    ];
+    let config = load(&dir, Mode::Demo, &env, &[("max_order_usd", "9"), ("max_order_usd", "9.5")]).unwrap();
+    let told = all.map(|key| source(&config, key));
+    let told: Vec<_> = told.iter().map(|(value, source)| (value.as_str(), *source)).collect();
+    let expected = [
+        ("20", Source::DemoProfile),
+        ("50.10", Source::File),
+        ("10.5", Source::Environment),
+        ("9.5", Source::Flag),
+        ("[::1]:2", Source::Environment),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(config.limits().max_market, Usd(50_100_000));
+    assert_eq!(config.limits().take_profit_bps, 1_050);
+    assert_eq!(config.limits().max_order, Usd(9_500_000));
+}
+
+#[test]
+fn the_demos_profile_holds_in_the_demo_alone() {
+    let dir = Scratch::new("demo");
+    let demo = load(&dir, Mode::Demo, &[], &[]).unwrap();
+    assert_eq!(demo.limits().daily_loss, Usd::dollars(250));
+    assert_eq!(demo.signer_limits().orders_per_minute, 1_200);
+    assert_eq!(load(&dir, Mode::Live, &[], &[]).unwrap().limits(), Limits::DEFAULT);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_name() {
+    let dir = Scratch::new("unknown");
+    let told = complaint(load(&dir, Mode::Paper, &[("POLYTRADER_MAX_MARKT_USD", "1")], &[]));
+    assert!(told.contains("nearest is `POLYTRADER_MAX_MARKET_USD`"), "{told}");
+    let told = complaint(load(&dir, Mode::Paper, &[], &[("daily_loss_usd", "1")]));
+    assert!(told.contains("nearest is `daily_loss_limit_usd`"), "{told}");
+    std::fs::write(dir.join("polytrader.toml"), "[api]\nlisen = '127.0.0.1:1'\n").unwrap();
+    let told = complaint(load(&dir, Mode::Paper, &[], &[]));
+    assert!(told.contains("polytrader.toml") && told.contains("nearest is `api.listen`"), "{told}");
+}
+
+#[test]
+fn a_value_out_of_range_is_refused_with_value_and_range() {
+    let dir = Scratch::new("range");
+    let told = complaint(load(&dir, Mode::Paper, &[], &[("portfolio_trade_pct", "101")]));
+    assert!(told.contains("`101`") && told.contains("portfolio_trade_pct takes 0.01 to 100 percent"), "{told}");
+    for (key, bad) in [
+        ("stop_loss_pct", "0"),
+        ("daily_loss_limit_usd", "-25"),
+        ("max_order_usd", "1e9"),
+        ("max_open_positions", "2.5"),
+        ("account.funder", "0x12"),
+        ("api.listen", "localhost"),
+        ("database_url", "mysql://a"),
+        ("venue.clob_url", "ftp://a"),
+        ("api.allow_remote", "yes"),
+    ] {
+        let told = complaint(load(&dir, Mode::Paper, &[], &[(key, bad)]));
+        assert!(told.contains(bad) && told.contains(key), "{told}");
+    }
+    for file in ["max_order_usd = [1]", "max_open_orders = 0x10", "max_order_usd = 1979-05-27", "max_order_usd ="] {
+        std::fs::write(dir.join("polytrader.toml"), file).unwrap();
+        assert!(load(&dir, Mode::Paper, &[], &[]).is_err(), "{file}");
+    }
+}
+
+#[test]
+fn other_machines_are_let_in_only_when_that_is_said() {
+    let dir = Scratch::new("remote");
+    let told = complaint(load(&dir, Mode::Paper, &[], &[("dashboard.listen", "0.0.0.0:3000")]));
+    assert!(told.contains("api.allow_remote"), "{told}");
+    let flags = [("dashboard.listen", "0.0.0.0:3000"), ("api.allow_remote", "true")];
+    assert!(load(&dir, Mode::Paper, &[], &flags).is_ok());
+}
+
+#[test]
+fn a_file_that_was_named_must_exist() {
+    let dir = Scratch::new("named");
+    let sources =
+        Sources { mode: Mode::Paper, data_dir: dir.to_owned(), file: Some(dir.join("other.toml")), flags: Vec::new() };
+    assert!(complaint(Config::from_sources(sources, std::iter::empty())).contains("other.toml"));
+}
+
+#[test]
+fn no_two_keys_share_a_variable() {
+    let mut variables: Vec<String> = KEYS.iter().map(app::config::keys::Key::variable).collect();
+    variables.sort();
+    variables.dedup();
+    assert_eq!(variables.len(), KEYS.len());
+}

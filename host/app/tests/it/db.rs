@@ -1,0 +1,255 @@
+//! Every statement on both databases.
+
+use crate::postgres::Cluster;
+use crate::scratch::Scratch;
+use app::db::{
+    AuditRow, BreakerRow, Db, DbError, DbWrite, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow,
+    StrategyRow, TokenRow,
+};
+use model::{StrategyId, Usd};
+use std::time::Duration;
+
+const SESSION: u64 = 1_800_000_000_000_000;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn every_statement_works_on_sqlite() {
+    let dir = Scratch::new("sqlite");
+    let url = format!("sqlite:{}", dir.join("test.sqlite").display());
+    let db = Db::open(&url).await.unwrap();
+    projections(&db).await;
+    primary(&db).await;
+    db.close(PATIENCE).await;
+    what_was_written_stays(&url).await;
+}
+
+#[tokio::test]
+async fn every_statement_works_on_postgres() {
+    let Some(cluster) = Cluster::start("every_statement_works_on_postgres") else { return };
+    let db = Db::open(&cluster.url()).await.unwrap();
+    projections(&db).await;
+    primary(&db).await;
+    db.close(PATIENCE).await;
+    what_was_written_stays(&cluster.url()).await;
+}
+
+#[tokio::test]
+async fn both_databases_have_the_same_tables_and_columns() {
+    let Some(cluster) = Cluster::start("both_databases_have_the_same_tables_and_columns") else { return };
+    let dir = Scratch::new("schemas");
+    let file = format!("sqlite:{}", dir.join("test.sqlite").display());
+    Db::open(&file).await.unwrap().close(PATIENCE).await;
+    Db::open(&cluster.url()).await.unwrap().close(PATIENCE).await;
+    let lite = sqlx::SqlitePool::connect(&file).await.unwrap();
+    let sql = "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'
+               AND t.name NOT LIKE '%sqlite%' AND t.name <> '_sqlx_migrations' ORDER BY t.name, c.cid";
+    let lite: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&lite).await.unwrap();
+    let post = sqlx::PgPool::connect(&cluster.url()).await.unwrap();
+    let sql = r#"SELECT table_name::text COLLATE "C", column_name::text FROM information_schema.columns
+                 WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations' ORDER BY 1, ordinal_position"#;
+    let post: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&post).await.unwrap();
+    assert!(lite.len() > 80, "{lite:?}");
+    assert_eq!(lite, post);
+}
+
+#[tokio::test]
+async fn an_address_of_no_known_database_is_refused_without_its_password() {
+    let error = Db::open("mysql://me:secret@host/db").await.unwrap_err();
+    assert!(matches!(error, DbError::Address(_)) && !error.to_string().contains("secret"), "{error}");
+}
+
+#[tokio::test]
+async fn one_bad_row_is_lost_alone_and_counted() {
+    let dir = Scratch::new("bad-row");
+    let db = Db::open(&format!("sqlite:{}", dir.join("test.sqlite").display())).await.unwrap();
+    let writer = db.writer();
+    for row in [order(1, "live", 0), OrderRow { side: "HOLD".to_owned(), ..order(2, "live", 0) }, order(3, "live", 0)] {
+        writer.write(DbWrite::Order { seq: row.id, order: row });
+    }
+    assert!(writer.flush(PATIENCE).await);
+    let ids: Vec<u64> = db.orders(SESSION, None, 10).await.unwrap().iter().map(|order| order.id).collect();
+    assert_eq!((ids, writer.health().written, writer.health().lost), (vec![3, 1], 2, 1));
+}
+
+#[tokio::test]
+async fn a_full_queue_loses_rows_and_never_waits() {
+    let dir = Scratch::new("full");
+    let db = Db::open(&format!("sqlite:{}", dir.join("test.sqlite").display())).await.unwrap();
+    let writer = db.writer();
+    // The writer shares this test's thread, so that nothing is written until the test waits.
+    for id in 1..=20_000 {
+        writer.write(DbWrite::Order { seq: id, order: order(id, "live", 0) });
+    }
+    let health = writer.health();
+    assert_eq!(health.lost + u64::try_from(health.waiting).unwrap(), 20_000);
+    assert!(health.lost > 0);
+    assert!(writer.flush(PATIENCE).await);
+    assert_eq!(writer.health().written + health.lost, 20_000);
+}
+
+fn order(id: u64, state: &str, filled: u64) -> OrderRow {
+    OrderRow {
+        session: SESSION,
+        id,
+        venue_id: "0xab".to_owned(),
+        strategy: "quoter".to_owned(),
+        token: "123".to_owned(),
+        market: "rain".to_owned(),
+        outcome: "Yes".to_owned(),
+        side: "BUY".to_owned(),
+        kind: "GTC".to_owned(),
+        price_micro_usd: 480_000,
+        size_micros: 20_000_000,
+        filled_micros: filled,
+        state: state.to_owned(),
+        reason: format!("because {state}"),
+        created_at_ms: 1_000,
+        updated_at_ms: 1_000 + id,
+    }
+}
+
+fn fill(id: &str, at_ms: u64, settlement: &str) -> FillRow {
+    FillRow {
+        session: SESSION,
+        id: id.to_owned(),
+        order_id: 7,
+        at_ms,
+        strategy: "quoter".to_owned(),
+        token: "123".to_owned(),
+        market: "rain".to_owned(),
+        outcome: "Yes".to_owned(),
+        side: "BUY".to_owned(),
+        price_micro_usd: 480_000,
+        size_micros: 5_000_000,
+        cost_micro_usd: 2_400_000,
+        fee_micro_usd: 12,
+        maker: 1,
+        settlement: settlement.to_owned(),
+    }
+}
+
+async fn projections(db: &Db) {
+    let writer = db.writer();
+    let session =
+        SessionRow { session: SESSION, mode: "demo", account: "0xfeed".to_owned(), started_at_ms: SESSION / 1_000 };
+    let (market, outcome) = ("rain".to_owned(), "Yes".to_owned());
+    let position = PositionRow {
+        session: SESSION,
+        token: "123".to_owned(),
+        market: market.clone(),
+        outcome: outcome.clone(),
+        size_micros: 5_000_000,
+        cost_micro_usd: 2_400_000,
+        realised_micro_usd: -3,
+        at_ms: 1,
+    };
+    let strategy =
+        StrategyRow { hash: "ab".to_owned(), name: "quoter".to_owned(), version: "1.0.0".to_owned(), first_seen_ms: 1 };
+    let rows = [
+        DbWrite::Session(session),
+        DbWrite::Order { seq: 10, order: OrderRow { venue_id: String::new(), ..order(7, "pending", 0) } },
+        DbWrite::Order { seq: 11, order: order(7, "live", 0) },
+        DbWrite::Order { seq: 12, order: OrderRow { venue_id: String::new(), ..order(7, "partly_filled", 5_000_000) } },
+        DbWrite::Order { seq: 13, order: order(8, "pending", 0) },
+        DbWrite::Fill(fill("t1/0", 500, "matched")),
+        DbWrite::Fill(fill("t1/1", 500, "matched")),
+        DbWrite::Fill(fill("t2/0", 600, "matched")),
+        DbWrite::Fill(fill("t1/0", 900, "confirmed")),
+        DbWrite::Position(position),
+        DbWrite::Refusal(RefusalRow {
+            session: SESSION,
+            seq: 14,
+            place: 0,
+            at_ms: 2,
+            strategy: "quoter".to_owned(),
+            rule: "cash".to_owned(),
+            market: market.clone(),
+            outcome,
+            value: 9,
+            allowed: 8,
+        }),
+        DbWrite::Breaker(BreakerRow {
+            session: SESSION,
+            seq: 15,
+            name: "stale_data".to_owned(),
+            market,
+            tripped: true,
+            reason: "61 s".to_owned(),
+            at_ms: 3,
+        }),
+        DbWrite::Strategy(strategy),
+    ];
+    let count = u64::try_from(rows.len()).unwrap();
+    // Twice: the same row again changes nothing.
+    for row in rows.clone().into_iter().chain(rows) {
+        writer.write(row);
+    }
+    assert!(writer.flush(PATIENCE).await);
+    let health = writer.health();
+    assert_eq!((health.written, health.lost, health.waiting), (2 * count, 0, 0), "{}", db.kind());
+    pages(db).await;
+    history(db).await;
+}
+
+async fn pages(db: &Db) {
+    let first = db.trades(None, 2).await.unwrap();
+    let ids = |fills: &[FillRow]| fills.iter().map(|fill| fill.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&first), ["t2/0", "t1/1"]);
+    let second = db.trades(first.last(), 2).await.unwrap();
+    assert_eq!(second, [fill("t1/0", 500, "confirmed")], "the first moment and the last settlement hold");
+    assert_eq!(db.orders(SESSION, Some(8), 10).await.unwrap().len(), 1);
+    assert_eq!(db.orders(SESSION, None, 10).await.unwrap()[0], order(8, "pending", 0));
+}
+
+async fn history(db: &Db) {
+    let history = db.order_history(SESSION, 7).await.unwrap().unwrap();
+    assert_eq!(history.order, order(7, "partly_filled", 5_000_000), "a known venue id stays");
+    let events: Vec<_> = history.events.iter().map(|event| (event.seq, event.state.as_str())).collect();
+    assert_eq!(events, [(10, "pending"), (11, "live"), (12, "partly_filled")]);
+    assert_eq!(history.events[2].reason, "because partly_filled");
+    assert_eq!(history.fills.len(), 3);
+    assert_eq!(db.order_history(SESSION, 99).await.unwrap(), None);
+    assert_eq!(db.order_history(SESSION, u64::MAX).await.unwrap(), None);
+}
+
+async fn primary(db: &Db) {
+    let token =
+        TokenRow { name: "desk".to_owned(), role: "trader".to_owned(), hash: "ab".to_owned(), created_at_ms: 5 };
+    assert!(db.add_token(&token).await.unwrap());
+    assert!(!db.add_token(&token).await.unwrap());
+    assert_eq!(db.tokens().await.unwrap(), std::slice::from_ref(&token));
+    let row = |action: &str| AuditRow {
+        at_ms: 9,
+        who: "desk".to_owned(),
+        action: action.to_owned(),
+        detail: "{\"reason\": \"'; DROP TABLE audit\"}".to_owned(),
+        claimed_user: "admin".to_owned(),
+        outcome: "ok".to_owned(),
+    };
+    db.audit(&row("stop")).await.unwrap();
+    db.audit(&row("start")).await.unwrap();
+    assert_eq!(db.audits(10).await.unwrap(), [row("start"), row("stop")]);
+    assert_eq!(db.strategy_id("quoter").await.unwrap(), StrategyId(1));
+    assert_eq!(db.strategy_id("other").await.unwrap(), StrategyId(2));
+    assert_eq!(db.strategy_id("quoter").await.unwrap(), StrategyId(1));
+    assert_eq!(db.opening_valuation("0xfeed", 20_000).await.unwrap(), None);
+    assert_eq!(db.set_opening_valuation("0xfeed", 20_000, Usd::dollars(-7), 1).await.unwrap(), Usd::dollars(-7));
+    assert_eq!(db.set_opening_valuation("0xfeed", 20_000, Usd::dollars(9), 2).await.unwrap(), Usd::dollars(-7));
+    let halt = |reason: &str| Halt { reason: reason.to_owned(), at_ms: 3 };
+    db.set_halted("a", Some(&halt("first"))).await.unwrap();
+    db.set_halted("a", Some(&halt("second"))).await.unwrap();
+    assert_eq!(db.halted("a").await.unwrap(), Some(halt("first")));
+    assert_eq!(db.halted("b").await.unwrap(), None);
+    db.set_halted("a", None).await.unwrap();
+    assert_eq!(db.halted("a").await.unwrap(), None);
+    db.set_halted("a", Some(&halt("again"))).await.unwrap();
+}
+
+async fn what_was_written_stays(url: &str) {
+    let db = Db::open(url).await.unwrap();
+    assert_eq!(db.strategy_id("third").await.unwrap(), StrategyId(3));
+    assert_eq!(db.opening_valuation("0xfeed", 20_000).await.unwrap(), Some(Usd::dollars(-7)));
+    assert_eq!(db.halted("a").await.unwrap().unwrap().reason, "again");
+    assert_eq!(db.trades(None, 10).await.unwrap().len(), 3);
+    db.close(PATIENCE).await;
+}
