@@ -1,0 +1,248 @@
+//! Seeded order flow: invented markets whose fair prices wander slowly, a maker that quotes around them and a taker that hits
+//! both sides. Lively enough that a small quote at the best price meets someone within seconds, and calm enough that a quoter
+//! of both sides earns on average. Everything follows from the seed and the times of the steps.
+
+mod catalog;
+
+use crate::rng::Rng;
+use crate::venue::{AccountId, Order, Venue};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use model::{Market, MarketIx, OrderKind, Price, Side, Size, Time, Usd, VenueOrderId};
+
+/// Levels that the maker quotes on each side; a taker can empty fewer than half of them.
+const LEVELS: u32 = 10;
+/// The maker moves its quotes once in so many milliseconds.
+const QUOTE_EVERY: Span = Span { least: 200, most: 400 };
+/// The fair price moves once in so many milliseconds.
+const WALK_EVERY: Span = Span { least: 500, most: 500 };
+/// A taker comes once in so many milliseconds to each market.
+const TAKE_EVERY: Span = Span { least: 300, most: 800 };
+/// After so many takers on one side comes one on the other, so that no side waits long.
+const STREAK_MAX: u32 = 2;
+/// A taker trades no further than so many ticks from the fair price.
+const REACH_TICKS: u32 = 4;
+/// Each move of the fair price is at most this part of a tick, and pulls it back by this part of its distance from home.
+const WALK_PART: u32 = 8;
+const PULL_PART: u32 = 400;
+/// The fair price stays this far from 0 and 1 dollar, in micro-dollars.
+const MARGIN: u32 = 150_000;
+/// What the flow's accounts start with, in dollars and in shares of each token: more than it can ever lose.
+const FUNDS: u32 = 1_000_000_000;
+
+/// A span of milliseconds to draw from.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    least: u64,
+    most: u64,
+}
+
+impl Span {
+    fn after(self, now: Time, rng: &mut Rng) -> Time {
+        let width = self.most.saturating_sub(self.least).saturating_add(1);
+        now.plus_millis(self.least.saturating_add(rng.below(width)))
+    }
+}
+
+/// The flow of one market.
+#[derive(Debug, Clone)]
+struct Stream {
+    market: Market,
+    home: Price,
+    fair: Price,
+    walk_due: Time,
+    quote_due: Time,
+    take_due: Time,
+    /// The last taker's side of YES, and how many in a row came on it.
+    streak: (Side, u32),
+    /// The maker's orders by their place on YES.
+    quotes: BTreeMap<(Side, Price), VenueOrderId>,
+}
+
+/// The accounts through which the flow trades.
+#[derive(Debug, Clone, Copy)]
+struct Accounts {
+    maker: AccountId,
+    taker: AccountId,
+}
+
+/// The order flow of one venue.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    rng: Rng,
+    streams: Vec<Stream>,
+    accounts: Option<Accounts>,
+}
+
+impl Flow {
+    /// Returns the flow of `seed`, with its markets invented.
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let streams = catalog::markets(&mut rng)
+            .into_iter()
+            .map(|market| {
+                let home = home(&market, &mut rng);
+                Stream {
+                    market,
+                    home,
+                    fair: home,
+                    walk_due: Time::default(),
+                    quote_due: Time::default(),
+                    take_due: Time::default(),
+                    streak: (Side::Buy, 0),
+                    quotes: BTreeMap::new(),
+                }
+            })
+            .collect();
+        Self { rng, streams, accounts: None }
+    }
+
+    /// Returns the flow's markets; list them on the venue before the first step.
+    pub fn markets(&self) -> Vec<Market> {
+        self.streams.iter().map(|stream| stream.market.clone()).collect()
+    }
+
+    /// Does what is due at `now` in every market that the venue lists; at any rate, about ten times a second looks lively.
+    /// Time that passed without steps is not caught up on.
+    pub fn step(&mut self, now: Time, venue: &mut Venue) {
+        if self.accounts.is_none() {
+            self.accounts = open_accounts(venue, &self.streams);
+        }
+        let Some(accounts) = self.accounts else { return };
+        for stream in &mut self.streams {
+            if let Some(market) = venue.market_of(stream.market.condition) {
+                stream.step(now, venue, market, accounts, &mut self.rng);
+            }
+        }
+    }
+}
+
+/// Draws where a market's fair price is at home: anywhere in the middle 40 cents.
+fn home(market: &Market, rng: &mut Rng) -> Price {
+    let micros = rng.below(400_000).saturating_add(300_000);
+    u32::try_from(micros).ok().and_then(Price::from_micros).unwrap_or_else(|| clamped(500_000)).floor_to(market.tick)
+}
+
+fn clamped(micros: u32) -> Price {
+    let micros = micros.clamp(MARGIN, model::SCALE.saturating_sub(MARGIN));
+    Price::from_micros(micros).unwrap_or_else(|| clamped(500_000))
+}
+
+fn open_accounts(venue: &mut Venue, streams: &[Stream]) -> Option<Accounts> {
+    let cash = Usd::dollars(i64::from(FUNDS));
+    let maker = venue.open_account(cash).ok()?;
+    let taker = venue.open_account(cash).ok()?;
+    for market in streams.iter().filter_map(|stream| venue.market_of(stream.market.condition)).collect::<Vec<_>>() {
+        for token in [market.token(0), market.token(1)] {
+            venue.grant(maker, token, Size::shares(u64::from(FUNDS))).ok()?;
+            venue.grant(taker, token, Size::shares(u64::from(FUNDS))).ok()?;
+        }
+    }
+    Some(Accounts { maker, taker })
+}
+
+impl Stream {
+    fn step(&mut self, now: Time, venue: &mut Venue, market: MarketIx, accounts: Accounts, rng: &mut Rng) {
+        if now >= self.walk_due {
+            self.walk_due = WALK_EVERY.after(now, rng);
+            self.walk(rng);
+        }
+        if now >= self.quote_due {
+            self.quote_due = QUOTE_EVERY.after(now, rng);
+            self.quote(now, venue, market, accounts.maker, rng);
+        }
+        if now >= self.take_due {
+            self.take_due = TAKE_EVERY.after(now, rng);
+            self.take(now, venue, market, accounts.taker, rng);
+        }
+    }
+
+    /// Moves the fair price a little, up or down alike, and a little towards its home.
+    fn walk(&mut self, rng: &mut Rng) {
+        let part = self.market.tick.micros().checked_div(WALK_PART).unwrap_or(0);
+        let width = u64::from(part).saturating_mul(2).saturating_add(1);
+        let drawn = u32::try_from(rng.below(width)).unwrap_or(part);
+        let (home, fair) = (self.home.micros(), self.fair.micros());
+        let up = home.saturating_sub(fair).checked_div(PULL_PART).unwrap_or(0).saturating_add(drawn);
+        let down = fair.saturating_sub(home).checked_div(PULL_PART).unwrap_or(0).saturating_add(part);
+        self.fair = clamped(fair.saturating_add(up).saturating_sub(down));
+    }
+
+    /// Says where the maker wants orders on YES. Its bests lie one tick and a bit from the fair price, rounded outwards:
+    /// a spread of two to four ticks.
+    fn wanted(&self) -> BTreeSet<(Side, Price)> {
+        let tick = self.market.tick;
+        let away = tick.micros().saturating_add(tick.micros().checked_div(5).unwrap_or(0));
+        let mut wanted = BTreeSet::new();
+        for level in 0..LEVELS {
+            let away = away.saturating_add(tick.micros().saturating_mul(level));
+            let bid = Price::from_micros(self.fair.micros().saturating_sub(away));
+            let ask = Price::from_micros(self.fair.micros().saturating_add(away));
+            wanted.extend(bid.map(|price| (Side::Buy, price.floor_to(tick))));
+            wanted.extend(ask.map(|price| (Side::Sell, price.ceil_to(tick))));
+        }
+        wanted
+    }
+
+    /// Cancels quotes that are no longer wanted or mostly eaten, and places what is missing.
+    fn quote(&mut self, now: Time, venue: &mut Venue, market: MarketIx, account: AccountId, rng: &mut Rng) {
+        let wanted = self.wanted();
+        self.quotes.retain(|place, id| {
+            let Some(order) = venue.order(*id) else { return false };
+            let eaten = order.rest() < order.matched;
+            if eaten || !wanted.contains(place) {
+                venue.cancel(now, account, *id);
+                return false;
+            }
+            true
+        });
+        let center = self.fair;
+        for place in wanted {
+            if self.quotes.contains_key(&place) {
+                continue;
+            }
+            let (side, price) = place;
+            let distance = price.micros().abs_diff(center.micros()).checked_div(self.market.tick.micros()).unwrap_or(1);
+            let shares = rng.below(16).saturating_add(20).saturating_mul(u64::from(distance));
+            let kind = OrderKind::Gtc { post_only: true };
+            let order = either_token(rng, market, side, price, Size::shares(shares), kind);
+            // Where somebody else's quote stands in the way, the maker stays out until its next turn.
+            if venue.place(now, account, &order).is_ok() {
+                self.quotes.insert(place, order.id);
+            }
+        }
+    }
+
+    /// One taker, who trades what is there within reach of the fair price.
+    fn take(&mut self, now: Time, venue: &mut Venue, market: MarketIx, account: AccountId, rng: &mut Rng) {
+        let drawn = if rng.below(2) == 0 { Side::Buy } else { Side::Sell };
+        let (last, count) = self.streak;
+        let side = if drawn == last && count >= STREAK_MAX { drawn.opposite() } else { drawn };
+        self.streak = (side, if side == last { count.saturating_add(1) } else { 1 });
+        let tick = self.market.tick;
+        let reach = tick.micros().saturating_mul(REACH_TICKS);
+        let limit = match side {
+            Side::Buy => clamped(self.fair.micros().saturating_add(reach)).floor_to(tick),
+            Side::Sell => clamped(self.fair.micros().saturating_sub(reach)).ceil_to(tick),
+        };
+        let size = Size::shares(rng.below(61).saturating_add(35));
+        let order = either_token(rng, market, side, limit, size, OrderKind::Fak);
+        // A refusal means that nothing is within reach; the next taker comes soon.
+        drop(venue.place(now, account, &order));
+    }
+}
+
+/// Returns an order that stands at a place of YES, said on YES or, as often, as its mirror on NO.
+fn either_token(rng: &mut Rng, market: MarketIx, side: Side, price: Price, size: Size, kind: OrderKind) -> Order {
+    let mut id = VenueOrderId([0; 32]);
+    rng.fill(&mut id.0);
+    let (token, side, price) = if rng.below(2) == 0 {
+        (market.token(0), side, price)
+    } else {
+        (market.token(1), side.opposite(), price.complement())
+    };
+    Order { id, token, side, price, size, spend: None, kind }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+#![allow(clippy::arithmetic_side_effects, reason = "test code may overflow loudly")]
+
+use super::*;
+use crate::venue::{Event, Trade};
+
+const STEP_MILLIS: u64 = 100;
+
+fn started(seed: u64) -> (Flow, Venue) {
+    let flow = Flow::new(seed);
+    let mut venue = Venue::new();
+    for market in flow.markets() {
+        venue.add_market(market).unwrap();
+    }
+    (flow, venue)
+}
+
+fn ticks_between(low: Price, high: Price, market: &Market) -> u32 {
+    (high.micros() - low.micros()) / market.tick.micros()
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story_and_another_seed_another() {
+    let story = |seed| {
+        let (mut flow, mut venue) = started(seed);
+        (0..300).for_each(|step| flow.step(Time::from_millis(step * STEP_MILLIS), &mut venue));
+        venue.drain()
+    };
+    assert_eq!(story(7), story(7));
+    assert_ne!(story(7), story(8));
+}
+
+#[test]
+fn books_stay_two_sided_deep_and_narrow() {
+    let (mut flow, mut venue) = started(42);
+    let mut narrow = 0;
+    let mut looks = 0;
+    for step in 0..6_000 {
+        flow.step(Time::from_millis(step * STEP_MILLIS), &mut venue);
+        venue.drain();
+        for (place, market) in venue.markets().enumerate() {
+            let token = MarketIx(u32::try_from(place).unwrap()).token(0);
+            assert!(venue.levels(token, Side::Buy).len() >= 5, "bids of {} at step {step}", market.slug);
+            assert!(venue.levels(token, Side::Sell).len() >= 5, "asks of {} at step {step}", market.slug);
+            let (bid, ask) = (venue.best(token, Side::Buy).unwrap(), venue.best(token, Side::Sell).unwrap());
+            assert!(bid.price < ask.price, "{} is crossed at step {step}", market.slug);
+            looks += 1;
+            narrow += u32::from((2..=4).contains(&ticks_between(bid.price, ask.price, market)));
+        }
+    }
+    assert!(narrow * 10 >= looks * 7, "{narrow} of {looks} looks saw a spread of 2 to 4 ticks");
+}
+
+/// A quoter of ten dollars at the best price of both sides of every market, who quotes again every second.
+struct Quoter {
+    account: AccountId,
+    rng: Rng,
+    open: BTreeMap<VenueOrderId, Time>,
+    waits: Vec<u64>,
+}
+
+impl Quoter {
+    fn quote(&mut self, now: Time, venue: &mut Venue) {
+        venue.cancel_all(now, self.account);
+        self.open.clear();
+        let markets = venue.markets().len();
+        for place in 0..markets {
+            let token = MarketIx(u32::try_from(place).unwrap()).token(0);
+            for side in [Side::Buy, Side::Sell] {
+                let Some(best) = venue.best(token, side) else { continue };
+                let mut id = VenueOrderId([0; 32]);
+                self.rng.fill(&mut id.0);
+                let size = Size(10_000_000 * 1_000_000 / u64::from(best.price.micros())).floor_to_cents();
+                let kind = OrderKind::Gtc { post_only: true };
+                let order = Order { id, token, side, price: best.price, size, spend: None, kind };
+                if venue.place(now, self.account, &order).is_ok() {
+                    self.open.insert(id, now);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, trade: &Trade) {
+        for part in &trade.parts {
+            if let Some(since) = part.order.and_then(|id| self.open.remove(&id)) {
+                self.waits.push(trade.at.since(since) / 1_000);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_ten_dollar_quote_at_the_best_price_is_hit_within_seconds_and_earns() {
+    let (mut flow, mut venue) = started(11);
+    let cash = Usd::dollars(100_000);
+    let account = venue.open_account(cash).unwrap();
+    let tokens: Vec<_> = (0..6).map(|place| MarketIx(place).token(0)).collect();
+    let start = Size::shares(1_000_000);
+    tokens.iter().for_each(|token| venue.grant(account, *token, start).unwrap());
+    let mut quoter = Quoter { account, rng: Rng::new(5), open: BTreeMap::new(), waits: Vec::new() };
+    let (rounds, steps) = (200_u64, 30);
+    let mut quotes = 0;
+    for step in 0..rounds * steps {
+        let now = Time::from_millis(step * STEP_MILLIS);
+        flow.step(now, &mut venue);
+        if step % steps == 5 {
+            venue.drain();
+            quoter.quote(now, &mut venue);
+            quotes += quoter.open.len();
+        }
+        for event in venue.drain() {
+            if let Event::Trade(trade) = event {
+                quoter.hear(&trade);
+            }
+        }
+    }
+    let hit = quoter.waits.len();
+    let mean = quoter.waits.iter().sum::<u64>() / u64::try_from(hit).unwrap();
+    assert!(hit * 10 >= quotes * 8, "{hit} of {quotes} quotes were hit within three seconds");
+    assert!(mean < 2_000, "the mean wait was {mean} ms");
+    let held = tokens.iter().map(|token| {
+        let shares = venue.shares(account, *token).total - i64::try_from(start.micros()).unwrap();
+        let fair = (venue.best(*token, Side::Buy).unwrap().price.micros()
+            + venue.best(*token, Side::Sell).unwrap().price.micros())
+            / 2;
+        i128::from(shares) * i128::from(fair) / 1_000_000
+    });
+    let earned = i128::from(venue.cash(account).total - cash.micros()) + held.sum::<i128>();
+    assert!(earned > 0, "the quoter lost {earned} micro-dollars");
+}

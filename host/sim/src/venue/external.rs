@@ -1,0 +1,103 @@
+//! External depth: levels of a recorded book that belong to nobody. Orders trade with them at their price, against the house.
+
+use super::Venue;
+use super::matching::{Taker, plan};
+use super::shelves::Spot;
+use super::types::{AccountId, Event, MarketError};
+use alloc::collections::BTreeMap;
+use model::{FeeRate, Level, MarketIx, Price, Side, Size, Time, TokenIx};
+
+impl Venue {
+    /// Tells a level of the recording, on either token (the other one shows the mirror); zero takes it away. What accounts
+    /// took of a level stays taken until the recording tells another size there. A new level that crosses resting orders
+    /// trades with them, up to its size.
+    ///
+    /// # Errors
+    /// [`MarketError::Unknown`].
+    pub fn set_external(
+        &mut self,
+        now: Time,
+        token: TokenIx,
+        side: Side,
+        price: Price,
+        size: Size,
+    ) -> Result<(), MarketError> {
+        self.listing(token.market()).ok_or(MarketError::Unknown)?;
+        self.external_level(now, token.market(), Spot::of(token, side, price), size);
+        self.tell_levels();
+        Ok(())
+    }
+
+    /// Replaces all external depth of a token's market by a whole book of that token; ends with [`Event::BookReset`] and
+    /// tells no levels.
+    ///
+    /// # Errors
+    /// [`MarketError::Unknown`].
+    pub fn replace_external(
+        &mut self,
+        now: Time,
+        token: TokenIx,
+        bids: &[Level],
+        asks: &[Level],
+    ) -> Result<(), MarketError> {
+        let market = token.market();
+        let listing = self.listing(market).ok_or(MarketError::Unknown)?;
+        // What the new book does not name goes first, so that nothing trades with depth that is no longer there.
+        let mut levels: BTreeMap<Spot, Size> =
+            listing.shelves.recorded().into_iter().map(|spot| (spot, Size::ZERO)).collect();
+        for (side, told) in [(Side::Buy, bids), (Side::Sell, asks)] {
+            levels.extend(told.iter().map(|level| (Spot::of(token, side, level.price), level.size)));
+        }
+        let (gone, there): (BTreeMap<_, _>, BTreeMap<_, _>) = levels.into_iter().partition(|(_, size)| size.is_zero());
+        for (spot, size) in gone.into_iter().chain(there) {
+            self.external_level(now, market, spot, size);
+        }
+        self.reset_told(market);
+        Ok(())
+    }
+
+    /// Takes all external depth of a market away; ends with [`Event::BookReset`] and tells no levels.
+    ///
+    /// # Errors
+    /// [`MarketError::Unknown`].
+    pub fn clear_external(&mut self, market: MarketIx) -> Result<(), MarketError> {
+        let listing = self.listing_mut(market).ok_or(MarketError::Unknown)?;
+        for spot in listing.shelves.recorded() {
+            listing.shelves.set_external(spot, Size::ZERO);
+        }
+        self.reset_told(market);
+        Ok(())
+    }
+
+    fn reset_told(&mut self, market: MarketIx) {
+        self.touched.retain(|(touched, _)| *touched != market);
+        self.events.push(Event::BookReset { market });
+    }
+
+    fn external_level(&mut self, now: Time, market: MarketIx, spot: Spot, size: Size) {
+        let Some(listing) = self.listing_mut(market) else { return };
+        if !listing.shelves.set_external(spot, size) {
+            return;
+        }
+        let taker = Taker {
+            order: None,
+            account: AccountId::HOUSE,
+            token: market.token(0),
+            side: spot.side,
+            price: spot.price,
+            size,
+            spend: None,
+            fee: FeeRate::default(),
+        };
+        self.touch(market, spot);
+        let Some(listing) = self.listing(market) else { return };
+        let plan = plan(&listing.shelves, &self.orders, &taker);
+        if plan.is_empty() {
+            return;
+        }
+        self.execute(now, &taker, &plan, None);
+        if let Some(listing) = self.listing_mut(market) {
+            listing.shelves.take_external(spot, plan.matched);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Matching: first a plan of what a taker would meet, then, if it is wanted, its execution.
+
+use super::ledger::Leg;
+use super::shelves::{Shelf, Shelves, Spot};
+use super::types::{AccountId, Change, Event, OpenOrder, Part, Placed, Trade};
+use super::{Listing, Venue};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use model::{FeeRate, Price, SCALE, Side, Size, Time, TokenIx, Usd, VenueOrderId};
+
+/// Who takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taker {
+    pub(super) order: Option<VenueOrderId>,
+    pub(super) account: AccountId,
+    pub(super) token: TokenIx,
+    pub(super) side: Side,
+    pub(super) price: Price,
+    pub(super) size: Size,
+    pub(super) spend: Option<Usd>,
+    pub(super) fee: FeeRate,
+}
+
+impl Taker {
+    /// Says whether the taker would trade at `price` of its own token.
+    fn accepts(&self, price: Price) -> bool {
+        match (self.side, self.spend) {
+            (Side::Sell, _) => price >= self.price,
+            (Side::Buy, None) => price <= self.price,
+            // price <= spend / size, multiplied out to stay exact.
+            (Side::Buy, Some(spend)) => {
+                let asked = u128::from(price.micros()).saturating_mul(u128::from(self.size.micros()));
+                asked <= u128::try_from(spend.micros()).unwrap_or(0).saturating_mul(u128::from(SCALE))
+            }
+        }
+    }
+
+    /// Returns what one of the taker's parts costs or earns, fees apart. On the same token both sides move the maker's
+    /// price rounded down; on the other token the taker completes the maker's money to a whole set.
+    fn value(&self, maker_token: TokenIx, maker_price: Price, size: Size) -> Usd {
+        let maker = maker_price.cost_floor(size).unwrap_or_default();
+        if maker_token == self.token { maker } else { size.face_value().unwrap_or_default().saturating_sub(maker) }
+    }
+}
+
+/// A maker that the taker would meet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fill {
+    spot: Spot,
+    /// The taker's own price.
+    price: Price,
+    value: Usd,
+    part: Part,
+}
+
+/// What a taker would meet.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Plan {
+    fills: Vec<Fill>,
+    pub(super) matched: Size,
+    pub(super) value: Usd,
+    pub(super) fee: Usd,
+    /// Whether the spend limit ended it, with less than a base unit of money left to spend.
+    pub(super) spent: bool,
+}
+
+impl Plan {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.fills.is_empty()
+    }
+
+    /// Meets at most `available` shares of a maker; false when the taker wants no more.
+    fn meet(&mut self, taker: &Taker, spot: Spot, mut part: Part, available: Size) -> bool {
+        let (_, price) = spot.seen_from(taker.token);
+        let mut size = available.min(taker.size.saturating_sub(self.matched));
+        if let Some(spend) = taker.spend {
+            let affordable = affordable(spend.saturating_sub(self.value), price);
+            self.spent = affordable < size;
+            size = size.min(affordable);
+        }
+        if size.is_zero() {
+            return false;
+        }
+        let value = taker.value(part.token, part.price, size);
+        let fee = taker.fee.taker_fee(price, size).unwrap_or_default();
+        part.size = size;
+        part.fee = if taker.side == Side::Sell { fee.min(value) } else { fee };
+        self.matched = self.matched.saturating_add(size);
+        self.value = self.value.saturating_add(value);
+        self.fee = self.fee.saturating_add(part.fee);
+        self.fills.push(Fill { spot, price, value, part });
+        !self.spent && self.matched < taker.size
+    }
+}
+
+/// Returns how many shares `money` buys at `price`, such that even the cost rounded up fits.
+fn affordable(money: Usd, price: Price) -> Size {
+    let money = u64::try_from(money.micros()).unwrap_or(0);
+    let shares = u128::from(money).saturating_mul(u128::from(SCALE)).checked_div(u128::from(price.micros()));
+    Size(shares.and_then(|shares| u64::try_from(shares).ok()).unwrap_or(u64::MAX))
+}
+
+/// Plans what `taker` would meet: the best price first, at one price external depth first (it was told before), then
+/// orders first come first. External depth does not meet external depth: recordings are as they are.
+pub(super) fn plan(shelves: &Shelves, orders: &BTreeMap<VenueOrderId, OpenOrder>, taker: &Taker) -> Plan {
+    let mut plan = Plan::default();
+    let side = Spot::of(taker.token, taker.side, taker.price).side.opposite();
+    for (price, shelf) in shelves.best_first(side) {
+        let spot = Spot { side, price };
+        if !taker.accepts(spot.seen_from(taker.token).1) || !meet_shelf(&mut plan, orders, taker, spot, shelf) {
+            break;
+        }
+    }
+    plan
+}
+
+fn meet_shelf(
+    plan: &mut Plan,
+    orders: &BTreeMap<VenueOrderId, OpenOrder>,
+    taker: &Taker,
+    spot: Spot,
+    shelf: &Shelf,
+) -> bool {
+    let blank = Part {
+        order: None,
+        account: AccountId::HOUSE,
+        token: taker.token,
+        side: taker.side.opposite(),
+        price: spot.seen_from(taker.token).1,
+        size: Size::ZERO,
+        fee: Usd::ZERO,
+    };
+    if taker.order.is_some() && !shelf.external.is_zero() && !plan.meet(taker, spot, blank, shelf.external) {
+        return false;
+    }
+    for maker in shelf.queue.iter().filter_map(|id| orders.get(id)) {
+        let (token, side, price) = (maker.token, maker.side, maker.price);
+        let part = Part { order: Some(maker.id), account: maker.account, token, side, price, ..blank };
+        if !plan.meet(taker, spot, part, maker.rest()) {
+            return false;
+        }
+    }
+    true
+}
+
+impl Venue {
+    /// Carries a plan out: one trade for each price. `own` is the taker's order, which is kept up to date.
+    pub(super) fn execute(&mut self, now: Time, taker: &Taker, plan: &Plan, mut own: Option<&mut OpenOrder>) -> Placed {
+        let mut trades = Vec::new();
+        for fills in plan.fills.chunk_by(|one, next| one.spot == next.spot) {
+            let Some(first) = fills.first() else { continue };
+            self.trades = self.trades.saturating_add(1);
+            trades.push(self.trades);
+            let trade = Trade {
+                number: self.trades,
+                at: now,
+                order: taker.order,
+                account: taker.account,
+                token: taker.token,
+                side: taker.side,
+                price: first.price,
+                size: fills.iter().fold(Size::ZERO, |sum, fill| sum.saturating_add(fill.part.size)),
+                fee: fills.iter().fold(Usd::ZERO, |sum, fill| sum.saturating_add(fill.part.fee)),
+                parts: fills.iter().map(|fill| fill.part).collect(),
+            };
+            let size = trade.size;
+            if let Some(listing) = self.listing_mut(taker.token.market()) {
+                listing.last = Some((taker.token, first.price, taker.side, size));
+            }
+            self.events.push(Event::Trade(trade));
+            fills.iter().for_each(|fill| self.fill(now, taker, fill));
+            if let Some(own) = own.as_deref_mut() {
+                own.matched = own.matched.saturating_add(size);
+                self.events.push(Event::Order { at: now, change: Change::Update, order: *own });
+            }
+        }
+        Placed { matched: plan.matched, value: plan.value, fee: plan.fee, resting: false, trades }
+    }
+
+    fn fill(&mut self, now: Time, taker: &Taker, fill: &Fill) {
+        let part = &fill.part;
+        let market = taker.token.market();
+        // On the same token the maker moves what the taker does; on the other one its own price rounded down.
+        let maker_value =
+            if part.token == taker.token { fill.value } else { part.price.cost_floor(part.size).unwrap_or_default() };
+        self.ledger.settle(&Leg {
+            account: taker.account,
+            token: taker.token,
+            side: taker.side,
+            size: part.size,
+            value: fill.value,
+            fee: part.fee,
+        });
+        self.ledger.settle(&Leg {
+            account: part.account,
+            token: part.token,
+            side: part.side,
+            size: part.size,
+            value: maker_value,
+            fee: Usd::ZERO,
+        });
+        if let Some(listing) = self.listing_mut(market) {
+            listing.count_sets(part.token != taker.token, taker.side, part.size);
+        }
+        self.touch(market, fill.spot);
+        match part.order {
+            None => self.take_external(market, fill.spot, part.size),
+            Some(id) => self.fill_maker(now, id, fill.spot, part.size),
+        }
+    }
+
+    fn take_external(&mut self, market: model::MarketIx, spot: Spot, size: Size) {
+        if let Some(listing) = self.listing_mut(market) {
+            listing.shelves.take_external(spot, size);
+        }
+    }
+
+    fn fill_maker(&mut self, now: Time, id: VenueOrderId, spot: Spot, size: Size) {
+        let Some(order) = self.orders.get_mut(&id) else { return };
+        let before = order.rest();
+        order.matched = order.matched.saturating_add(size);
+        let (order, after) = (*order, order.rest());
+        self.ledger.release(&order, before, after);
+        self.events.push(Event::Order { at: now, change: Change::Update, order });
+        if after.is_zero() {
+            self.orders.remove(&id);
+        }
+        let Some(listing) = self.listing_mut(order.token.market()) else { return };
+        if after.is_zero() {
+            listing.shelves.remove(spot, id, before);
+        } else {
+            listing.shelves.reduce(spot, size);
+        }
+    }
+}
+
+impl Listing {
+    /// Counts the whole sets that a match on complementary tokens made (two buyers) or broke up (two sellers).
+    fn count_sets(&mut self, complementary: bool, side: Side, size: Size) {
+        let size = i128::from(size.micros());
+        self.sets = match (complementary, side) {
+            (false, _) => self.sets,
+            (true, Side::Buy) => self.sets.saturating_add(size),
+            (true, Side::Sell) => self.sets.saturating_sub(size),
+        };
+    }
+}

@@ -1,0 +1,222 @@
+//! Orders in: what the venue checks, in its order, and cancels.
+
+use super::matching::{Plan, Taker, plan};
+use super::shelves::Spot;
+use super::types::{AccountId, Change, Event, OpenOrder, Order, Placed, Reject};
+use super::{ORDERS_MAX, SEEN_MAX, Venue};
+use alloc::vec::Vec;
+use model::{FeeRate, Market, MarketIx, OrderKind, Side, Size, Time, TokenIx, Usd, VenueOrderId};
+
+/// The largest order: a billion shares, so that no sum of an order's amounts leaves 64 bits.
+const SIZE_MAX: Size = Size::shares(1_000_000_000);
+/// The least that a BUY which matches at once may spend.
+const MARKETABLE_MIN: Usd = Usd::dollars(1);
+
+impl Venue {
+    /// Places an order: matches it as far as its kind lets it, and rests what may rest.
+    ///
+    /// # Errors
+    /// [`Reject`]; nothing has changed then.
+    pub fn place(&mut self, now: Time, account: AccountId, order: &Order) -> Result<Placed, Reject> {
+        let fee = self.check(account, order)?;
+        let taker = Taker {
+            order: Some(order.id),
+            account,
+            token: order.token,
+            side: order.side,
+            price: order.price,
+            size: order.size,
+            spend: order.spend,
+            fee,
+        };
+        let listing = self.listing(order.token.market()).ok_or(Reject::UnknownToken)?;
+        let plan = plan(&listing.shelves, &self.orders, &taker);
+        self.check_balance(account, order, fee, &plan)?;
+        check_kind(order, &plan)?;
+        self.remember(order.id);
+        Ok(self.accept(now, &taker, order, &plan))
+    }
+
+    /// Checks what can be said without looking at the book, and returns the market's fee.
+    fn check(&self, account: AccountId, order: &Order) -> Result<FeeRate, Reject> {
+        let listing = self.listing(order.token.market()).ok_or(Reject::UnknownToken)?;
+        if account == AccountId::HOUSE || !self.ledger.has(account) {
+            return Err(Reject::UnknownAccount);
+        }
+        if !listing.open {
+            return Err(Reject::Closed);
+        }
+        check_amounts(order, &listing.market)?;
+        if self.orders.contains_key(&order.id) || self.seen.contains(&order.id) {
+            return Err(Reject::Duplicate);
+        }
+        if order.kind.rests() && self.ledger.order_count(account) >= ORDERS_MAX {
+            return Err(Reject::TooManyOrders);
+        }
+        Ok(listing.market.fee)
+    }
+
+    fn check_balance(&self, account: AccountId, order: &Order, fee: FeeRate, plan: &Plan) -> Result<(), Reject> {
+        let (balance, needed) = match order.side {
+            Side::Sell => (self.ledger.shares(account, order.token), i64::try_from(order.size.micros()).ok()),
+            Side::Buy => (self.ledger.cash(account), cash_needed(order, fee, plan)),
+        };
+        let needed = needed.ok_or(Reject::Range)?;
+        if balance.free() < needed {
+            return Err(Reject::Balance { balance: balance.total, reserved: balance.reserved, needed });
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, now: Time, taker: &Taker, order: &Order, plan: &Plan) -> Placed {
+        let mut own = OpenOrder {
+            id: order.id,
+            account: taker.account,
+            token: order.token,
+            side: order.side,
+            price: order.price,
+            size: order.size,
+            matched: Size::ZERO,
+            kind: order.kind,
+            created: now,
+        };
+        self.events.push(Event::Order { at: now, change: Change::Placement, order: own });
+        let mut placed = self.execute(now, taker, plan, Some(&mut own));
+        if !own.rest().is_zero() {
+            if order.kind.rests() {
+                self.rest(&own);
+                placed.resting = true;
+            } else if order.kind == OrderKind::Fak {
+                self.events.push(Event::Order { at: now, change: Change::Cancellation, order: own });
+            }
+        }
+        self.tell_levels();
+        placed
+    }
+
+    fn rest(&mut self, order: &OpenOrder) {
+        let market = order.token.market();
+        let spot = Spot::of(order.token, order.side, order.price);
+        self.ledger.rest(order);
+        self.orders.insert(order.id, *order);
+        if let Some(listing) = self.listing_mut(market) {
+            listing.shelves.add(spot, order.id, order.rest());
+        }
+        self.touch(market, spot);
+    }
+
+    fn remember(&mut self, id: VenueOrderId) {
+        if self.seen_order.len() >= SEEN_MAX
+            && let Some(oldest) = self.seen_order.pop_front()
+        {
+            self.seen.remove(&oldest);
+        }
+        self.seen.insert(id);
+        self.seen_order.push_back(id);
+    }
+
+    /// Cancels an open order of `account`; false if there is none.
+    pub fn cancel(&mut self, now: Time, account: AccountId, id: VenueOrderId) -> bool {
+        let done = self.take_off(now, account, id);
+        self.tell_levels();
+        done
+    }
+
+    /// Cancels all open orders of `account` and returns their ids.
+    pub fn cancel_all(&mut self, now: Time, account: AccountId) -> Vec<VenueOrderId> {
+        self.cancel_where(now, account, |_| true)
+    }
+
+    /// Cancels the open orders of `account` in a market, or on one token of it, and returns their ids.
+    pub fn cancel_market(
+        &mut self,
+        now: Time,
+        account: AccountId,
+        market: MarketIx,
+        token: Option<TokenIx>,
+    ) -> Vec<VenueOrderId> {
+        self.cancel_where(now, account, |order| {
+            order.token.market() == market && token.is_none_or(|token| token == order.token)
+        })
+    }
+
+    fn cancel_where(
+        &mut self,
+        now: Time,
+        account: AccountId,
+        wanted: impl Fn(&OpenOrder) -> bool,
+    ) -> Vec<VenueOrderId> {
+        let mut ids: Vec<_> = self.orders(account).filter(|order| wanted(order)).map(|order| order.id).collect();
+        ids.retain(|id| self.take_off(now, account, *id));
+        self.tell_levels();
+        ids
+    }
+
+    fn take_off(&mut self, now: Time, account: AccountId, id: VenueOrderId) -> bool {
+        let Some(order) = self.orders.get(&id).filter(|order| order.account == account).copied() else { return false };
+        self.orders.remove(&id);
+        self.ledger.release(&order, order.rest(), Size::ZERO);
+        let market = order.token.market();
+        let spot = Spot::of(order.token, order.side, order.price);
+        if let Some(listing) = self.listing_mut(market) {
+            listing.shelves.remove(spot, id, order.rest());
+        }
+        self.touch(market, spot);
+        self.events.push(Event::Order { at: now, change: Change::Cancellation, order });
+        true
+    }
+}
+
+fn check_amounts(order: &Order, market: &Market) -> Result<(), Reject> {
+    let spend_belongs = order.side == Side::Buy && !order.kind.rests();
+    let spend_fits = order.spend.is_none_or(|spend| {
+        spend_belongs && spend > Usd::ZERO && order.size.face_value().is_some_and(|face| spend < face)
+    });
+    if order.size.is_zero() || order.size > SIZE_MAX || !spend_fits {
+        return Err(Reject::Range);
+    }
+    if !order.price.is_on(market.tick) {
+        return Err(Reject::Tick { price: order.price, tick: market.tick });
+    }
+    // Orders that cannot rest are not held to the minimum of shares: whoever holds less must be able to sell it.
+    if order.kind.rests() && order.size < market.min_size {
+        return Err(Reject::Small { size: order.size, min: market.min_size });
+    }
+    Ok(())
+}
+
+/// The checks that depend on what the order would meet.
+fn check_kind(order: &Order, plan: &Plan) -> Result<(), Reject> {
+    let value = most_spent(order).ok_or(Reject::Range)?;
+    if order.kind == (OrderKind::Gtc { post_only: true }) && !plan.is_empty() {
+        return Err(Reject::PostOnly);
+    }
+    if order.side == Side::Buy && value < MARKETABLE_MIN && (!plan.is_empty() || !order.kind.rests()) {
+        return Err(Reject::SmallMarketable { value });
+    }
+    match order.kind {
+        OrderKind::Fok if plan.matched < order.size && !plan.spent => Err(Reject::FokKilled),
+        OrderKind::Fok | OrderKind::Fak if plan.is_empty() => {
+            Err(if order.kind == OrderKind::Fok { Reject::FokKilled } else { Reject::FakKilled })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The most that a BUY spends, fees apart.
+fn most_spent(order: &Order) -> Option<Usd> {
+    order.spend.or_else(|| order.price.cost_ceil(order.size))
+}
+
+/// What a BUY needs in micro-dollars: its cost and, if it takes at once, the worst fee; and never less than it really moves,
+/// whose parts are rounded one by one.
+fn cash_needed(order: &Order, fee: FeeRate, plan: &Plan) -> Option<i64> {
+    let cost = most_spent(order)?;
+    if plan.is_empty() {
+        return Some(cost.micros());
+    }
+    let worst = cost.checked_add(fee.taker_fee_worst(order.price, order.size)?)?;
+    let rest = if order.kind.rests() { order.size.saturating_sub(plan.matched) } else { Size::ZERO };
+    let exact = plan.value.checked_add(plan.fee)?.checked_add(order.price.cost_ceil(rest)?)?;
+    Some(worst.max(exact).micros())
+}

@@ -1,0 +1,57 @@
+#![allow(clippy::arithmetic_side_effects, reason = "test code may overflow loudly")]
+
+mod properties;
+mod stories;
+
+use super::*;
+use alloc::string::ToString;
+use model::{FeeRate, OrderKind, Time};
+
+const NOW: Time = Time(1_000_000);
+const YES: TokenIx = TokenIx(0);
+const NO: TokenIx = TokenIx(1);
+const GTC: OrderKind = OrderKind::Gtc { post_only: false };
+const POST_ONLY: OrderKind = OrderKind::Gtc { post_only: true };
+
+fn price(cents: u32) -> Price {
+    Price::from_micros(cents * 10_000).unwrap()
+}
+
+fn id(number: u64) -> VenueOrderId {
+    let mut bytes = [0; 32];
+    bytes[24..].copy_from_slice(&number.to_be_bytes());
+    VenueOrderId(bytes)
+}
+
+fn order(number: u64, token: TokenIx, side: Side, cents: u32, shares: u64, kind: OrderKind) -> Order {
+    Order { id: id(number), token, side, price: price(cents), size: Size::shares(shares), spend: None, kind }
+}
+
+/// A venue of one market with a fee of 0.07, and `accounts` accounts that hold `dollars` and as many shares of each token.
+fn venue(accounts: u32, dollars: u32) -> (Venue, Vec<AccountId>) {
+    let mut venue = Venue::new();
+    let market = Market {
+        condition: ConditionId([1; 32]),
+        tokens: [TokenId([2; 32]), TokenId([3; 32])],
+        outcomes: ["Yes".to_string(), "No".to_string()],
+        slug: "one".to_string(),
+        question: "One?".to_string(),
+        tick: TickSize::CENT,
+        min_size: Size::shares(5),
+        neg_risk: false,
+        fee: FeeRate { rate_micros: 70_000 },
+        end: None,
+    };
+    venue.add_market(market).unwrap();
+    let accounts: Vec<_> =
+        (0..accounts).map(|_| venue.open_account(Usd::dollars(i64::from(dollars))).unwrap()).collect();
+    for account in &accounts {
+        venue.grant(*account, YES, Size::shares(u64::from(dollars))).unwrap();
+        venue.grant(*account, NO, Size::shares(u64::from(dollars))).unwrap();
+    }
+    (venue, accounts)
+}
+
+fn trades(events: &[Event]) -> Vec<&Trade> {
+    events.iter().filter_map(|event| if let Event::Trade(trade) = event { Some(trade) } else { None }).collect()
+}
