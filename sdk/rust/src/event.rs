@@ -1,0 +1,207 @@
+//! Events, typed: the host packs market events into words, this module reads (and, for tests, writes) them.
+
+use crate::bindings::polytrader::strategy::types::{Batch, OwnEvent, Quote, Side};
+
+/// The layout of market words that this version reads.
+pub const WORD_LAYOUT: u32 = 1;
+
+const TOP: u8 = 1;
+const TRADE: u8 = 2;
+const STATUS: u8 = 3;
+const HEAD_WORDS: usize = 3;
+
+/// What a strategy hears.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The best bid and ask of a token are now these.
+    Top(Top),
+    /// Somebody traded.
+    Trade(Trade),
+    /// A market opened, went blind or was resolved, or its tick changed.
+    Status(Status),
+    /// Something that concerns this strategy alone.
+    Own(OwnEvent),
+}
+
+/// The best prices of a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Top {
+    /// The token's handle.
+    pub token: u32,
+    /// The best price to sell at, if there is a buyer.
+    pub bid: Option<Quote>,
+    /// The best price to buy at, if there is a seller.
+    pub ask: Option<Quote>,
+    /// The venue's time in microseconds.
+    pub venue_time: u64,
+    /// The host's time in microseconds.
+    pub host_time: u64,
+}
+
+/// A trade of others or of ours.
+#[derive(Debug, Clone, Copy)]
+pub struct Trade {
+    /// The token's handle.
+    pub token: u32,
+    /// What the taker did.
+    pub side: Side,
+    /// Micro-dollars a share.
+    pub price: u32,
+    /// Micro-shares.
+    pub size: u64,
+    /// The venue's time in microseconds.
+    pub venue_time: u64,
+    /// The host's time in microseconds.
+    pub host_time: u64,
+}
+
+/// The state of a token's market.
+#[derive(Debug, Clone, Copy)]
+pub struct Status {
+    /// The token's handle.
+    pub token: u32,
+    /// Whether it trades.
+    pub state: MarketState,
+    /// The grid of prices in micro-dollars.
+    pub tick: u32,
+    /// The venue's time in microseconds.
+    pub venue_time: u64,
+    /// The host's time in microseconds.
+    pub host_time: u64,
+}
+
+/// Whether a market trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarketState {
+    /// It trades and its book is known.
+    Open,
+    /// Its book is not known now.
+    Blind,
+    /// It is over.
+    Resolved,
+}
+
+impl Event {
+    /// Returns the host's time in microseconds.
+    pub const fn time(&self) -> u64 {
+        match self {
+            Self::Top(top) => top.host_time,
+            Self::Trade(trade) => trade.host_time,
+            Self::Status(status) => status.host_time,
+            Self::Own(own) => own.at,
+        }
+    }
+}
+
+/// Iterates over a batch in order. An item is `None` for an event that this version does not know: skipped, but counted.
+///
+/// Ends early where the words make no sense.
+#[derive(Debug)]
+pub struct Events<'a> {
+    words: &'a [u64],
+    own: &'a [OwnEvent],
+    market_seen: u32,
+}
+
+impl<'a> Events<'a> {
+    /// Reads a batch.
+    pub const fn new(batch: &'a Batch) -> Self {
+        Self { words: batch.words.as_slice(), own: batch.own.as_slice(), market_seen: 0 }
+    }
+}
+
+impl Iterator for Events<'_> {
+    type Item = Option<Event>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some((own, rest)) = self.own.split_first()
+            && (own.after <= self.market_seen || self.words.is_empty())
+        {
+            self.own = rest;
+            return Some(Some(Event::Own(own.clone())));
+        }
+        let [_, count, ..] = self.words.first()?.to_be_bytes();
+        let count = usize::from(count);
+        if count < HEAD_WORDS {
+            return None;
+        }
+        let (words, rest) = self.words.split_at_checked(count)?;
+        self.words = rest;
+        self.market_seen = self.market_seen.saturating_add(1);
+        Some(market_event(words))
+    }
+}
+
+fn market_event(words: &[u64]) -> Option<Event> {
+    let [head, venue_time, host_time, body @ ..] = words else { return None };
+    let (venue_time, host_time) = (*venue_time, *host_time);
+    let [kind, ..] = head.to_be_bytes();
+    let (_, token) = halves(*head);
+    match (kind, body) {
+        (TOP, [prices, bid_size, ask_size, ..]) => {
+            let (bid, ask) = halves(*prices);
+            let (bid, ask) = (level(bid, *bid_size), level(ask, *ask_size));
+            Some(Event::Top(Top { token, bid, ask, venue_time, host_time }))
+        }
+        (TRADE, [side_price, size, ..]) => {
+            let (side, price) = halves(*side_price);
+            let side = match side {
+                0 => Side::Buy,
+                1 => Side::Sell,
+                _ => return None,
+            };
+            Some(Event::Trade(Trade { token, side, price, size: *size, venue_time, host_time }))
+        }
+        (STATUS, [state_tick, ..]) => {
+            let (state, tick) = halves(*state_tick);
+            let state = match state {
+                0 => MarketState::Open,
+                1 => MarketState::Blind,
+                2 => MarketState::Resolved,
+                _ => return None,
+            };
+            Some(Event::Status(Status { token, state, tick, venue_time, host_time }))
+        }
+        _ => None,
+    }
+}
+
+fn level(price: u32, size: u64) -> Option<Quote> {
+    (price > 0).then_some(Quote { price, size })
+}
+
+/// The upper and lower 32 bits.
+fn halves(word: u64) -> (u32, u32) {
+    let [a, b, c, d, e, f, g, h] = word.to_be_bytes();
+    (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
+}
+
+fn join(upper: u32, lower: u32) -> u64 {
+    (u64::from(upper) << 32) | u64::from(lower)
+}
+
+/// Packs a market event as the host does. An own event has no words.
+pub fn pack(event: &Event, words: &mut Vec<u64>) {
+    let head = |kind: u8, count: u8, token: u32| join(u32::from_be_bytes([kind, count, 0, 0]), token);
+    match event {
+        Event::Top(top) => {
+            let [bid, ask] = [top.bid, top.ask].map(|side| side.unwrap_or(Quote { price: 0, size: 0 }));
+            words.extend([head(TOP, 6, top.token), top.venue_time, top.host_time]);
+            words.extend([join(bid.price, ask.price), bid.size, ask.size]);
+        }
+        Event::Trade(trade) => {
+            words.extend([head(TRADE, 5, trade.token), trade.venue_time, trade.host_time]);
+            words.extend([join(u32::from(trade.side == Side::Sell), trade.price), trade.size]);
+        }
+        Event::Status(status) => {
+            let state = match status.state {
+                MarketState::Open => 0,
+                MarketState::Blind => 1,
+                MarketState::Resolved => 2,
+            };
+            words.extend([head(STATUS, 4, status.token), status.venue_time, status.host_time]);
+            words.push(join(state, status.tick));
+        }
+        Event::Own(_) => {}
+    }
+}
