@@ -1,8 +1,11 @@
 //! Writes trading strategies for PolyTrader in Rust.
 
 mod event;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod harness;
 mod intents;
 mod runner;
+pub mod units;
 
 pub use bindings::polytrader::strategy::types::{
     Batch, Intent, IntentKind, Level, Limits, Manifest, Market, OpenOrder, OrderEvent, OrderKind, OrderState, OwnEvent,
