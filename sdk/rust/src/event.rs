@@ -205,3 +205,89 @@ pub fn pack(event: &Event, words: &mut Vec<u64>) {
         Event::Own(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+
+    use super::*;
+    use crate::OwnKind;
+
+    fn top(token: u32) -> Event {
+        let (bid, ask) = (Some(Quote { price: 410_000, size: 5_000_000 }), None);
+        Event::Top(Top { token, bid, ask, venue_time: 7, host_time: 9 })
+    }
+
+    fn own(after: u32, timer: u32) -> OwnEvent {
+        OwnEvent { after, at: 5, what: OwnKind::Timer(timer) }
+    }
+
+    /// A batch as it is read: market events by token, own events by timer, unknown ones as a dash.
+    fn read(words: Vec<u64>, own: Vec<OwnEvent>) -> Vec<String> {
+        let batch = Batch { first: 0, words, own };
+        let name = |event| match event {
+            None => "-".to_owned(),
+            Some(Event::Top(top)) => format!("top {}", top.token),
+            Some(Event::Trade(trade)) => format!("trade {}", trade.token),
+            Some(Event::Status(status)) => format!("status {}", status.token),
+            Some(Event::Own(OwnEvent { what: OwnKind::Timer(timer), .. })) => format!("timer {timer}"),
+            Some(Event::Own(_)) => "own".to_owned(),
+        };
+        Events::new(&batch).map(name).collect()
+    }
+
+    #[test]
+    fn words_are_laid_out_as_the_contract_says() {
+        let mut words = Vec::new();
+        pack(&top(3), &mut words);
+        assert_eq!(words, [0x0106_0000_0000_0003, 7, 9, 410_000 << 32, 5_000_000, 0]);
+        words.clear();
+        let (side, price, size) = (Side::Sell, 20_000, 1);
+        pack(&Event::Trade(Trade { token: 1, side, price, size, venue_time: 7, host_time: 9 }), &mut words);
+        assert_eq!(words, [0x0205_0000_0000_0001, 7, 9, (1 << 32) | 20_000, 1]);
+        words.clear();
+        let (state, tick) = (MarketState::Resolved, 1_000);
+        pack(&Event::Status(Status { token: 1, state, tick, venue_time: 7, host_time: 9 }), &mut words);
+        assert_eq!(words, [0x0304_0000_0000_0001, 7, 9, (2 << 32) | 1_000]);
+    }
+
+    #[test]
+    fn what_was_packed_is_read_again() {
+        let (venue_time, host_time, token) = (1, 2, u32::MAX);
+        let trade = Trade { token, side: Side::Sell, price: 999_999, size: u64::MAX, venue_time, host_time };
+        let status = Status { token, state: MarketState::Blind, tick: 100, venue_time, host_time };
+        let events = [top(4), Event::Trade(trade), Event::Status(status)];
+        let mut words = Vec::new();
+        events.iter().for_each(|event| pack(event, &mut words));
+        let batch = Batch { first: 0, words, own: Vec::new() };
+        let read: Vec<_> = Events::new(&batch).map(Option::unwrap).collect();
+        assert_eq!(format!("{read:?}"), format!("{events:?}"));
+    }
+
+    #[test]
+    fn own_events_come_at_their_place_among_the_market_events() {
+        let mut words = Vec::new();
+        [top(0), top(1)].iter().for_each(|event| pack(event, &mut words));
+        let own = vec![own(0, 10), own(1, 11), own(1, 12), own(9, 13)];
+        assert_eq!(read(words, own), ["timer 10", "top 0", "timer 11", "timer 12", "top 1", "timer 13"]);
+    }
+
+    #[test]
+    fn unknown_kinds_and_values_are_skipped_but_counted() {
+        let mut words = vec![0x6304_0000_0000_0000, 0, 0, 0, 0x0204_0000_0000_0000, 0, 0, 0];
+        words.extend([0x0205_0000_0000_0000, 0, 0, 7 << 32, 0]);
+        pack(&top(2), &mut words);
+        assert_eq!(read(words, Vec::new()), ["-", "-", "-", "top 2"]);
+    }
+
+    #[test]
+    fn words_without_sense_end_the_batch() {
+        let mut words = Vec::new();
+        pack(&top(2), &mut words);
+        for bad in [0, 0x0102_0000_0000_0000, 0x01ff_0000_0000_0000, u64::MAX] {
+            let mut words = words.clone();
+            words.push(bad);
+            assert_eq!(read(words, Vec::new()), ["top 2"], "{bad:x}");
+        }
+    }
+}

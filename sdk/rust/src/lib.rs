@@ -1,4 +1,43 @@
 //! Writes trading strategies for PolyTrader in Rust.
+//!
+//! A strategy is a type that implements [`Strategy`]: it hears [`Event`]s and answers with [`Intents`]. Prices are
+//! micro-dollars a share, sizes micro-shares, money micro-dollars, times microseconds; [`units`] does the sums.
+//!
+//! ```
+//! use polytrader_sdk::{Event, Intents, Manifest, Quote, Session, Strategy, units};
+//!
+//! /// Bids ten dollars one tick under the best bid of everything.
+//! struct Patient {
+//!     tick: u32,
+//! }
+//!
+//! impl Strategy for Patient {
+//!     fn describe() -> Manifest {
+//!         Manifest::new("patient", "1.0.0", "Waits for sellers in a hurry.").markets_max(1)
+//!     }
+//!
+//!     fn new(session: &Session) -> Result<Self, String> {
+//!         let market = session.markets.first().ok_or("it needs a market")?;
+//!         Ok(Self { tick: market.tick })
+//!     }
+//!
+//!     fn on_event(&mut self, event: &Event, out: &mut Intents) {
+//!         let Event::Top(top) = event else { return };
+//!         let Some(best) = top.bid else { return };
+//!         let price = units::step(best.price, -1, self.tick);
+//!         let size = units::shares_for(10 * units::DOLLAR, price);
+//!         // An unchanged quote is no action, so it may be said again and again.
+//!         out.quote(1, top.token, Some(Quote { price, size }), None, "wait below");
+//!     }
+//! }
+//!
+//! polytrader_sdk::export_strategy!(Patient);
+//! # fn main() {}
+//! ```
+//!
+//! The crate of a strategy has `crate-type = ["cdylib", "rlib"]`: the first makes the module that the host loads, the
+//! second lets its tests run natively with the [`harness`]. Build it with
+//! `cargo build --release --target wasm32-unknown-unknown`; the file's name is the strategy's.
 
 mod event;
 #[cfg(not(target_arch = "wasm32"))]
@@ -8,8 +47,9 @@ mod runner;
 pub mod units;
 
 pub use bindings::polytrader::strategy::types::{
-    Batch, Intent, IntentKind, Level, Limits, Manifest, Market, OpenOrder, OrderEvent, OrderKind, OrderState, OwnEvent,
-    OwnKind, Place, Position, Quote, Reaction, RefusedEvent, FillEvent, Session, SetQuote, Side, Timer, Token,
+    Batch, FillEvent, Intent, IntentKind, Level, Limits, Manifest, Market, OpenOrder, OrderEvent, OrderKind,
+    OrderState, OwnEvent, OwnKind, Place, Position, Quote, Reaction, RefusedEvent, Session, SetQuote, Side, Timer,
+    Token,
 };
 pub use event::{Event, Events, MarketState, Status, Top, Trade, WORD_LAYOUT, pack};
 pub use intents::Intents;
@@ -46,7 +86,9 @@ pub fn log(level: Level, text: &str) {
     eprintln!("{level:?}: {text}");
 }
 
-/// Makes a type that implements [`Strategy`] the strategy of this module.
+/// Makes a type that implements [`Strategy`] the strategy of this module. Used once in a crate.
+///
+/// It exports nothing in native builds, so that tests link.
 #[macro_export]
 macro_rules! export_strategy {
     ($strategy:ty) => {
@@ -82,7 +124,7 @@ macro_rules! export_strategy {
                 }
             }
 
-            $crate::bindings::export!(Exports with_types_in $crate::bindings);
+    $crate::bindings::export!(Exports with_types_in $crate::bindings);
         };
     };
 }

@@ -79,3 +79,42 @@ pub fn react<S: Strategy>(strategy: &mut S, batch: &Batch) -> Reaction {
     }
     Reaction { consumed, intents: out.take() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OwnEvent, OwnKind};
+
+    /// Answers each timer of an even number.
+    struct Even;
+
+    impl Strategy for Even {
+        fn describe() -> Manifest {
+            Manifest::new("even", "1.0.0", "")
+        }
+
+        fn new(_session: &Session) -> Result<Self, String> {
+            Ok(Self)
+        }
+
+        fn on_event(&mut self, event: &Event, out: &mut Intents) {
+            match event {
+                Event::Own(OwnEvent { what: OwnKind::Timer(timer), .. }) if timer % 2 == 0 => out.set_timer(*timer, 1),
+                _ => {}
+            }
+        }
+    }
+
+    fn consumed(timers: &[u32]) -> (u32, usize) {
+        let own = timers.iter().map(|timer| OwnEvent { after: 0, at: 0, what: OwnKind::Timer(*timer) }).collect();
+        let reaction = react(&mut Even, &Batch { first: 0, words: Vec::new(), own });
+        (reaction.consumed, reaction.intents.len())
+    }
+
+    #[test]
+    fn a_batch_is_heard_up_to_the_first_event_that_is_answered() {
+        assert_eq!(consumed(&[1, 3, 4, 5, 6]), (3, 1));
+        assert_eq!(consumed(&[1, 3]), (2, 0));
+        assert_eq!(consumed(&[]), (0, 0));
+    }
+}

@@ -74,7 +74,9 @@ impl Maker {
     /// Compares what should rest with what does.
     pub(crate) fn quote(&mut self, now: u64, parameters: &Parameters, out: &mut Intents) {
         let (targets, reason) = match self.targets(now, parameters) {
-            Some((targets, prices)) => (targets, format!("YES {} / {} of a dollar", show(prices.bid), show(prices.ask))),
+            Some((targets, prices)) => {
+                (targets, format!("YES {} / {} of a dollar", show(prices.bid), show(prices.ask)))
+            }
             None => ([Target::default(); 2], "no quotes".to_owned()),
         };
         let due = now >= self.next_at;

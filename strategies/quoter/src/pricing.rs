@@ -23,7 +23,8 @@ pub(crate) fn net_value(yes: u64, no: u64, mid: u32) -> i64 {
 pub(crate) fn skew(net: i64, parameters: &Parameters) -> i32 {
     let full = i128::from(parameters.max_position()).max(1);
     let ticks = i128::from(parameters.skew_ticks);
-    let shift = i128::from(net).saturating_mul(ticks).checked_div(full).unwrap_or(0).clamp(ticks.saturating_neg(), ticks);
+    let shift =
+        i128::from(net).saturating_mul(ticks).checked_div(full).unwrap_or(0).clamp(ticks.saturating_neg(), ticks);
     i32::try_from(shift).unwrap_or(0)
 }
 
@@ -77,7 +78,8 @@ mod tests {
     fn quotes_are_on_the_grid_and_never_cross_for_any_book() {
         for tick in [1_000, CENT, 100_000] {
             for (bid, ask) in (0..12).flat_map(|bid| (bid + 1..13).map(move |ask| (bid, ask))) {
-                let book = Prices { bid: (bid * 70_000 / tick).max(1) * tick, ask: (ask * 76_000 / tick).max(2) * tick };
+                let book =
+                    Prices { bid: (bid * 70_000 / tick).max(1) * tick, ask: (ask * 76_000 / tick).max(2) * tick };
                 for down in -4..=4 {
                     let Some(found) = prices(book, book, tick, down, &Parameters::default()) else { continue };
                     assert!(found.bid % tick == 0 && found.ask % tick == 0, "{book:?} {found:?}");

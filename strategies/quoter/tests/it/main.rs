@@ -1,0 +1,148 @@
+//! Tests of the quoter, run natively.
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
+use polytrader_sdk::harness::{Harness, quote_of, session};
+use polytrader_sdk::units::{SECOND, SHARE};
+use polytrader_sdk::{Intent, MarketState, OrderEvent, OrderState, OwnKind, Quote, Side};
+use quoter::Quoter;
+
+const YES: u32 = 0;
+const NO: u32 = 1;
+
+fn started() -> Harness<Quoter> {
+    let mut quoter = Harness::start(&session(1)).unwrap();
+    quoter.trading(true);
+    quoter
+}
+
+fn plain(quote: Option<Quote>) -> Option<(u32, u64)> {
+    quote.map(|quote| (quote.price, quote.size))
+}
+
+/// The bid and ask that intents set on a token.
+fn set(intents: &[Intent], token: u32) -> [Option<(u32, u64)>; 2] {
+    let quote = quote_of(intents, token).unwrap();
+    [plain(quote.bid), plain(quote.ask)]
+}
+
+fn order(order: u64, token: u32, price: u32, size: u64, state: OrderState) -> OwnKind {
+    let (tag, side, filled) = (token.into(), Side::Buy, 0);
+    OwnKind::Order(OrderEvent { order, tag, token, side, price, size, filled, state })
+}
+
+#[test]
+fn without_shares_it_bids_for_both_outcomes_inside_the_best_prices() {
+    let intents = started().top(YES, 400_000, 440_000);
+    assert_eq!(set(&intents, YES), [Some((410_000, 24_390_000)), None]);
+    assert_eq!(set(&intents, NO), [Some((570_000, 17_540_000)), None]);
+}
+
+#[test]
+fn shares_that_it_owns_are_offered_before_it_bids_for_the_other_outcome() {
+    let mut quoter = started();
+    quoter.position(YES, 10 * SHARE);
+    let intents = quoter.top(YES, 400_000, 440_000);
+    assert_eq!(set(&intents, YES), [Some((410_000, 24_390_000)), Some((430_000, 10 * SHARE))]);
+    assert_eq!(set(&intents, NO), [Some((570_000, 7_540_000)), None]);
+}
+
+#[test]
+fn a_full_position_is_not_added_to_and_is_offered_lower() {
+    let mut quoter = started();
+    quoter.position(YES, 100 * SHARE);
+    let intents = quoter.top(YES, 400_000, 440_000);
+    assert_eq!(set(&intents, YES), [None, Some((410_000, 16_940_000))]);
+    assert!(quote_of(&intents, NO).is_none());
+}
+
+#[test]
+fn it_does_not_outbid_itself() {
+    let mut quoter = started();
+    quoter.top(YES, 400_000, 440_000);
+    quoter.own(order(1, YES, 410_000, 24_390_000, OrderState::Live));
+    quoter.own(order(2, NO, 570_000, 17_540_000, OrderState::Live));
+    quoter.wait(10 * SECOND);
+    assert!(quoter.top_sized(YES, (410_000, 24_390_000), (430_000, 17_540_000)).is_empty());
+    // With somebody beside it, the price there is a price of others.
+    let intents = quoter.top_sized(YES, (410_000, 30_000_000), (440_000, 17_540_000));
+    assert_eq!(set(&intents, YES)[0].map(|bid| bid.0), Some(420_000));
+}
+
+#[test]
+fn alone_for_long_it_steps_back_to_see_who_is_there() {
+    let mut quoter = started();
+    quoter.top(YES, 400_000, 440_000);
+    quoter.own(order(1, YES, 410_000, 24_390_000, OrderState::Live));
+    quoter.wait(31 * SECOND);
+    let intents = quoter.top_sized(YES, (410_000, 24_390_000), (440_000, 1_000 * SHARE));
+    assert_eq!(set(&intents, YES)[0].map(|bid| bid.0), Some(400_000));
+}
+
+#[test]
+fn retreats_are_made_at_once_and_improvements_wait() {
+    let mut quoter = started();
+    quoter.top(YES, 400_000, 440_000);
+    let lower = quoter.top(YES, 380_000, 420_000);
+    assert_eq!(set(&lower, YES)[0].map(|bid| bid.0), Some(390_000));
+    assert!(quote_of(&lower, NO).is_none(), "a higher bid on the complement waits");
+    quoter.wait(SECOND);
+    assert!(quoter.top(YES, 400_000, 440_000).is_empty(), "a higher bid waits");
+    quoter.wait(5 * SECOND);
+    assert_eq!(set(&quoter.top(YES, 400_000, 440_000), YES)[0].map(|bid| bid.0), Some(410_000));
+}
+
+#[test]
+fn it_is_silent_unless_trading_is_on() {
+    let mut quoter = Harness::<Quoter>::start(&session(1)).unwrap();
+    assert!(quoter.top(YES, 400_000, 440_000).is_empty());
+    let intents = quoter.trading(true);
+    assert!(quote_of(&intents, YES).is_some(), "what it heard before counts");
+    assert!(quoter.trading(false).is_empty());
+    quoter.wait(60 * SECOND);
+    assert!(quoter.top(YES, 300_000, 340_000).is_empty());
+    assert!(quoter.own(OwnKind::Timer(1)).is_empty());
+}
+
+#[test]
+fn a_blind_market_is_left_at_once() {
+    let mut quoter = started();
+    quoter.top(YES, 400_000, 440_000);
+    let intents = quoter.status(YES, MarketState::Blind, 10_000);
+    assert_eq!([set(&intents, YES), set(&intents, NO)], [[None; 2]; 2]);
+}
+
+#[test]
+fn a_refused_leg_waits_longer_each_time_and_the_other_stays() {
+    let mut quoter = started();
+    quoter.top(YES, 400_000, 440_000);
+    quoter.own(order(2, NO, 570_000, 17_540_000, OrderState::Live));
+    for wait in [2, 4, 8, 16, 32, 64, 64] {
+        let intents = quoter.refuse(YES.into(), "cash");
+        assert_eq!(set(&intents, YES), [None, None]);
+        assert!(quote_of(&intents, NO).is_none());
+        quoter.wait(wait * SECOND - 1);
+        assert!(quote_of(&quoter.own(OwnKind::Timer(1)), YES).is_none(), "before {wait} s");
+        quoter.wait(5 * SECOND);
+        assert!(quote_of(&quoter.own(OwnKind::Timer(1)), YES).is_some(), "after {wait} s");
+    }
+}
+
+#[test]
+fn what_the_venue_refused_waits_too() {
+    let mut quoter = started();
+    quoter.top(YES, 400_000, 440_000);
+    let intents = quoter.own(order(1, YES, 410_000, 24_390_000, OrderState::Refused));
+    assert_eq!(set(&intents, YES), [None, None]);
+    assert!(quote_of(&quoter.top(YES, 400_000, 440_000), YES).is_none());
+}
+
+#[test]
+fn parameters_size_the_quotes_and_wrong_ones_are_named() {
+    let mut given = session(1);
+    given.parameters = r#"{"quote_dollars": 20, "improve_ticks": 0}"#.into();
+    let mut quoter = Harness::<Quoter>::start(&given).unwrap();
+    quoter.trading(true);
+    assert_eq!(set(&quoter.top(YES, 400_000, 440_000), YES), [Some((400_000, 50 * SHARE)), None]);
+    given.parameters = r#"{"quote_dolars": 20}"#.into();
+    assert!(Harness::<Quoter>::start(&given).unwrap_err().contains("quote_dolars"));
+}
