@@ -10,7 +10,7 @@ mod token;
 use maker::Maker;
 use parameters::{Parameters, SCHEMA};
 use polytrader_sdk::units::SECOND;
-use polytrader_sdk::{Event, Intents, Manifest, OwnEvent, OwnKind, Session, Strategy};
+use polytrader_sdk::{Event, Intents, Level, Manifest, OwnEvent, OwnKind, Session, Strategy, log};
 
 /// Markets that it quotes: the host allows five open positions, and other strategies want one, too.
 const MARKETS_MAX: u32 = 4;
@@ -44,6 +44,7 @@ impl Strategy for Quoter {
             let token = quoter.maker(order.token).and_then(|maker| maker.token(order.token));
             token.into_iter().for_each(|token| token.adopt(order));
         }
+        log(Level::Info, &format!("{} markets, {parameters:?}", quoter.makers.len()));
         Ok(quoter)
     }
 

@@ -58,13 +58,13 @@ fn a_full_position_is_not_added_to_and_is_offered_lower() {
 #[test]
 fn it_does_not_outbid_itself() {
     let mut quoter = started();
-    quoter.top(YES, 400_000, 440_000);
+    quoter.top(YES, 400_000, 480_000);
     quoter.own(order(1, YES, 410_000, 24_390_000, OrderState::Live));
-    quoter.own(order(2, NO, 570_000, 17_540_000, OrderState::Live));
+    quoter.own(order(2, NO, 530_000, 18_860_000, OrderState::Live));
     quoter.wait(10 * SECOND);
-    assert!(quoter.top_sized(YES, (410_000, 24_390_000), (430_000, 17_540_000)).is_empty());
+    assert!(quoter.top_sized(YES, (410_000, 24_390_000), (470_000, 18_860_000)).is_empty());
     // With somebody beside it, the price there is a price of others.
-    let intents = quoter.top_sized(YES, (410_000, 30_000_000), (440_000, 17_540_000));
+    let intents = quoter.top_sized(YES, (410_000, 30_000_000), (470_000, 18_860_000));
     assert_eq!(set(&intents, YES)[0].map(|bid| bid.0), Some(420_000));
 }
 
