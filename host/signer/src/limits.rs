@@ -1,0 +1,84 @@
+//! The signer's own limits, which hold whatever the host says.
+
+use model::{Time, Usd};
+use std::collections::VecDeque;
+
+/// What the signer compares with. A BUY is worth what it can pay, a SELL one dollar a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The worth of one order. Nothing above it is signed; zero or less signs nothing.
+    pub order_max: Usd,
+    /// The worth of all orders signed in any 60 seconds.
+    pub minute_max: Usd,
+    /// Orders signed in any 60 seconds.
+    pub orders_per_minute: u32,
+}
+
+impl Limits {
+    /// Fits the engine's defaults. A SELL counts a dollar a share, so leaving a cheap position needs more room than the
+    /// engine's 100 dollars an order.
+    pub const DEFAULT: Self =
+        Self { order_max: Usd::dollars(1_000), minute_max: Usd::dollars(10_000), orders_per_minute: 300 };
+}
+
+/// Logins (L1) signed in any 60 seconds. A host needs two when it starts.
+pub const LOGINS_PER_MINUTE: u32 = 10;
+
+const MINUTE_MICROS: u64 = 60_000_000;
+
+/// What was signed in the last 60 seconds. A sliding window and not a bucket that refills, so that a limit is what any
+/// minute can hold. As long as the clock stands still or goes back, it forgives nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    signed: VecDeque<(Time, u64)>,
+    worth: u64,
+}
+
+impl Window {
+    /// Forgets what is a minute old.
+    pub(crate) fn forget(&mut self, now: Time) {
+        while let Some((_, worth)) = self.signed.pop_front_if(|(at, _)| now.since(*at) >= MINUTE_MICROS) {
+            self.worth = self.worth.saturating_sub(worth);
+        }
+    }
+
+    /// How many there are. Never more than the limit that the caller compares with, which bounds the memory.
+    pub(crate) fn count(&self) -> u64 {
+        u64::try_from(self.signed.len()).unwrap_or(u64::MAX)
+    }
+
+    /// What they are worth together, in micro-dollars.
+    pub(crate) const fn worth(&self) -> u64 {
+        self.worth
+    }
+
+    pub(crate) fn note(&mut self, now: Time, worth: u64) {
+        self.signed.push_back((now, worth));
+        self.worth = self.worth.saturating_add(worth);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_forgets_after_a_minute_and_not_before() {
+        let mut window = Window::default();
+        let start = Time::from_millis(1_000_000);
+        window.note(start, 5);
+        window.note(start.plus_millis(30_000), 7);
+        window.forget(start.plus_micros(MINUTE_MICROS - 1));
+        assert_eq!((window.count(), window.worth()), (2, 12));
+        window.forget(start.plus_micros(MINUTE_MICROS));
+        assert_eq!((window.count(), window.worth()), (1, 7));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_forgives_nothing() {
+        let mut window = Window::default();
+        window.note(Time::from_millis(1_000_000), 5);
+        window.forget(Time::from_millis(1));
+        assert_eq!((window.count(), window.worth()), (1, 5));
+    }
+}

@@ -1,0 +1,165 @@
+//! Why the signer does not sign.
+
+use order::Address;
+use std::fmt;
+
+/// The signer's rules, in order of precedence: the first that applies is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Rule {
+    /// The two ends speak different versions of the contract: the client's, and the signer's.
+    Version,
+    /// The signer is locked and signs nothing.
+    Locked,
+    /// The session is not the live one, or not younger than the last: it, and the live one.
+    Session,
+    /// The number does not rise: it, and the last one taken.
+    Sequence,
+    /// The approval is over: the signer's clock and the end, in microseconds since the epoch.
+    Expired,
+    /// The order would move money of another account: its maker, and ours.
+    Maker,
+    /// The order names another key: its signer, and ours.
+    Signer,
+    /// The signature type is not the account's: it, and ours.
+    SignatureType,
+    /// The salt is not below 2^53: it, and 2^53.
+    Salt,
+    /// Order or login were made too far from the signer's own clock: the distance, and the most, in milliseconds.
+    Timestamp,
+    /// A builder code or metadata is set; builders take fees.
+    Builder,
+    /// The order would trade at a dollar a share or more, or for nothing: the dollars, and the shares, in millionths.
+    Price,
+    /// The order is worth too much: its worth and the most, in micro-dollars.
+    OrderValue,
+    /// Too many orders in a minute: their number with this one, and the most.
+    OrdersPerMinute,
+    /// The orders of a minute are worth too much: their worth with this one, and the most, in micro-dollars.
+    MinuteValue,
+    /// Too many logins in a minute: their number with this one, and the most.
+    LoginsPerMinute,
+}
+
+impl Rule {
+    const ALL: [Self; 16] = [
+        Self::Version,
+        Self::Locked,
+        Self::Session,
+        Self::Sequence,
+        Self::Expired,
+        Self::Maker,
+        Self::Signer,
+        Self::SignatureType,
+        Self::Salt,
+        Self::Timestamp,
+        Self::Builder,
+        Self::Price,
+        Self::OrderValue,
+        Self::OrdersPerMinute,
+        Self::MinuteValue,
+        Self::LoginsPerMinute,
+    ];
+
+    /// Returns the number on the wire.
+    pub fn code(self) -> u8 {
+        Self::ALL.iter().zip(0..).find_map(|(rule, code)| (*rule == self).then_some(code)).unwrap_or(u8::MAX)
+    }
+
+    /// Returns the rule of a number on the wire.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// Returns the word in messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Locked => "locked",
+            Self::Session => "session",
+            Self::Sequence => "sequence",
+            Self::Expired => "expired",
+            Self::Maker => "maker",
+            Self::Signer => "signer",
+            Self::SignatureType => "signature_type",
+            Self::Salt => "salt",
+            Self::Timestamp => "timestamp",
+            Self::Builder => "builder",
+            Self::Price => "price",
+            Self::OrderValue => "order_value",
+            Self::OrdersPerMinute => "orders_per_minute",
+            Self::MinuteValue => "minute_value",
+            Self::LoginsPerMinute => "logins_per_minute",
+        }
+    }
+}
+
+/// What a rule compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// Nothing to tell.
+    None,
+    /// A number, in the unit of the rule.
+    Number(u64),
+    /// An address.
+    Address(Address),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("-"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Address(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// Why something was not signed: the rule, the value that broke it, and what it was compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signer refuses by {}: {value} against {limit}", rule.as_str())]
+pub struct Refusal {
+    /// The rule.
+    pub rule: Rule,
+    /// The value.
+    pub value: Value,
+    /// The limit.
+    pub limit: Value,
+}
+
+impl Refusal {
+    /// Returns a refusal without numbers.
+    pub(crate) const fn plain(rule: Rule) -> Self {
+        Self { rule, value: Value::None, limit: Value::None }
+    }
+
+    /// Returns a refusal with numbers.
+    pub(crate) const fn numbers(rule: Rule, value: u64, limit: u64) -> Self {
+        Self { rule, value: Value::Number(value), limit: Value::Number(limit) }
+    }
+
+    /// Returns a refusal with addresses.
+    pub(crate) const fn addresses(rule: Rule, value: Address, limit: Address) -> Self {
+        Self { rule, value: Value::Address(value), limit: Value::Address(limit) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_code_and_a_place_of_its_own() {
+        assert!(Rule::ALL.is_sorted());
+        for rule in Rule::ALL {
+            assert_eq!(Rule::from_code(rule.code()), Some(rule));
+        }
+        assert_eq!(Rule::from_code(16), None);
+    }
+
+    #[test]
+    fn a_refusal_says_its_numbers() {
+        let refusal = Refusal::numbers(Rule::OrderValue, 7, 5);
+        assert_eq!(refusal.to_string(), "the signer refuses by order_value: 7 against 5");
+    }
+}

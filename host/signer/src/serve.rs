@@ -1,0 +1,143 @@
+//! The signer's end of the socket.
+
+use crate::core::Signer;
+use crate::message::{Request, Response};
+use crate::refusal::Refusal;
+use crate::wire::{Frames, WireError, encode};
+use model::{SessionId, Time};
+use order::{Address, Exchange};
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bytes read at once: some orders.
+const CHUNK_BYTES: usize = 4_096;
+
+/// What an operator should read in the signer's log. Never anything secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The signer is ready.
+    Ready {
+        /// The address of its key.
+        address: Address,
+    },
+    /// A session began.
+    Began {
+        /// The session.
+        session: SessionId,
+    },
+    /// A login was signed, for which the venue gives out API keys.
+    SignedLogin {
+        /// Which of the API keys.
+        nonce: u64,
+    },
+    /// The signer was locked.
+    Locked {
+        /// Why.
+        reason: String,
+    },
+    /// The signer was unlocked.
+    Unlocked,
+    /// Something was not signed.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// The contract, if it was an order.
+        exchange: Option<Exchange>,
+    },
+    /// A signal was passed on to the host.
+    Forwarded {
+        /// Which.
+        signal: &'static str,
+    },
+    /// The host hung up.
+    HungUp,
+    /// The connection was closed because of what the host sent, or because it broke.
+    Broken {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready { address } => write!(f, "the signer signs for {address}"),
+            Self::Began { session } => write!(f, "session {session} began"),
+            Self::SignedLogin { nonce } => write!(f, "signed a login with nonce {nonce}"),
+            Self::Locked { reason } => write!(f, "the signer is locked: {reason}"),
+            Self::Unlocked => f.write_str("the signer is unlocked, as the host asked"),
+            Self::Refused { refusal, exchange: None } => write!(f, "{refusal}"),
+            Self::Refused { refusal, exchange: Some(exchange) } => write!(f, "{refusal} (order for {exchange:?})"),
+            Self::Forwarded { signal } => write!(f, "passed {signal} on to the host"),
+            Self::HungUp => f.write_str("the host hung up"),
+            Self::Broken { reason } => write!(f, "closed the connection to the host: {reason}"),
+        }
+    }
+}
+
+/// Why serving ended, other than by the host hanging up.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The host sent what is no request.
+    #[error("the host sent no request: {0}")]
+    Wire(#[from] WireError),
+    /// The socket failed.
+    #[error("the socket to the host failed")]
+    Socket(#[from] io::Error),
+}
+
+/// Answers requests until the other end hangs up. Blocks its thread; nothing else runs on it, as a runtime would only add
+/// to the round trip. There is no timeout: the host may be quiet for as long as it lives.
+///
+/// # Errors
+/// If the host sends garbage or the socket fails. The caller closes the socket; the host takes that for the signer's end.
+pub fn serve(
+    signer: &mut Signer,
+    mut socket: impl Read + Write,
+    notify: &mut dyn FnMut(Notice),
+) -> Result<(), ServeError> {
+    let mut frames = Frames::default();
+    let mut chunk = [0; CHUNK_BYTES];
+    let mut answers = Vec::with_capacity(CHUNK_BYTES);
+    loop {
+        let count = match socket.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        frames.push(chunk.get(..count).unwrap_or_default());
+        while let Some((id, request)) = frames.take::<Request>()? {
+            let response = signer.handle(clock(), &request);
+            encode(&response, id, &mut answers);
+            // One at a time: the first order of a batch does not wait for the signature of the second.
+            socket.write_all(&answers)?;
+            answers.clear();
+            if let Some(notice) = notice(&request, &response) {
+                notify(notice);
+            }
+        }
+    }
+}
+
+fn notice(request: &Request, response: &Response) -> Option<Notice> {
+    let exchange = match request {
+        Request::SignOrder(order) => Some(order.exchange),
+        _ => None,
+    };
+    match (request, response) {
+        (_, Response::Refused(refusal)) => Some(Notice::Refused { refusal: *refusal, exchange }),
+        (Request::Begin { session }, _) => Some(Notice::Began { session: *session }),
+        (Request::SignAuth { nonce, .. }, _) => Some(Notice::SignedLogin { nonce: *nonce }),
+        (Request::Lock { reason }, _) => Some(Notice::Locked { reason: reason.clone() }),
+        (Request::Unlock, _) => Some(Notice::Unlocked),
+        _ => None,
+    }
+}
+
+/// The signer's own clock.
+fn clock() -> Time {
+    let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    Time(u64::try_from(micros).unwrap_or(u64::MAX))
+}

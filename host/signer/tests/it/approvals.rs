@@ -1,0 +1,113 @@
+//! Approvals can be made by an engine's gate only, so tests run one.
+
+use engine::{Approved, Effect, Effects, Engine, Placement, Purpose};
+use model::input::{Channel, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
+use model::{
+    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketEvent, MarketEventKind,
+    MarketIx, OrderKind, Price, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
+};
+use order::{Exchange, Listing};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The token that all orders are for.
+pub(crate) const TOKEN: TokenId = TokenId([4; 32]);
+
+/// The wall clock.
+pub(crate) fn now() -> Time {
+    let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    Time(u64::try_from(micros).unwrap())
+}
+
+/// What orders for [`TOKEN`] need to know.
+pub(crate) fn listing() -> Listing {
+    Listing { token_id: TOKEN, tick: TickSize::CENT, exchange: Exchange::Standard }
+}
+
+/// A running engine with one market at 0.40 / 0.42, on the wall clock.
+pub(crate) struct Gate {
+    engine: Engine,
+    effects: Effects,
+    seq: u64,
+    late_ms: u64,
+}
+
+impl Gate {
+    pub(crate) fn new(purpose: Purpose, session: SessionId) -> Self {
+        Self::late(purpose, session, 0)
+    }
+
+    /// An engine whose clock is late.
+    pub(crate) fn late(purpose: Purpose, session: SessionId, late_ms: u64) -> Self {
+        let mut gate = Self { engine: Engine::new(purpose), effects: Effects::new(), seq: 0, late_ms };
+        gate.step(Body::Session(SessionStart {
+            session,
+            mode: Mode::Demo,
+            cash: Usd::dollars(1_000_000),
+            day_start: None,
+            limits: Limits {
+                max_market: Usd::dollars(100_000),
+                max_open_orders: 10_000,
+                max_orders_per_minute: 10_000,
+                ..Limits::DEFAULT
+            },
+            salt_seed: 7,
+            halted: false,
+        }));
+        gate.step(Body::Market(Market {
+            condition: ConditionId([1; 32]),
+            tokens: [TOKEN, TokenId([5; 32])],
+            outcomes: ["Yes".into(), "No".into()],
+            slug: "market".into(),
+            question: "Market?".into(),
+            tick: TickSize::CENT,
+            min_size: Size::shares(5),
+            neg_risk: false,
+            fee: FeeRate::default(),
+            end: None,
+        }));
+        gate.step(Body::Strategy(StrategyChange::Loaded {
+            strategy: StrategyId(1),
+            name: "alice".into(),
+            hash: [0; 32],
+            instance: 1,
+            markets: vec![MarketIx(0)],
+        }));
+        gate.step(Body::Feed { channel: Channel::Market, up: true });
+        gate.step(Body::Feed { channel: Channel::User, up: true });
+        for (token, bid, ask) in [(0, 400_000, 420_000), (1, 580_000, 600_000)] {
+            let level = |micros| vec![Level { price: Price::from_micros(micros).unwrap(), size: Size::shares(1_000) }];
+            let kind = MarketEventKind::Book { bids: level(bid), asks: level(ask) };
+            gate.step(Body::Event(MarketEvent { token: TokenIx(token), venue_time: now(), kind }));
+        }
+        gate.step(Body::Command(Command::Start));
+        gate
+    }
+
+    fn step(&mut self, body: Body) {
+        self.seq += 1;
+        self.engine
+            .step(&Input { seq: Seq(self.seq), at: Time(now().0 - self.late_ms * 1_000), body }, &mut self.effects);
+    }
+
+    /// Has a resting BUY of `shares` at `cents` approved.
+    pub(crate) fn approve(&mut self, cents: u32, shares: u64) -> Approved<Placement> {
+        let price = Price::from_micros(cents * 10_000).unwrap();
+        let (side, size, kind) = (Side::Buy, Size::shares(shares), OrderKind::Gtc { post_only: true });
+        let kind = IntentKind::Place { token: TokenIx(0), side, price, size, kind };
+        self.step(Body::Intents(StrategyAnswer {
+            strategy: StrategyId(1),
+            instance: 1,
+            first: 0,
+            count: 1,
+            consumed: 1,
+            fuel: 1,
+            fault: None,
+            intents: vec![Intent { tag: 0, reason: String::new(), kind }],
+        }));
+        let mut placed = self.effects.drain(..).filter_map(|effect| match effect {
+            Effect::Place(approved) => Some(approved),
+            _ => None,
+        });
+        placed.next().expect("the gate approves")
+    }
+}

@@ -1,0 +1,140 @@
+//! Real processes: this test binary plays the signer's process and the host's, told by a variable which.
+
+use model::{SessionId, Usd};
+use order::{Account, Chain, SigningKey, recover};
+use rustix::process::{Pid, Signal, kill_process};
+use signer::{Client, Config, ConnectError, Exit, Limits, Notice, run};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+const ROLE: &str = "POLYTRADER_SIGNER_TEST_ROLE";
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32]).unwrap()
+}
+
+fn config() -> Config {
+    let limits = Limits { order_max: Usd::dollars(1), minute_max: Usd::dollars(1), orders_per_minute: 1 };
+    Config { account: Account::eoa(key().address(), Chain::Polygon), limits }
+}
+
+/// This binary, in a role.
+fn child(role: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "process::plays_a_role", "--nocapture"]).env(ROLE, role);
+    command
+}
+
+fn run_noting(role: &str) -> (Exit, Vec<Notice>) {
+    let notices = Arc::new(Mutex::new(Vec::new()));
+    let exit = run(config(), key(), child(role), {
+        let notices = Arc::clone(&notices);
+        move |notice| notices.lock().unwrap().push(notice)
+    });
+    let notices = notices.lock().unwrap().clone();
+    (exit.unwrap(), notices)
+}
+
+/// No test by itself: the process that another test starts.
+#[test]
+fn plays_a_role() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let code = match role.as_str() {
+        "host" => runtime.block_on(host()),
+        "waiting host" => runtime.block_on(waiting_host()),
+        "killed host" => {
+            kill_process(rustix::process::getpid(), Signal::KILL).unwrap();
+            0
+        }
+        "signer" => run(config(), key(), child("waiting host"), |_| ()).unwrap().code(),
+        other => panic!("no role: {other}"),
+    };
+    std::process::exit(code);
+}
+
+async fn host() -> i32 {
+    let client = Client::connect_inherited().await.unwrap();
+    client.begin(SessionId(1)).await.unwrap();
+    let at = crate::approvals::now().seconds();
+    let signature = client.sign_auth(at, 0).await.unwrap();
+    let digest = client.domains().auth_digest(client.account().signer, at, 0);
+    let signed = recover(&digest, &signature) == Some(key().address());
+    // What cargo sets for tests does not pass, and the standard input is nothing any more.
+    let scrubbed = std::env::var_os("CARGO_MANIFEST_DIR").is_none() && std::env::var_os("PATH").is_some();
+    let taken = matches!(Client::connect_inherited().await, Err(ConnectError::NotInherited));
+    println!("signed: {signed}, scrubbed: {scrubbed}, taken: {taken}");
+    if signed && scrubbed && taken { 7 } else { 1 }
+}
+
+async fn waiting_host() -> i32 {
+    let client = Client::connect_inherited().await.unwrap();
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
+    println!("waiting {}", std::process::id());
+    tokio::select! {
+        Some(()) = terminate.recv() => 3,
+        () = client.gone() => {
+            println!("gone");
+            4
+        }
+    }
+}
+
+#[test]
+fn the_host_gets_its_socket_and_its_exit_code_is_handed_on() {
+    let (exit, notices) = run_noting("host");
+    assert_eq!(exit, Exit::Code(7));
+    assert_eq!(notices[0], Notice::Ready { address: key().address() });
+    assert!(notices.contains(&Notice::Began { session: SessionId(1) }), "{notices:?}");
+    assert!(notices.contains(&Notice::SignedLogin { nonce: 0 }), "{notices:?}");
+    assert_eq!(notices.last(), Some(&Notice::HungUp));
+}
+
+#[test]
+fn a_host_that_is_killed_ends_the_signer_too() {
+    let (exit, _) = run_noting("killed host");
+    assert_eq!((exit, exit.code()), (Exit::Signal(9), 137));
+}
+
+#[test]
+fn the_signers_process_does_not_let_others_read_its_memory() {
+    run_noting("host");
+    assert_eq!(rustix::process::dumpable_behavior().unwrap(), rustix::process::DumpableBehavior::NotDumpable);
+}
+
+/// Starts a signer's process with a waiting host and returns it with its output, once the host waits.
+fn waiting() -> (std::process::Child, BufReader<std::process::ChildStdout>) {
+    let mut signer = child("signer").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(signer.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("waiting ") {
+        line.clear();
+        assert_ne!(output.read_line(&mut line).unwrap(), 0, "the host did not start");
+    }
+    (signer, output)
+}
+
+fn pid(child: &std::process::Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap()
+}
+
+#[test]
+fn sigterm_is_passed_on_and_sigint_is_left_to_the_host() {
+    let (mut signer, _output) = waiting();
+    kill_process(pid(&signer), Signal::INT).unwrap();
+    kill_process(pid(&signer), Signal::TERM).unwrap();
+    // The host ends with 3 on SIGTERM, and the signer with the host's code.
+    assert_eq!(signer.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn a_host_whose_signer_dies_notices() {
+    let (mut signer, mut output) = waiting();
+    kill_process(pid(&signer), Signal::KILL).unwrap();
+    signer.wait().unwrap();
+    // The host's output goes to the same pipe, which ends when it does.
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut output, &mut rest).unwrap();
+    assert!(rest.contains("gone"), "{rest}");
+}
