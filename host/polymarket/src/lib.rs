@@ -1,1 +1,16 @@
-//! Placeholder.
+//! The venue adapter: wire types, parsing, the market and user channels, the REST client and its
+//! L2 authentication (PROTOCOL).
+//! It never holds a private key, never decides anything, and never repeats a placement by itself.
+//! Start reading in [`parse`] for what comes in and [`client`] for what goes out, [`feed`] for the sockets.
+
+pub mod auth;
+pub mod client;
+pub mod feed;
+pub mod parse;
+pub mod tls;
+mod wire;
+
+pub use auth::{Credentials, L1Headers};
+pub use client::{AccountClient, Ack, CancelAnswer, Client, PlaceError, RequestError};
+pub use feed::{Feed, FeedConfig, FeedEvent};
+pub use parse::{Owner, ParseError, TokenMap, UserEvent, parse_market, parse_user};

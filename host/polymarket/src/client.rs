@@ -1,0 +1,23 @@
+//! The REST client (PROTOCOL 7). [`Client`] reads what is public, [`AccountClient`] acts for an account.
+//! Every call has a timeout and a bounded answer; none is repeated here.
+
+mod account;
+mod error;
+mod place;
+mod public;
+mod transport;
+
+pub use account::{AccountClient, CancelAnswer, Looked};
+pub use error::RequestError;
+pub use place::{Ack, AckStatus, PlaceError};
+pub use public::Client;
+pub use transport::{ClientError, RequestCounts, Timeouts};
+
+/// The most bytes of an answer. A page of 500 markets with their descriptions has about 2 MB.
+pub const BODY_MAX: usize = 16 * 1024 * 1024;
+/// The most pages of one list; real accounts have a few.
+pub const PAGES_MAX: usize = 1_000;
+/// The most order ids of one cancel (PROTOCOL 21).
+pub const CANCEL_MAX: usize = 1_000;
+/// The most tokens of one request for books (PROTOCOL 7.2).
+pub const BOOKS_MAX: usize = 500;

@@ -1,0 +1,292 @@
+//! What an account does and reads.
+
+use super::public::Pages;
+use super::transport::Call;
+use super::{Ack, CANCEL_MAX, Client, PlaceError, RequestError, place};
+use crate::auth::Credentials;
+use crate::parse::{self, BalanceAllowance, Owner, ParseError, TradeEvent, VenueOrder, cut};
+use crate::wire::order::CancelAnswer as WireCancel;
+use model::event::Reason;
+use model::input::CancelOutcome;
+use model::{OrderKind, Size, Time, TokenId, Usd, VenueOrderId};
+use order::{Account, SignedOrder};
+use reqwest::Method;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Words about an order that could not be cancelled because it is over.
+const OVER: [&str; 4] = ["already canceled or matched", "not found", "can't be found", "does not exist"];
+
+/// A client that acts for an account. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AccountClient {
+    client: Client,
+    credentials: Arc<Credentials>,
+    account: Account,
+}
+
+/// What the venue said to a cancel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CancelAnswer {
+    /// What it cancelled.
+    pub cancelled: Vec<VenueOrderId>,
+    /// What it did not cancel, and why.
+    pub not_cancelled: Vec<(VenueOrderId, Reason)>,
+}
+
+impl CancelAnswer {
+    /// Returns what is known of one of the orders.
+    pub fn outcome(&self, id: VenueOrderId) -> CancelOutcome {
+        if self.cancelled.contains(&id) {
+            return CancelOutcome::Cancelled;
+        }
+        match self.not_cancelled.iter().find(|(other, _)| *other == id) {
+            Some((_, reason)) if OVER.iter().any(|word| reason.contains(word)) => CancelOutcome::NotOpen,
+            Some((_, reason)) => CancelOutcome::Failed { reason: reason.clone() },
+            None => CancelOutcome::Failed { reason: "the venue did not name the order".to_owned() },
+        }
+    }
+}
+
+/// What the venue knows of an order whose outcome we do not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// It is there, open or over.
+    Found(VenueOrder),
+    /// It is not there any more, and it traded.
+    Traded(Vec<TradeEvent>),
+    /// Order by id, open orders and trades all deny it.
+    Denied,
+}
+
+impl AccountClient {
+    /// Returns a client that acts for `account` with the API key of its signer.
+    pub fn new(client: Client, credentials: Credentials, account: Account) -> Self {
+        Self { client, credentials: Arc::new(credentials), account }
+    }
+
+    /// Returns the client for what is public, which shares connections and counts.
+    pub const fn public(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns who we are in trades.
+    pub fn owner(&self) -> Owner {
+        Owner { api_key: self.credentials.api_key().to_owned(), funder: self.account.funder }
+    }
+
+    /// Places an order, once.
+    ///
+    /// # Errors
+    /// Says which of three things is known: refused, not sent, or outcome unknown.
+    pub async fn post_order(&self, order: &SignedOrder, kind: OrderKind) -> Result<Ack, PlaceError> {
+        let body = place::body(order, kind, self.credentials.api_key())
+            .map_err(|error| PlaceError::NotSent { reason: cut(&error.to_string()) })?;
+        let (id, side) = (order.id, order.order.side);
+        let timeout = self.client.transport.timeouts.place;
+        match self.call(Method::POST, "/order", &[], Some(body), timeout, |body| place::answer(body, id, side)).await {
+            Ok(answer) => answer,
+            Err(error) => Err(PlaceError::judge(id, &error)),
+        }
+    }
+
+    /// Cancels one order.
+    ///
+    /// # Errors
+    /// If there is no good answer; the order may be cancelled or not.
+    pub async fn cancel(&self, id: VenueOrderId) -> Result<CancelAnswer, RequestError> {
+        let body = json!({"orderID": id.to_string()}).to_string();
+        self.cancel_call("/order", Some(body)).await
+    }
+
+    /// Cancels many orders, [`CANCEL_MAX`] at a time.
+    ///
+    /// # Errors
+    /// If there is no good answer to one of the requests; some orders may be cancelled then.
+    pub async fn cancel_many(&self, ids: &[VenueOrderId]) -> Result<CancelAnswer, RequestError> {
+        let mut all = CancelAnswer::default();
+        for ids in ids.chunks(CANCEL_MAX) {
+            let body = json!(ids.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string();
+            let answer = self.cancel_call("/orders", Some(body)).await?;
+            all.cancelled.extend(answer.cancelled);
+            all.not_cancelled.extend(answer.not_cancelled);
+        }
+        Ok(all)
+    }
+
+    /// Cancels everything on the account.
+    ///
+    /// # Errors
+    /// If there is no good answer; orders may be cancelled or not.
+    pub async fn cancel_all(&self) -> Result<CancelAnswer, RequestError> {
+        self.cancel_call("/cancel-all", None).await
+    }
+
+    async fn cancel_call(&self, path: &str, body: Option<String>) -> Result<CancelAnswer, RequestError> {
+        let timeout = self.client.transport.timeouts.cancel;
+        self.call(Method::DELETE, path, &[], body, timeout, cancel_answer).await
+    }
+
+    /// Returns the open orders of the account.
+    ///
+    /// # Errors
+    /// If a page cannot be read; there is no partial list.
+    pub async fn open_orders(&self) -> Result<Vec<VenueOrder>, RequestError> {
+        self.orders(&[]).await
+    }
+
+    async fn orders(&self, filter: &[(&str, &str)]) -> Result<Vec<VenueOrder>, RequestError> {
+        let mut orders = Vec::new();
+        let mut pages = Pages::new("/data/orders");
+        while let Some(cursor) = pages.cursor() {
+            let mut query = filter.to_vec();
+            query.push(("next_cursor", cursor));
+            let page = self.get("/data/orders", &query, parse::open_order_page).await?;
+            orders.extend(page.items);
+            pages.turn(page.next)?;
+        }
+        Ok(orders)
+    }
+
+    /// Returns an order by its id; none if the venue does not know it, or no longer.
+    ///
+    /// # Errors
+    /// If there is no good answer.
+    pub async fn order(&self, id: VenueOrderId) -> Result<Option<VenueOrder>, RequestError> {
+        let path = format!("/data/order/{id}");
+        match self.get(&path, &[], parse::open_order).await {
+            Err(error) if error.is_not_found() => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// Returns our trades since `after`, as the venue lists them (newest first). Whole seconds count.
+    ///
+    /// # Errors
+    /// If a page cannot be read; there is no partial list.
+    pub async fn trades(&self, after: Time) -> Result<Vec<TradeEvent>, RequestError> {
+        let owner = self.owner();
+        let after = after.seconds().to_string();
+        let mut trades = Vec::new();
+        let mut pages = Pages::new("/data/trades");
+        while let Some(cursor) = pages.cursor() {
+            let query = [("after", after.as_str()), ("next_cursor", cursor)];
+            let page = self.get("/data/trades", &query, |body| parse::trade_page(body, &owner)).await?;
+            trades.extend(page.items);
+            pages.turn(page.next)?;
+        }
+        Ok(trades)
+    }
+
+    /// Looks for an order everywhere it could be: by id, among the open orders, among the trades since `after`.
+    ///
+    /// # Errors
+    /// If one of the three has no good answer: silence is no denial.
+    pub async fn look(&self, id: VenueOrderId, after: Time) -> Result<Looked, RequestError> {
+        if let Some(order) = self.order(id).await? {
+            return Ok(Looked::Found(order));
+        }
+        let text = id.to_string();
+        if let Some(order) = self.orders(&[("id", &text)]).await?.into_iter().find(|order| order.id == id) {
+            return Ok(Looked::Found(order));
+        }
+        let mut trades = self.trades(after).await?;
+        trades.retain(|trade| trade.parts.iter().any(|part| part.order == id));
+        Ok(if trades.is_empty() { Looked::Denied } else { Looked::Traded(trades) })
+    }
+
+    /// Returns the cash that the venue believes we have.
+    ///
+    /// # Errors
+    /// If there is no good answer.
+    pub async fn cash(&self) -> Result<Usd, RequestError> {
+        let balance = self.balance_allowance(None).await?.balance;
+        Ok(Usd(i64::try_from(balance).unwrap_or(i64::MAX)))
+    }
+
+    /// Returns the shares of a token that the venue believes we have.
+    ///
+    /// # Errors
+    /// If there is no good answer.
+    pub async fn shares(&self, token: &TokenId) -> Result<Size, RequestError> {
+        Ok(Size(self.balance_allowance(Some(token)).await?.balance))
+    }
+
+    /// Returns balance and allowances of the collateral, or of a token.
+    ///
+    /// # Errors
+    /// If there is no good answer.
+    pub async fn balance_allowance(&self, token: Option<&TokenId>) -> Result<BalanceAllowance, RequestError> {
+        let kind = self.account.signature_type.code().to_string();
+        let id = token.map(ToString::to_string);
+        let mut query = vec![("signature_type", kind.as_str())];
+        match &id {
+            Some(id) => query.extend([("asset_type", "CONDITIONAL"), ("token_id", id.as_str())]),
+            None => query.push(("asset_type", "COLLATERAL")),
+        }
+        self.get("/balance-allowance", &query, parse::balance).await
+    }
+
+    async fn get<T>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+    ) -> Result<T, RequestError> {
+        self.call(Method::GET, path, query, None, self.client.transport.timeouts.read, parse).await
+    }
+
+    async fn call<T>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<String>,
+        timeout: Duration,
+        parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+    ) -> Result<T, RequestError> {
+        let signed = body.as_deref().unwrap_or_default();
+        let headers = self.credentials.headers(self.account.signer, unix_seconds(), method.as_str(), path, signed);
+        let call = Call { method, path, query, headers: &headers, body, timeout };
+        self.client.transport.call(call, parse).await
+    }
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn cancel_answer(bytes: &[u8]) -> Result<CancelAnswer, ParseError> {
+    let wire: WireCancel<'_> = serde_json::from_slice(bytes)?;
+    let cancelled = wire.canceled.unwrap_or_default();
+    let not_cancelled = wire.not_canceled.unwrap_or_default();
+    Ok(CancelAnswer {
+        cancelled: cancelled.iter().filter_map(|id| VenueOrderId::parse(id.as_str())).collect(),
+        not_cancelled: not_cancelled
+            .iter()
+            .filter_map(|(id, reason)| Some((VenueOrderId::parse(id)?, cut(reason.as_str()))))
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_order_of_a_cancel_has_its_own_outcome() {
+        let id = |digit| VenueOrderId([digit; 32]);
+        let wire = json!({"canceled": [id(1).to_string()], "not_canceled": {
+            id(2).to_string(): "already canceled or matched",
+            id(3).to_string(): "the order is held by a delay",
+        }});
+        let answer = cancel_answer(wire.to_string().as_bytes()).unwrap();
+        assert_eq!(answer.outcome(id(1)), CancelOutcome::Cancelled);
+        assert_eq!(answer.outcome(id(2)), CancelOutcome::NotOpen);
+        assert!(matches!(answer.outcome(id(3)), CancelOutcome::Failed { .. }));
+        assert!(matches!(answer.outcome(id(4)), CancelOutcome::Failed { .. }));
+        assert_eq!(cancel_answer(br#"{"canceled":null}"#).unwrap(), CancelAnswer::default());
+        assert!(cancel_answer(b"7").is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! Why a request has no answer, and the questions that its caller has.
+
+use crate::parse::ParseError;
+use model::event::Reason;
+use std::time::Duration;
+
+/// Why a request has no good answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// There was no connection, or the request could not even be made: nothing left this machine.
+    #[error("the request was not sent")]
+    NotSent(#[source] reqwest::Error),
+    /// Nothing came back in time.
+    #[error("no answer within {} ms", after.as_millis())]
+    Timeout {
+        /// How long we waited.
+        after: Duration,
+    },
+    /// The connection was lost after the request had begun to leave.
+    #[error("the connection failed")]
+    Transport(#[source] reqwest::Error),
+    /// The answer is longer than we read.
+    #[error("the answer has more than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The venue answered with an error.
+    #[error("the venue answered {status}: {reason}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// The venue's words, cut; empty if it gave none that we understand.
+        reason: Reason,
+        /// Whether the venue's own rate limiter answered, so that nothing behind it saw the request.
+        limited: bool,
+        /// How long it asks us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The answer makes no sense.
+    #[error("the answer to {path} makes no sense")]
+    Malformed {
+        /// What was asked.
+        path: String,
+        /// What is wrong.
+        #[source]
+        source: ParseError,
+    },
+    /// A list did not end.
+    #[error("{path} has more than {limit} pages, or repeats one")]
+    Endless {
+        /// What was asked.
+        path: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl RequestError {
+    /// Says whether the request may have had its effect at the venue.
+    pub const fn may_have_arrived(&self) -> bool {
+        !matches!(self, Self::NotSent(_))
+    }
+
+    /// Says whether this counts towards the error rate: transport, 5xx, 429, authentication, and answers without sense. An
+    /// expected refusal does not.
+    pub const fn is_failure(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
+            _ => true,
+        }
+    }
+
+    /// Says whether the venue does not know what was asked for.
+    pub const fn is_not_found(&self) -> bool {
+        matches!(self, Self::Status { status: 404, .. })
+    }
+}

@@ -1,0 +1,291 @@
+//! What came of a placement: an acknowledgement, a refusal, nothing sent, or nobody knows (PROTOCOL 4.5 and 9).
+
+use super::RequestError;
+use crate::parse::{ParseError, cut};
+use crate::wire::order::{OrderFields, PostAnswer, PostOrder};
+use model::event::Reason;
+use model::input::PlaceOutcome;
+use model::{OrderKind, Side, Size, TradeId, VenueOrderId};
+use order::SignedOrder;
+
+/// Words in a refusal after which the order may exist all the same.
+const MAYBE_THERE: [&str; 2] = [
+    // Posted before, by us or by a connection that was lost: there is an order with this id.
+    "Duplicated",
+    // Taken into a delay, or not; the venue does not say.
+    "order match delayed",
+];
+/// Words in an answer of the 5xx kind after which nothing exists.
+const SURELY_NOT_THERE: [&str; 3] =
+    ["Trading is currently disabled", "Trading is currently cancel-only", "post-only mode:"];
+
+/// What the venue did with an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ack {
+    /// The venue's id, which is the one that we computed.
+    pub id: VenueOrderId,
+    /// What it did.
+    pub status: AckStatus,
+    /// The trades that it made at once.
+    pub trades: Vec<TradeId>,
+}
+
+/// What the venue did with an order at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AckStatus {
+    /// It rests.
+    Live,
+    /// It matched, wholly or partly.
+    Matched {
+        /// Shares; zero if the answer does not say.
+        matched: Size,
+    },
+    /// It waits for its taker delay.
+    Delayed,
+}
+
+/// Why an order is not known to rest at the venue.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The venue said no. Safe to forget the order.
+    #[error("the venue refused the order: {reason}")]
+    Refused {
+        /// Its words.
+        reason: Reason,
+    },
+    /// Nothing left this machine. Safe to forget the order.
+    #[error("the order was not sent: {reason}")]
+    NotSent {
+        /// Why.
+        reason: Reason,
+    },
+    /// It may be live. Keep its cost reserved and ask the venue by `id`.
+    #[error("outcome unknown for order {id}: {reason}")]
+    OutcomeUnknown {
+        /// The id to ask by.
+        id: VenueOrderId,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl Ack {
+    /// Returns what the engine hears.
+    pub const fn outcome(&self) -> PlaceOutcome {
+        match self.status {
+            AckStatus::Live => PlaceOutcome::Live,
+            AckStatus::Matched { matched } => PlaceOutcome::Matched { matched },
+            AckStatus::Delayed => PlaceOutcome::Delayed,
+        }
+    }
+}
+
+impl PlaceError {
+    /// Returns what the engine hears.
+    pub fn into_outcome(self) -> PlaceOutcome {
+        match self {
+            Self::Refused { reason } => PlaceOutcome::Refused { reason },
+            Self::NotSent { reason } => PlaceOutcome::NotSent { reason },
+            Self::OutcomeUnknown { reason, .. } => PlaceOutcome::Unknown { reason },
+        }
+    }
+
+    /// Judges a request that has no good answer. Where in doubt, the outcome is unknown.
+    pub(super) fn judge(id: VenueOrderId, error: &RequestError) -> Self {
+        let reason = cut(&chain(error));
+        match error {
+            RequestError::NotSent(_) => Self::NotSent { reason },
+            RequestError::Status { status, reason: words, limited, .. } if is_refusal(*status, words, *limited) => {
+                Self::Refused { reason: words.clone() }
+            }
+            _ => Self::OutcomeUnknown { id, reason },
+        }
+    }
+}
+
+/// Says whether an answer proves that no order exists.
+fn is_refusal(status: u16, words: &str, limited: bool) -> bool {
+    if words.is_empty() || MAYBE_THERE.iter().any(|word| words.contains(word)) {
+        return false;
+    }
+    match status {
+        // A timeout of the server, and a matching engine that restarts.
+        408 | 425 => false,
+        429 => limited,
+        400..=499 => true,
+        _ => SURELY_NOT_THERE.iter().any(|word| words.starts_with(word)),
+    }
+}
+
+/// Returns an error's message with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Returns the body of `POST /order`.
+pub(super) fn body(signed: &SignedOrder, kind: OrderKind, owner: &str) -> Result<String, ParseError> {
+    let order = &signed.order;
+    let wire = PostOrder {
+        order: OrderFields {
+            salt: order.salt,
+            maker: order.maker.checksummed(),
+            signer: order.signer.checksummed(),
+            token_id: order.token_id.to_string(),
+            maker_amount: order.maker_amount.to_string(),
+            taker_amount: order.taker_amount.to_string(),
+            side: match order.side {
+                Side::Buy => "BUY",
+                Side::Sell => "SELL",
+            },
+            // We place no orders that expire.
+            expiration: "0",
+            signature_type: order.signature_type.code(),
+            timestamp: order.timestamp_ms.to_string(),
+            metadata: hex(&order.metadata),
+            builder: hex(&order.builder),
+            signature: signed.signature.to_string(),
+        },
+        owner,
+        order_type: kind.as_str(),
+        defer_exec: false,
+        post_only: matches!(kind, OrderKind::Gtc { post_only: true }),
+    };
+    Ok(serde_json::to_string(&wire)?)
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    // The ids print as the venue writes 32 bytes.
+    VenueOrderId(*bytes).to_string()
+}
+
+/// Reads the answer to `POST /order`. The outer error is an answer without sense, the inner one a refusal in a good answer.
+pub(super) fn answer(bytes: &[u8], id: VenueOrderId, side: Side) -> Result<Result<Ack, PlaceError>, ParseError> {
+    let wire: PostAnswer<'_> = serde_json::from_slice(bytes)?;
+    if !wire.error.is_empty() || !wire.success {
+        let reason = cut(wire.error.as_str());
+        let unknown = MAYBE_THERE.iter().any(|word| reason.contains(word));
+        let error = if unknown { PlaceError::OutcomeUnknown { id, reason } } else { PlaceError::Refused { reason } };
+        return Ok(Err(error));
+    }
+    if VenueOrderId::parse(wire.id.as_str()) != Some(id) {
+        let reason = cut(&format!("the venue acknowledged another order: {}", wire.id.as_str()));
+        return Ok(Err(PlaceError::OutcomeUnknown { id, reason }));
+    }
+    let status = match wire.status.as_str().to_ascii_lowercase().as_str() {
+        // Its delay is over and it rests.
+        "live" | "unmatched" => AckStatus::Live,
+        "matched" => {
+            let shares = match side {
+                Side::Buy => &wire.taking,
+                Side::Sell => &wire.making,
+            };
+            AckStatus::Matched { matched: Size::parse(shares.as_str()).unwrap_or_default() }
+        }
+        "delayed" => AckStatus::Delayed,
+        other => {
+            let reason = cut(&format!("the venue acknowledged with the status {other:?}"));
+            return Ok(Err(PlaceError::OutcomeUnknown { id, reason }));
+        }
+    };
+    let trades = wire.trades.unwrap_or_default();
+    let trades = trades.iter().filter_map(|trade| TradeId::parse(trade.as_str())).collect();
+    Ok(Ok(Ack { id, status, trades }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::time::Duration;
+
+    const ID: VenueOrderId = VenueOrderId([7; 32]);
+
+    fn judged(status: u16, words: &str, limited: bool) -> &'static str {
+        let error = RequestError::Status { status, reason: words.to_owned(), limited, retry_after: None };
+        match PlaceError::judge(ID, &error) {
+            PlaceError::Refused { .. } => "refused",
+            PlaceError::NotSent { .. } => "not sent",
+            PlaceError::OutcomeUnknown { .. } => "unknown",
+        }
+    }
+
+    #[test]
+    fn only_an_answer_that_proves_it_is_a_refusal() {
+        assert_eq!(judged(400, "not enough balance / allowance", false), "refused");
+        assert_eq!(judged(401, "Unauthorized/Invalid api key", false), "refused");
+        assert_eq!(judged(404, "market not found", false), "refused");
+        assert_eq!(judged(429, "Too Many Requests", true), "refused");
+        assert_eq!(judged(503, "Trading is currently cancel-only. New orders are not accepted.", false), "refused");
+        assert_eq!(judged(503, "post-only mode: only post-only orders and cancels are allowed", false), "refused");
+
+        assert_eq!(judged(400, "order 0x07 is invalid. Duplicated.", false), "unknown");
+        assert_eq!(judged(400, "order match delayed due to market conditions", false), "unknown");
+        assert_eq!(judged(400, "", false), "unknown");
+        assert_eq!(judged(403, "", false), "unknown");
+        assert_eq!(judged(408, "Request Timeout", false), "unknown");
+        assert_eq!(judged(425, "Too Early", false), "unknown");
+        assert_eq!(judged(429, "Too Many Requests", false), "unknown");
+        assert_eq!(judged(500, "order timed out", false), "unknown");
+        assert_eq!(judged(502, "", false), "unknown");
+    }
+
+    #[test]
+    fn silence_and_answers_without_sense_are_unknown() {
+        let timeout = RequestError::Timeout { after: Duration::from_millis(5) };
+        let error = PlaceError::judge(ID, &timeout);
+        assert_eq!(error.into_outcome(), PlaceOutcome::Unknown { reason: "no answer within 5 ms".into() });
+        let source = ParseError::Missing { field: "x" };
+        let malformed = RequestError::Malformed { path: "/order".into(), source };
+        let reason = "the answer to /order makes no sense: field x is missing".into();
+        assert_eq!(PlaceError::judge(ID, &malformed).into_outcome(), PlaceOutcome::Unknown { reason });
+    }
+
+    fn read(wire: &Value, side: Side) -> PlaceOutcome {
+        match answer(wire.to_string().as_bytes(), ID, side).unwrap() {
+            Ok(ack) => ack.outcome(),
+            Err(error) => error.into_outcome(),
+        }
+    }
+
+    fn ack(status: &str) -> Value {
+        json!({"success": true, "errorMsg": "", "orderID": ID.to_string(), "status": status, "makingAmount": "14.4",
+            "takingAmount": "30", "tradeIDs": ["8edd4540-9232-450c-8afc-16def4898c37"], "transactionsHashes": []})
+    }
+
+    #[test]
+    fn a_match_is_counted_in_shares_on_either_side() {
+        assert_eq!(read(&ack("matched"), Side::Buy), PlaceOutcome::Matched { matched: Size::shares(30) });
+        assert_eq!(read(&ack("matched"), Side::Sell), PlaceOutcome::Matched { matched: Size(14_400_000) });
+        assert_eq!(read(&ack("live"), Side::Buy), PlaceOutcome::Live);
+        assert_eq!(read(&ack("unmatched"), Side::Buy), PlaceOutcome::Live);
+        assert_eq!(read(&ack("delayed"), Side::Buy), PlaceOutcome::Delayed);
+    }
+
+    #[test]
+    fn an_answer_about_something_else_is_unknown() {
+        assert!(matches!(read(&ack("asleep"), Side::Buy), PlaceOutcome::Unknown { .. }));
+        let mut other = ack("live");
+        other["orderID"] = json!(VenueOrderId([8; 32]).to_string());
+        assert!(matches!(read(&other, Side::Buy), PlaceOutcome::Unknown { .. }));
+        assert!(matches!(read(&json!({}), Side::Buy), PlaceOutcome::Unknown { .. }));
+        assert!(answer(b"<html>", ID, Side::Buy).is_err());
+    }
+
+    #[test]
+    fn a_kill_in_a_good_answer_is_a_refusal() {
+        let mut killed = ack("");
+        killed["errorMsg"] = json!("order couldn't be fully filled. FOK orders are fully filled or killed.");
+        assert!(matches!(read(&killed, Side::Buy), PlaceOutcome::Refused { .. }));
+        killed["errorMsg"] = json!("order 0x07 is invalid. Duplicated.");
+        assert!(matches!(read(&killed, Side::Buy), PlaceOutcome::Unknown { .. }));
+        let no = json!({"success": false});
+        assert!(matches!(read(&no, Side::Buy), PlaceOutcome::Refused { .. }));
+    }
+}

@@ -1,0 +1,234 @@
+//! One request and its answer, bounded in time and size and counted.
+
+use super::{BODY_MAX, RequestError};
+use crate::auth::Header;
+use crate::parse::ParseError;
+use crate::tls;
+use crate::wire::account::Failure;
+use reqwest::{Method, Response, StatusCode, Url};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The address is not one.
+    #[error("the venue's address {text:?} is no http or https address without a path")]
+    Address {
+        /// What was given.
+        text: String,
+    },
+    /// API keys would travel in the open.
+    #[error("the venue's address {text:?} must be https, or http on this machine")]
+    Insecure {
+        /// What was given.
+        text: String,
+    },
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The HTTP client cannot be built.
+    #[error("the HTTP client cannot be built")]
+    Build(#[source] reqwest::Error),
+}
+
+/// How long each kind of request may take, connecting included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To connect.
+    pub connect: Duration,
+    /// To read market data or the account.
+    pub read: Duration,
+    /// To place an order. The venue holds some for a taker delay of up to 250 ms.
+    pub place: Duration,
+    /// To cancel.
+    pub cancel: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            read: Duration::from_secs(10),
+            place: Duration::from_secs(8),
+            cancel: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Requests since they were last asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RequestCounts {
+    /// Answered properly, refusals included.
+    pub ok: u32,
+    /// Failed: see [`RequestError::is_failure`].
+    pub failed: u32,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    ok: AtomicU32,
+    failed: AtomicU32,
+}
+
+/// What is asked.
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    /// Without the query.
+    pub(super) path: &'a str,
+    pub(super) query: &'a [(&'a str, &'a str)],
+    pub(super) headers: &'a [Header],
+    pub(super) body: Option<String>,
+    pub(super) timeout: Duration,
+}
+
+/// The connection pool to one venue. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Transport {
+    http: reqwest::Client,
+    base: Url,
+    counters: Arc<Counters>,
+    pub(super) timeouts: Timeouts,
+}
+
+impl Transport {
+    pub(super) fn new(address: &str, timeouts: Timeouts) -> Result<Self, ClientError> {
+        let text = address.to_owned();
+        let Some(base) = Url::parse(address).ok().filter(is_bare) else { return Err(ClientError::Address { text }) };
+        if !tls::is_private(&base, "https", "http") {
+            return Err(ClientError::Insecure { text });
+        }
+        // No retries, redirects or proxies: a placement leaves once, to the address that was configured.
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::client_config()?.as_ref().clone())
+            .user_agent(concat!("polytrader/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timeouts.connect)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .tcp_nodelay(true)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .build()
+            .map_err(ClientError::Build)?;
+        Ok(Self { http, base, counters: Arc::default(), timeouts })
+    }
+
+    pub(super) fn take_counts(&self) -> RequestCounts {
+        RequestCounts {
+            ok: self.counters.ok.swap(0, Ordering::Relaxed),
+            failed: self.counters.failed.swap(0, Ordering::Relaxed),
+        }
+    }
+
+    /// Asks, and parses the answer. Safe to cancel for a read; a cancelled placement has an unknown outcome.
+    pub(super) async fn call<T>(
+        &self,
+        call: Call<'_>,
+        parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+    ) -> Result<T, RequestError> {
+        let path = call.path;
+        let answer = self
+            .exchange(call)
+            .await
+            .and_then(|body| parse(&body).map_err(|source| RequestError::Malformed { path: path.to_owned(), source }));
+        let counter = match &answer {
+            Err(error) if error.is_failure() => &self.counters.failed,
+            _ => &self.counters.ok,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    async fn exchange(&self, call: Call<'_>) -> Result<Vec<u8>, RequestError> {
+        let after = call.timeout;
+        let mut url = self.base.clone();
+        url.set_path(call.path);
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(call.query);
+        }
+        let mut request = self.http.request(call.method, url);
+        for (name, value) in call.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(body) = call.body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let request = request.build().map_err(RequestError::NotSent)?;
+        let answer = tokio::time::timeout(after, async {
+            let response = self.http.execute(request).await.map_err(sent_or_not)?;
+            read(response).await
+        });
+        answer.await.unwrap_or(Err(RequestError::Timeout { after }))
+    }
+}
+
+fn is_bare(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.host_str().is_some()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+}
+
+fn sent_or_not(error: reqwest::Error) -> RequestError {
+    // A connection that could not be made, its own timeout included, has carried nothing.
+    if error.is_connect() || error.is_builder() { RequestError::NotSent(error) } else { RequestError::Transport(error) }
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, RequestError> {
+    let status = response.status();
+    let limited = response.headers().contains_key("poly-ratelimit-remaining");
+    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(RequestError::Transport)? {
+        if body.len().saturating_add(chunk.len()) > BODY_MAX {
+            return Err(RequestError::TooLarge { limit: BODY_MAX });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if status.is_success() {
+        return Ok(body);
+    }
+    Err(RequestError::Status {
+        status: status.as_u16(),
+        reason: reason(&body),
+        limited: limited && status == StatusCode::TOO_MANY_REQUESTS,
+        retry_after: retry_after.map(Duration::from_secs),
+    })
+}
+
+/// Returns the venue's words; nothing if the body is not the venue's, such as a gateway's page.
+fn reason(body: &[u8]) -> String {
+    let Ok(failure) = serde_json::from_slice::<Failure<'_>>(body) else { return String::new() };
+    let words = if failure.error.is_empty() { &failure.error_msg } else { &failure.error };
+    crate::parse::cut(words.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_bare_and_private_address_is_taken() {
+        let new = |text: &str| Transport::new(text, Timeouts::default());
+        assert!(new("https://clob.example.com").is_ok());
+        assert!(new("http://127.0.0.1:8080/").is_ok());
+        for bad in
+            ["", "clob.example.com", "https://clob.example.com/api", "https://me:pw@example.com", "ws://127.0.0.1"]
+        {
+            assert!(matches!(new(bad), Err(ClientError::Address { .. })), "{bad}");
+        }
+        assert!(matches!(new("http://clob.example.com"), Err(ClientError::Insecure { .. })));
+    }
+
+    #[test]
+    fn only_the_venues_own_words_are_a_reason() {
+        assert_eq!(reason(br#"{"error":"Unauthorized/Invalid api key"}"#), "Unauthorized/Invalid api key");
+        assert_eq!(reason(br#"{"error_msg":"Invalid Heartbeat ID"}"#), "Invalid Heartbeat ID");
+        assert_eq!(reason(b"<html>502</html>"), "");
+        assert_eq!(reason(b"{}"), "");
+    }
+}

@@ -1,0 +1,144 @@
+//! One channel's task: a connection, its end, and the next one.
+
+use super::{FeedEvent, Request, Subscription, Timings};
+use futures_util::{SinkExt, StreamExt};
+use model::Time;
+use rustls::ClientConfig;
+use serde_json::json;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+
+/// The longest message; the first dump of 200 books has about 2 MB.
+const MESSAGE_MAX: usize = 16 * 1024 * 1024;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// What the task of a channel needs.
+pub(super) struct Connection {
+    pub(super) url: String,
+    pub(super) subscription: Subscription,
+    pub(super) timings: Timings,
+    pub(super) now: fn() -> Time,
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) events: mpsc::Sender<FeedEvent>,
+}
+
+/// How a connection ended.
+enum End {
+    /// To be made again.
+    Lost(String),
+    /// Nobody listens any more.
+    Unheard,
+}
+
+impl Connection {
+    /// Connects again and again until nobody listens.
+    pub(super) async fn run(self, mut requests: mpsc::Receiver<Request>) {
+        let mut attempt = 0usize;
+        loop {
+            let mut was_up = false;
+            let End::Lost(reason) = self.once(&mut requests, &mut was_up).await else { return };
+            tracing::warn!(url = %self.url, %reason, "the channel is down");
+            if self.events.send(FeedEvent::Down { reason }).await.is_err() {
+                return;
+            }
+            attempt = if was_up { 0 } else { attempt.saturating_add(1) };
+            let last = self.timings.backoff.len().saturating_sub(1);
+            sleep(self.timings.backoff.get(attempt.min(last)).copied().unwrap_or_default()).await;
+        }
+    }
+
+    async fn once(&self, requests: &mut mpsc::Receiver<Request>, was_up: &mut bool) -> End {
+        let mut socket = match timeout(self.timings.connect, self.connect()).await {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(reason)) => return End::Lost(reason),
+            Err(_) => return End::Lost(format!("no connection within {} s", self.timings.connect.as_secs())),
+        };
+        if let Err(end) = self.say(&mut socket, self.subscription.frame()).await {
+            return end;
+        }
+        if self.events.send(FeedEvent::Up).await.is_err() {
+            return End::Unheard;
+        }
+        *was_up = true;
+        match self.listen(&mut socket, requests).await {
+            Ok(()) => End::Unheard,
+            Err(end) => end,
+        }
+    }
+
+    async fn connect(&self) -> Result<Socket, String> {
+        let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_MAX)).max_frame_size(Some(MESSAGE_MAX));
+        let connector = Connector::Rustls(Arc::clone(&self.tls));
+        let connected = connect_async_tls_with_config(&self.url, Some(config), true, Some(connector)).await;
+        connected.map(|(socket, _)| socket).map_err(|error| format!("connecting: {error}"))
+    }
+
+    async fn listen(&self, socket: &mut Socket, requests: &mut mpsc::Receiver<Request>) -> Result<(), End> {
+        let first = Instant::now().checked_add(self.timings.ping).unwrap_or_else(Instant::now);
+        let mut ping = interval_at(first, self.timings.ping);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut dead_at = self.dead_at();
+        loop {
+            tokio::select! {
+                message = socket.next() => {
+                    dead_at = self.dead_at();
+                    self.hear(message)?;
+                }
+                _ = ping.tick() => self.say(socket, "PING".to_owned()).await?,
+                () = sleep_until(dead_at) => {
+                    return Err(End::Lost(format!("silent for {} s", self.timings.silence.as_secs())));
+                }
+                request = requests.recv() => match request {
+                    None => return Ok(()),
+                    Some(Request::Reconnect) => return Err(End::Lost("a new connection was asked for".to_owned())),
+                    Some(Request::Resnapshot(token)) => {
+                        let tokens = [token.to_string()];
+                        self.say(socket, json!({"operation": "unsubscribe", "assets_ids": tokens}).to_string()).await?;
+                        self.say(socket, json!({"operation": "subscribe", "assets_ids": tokens}).to_string()).await?;
+                    }
+                },
+            }
+        }
+    }
+
+    fn dead_at(&self) -> Instant {
+        Instant::now().checked_add(self.timings.silence).unwrap_or_else(Instant::now)
+    }
+
+    fn hear(&self, message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> Result<(), End> {
+        let at = (self.now)();
+        match message {
+            None | Some(Ok(Message::Close(_))) => Err(End::Lost("the venue closed the connection".to_owned())),
+            Some(Err(error)) => Err(End::Lost(format!("reading: {error}"))),
+            Some(Ok(Message::Text(text))) if text.as_str().eq_ignore_ascii_case("pong") => {
+                self.tell(FeedEvent::Alive { at })
+            }
+            Some(Ok(Message::Text(text))) => self.tell(FeedEvent::Frame { at, text }),
+            Some(Ok(Message::Binary(_))) => Err(End::Lost("the venue sent a binary frame".to_owned())),
+            // The library answers WebSocket pings by itself.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
+        }
+    }
+
+    /// Never waits: a frame that does not fit makes every later one useless.
+    fn tell(&self, event: FeedEvent) -> Result<(), End> {
+        self.events.try_send(event).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => End::Lost("the host did not keep up".to_owned()),
+            mpsc::error::TrySendError::Closed(_) => End::Unheard,
+        })
+    }
+
+    async fn say(&self, socket: &mut Socket, text: String) -> Result<(), End> {
+        match timeout(self.timings.connect, socket.send(Message::Text(Utf8Bytes::from(text)))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(End::Lost(format!("sending: {error}"))),
+            Err(_) => Err(End::Lost("the venue takes no more".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code may fail loudly")]
+
+use super::*;
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, accept_async};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn config(listener: &TcpListener) -> FeedConfig {
+    let timings = Timings {
+        connect: Duration::from_secs(5),
+        ping: Duration::from_millis(50),
+        silence: Duration::from_millis(300),
+        backoff: [Duration::from_millis(5); 5],
+    };
+    let address = format!("ws://{}", listener.local_addr().unwrap());
+    FeedConfig { address, timings, now: || Time(7) }
+}
+
+async fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+async fn accept(listener: &TcpListener) -> WebSocketStream<TcpStream> {
+    let (socket, _) = tokio::time::timeout(LONG, listener.accept()).await.unwrap().unwrap();
+    accept_async(socket).await.unwrap()
+}
+
+async fn text(socket: &mut WebSocketStream<TcpStream>) -> String {
+    let message = tokio::time::timeout(LONG, socket.next()).await.unwrap().unwrap().unwrap();
+    message.into_text().unwrap().to_string()
+}
+
+async fn event(events: &mut mpsc::Receiver<FeedEvent>) -> FeedEvent {
+    tokio::time::timeout(LONG, events.recv()).await.unwrap().unwrap()
+}
+
+fn token() -> TokenId {
+    TokenId::parse("123").unwrap()
+}
+
+#[tokio::test]
+async fn a_market_feed_subscribes_pings_and_hands_frames_on() {
+    let listener = listener().await;
+    let (feed, mut events) = Feed::market(config(&listener), vec![token()]).unwrap();
+    let mut venue = accept(&listener).await;
+    assert_eq!(text(&mut venue).await, r#"{"assets_ids":["123"],"type":"market"}"#);
+    assert_eq!(event(&mut events).await, FeedEvent::Up);
+    assert_eq!(text(&mut venue).await, "PING");
+    venue.send(Message::text("PONG")).await.unwrap();
+    venue.send(Message::text("[]")).await.unwrap();
+    assert_eq!(event(&mut events).await, FeedEvent::Alive { at: Time(7) });
+    assert_eq!(event(&mut events).await, FeedEvent::Frame { at: Time(7), text: "[]".into() });
+    feed.resnapshot(token());
+    let mut said = Vec::new();
+    while said.len() < 2 {
+        let line = text(&mut venue).await;
+        if line != "PING" {
+            said.push(line);
+        }
+    }
+    assert!(said[0].contains("unsubscribe") && said[1].contains(r#""subscribe""#), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_silent_venue_is_left_and_connected_to_again() {
+    let listener = listener().await;
+    let (_feed, mut events) = Feed::market(config(&listener), vec![token()]).unwrap();
+    let silent = accept(&listener).await;
+    assert_eq!(event(&mut events).await, FeedEvent::Up);
+    let FeedEvent::Down { reason } = event(&mut events).await else { panic!("not down") };
+    assert!(reason.starts_with("silent"), "{reason}");
+    let mut again = accept(&listener).await;
+    assert!(text(&mut again).await.contains("123"));
+    assert_eq!(event(&mut events).await, FeedEvent::Up);
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_closed_connection_is_made_again() {
+    let listener = listener().await;
+    let (_feed, mut events) = Feed::market(config(&listener), vec![token()]).unwrap();
+    let mut venue = accept(&listener).await;
+    assert_eq!(event(&mut events).await, FeedEvent::Up);
+    venue.close(None).await.unwrap();
+    assert!(matches!(event(&mut events).await, FeedEvent::Down { .. }));
+    let _again = accept(&listener).await;
+    assert_eq!(event(&mut events).await, FeedEvent::Up);
+}
+
+#[tokio::test]
+async fn the_user_feed_sends_its_key_and_only_where_nobody_listens_in() {
+    let key = || Credentials::new("key", "c2VjcmV0", "words").unwrap();
+    let listener = listener().await;
+    let (_feed, _events) = Feed::user(config(&listener), key()).unwrap();
+    let mut venue = accept(&listener).await;
+    let expected = r#"{"auth":{"apiKey":"key","passphrase":"words","secret":"c2VjcmV0"},"type":"user"}"#;
+    assert_eq!(text(&mut venue).await, expected);
+    let plain = FeedConfig { address: "ws://venue.example".to_owned(), ..config(&listener) };
+    assert!(matches!(Feed::user(plain, key()), Err(FeedError::Plain(_))));
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_named() {
+    let listener = listener().await;
+    let config = FeedConfig { address: "http://x".to_owned(), ..config(&listener) };
+    let error = Feed::market(config, Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("http://x"), "{error}");
+}

@@ -1,0 +1,281 @@
+//! The market channel (PROTOCOL 13.2). This is the hot path: one pass, borrowed text, no allocation for a level change.
+
+use super::scan::Scanner;
+use super::{ParseError, TokenMap};
+use crate::wire::text::parse_time;
+use model::book::LEVELS_MAX;
+use model::{Level, MarketEvent, MarketEventKind, Price, Side, Size, TickSize, Time, TokenIx};
+
+/// What a frame held besides the events that were handed out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MarketCounts {
+    /// Events of kinds that we know and do not use: `best_bid_ask`, `new_market`.
+    pub unused: u32,
+    /// Events of kinds that we do not know.
+    pub unknown: u32,
+    /// Entries about tokens that are not in the map.
+    pub foreign: u32,
+}
+
+/// Parses one frame, an event or an array of events, and appends what concerns tokens of the map to `out`.
+///
+/// # Errors
+/// If the frame is torn or has a value that makes no sense; `out` is as it was then. The books of its tokens have missed
+/// something, so they need a fresh snapshot.
+pub fn parse_market(frame: &[u8], tokens: &TokenMap, out: &mut Vec<MarketEvent>) -> Result<MarketCounts, ParseError> {
+    let start = out.len();
+    let mut reader = Reader { tokens, out, counts: MarketCounts::default() };
+    match reader.frame(frame) {
+        Ok(()) => Ok(reader.counts),
+        Err(error) => {
+            out.truncate(start);
+            Err(error)
+        }
+    }
+}
+
+/// The fields of one event, in whatever order they came.
+#[derive(Default)]
+struct Fields<'a> {
+    kind: Option<&'a [u8]>,
+    asset: &'a [u8],
+    token: Option<TokenIx>,
+    time: &'a [u8],
+    price: &'a [u8],
+    size: &'a [u8],
+    side: &'a [u8],
+    tick: &'a [u8],
+    winner: &'a [u8],
+    assets: Option<Scanner<'a>>,
+    bids: Option<Vec<Level>>,
+    asks: Option<Vec<Level>>,
+    changes: bool,
+}
+
+struct Reader<'m, 'o> {
+    tokens: &'m TokenMap,
+    out: &'o mut Vec<MarketEvent>,
+    counts: MarketCounts,
+}
+
+impl Reader<'_, '_> {
+    fn frame(&mut self, frame: &[u8]) -> Result<(), ParseError> {
+        let mut scanner = Scanner::new(frame);
+        if scanner.peek() == Some(b'[') {
+            scanner.array(|scanner| self.event(scanner))?;
+        } else {
+            self.event(&mut scanner)?;
+        }
+        scanner.end()
+    }
+
+    fn event(&mut self, scanner: &mut Scanner<'_>) -> Result<(), ParseError> {
+        // `event_type` and `timestamp` may stand last, so level changes are appended as they come, without their time.
+        let start = self.out.len();
+        let foreign = self.counts.foreign;
+        let mut fields = Fields::default();
+        scanner.object(|scanner, key| self.take(scanner, key, &mut fields))?;
+        let kind = fields.kind.ok_or(ParseError::Missing { field: "event_type" })?;
+        if kind == b"price_change" {
+            return self.finish_changes(start, &fields);
+        }
+        self.out.truncate(start);
+        self.counts.foreign = foreign;
+        match kind {
+            b"book" => self.book(fields),
+            b"last_trade_price" => self.trade(&fields),
+            b"tick_size_change" => self.tick(&fields),
+            b"market_resolved" => self.resolved(&fields),
+            b"best_bid_ask" | b"new_market" => {
+                self.counts.unused = self.counts.unused.saturating_add(1);
+                Ok(())
+            }
+            _ => {
+                self.counts.unknown = self.counts.unknown.saturating_add(1);
+                Ok(())
+            }
+        }
+    }
+
+    fn take<'a>(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        key: &'a [u8],
+        fields: &mut Fields<'a>,
+    ) -> Result<(), ParseError> {
+        let slot = match key {
+            b"event_type" => return scanner.string().map(|kind| fields.kind = Some(kind)),
+            b"price_changes" => {
+                fields.changes = true;
+                return scanner.array(|scanner| self.change(scanner));
+            }
+            b"bids" => return self.levels(scanner, fields.asset).map(|levels| fields.bids = Some(levels)),
+            b"asks" => return self.levels(scanner, fields.asset).map(|levels| fields.asks = Some(levels)),
+            b"asset_id" => {
+                fields.asset = scanner.scalar()?;
+                fields.token = self.tokens.get(fields.asset);
+                return Ok(());
+            }
+            b"assets_ids" => {
+                fields.assets = Some(*scanner);
+                return scanner.skip();
+            }
+            b"timestamp" => &mut fields.time,
+            b"price" => &mut fields.price,
+            b"size" => &mut fields.size,
+            b"side" => &mut fields.side,
+            b"new_tick_size" => &mut fields.tick,
+            b"winning_asset_id" => &mut fields.winner,
+            _ => return scanner.skip(),
+        };
+        *slot = scanner.scalar()?;
+        Ok(())
+    }
+
+    /// One entry of `price_changes`.
+    fn change(&mut self, scanner: &mut Scanner<'_>) -> Result<(), ParseError> {
+        let (mut asset, mut price, mut size, mut side) = (&b""[..], &b""[..], &b""[..], &b""[..]);
+        scanner.object(|scanner, key| {
+            let slot = match key {
+                b"asset_id" => &mut asset,
+                b"price" => &mut price,
+                b"size" => &mut size,
+                b"side" => &mut side,
+                _ => return scanner.skip(),
+            };
+            *slot = scanner.scalar()?;
+            Ok(())
+        })?;
+        let Some(token) = self.ours(asset)? else { return Ok(()) };
+        let kind = MarketEventKind::Level { side: read_side(side)?, price: read_price(price)?, size: read_size(size)? };
+        self.out.push(MarketEvent { token, venue_time: Time(0), kind });
+        Ok(())
+    }
+
+    fn finish_changes(&mut self, start: usize, fields: &Fields<'_>) -> Result<(), ParseError> {
+        if !fields.changes {
+            return Err(ParseError::Missing { field: "price_changes" });
+        }
+        let time = read_time(fields.time)?;
+        for event in self.out.iter_mut().skip(start) {
+            event.venue_time = time;
+        }
+        Ok(())
+    }
+
+    fn levels(&mut self, scanner: &mut Scanner<'_>, asset: &[u8]) -> Result<Vec<Level>, ParseError> {
+        let mut levels = Vec::new();
+        // The asset stands before the levels on the real venue. Where it does not, the levels are read in vain at worst.
+        if !asset.is_empty() && self.tokens.get(asset).is_none() {
+            return scanner.skip().map(|()| levels);
+        }
+        scanner.array(|scanner| {
+            if levels.len() >= LEVELS_MAX {
+                return Err(ParseError::TooMany { field: "levels", limit: LEVELS_MAX });
+            }
+            levels.push(read_level(scanner)?);
+            Ok(())
+        })?;
+        Ok(levels)
+    }
+
+    fn book(&mut self, fields: Fields<'_>) -> Result<(), ParseError> {
+        let Some(token) = self.ours(fields.asset)? else { return Ok(()) };
+        let bids = fields.bids.ok_or(ParseError::Missing { field: "bids" })?;
+        let asks = fields.asks.ok_or(ParseError::Missing { field: "asks" })?;
+        self.push(token, fields.time, MarketEventKind::Book { bids, asks })
+    }
+
+    fn trade(&mut self, fields: &Fields<'_>) -> Result<(), ParseError> {
+        let Some(token) = self.ours(fields.asset)? else { return Ok(()) };
+        let kind = MarketEventKind::Trade {
+            side: read_side(fields.side)?,
+            price: read_price(fields.price)?,
+            size: read_size(fields.size)?,
+        };
+        self.push(token, fields.time, kind)
+    }
+
+    fn tick(&mut self, fields: &Fields<'_>) -> Result<(), ParseError> {
+        let Some(token) = self.ours(fields.asset)? else { return Ok(()) };
+        let tick = read("new_tick_size", fields.tick, TickSize::parse)?;
+        self.push(token, fields.time, MarketEventKind::TickSize { tick })
+    }
+
+    /// One event for each token of ours. A resolution without a winner is an error: guessing would settle a position wrongly.
+    fn resolved(&mut self, fields: &Fields<'_>) -> Result<(), ParseError> {
+        let mut assets = fields.assets.ok_or(ParseError::Missing { field: "assets_ids" })?;
+        if fields.winner.is_empty() {
+            return Err(ParseError::Missing { field: "winning_asset_id" });
+        }
+        let mut winners: u32 = 0;
+        assets.array(|scanner| {
+            let asset = scanner.scalar()?;
+            let won = asset == fields.winner;
+            winners = winners.saturating_add(u32::from(won));
+            match self.ours(asset)? {
+                Some(token) => self.push(token, fields.time, MarketEventKind::Resolved { won }),
+                None => Ok(()),
+            }
+        })?;
+        if winners == 1 { Ok(()) } else { Err(ParseError::invalid("winning_asset_id", fields.winner)) }
+    }
+
+    /// Returns the place of a token, or none if it is not ours.
+    fn ours(&mut self, asset: &[u8]) -> Result<Option<TokenIx>, ParseError> {
+        if asset.is_empty() {
+            return Err(ParseError::Missing { field: "asset_id" });
+        }
+        let token = self.tokens.get(asset);
+        if token.is_none() {
+            self.counts.foreign = self.counts.foreign.saturating_add(1);
+        }
+        Ok(token)
+    }
+
+    fn push(&mut self, token: TokenIx, time: &[u8], kind: MarketEventKind) -> Result<(), ParseError> {
+        self.out.push(MarketEvent { token, venue_time: read_time(time)?, kind });
+        Ok(())
+    }
+}
+
+fn read_level(scanner: &mut Scanner<'_>) -> Result<Level, ParseError> {
+    let (mut price, mut size) = (&b""[..], &b""[..]);
+    scanner.object(|scanner, key| {
+        let slot = match key {
+            b"price" => &mut price,
+            b"size" => &mut size,
+            _ => return scanner.skip(),
+        };
+        *slot = scanner.scalar()?;
+        Ok(())
+    })?;
+    Ok(Level { price: read_price(price)?, size: read_size(size)? })
+}
+
+fn read<T>(field: &'static str, text: &[u8], parse: impl FnOnce(&str) -> Option<T>) -> Result<T, ParseError> {
+    std::str::from_utf8(text).ok().and_then(parse).ok_or_else(|| ParseError::invalid(field, text))
+}
+
+fn read_side(text: &[u8]) -> Result<Side, ParseError> {
+    match text {
+        b"BUY" => Ok(Side::Buy),
+        b"SELL" => Ok(Side::Sell),
+        _ => Err(ParseError::invalid("side", text)),
+    }
+}
+
+fn read_price(text: &[u8]) -> Result<Price, ParseError> {
+    read("price", text, Price::parse)
+}
+
+fn read_size(text: &[u8]) -> Result<Size, ParseError> {
+    read("size", text, Size::parse)
+}
+
+fn read_time(text: &[u8]) -> Result<Time, ParseError> {
+    read("timestamp", text, parse_time)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! The user channel (PROTOCOL 14) and the trades of REST, which have the same shape.
+
+use super::{ParseError, field, price, size_or_none, token};
+use crate::wire::Text;
+use crate::wire::order::Order;
+use crate::wire::text::parse_time;
+use crate::wire::trade::{MakerOrder, Trade};
+use model::event::{REASON_MAX, Reason};
+use model::input::{Settlement, VenueStatus};
+use model::{Price, Size, Time, TokenId, TradeId, VenueOrderId};
+use order::Address;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// The most maker orders of one trade that are read.
+pub const PARTS_MAX: usize = 4_096;
+/// The most events of one frame that are read.
+const EVENTS_MAX: usize = 10_000;
+
+/// Who we are, to find our own orders among the makers of a trade.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Our API key, as the venue writes it.
+    pub api_key: String,
+    /// The address that holds our funds.
+    pub funder: Address,
+}
+
+impl Owner {
+    fn is(&self, owner: &Text<'_>, maker: &Text<'_>) -> bool {
+        owner.as_str().eq_ignore_ascii_case(&self.api_key) || Address::parse(maker.as_str()) == Some(self.funder)
+    }
+}
+
+/// Something that happened to one of our orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserEvent {
+    /// An order was placed, matched further, or ended.
+    Order(OrderEvent),
+    /// A trade was matched, or settled further.
+    Trade(TradeEvent),
+}
+
+/// What happened to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderAction {
+    /// It was placed.
+    Placement,
+    /// More of it was matched.
+    Update,
+    /// It ended before it was matched whole.
+    Cancellation,
+}
+
+/// An order's state at the venue after something happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderEvent {
+    /// The venue's id of the order.
+    pub id: VenueOrderId,
+    /// What happened.
+    pub action: OrderAction,
+    /// The state now.
+    pub status: VenueStatus,
+    /// Shares matched in total, as the venue counts them.
+    pub matched: Size,
+    /// The venue's word for the state, which gives the cause of a cancel.
+    pub reason: Reason,
+    /// The venue's time; zero if it says none.
+    pub time: Time,
+}
+
+/// A trade of ours; sent again as it settles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TradeEvent {
+    /// The trade.
+    pub trade: TradeId,
+    /// How far it has settled.
+    pub settlement: Settlement,
+    /// The taker's token.
+    pub token: TokenId,
+    /// When it was matched; zero if it says none.
+    pub matched_at: Time,
+    /// When it last changed; zero if it says none.
+    pub updated_at: Time,
+    /// Our parts, never empty. The key of a fill is (trade, order, part).
+    pub parts: Vec<Part>,
+}
+
+/// What one of our orders did in a trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// The place among the trade's maker orders.
+    pub part: u32,
+    /// Our order.
+    pub order: VenueOrderId,
+    /// The resting order's price, on the resting order's own token.
+    pub maker_price: Price,
+    /// The shares.
+    pub size: Size,
+    /// Whether our order was the resting one.
+    pub maker: bool,
+    /// Whether the two orders were on complementary tokens (mint or merge).
+    pub crossed: bool,
+}
+
+/// What a frame held besides the events that were handed out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UserCounts {
+    /// Events of kinds that we do not know.
+    pub unknown: u32,
+    /// Trades in which we have no part.
+    pub foreign: u32,
+}
+
+/// Parses one frame, an event or an array of events, and appends them to `out`.
+///
+/// # Errors
+/// If something in the frame makes no sense: the first such thing. The events that do make sense are in `out` all the same.
+/// The caller reads orders and trades again by REST, as something about our own account was missed.
+pub fn parse_user(frame: &[u8], owner: &Owner, out: &mut Vec<UserEvent>) -> Result<UserCounts, ParseError> {
+    let mut counts = UserCounts::default();
+    let mut first_error = None;
+    for raw in split(frame)? {
+        match event(raw, owner, &mut counts) {
+            Ok(event) => out.extend(event),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    first_error.map_or(Ok(counts), Err)
+}
+
+fn split(frame: &[u8]) -> Result<Vec<&RawValue>, ParseError> {
+    let raw: &RawValue = serde_json::from_slice(frame)?;
+    let events = match raw.get().starts_with('[') {
+        true => serde_json::from_str::<Vec<&RawValue>>(raw.get())?,
+        false => vec![raw],
+    };
+    if events.len() > EVENTS_MAX {
+        return Err(ParseError::TooMany { field: "events", limit: EVENTS_MAX });
+    }
+    Ok(events)
+}
+
+#[derive(Deserialize)]
+struct Tag<'a> {
+    #[serde(borrow, default)]
+    event_type: Text<'a>,
+}
+
+fn event(raw: &RawValue, owner: &Owner, counts: &mut UserCounts) -> Result<Option<UserEvent>, ParseError> {
+    let tag: Tag<'_> = serde_json::from_str(raw.get())?;
+    match tag.event_type.as_str() {
+        "order" => Ok(Some(UserEvent::Order(order_event(&serde_json::from_str(raw.get())?)?))),
+        "trade" => {
+            let event = trade_event(&serde_json::from_str(raw.get())?, owner)?;
+            counts.foreign = counts.foreign.saturating_add(u32::from(event.is_none()));
+            Ok(event.map(UserEvent::Trade))
+        }
+        "" => Err(ParseError::Missing { field: "event_type" }),
+        _ => {
+            counts.unknown = counts.unknown.saturating_add(1);
+            Ok(None)
+        }
+    }
+}
+
+fn order_event(wire: &Order<'_>) -> Result<OrderEvent, ParseError> {
+    let action = field("type", &wire.action, |word| match word {
+        "PLACEMENT" => Some(OrderAction::Placement),
+        "UPDATE" => Some(OrderAction::Update),
+        "CANCELLATION" => Some(OrderAction::Cancellation),
+        _ => None,
+    })?;
+    let status = match (action, status(wire.status.as_str())) {
+        // A cancellation ends the order whatever word stands beside it, unless that word is that all was matched.
+        (OrderAction::Cancellation, Some(VenueStatus::Matched)) => VenueStatus::Matched,
+        (OrderAction::Cancellation, _) => VenueStatus::Cancelled,
+        (_, Some(status)) => status,
+        (_, None) => return field("status", &wire.status, |_| None),
+    };
+    Ok(OrderEvent {
+        id: field("id", &wire.id, VenueOrderId::parse)?,
+        action,
+        status,
+        matched: size_or_none("size_matched", &wire.size_matched)?,
+        reason: cut(wire.status.as_str()),
+        time: parse_time(wire.timestamp.as_str()).unwrap_or_default(),
+    })
+}
+
+/// Reads an order's status, with or without REST's prefix (PROTOCOL 8).
+pub(super) fn status(word: &str) -> Option<VenueStatus> {
+    match word.strip_prefix("ORDER_STATUS_").unwrap_or(word) {
+        // A delayed order may match any moment, an unmatched one rests after its delay: both are open.
+        "LIVE" | "DELAYED" | "UNMATCHED" => Some(VenueStatus::Live),
+        "MATCHED" => Some(VenueStatus::Matched),
+        "INVALID" => Some(VenueStatus::Invalid),
+        // Any sentence may follow; all are final.
+        word if word.starts_with("CANCELED") => Some(VenueStatus::Cancelled),
+        _ => None,
+    }
+}
+
+/// Reads a trade; none if no part of it is ours.
+pub(super) fn trade_event(wire: &Trade<'_>, owner: &Owner) -> Result<Option<TradeEvent>, ParseError> {
+    let parts = parts(wire, owner)?;
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(TradeEvent {
+        trade: field("id", &wire.id, TradeId::parse)?,
+        settlement: field("status", &wire.status, settlement)?,
+        token: token(&wire.asset_id)?,
+        matched_at: parse_time(wire.match_time.as_str()).unwrap_or_default(),
+        updated_at: parse_time(wire.last_update.as_str()).unwrap_or_default(),
+        parts,
+    }))
+}
+
+fn parts(wire: &Trade<'_>, owner: &Owner) -> Result<Vec<Part>, ParseError> {
+    let makers = wire.maker_orders.as_deref().unwrap_or_default();
+    if makers.len() > PARTS_MAX {
+        return Err(ParseError::TooMany { field: "maker_orders", limit: PARTS_MAX });
+    }
+    let taker = match wire.trader_side.as_str() {
+        "TAKER" => true,
+        "MAKER" => false,
+        // Older frames do not say it.
+        _ => owner.is(&wire.owner, &wire.maker_address),
+    };
+    if taker && makers.is_empty() {
+        // What we paid stands with the makers only, so such a fill cannot be booked.
+        return Err(ParseError::Missing { field: "maker_orders" });
+    }
+    let mut parts = Vec::new();
+    for (place, maker) in (0u32..).zip(makers) {
+        if taker {
+            let order = field("taker_order_id", &wire.taker_order_id, VenueOrderId::parse)?;
+            parts.push(part(place, order, false, wire, maker)?);
+        }
+        if owner.is(&maker.owner, &maker.maker_address) {
+            let order = field("order_id", &maker.order_id, VenueOrderId::parse)?;
+            parts.push(part(place, order, true, wire, maker)?);
+        }
+    }
+    Ok(parts)
+}
+
+fn part(
+    part: u32,
+    order: VenueOrderId,
+    maker: bool,
+    trade: &Trade<'_>,
+    with: &MakerOrder<'_>,
+) -> Result<Part, ParseError> {
+    Ok(Part {
+        part,
+        order,
+        maker_price: price(&with.price)?,
+        size: field("matched_amount", &with.matched_amount, Size::parse)?,
+        maker,
+        crossed: token(&with.asset_id)? != token(&trade.asset_id)?,
+    })
+}
+
+fn settlement(word: &str) -> Option<Settlement> {
+    match word.strip_prefix("TRADE_STATUS_").unwrap_or(word) {
+        "MATCHED" | "MATCHED_NOT_BROADCASTED" => Some(Settlement::Matched),
+        "MINED" => Some(Settlement::Mined),
+        "CONFIRMED" => Some(Settlement::Confirmed),
+        "RETRYING" => Some(Settlement::Retrying),
+        "FAILED" => Some(Settlement::Failed),
+        _ => None,
+    }
+}
+
+/// Cuts a text of the venue to [`REASON_MAX`] bytes, between characters.
+pub(crate) fn cut(text: &str) -> Reason {
+    text.get(..text.floor_char_boundary(REASON_MAX)).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! Keys, balances, the service itself, and errors.
+
+use super::Text;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// An API key (PROTOCOL 2.3).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApiKey<'a> {
+    #[serde(borrow)]
+    pub(crate) api_key: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) secret: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) passphrase: Text<'a>,
+}
+
+/// `GET /balance-allowance` (PROTOCOL 7.6), in base units.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Balance<'a> {
+    #[serde(borrow)]
+    pub(crate) balance: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) allowances: Option<BTreeMap<String, Text<'a>>>,
+}
+
+/// `GET /version`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) version: u32,
+}
+
+/// The body of an error (PROTOCOL 9).
+#[derive(Debug, Deserialize)]
+pub(crate) struct Failure<'a> {
+    #[serde(borrow, default)]
+    pub(crate) error: Text<'a>,
+    /// The heartbeat's own word for it.
+    #[serde(borrow, default)]
+    pub(crate) error_msg: Text<'a>,
+}

@@ -1,0 +1,47 @@
+//! Trades on REST and on the user channel: the same shape but for the prefix of the status.
+
+use super::Text;
+use serde::Deserialize;
+
+/// A trade (PROTOCOL 7.5, 14.3). `asset_id`, `side`, `size` and `price` are the taker's.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Trade<'a> {
+    #[serde(borrow)]
+    pub(crate) id: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) taker_order_id: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) asset_id: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) status: Text<'a>,
+    /// Some frames write `matchtime`.
+    #[serde(borrow, default, alias = "matchtime")]
+    pub(crate) match_time: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) last_update: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) owner: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) maker_address: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) trader_side: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) maker_orders: Option<Vec<MakerOrder<'a>>>,
+}
+
+/// A resting order that the taker met.
+#[derive(Debug, Deserialize)]
+pub(crate) struct MakerOrder<'a> {
+    #[serde(borrow)]
+    pub(crate) order_id: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) owner: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) maker_address: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) matched_amount: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) price: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) asset_id: Text<'a>,
+}
