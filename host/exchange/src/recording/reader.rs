@@ -1,0 +1,300 @@
+//! Reads full-depth recordings: CSV, plain or gzip, one row a price level, columns found by the header. Adjacent rows of
+//! one token, kind, time and hash are one frame of the venue. Lines that cannot be rows (two writes run together) are
+//! counted and skipped: one torn line must not cost the game.
+
+use csv::StringRecord;
+use flate2::read::MultiGzDecoder;
+use model::{Price, Side, Size, TokenId};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// The most frames of one recording; the largest known one has under 7,000.
+pub const FRAMES_MAX: usize = 2_000_000;
+/// The most levels of one frame.
+pub const LEVELS_MAX: usize = 2_000;
+
+/// What a frame does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    /// The levels replace the token's whole book.
+    Book,
+    /// Each level's size is the new total at its price; zero removes it.
+    Change,
+}
+
+/// One frame of the venue, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The venue's time in milliseconds since the epoch.
+    pub time_ms: u64,
+    /// Which of the recording's tokens.
+    pub outcome: u32,
+    /// What it does.
+    pub kind: FrameKind,
+    /// Levels in the order of the rows; BUY is a bid.
+    pub levels: Vec<(Side, Price, Size)>,
+}
+
+/// One recorded session of one market.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// The market's slug, as the recorder wrote it.
+    pub slug: String,
+    /// Both tokens, in the order of their first frames.
+    pub tokens: [TokenId; 2],
+    /// The tokens' outcome names where the recorder knew them.
+    pub outcomes: [Option<String>; 2],
+    /// All frames in the order of their arrival.
+    pub frames: Vec<Frame>,
+    /// Lines that were no rows.
+    pub torn_lines: u64,
+}
+
+/// Why a recording cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be read.
+    #[error("reading the recording {path}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The text is no CSV at all.
+    #[error("reading the recording as CSV")]
+    Csv(#[from] csv::Error),
+    /// A column is missing.
+    #[error(
+        "the recording has no column `{column}`; it needs market_slug, asset_id, event_type, price, side, size, timestamp"
+    )]
+    Column {
+        /// Its name.
+        column: &'static str,
+    },
+    /// There are not exactly two tokens.
+    #[error("the recording has {found} tokens, expected the 2 of one market")]
+    Tokens {
+        /// How many there are.
+        found: usize,
+    },
+    /// More frames than fit.
+    #[error("the recording has more than {FRAMES_MAX} frames")]
+    TooLong,
+}
+
+/// Reads a recording from a file; a name that ends in `.gz` is unpacked on the way.
+///
+/// # Errors
+/// [`ReadError`] if the file is no recording of one market.
+pub fn read_file(path: &Path) -> Result<Recording, ReadError> {
+    let file = File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    let reader = BufReader::new(file);
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        read(MultiGzDecoder::new(reader))
+    } else {
+        read(reader)
+    }
+}
+
+/// Reads a recording from text.
+///
+/// # Errors
+/// [`ReadError`] if the text is no recording of one market.
+pub fn read(text: impl Read) -> Result<Recording, ReadError> {
+    let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let columns = Columns::find(rows.headers()?)?;
+    let mut builder = Builder::default();
+    let mut record = StringRecord::new();
+    loop {
+        match rows.read_record(&mut record) {
+            Ok(false) => break,
+            Ok(true) => builder.take(columns.row(&record))?,
+            // Bytes that are no text; anything else is the file's end.
+            Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
+                builder.torn = builder.torn.saturating_add(1)
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    builder.finish()
+}
+
+/// Where the columns are.
+struct Columns {
+    count: usize,
+    slug: usize,
+    token: usize,
+    kind: usize,
+    price: usize,
+    side: usize,
+    size: usize,
+    time: usize,
+    hash: Option<usize>,
+    outcome: Option<usize>,
+}
+
+/// One row, parsed.
+struct Row<'a> {
+    slug: &'a str,
+    token: TokenId,
+    kind: FrameKind,
+    level: (Side, Price, Size),
+    time_ms: u64,
+    hash: &'a str,
+    outcome: &'a str,
+}
+
+impl Columns {
+    fn find(header: &StringRecord) -> Result<Self, ReadError> {
+        let place = |column: &'static str| header.iter().position(|name| name.trim() == column);
+        let need = |column| place(column).ok_or(ReadError::Column { column });
+        Ok(Self {
+            count: header.len(),
+            slug: need("market_slug")?,
+            token: need("asset_id")?,
+            kind: need("event_type")?,
+            price: need("price")?,
+            side: need("side")?,
+            size: need("size")?,
+            time: need("timestamp")?,
+            hash: place("hash"),
+            outcome: place("outcome_name"),
+        })
+    }
+
+    /// Returns the row of a record, or `None` if it is none.
+    fn row<'a>(&self, record: &'a StringRecord) -> Option<Row<'a>> {
+        if record.len() != self.count {
+            return None;
+        }
+        let side = match record.get(self.side)? {
+            "bid" | "BUY" => Side::Buy,
+            "ask" | "SELL" => Side::Sell,
+            _ => return None,
+        };
+        let kind = match record.get(self.kind)? {
+            "book" => FrameKind::Book,
+            "price_change" => FrameKind::Change,
+            _ => return None,
+        };
+        let optional = |place: Option<usize>| place.and_then(|place| record.get(place)).unwrap_or_default();
+        Some(Row {
+            slug: record.get(self.slug)?,
+            token: TokenId::parse(record.get(self.token)?)?,
+            kind,
+            level: (side, Price::parse(record.get(self.price)?)?, Size::parse(record.get(self.size)?)?),
+            time_ms: record.get(self.time)?.parse().ok()?,
+            hash: optional(self.hash),
+            outcome: optional(self.outcome),
+        })
+    }
+}
+
+/// Gathers rows into frames.
+#[derive(Default)]
+struct Builder {
+    slug: String,
+    tokens: Vec<TokenId>,
+    outcomes: [Option<String>; 2],
+    frames: Vec<Frame>,
+    hash: String,
+    torn: u64,
+}
+
+impl Builder {
+    fn take(&mut self, row: Option<Row<'_>>) -> Result<(), ReadError> {
+        let Some(row) = row else {
+            self.torn = self.torn.saturating_add(1);
+            return Ok(());
+        };
+        let place = match self.tokens.iter().position(|token| *token == row.token) {
+            Some(place) => place,
+            None => {
+                self.tokens.push(row.token);
+                self.tokens.len().saturating_sub(1)
+            }
+        };
+        let outcome = u32::try_from(place).ok().filter(|outcome| *outcome < 2);
+        let outcome = outcome.ok_or(ReadError::Tokens { found: self.tokens.len() })?;
+        if let Some(name) = self.outcomes.get_mut(place).filter(|name| name.is_none() && !row.outcome.is_empty()) {
+            *name = Some(row.outcome.to_owned());
+        }
+        if self.slug.is_empty() {
+            row.slug.clone_into(&mut self.slug);
+        }
+        let full = self.frames.len() >= FRAMES_MAX;
+        let same_frame = self.frames.last_mut().filter(|frame| {
+            frame.outcome == outcome
+                && frame.kind == row.kind
+                && frame.time_ms == row.time_ms
+                && self.hash == row.hash
+                && frame.levels.len() < LEVELS_MAX
+        });
+        match same_frame {
+            Some(frame) => frame.levels.push(row.level),
+            None if full => return Err(ReadError::TooLong),
+            None => {
+                let Row { time_ms, kind, level, .. } = row;
+                self.frames.push(Frame { time_ms, outcome, kind, levels: vec![level] });
+                row.hash.clone_into(&mut self.hash);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Recording, ReadError> {
+        let Self { slug, tokens, outcomes, frames, torn, .. } = self;
+        let found = tokens.len();
+        let tokens = <[TokenId; 2]>::try_from(tokens).map_err(|_rest| ReadError::Tokens { found })?;
+        Ok(Recording { slug, tokens, outcomes, frames, torn_lines: torn })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "market_slug,asset_id,market_id,event_type,price,side,size,hash,timestamp\n\
+        game,11,,book,0.68,ask,26350,aa,1000\n\
+        game,11,,book,0.60,bid,10.5,aa,1000\n\
+        game,22,,book,0.40,ask,10.5,bb,1000\n\
+        game,11,,price_change,0.61,bid,5,cc,1100\n\
+        game,11,,price_change,0.61,bid,0,dd,1100\n";
+
+    #[test]
+    fn adjacent_rows_of_one_hash_are_one_frame() {
+        let recording = read(OLD.as_bytes()).unwrap();
+        assert_eq!(recording.tokens.map(|token| token.to_string()), ["11", "22"]);
+        let shape: Vec<_> = recording.frames.iter().map(|f| (f.time_ms, f.outcome, f.kind, f.levels.len())).collect();
+        let (book, change) = (FrameKind::Book, FrameKind::Change);
+        assert_eq!(shape, [(1000, 0, book, 2), (1000, 1, book, 1), (1100, 0, change, 1), (1100, 0, change, 1)]);
+        let sell = (Side::Sell, Price::parse("0.68").unwrap(), Size::shares(26_350));
+        assert_eq!(recording.frames[0].levels[0], sell);
+        assert!(recording.frames[3].levels[0].2.is_zero());
+    }
+
+    #[test]
+    fn columns_are_found_by_name_and_torn_lines_are_skipped() {
+        let text = "market_slug,market_id,asset_id,outcome_name,event_type,price,side,size,hash,timestamp\n\
+            game,5,11,Reds,book,0.85,BUY,18609.0,aa,1000\n\
+            game,5,11,Reds,book,0.8game,5,11,Reds,price_change,0.9,SELL,1.0,bb,1001\n\
+            game,5,22,Sox,book,0.15,SELL,18609.0,cc,1002\n";
+        let recording = read(text.as_bytes()).unwrap();
+        assert_eq!((recording.frames.len(), recording.torn_lines), (2, 1));
+        assert_eq!(recording.outcomes, [Some("Reds".into()), Some("Sox".into())]);
+    }
+
+    #[test]
+    fn what_is_no_recording_of_one_market_is_refused_by_name() {
+        let error = |text: &str| read(text.as_bytes()).unwrap_err().to_string();
+        assert!(error("a,b\n1,2\n").contains("no column `market_slug`"));
+        assert!(error("").contains("no column"));
+        let three = format!("{OLD}game,33,,book,0.40,ask,10.5,bb,1000\n");
+        assert!(error(&three).contains("3 tokens"));
+        let missing = read_file(Path::new("/no/such/file.csv.gz")).unwrap_err();
+        assert!(missing.to_string().contains("/no/such/file.csv.gz"));
+    }
+}
