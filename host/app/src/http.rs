@@ -1,0 +1,3 @@
+//! The JSON that the REST API and the page speak.
+
+pub mod types;
