@@ -1,1 +1,2 @@
-//! Placeholder.
+//! The journal's codec.
+#![no_std]

@@ -1,0 +1,162 @@
+//! The web app: packages, types, unit tests, bundle, browser tests. Everything through npm's own commands.
+
+use crate::gate::Checked;
+use crate::repo::Repo;
+use crate::tally::Tally;
+use crate::{command, say};
+use anyhow::{Context, bail};
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::time::SystemTime;
+
+/// The oldest Node.js that Vite runs on.
+const NODE_MIN: (u32, u32) = (20, 19);
+/// A copy of the lock file that the installed packages were made from. Lies among them, so that it goes when they go.
+const INSTALLED: &str = "node_modules/.polytrader-installed";
+/// Its time is when the bundle was last begun.
+const BUNDLED: &str = "node_modules/.polytrader-bundled";
+/// Folders of the web app that do not end up in the bundle.
+const NOT_BUNDLED: [&str; 5] = ["node_modules", "dist", "test-results", "e2e", "dev"];
+
+/// Installs the packages if need be and builds the bundle if anything changed.
+pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
+    say::doing("dashboard: packages");
+    install(repo)?;
+    say::doing("dashboard: bundle");
+    bundle(repo)
+}
+
+/// Installs exactly what the lock file says, unless that is there already.
+pub(crate) fn install(repo: &Repo) -> anyhow::Result<()> {
+    check_node()?;
+    let folder = repo.dashboard();
+    let lock = fs::read(folder.join("package-lock.json")).context("reading dashboard/package-lock.json")?;
+    if fs::read(folder.join(INSTALLED)).is_ok_and(|installed| installed == lock) {
+        say::line("   as the lock file says, nothing to do");
+        return Ok(());
+    }
+    npm(repo, &["ci"])?;
+    fs::write(folder.join(INSTALLED), lock).context("noting which packages are installed")
+}
+
+/// Builds dashboard/dist, unless nothing changed since the last time.
+pub(crate) fn bundle(repo: &Repo) -> anyhow::Result<()> {
+    let folder = repo.dashboard();
+    let stamp = folder.join(BUNDLED);
+    // A bundle that is built again gets new times, and cargo would compile and link the binary that embeds it again.
+    if folder.join("dist/index.html").is_file() && is_older(&folder, &stamp)? {
+        say::line("   nothing changed since the last bundle");
+        return Ok(());
+    }
+    // The time counts from before the build: what is edited while it runs is bundled by the next one.
+    let begun = folder.join(format!("{BUNDLED}.new"));
+    fs::write(&begun, "").context("noting when the bundle was begun")?;
+    npm(repo, &["run", "build"])?;
+    fs::rename(begun, stamp).context("noting when the bundle was begun")
+}
+
+/// Checks the types.
+pub(crate) fn check(repo: &Repo) -> anyhow::Result<Checked> {
+    npm(repo, &["run", "check"])?;
+    Ok(Checked::passed())
+}
+
+/// Runs the unit tests.
+pub(crate) fn unit_tests(repo: &Repo) -> anyhow::Result<Checked> {
+    let mut tally = Tally::default();
+    command::run_watched(&mut npm_command(repo, &["test"]), "npm test", |line| tally.see_npm(line))?;
+    tally.checked()
+}
+
+fn npm(repo: &Repo, args: &[&str]) -> anyhow::Result<()> {
+    command::run(&mut npm_command(repo, args), &format!("npm {}", args.join(" ")))
+}
+
+fn npm_command(repo: &Repo, args: &[&str]) -> Command {
+    let program = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    let mut npm = command::new(program, &repo.dashboard());
+    npm.args(args);
+    npm
+}
+
+fn check_node() -> anyhow::Result<()> {
+    let (major, minor) = NODE_MIN;
+    let wanted = format!("the dashboard is built with Node.js {major}.{minor} or newer: install it from nodejs.org");
+    let version = command::read(command::new("node", Path::new(".")).arg("--version")).context(wanted.clone())?;
+    match parse_version(&version) {
+        Some(found) if found >= NODE_MIN => Ok(()),
+        _ => bail!("{wanted}; found {}", version.trim()),
+    }
+}
+
+/// Reads the first two numbers of `v20.19.2`.
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.trim().strip_prefix('v')?.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Whether nothing that is bundled is newer than the stamp. A missing stamp is older than everything.
+fn is_older(folder: &Path, stamp: &Path) -> anyhow::Result<bool> {
+    let Ok(stamped) = fs::metadata(stamp).and_then(|data| data.modified()) else { return Ok(false) };
+    for entry in fs::read_dir(folder).context("reading the dashboard's folder")? {
+        let entry = entry.context("reading the dashboard's folder")?;
+        if NOT_BUNDLED.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
+        if newest(&entry.path()).with_context(|| format!("looking at {}", entry.path().display()))? >= stamped {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The latest change of a file, or of a folder or anything below it. A removed file changes its folder.
+fn newest(path: &Path) -> io::Result<SystemTime> {
+    let data = fs::metadata(path)?;
+    let mut latest = data.modified()?;
+    if data.is_dir() {
+        for entry in fs::read_dir(path)? {
+            latest = latest.max(newest(&entry?.path())?);
+        }
+    }
+    Ok(latest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_node_is_read_and_compared_by_number() {
+        assert_eq!(parse_version("v20.19.2\n"), Some((20, 19)));
+        assert!(parse_version("v22.1.0") > Some(NODE_MIN));
+        assert!(parse_version("v20.9.0") < Some(NODE_MIN));
+        assert_eq!(parse_version("unknown"), None);
+    }
+
+    #[test]
+    fn a_bundle_is_old_when_a_file_below_is_newer() {
+        let folder = std::env::temp_dir().join(format!("polytrader-xtask-{}", std::process::id()));
+        fs::create_dir_all(folder.join("src/views")).unwrap();
+        fs::create_dir_all(folder.join("dist")).unwrap();
+        let at = |name: &str, seconds: u64| {
+            let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            fs::File::open(folder.join(name)).unwrap().set_modified(time).unwrap();
+        };
+        for file in ["stamp", "src/views/a.ts", "dist/index.html"] {
+            fs::write(folder.join(file), "").unwrap();
+        }
+        let stamp = folder.join("dist/stamp");
+        assert!(!is_older(&folder, &stamp).unwrap(), "no stamp");
+        fs::rename(folder.join("stamp"), &stamp).unwrap();
+        for (name, seconds) in [("src/views/a.ts", 10), ("src/views", 10), ("src", 10), ("dist/stamp", 20)] {
+            at(name, seconds);
+        }
+        assert!(is_older(&folder, &stamp).unwrap(), "only dist is newer");
+        at("src/views/a.ts", 30);
+        assert!(!is_older(&folder, &stamp).unwrap(), "a source is newer");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

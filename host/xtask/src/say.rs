@@ -1,0 +1,41 @@
+//! What xtask tells the person at the terminal. The only module that prints.
+
+use std::time::Duration;
+
+/// Prints a heading: what is about to be done.
+pub(crate) fn doing(what: &str) {
+    line(&format!("\n== {what}"));
+}
+
+/// Prints one line.
+#[expect(clippy::print_stderr, reason = "xtask talks to a person; its output is not data")]
+pub(crate) fn line(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Prints an error with its causes, as one sentence after the other.
+pub(crate) fn failure(error: &anyhow::Error) {
+    line(&format!("\nxtask: {error:#}"));
+}
+
+/// Returns a duration as a reader wants it: `0.4 s`, `12.3 s`, `4 min 05 s`.
+pub(crate) fn time(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    let tenths = elapsed.subsec_millis() / 100;
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds}.{tenths} s"),
+        (minutes, seconds) => format!("{minutes} min {seconds:02} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_short_and_has_its_unit() {
+        assert_eq!(time(Duration::from_millis(449)), "0.4 s");
+        assert_eq!(time(Duration::from_millis(12_390)), "12.3 s");
+        assert_eq!(time(Duration::from_secs(245)), "4 min 05 s");
+    }
+}

@@ -1,0 +1,79 @@
+//! What is installed on this machine, and installing what is missing where we may.
+
+use crate::{command, say};
+use anyhow::{Context, bail};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A package manager that takes longer than this hangs.
+const INSTALL_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Returns the full path of a program in PATH.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let file = format!("{program}{}", env::consts::EXE_SUFFIX);
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(&file)).find(|path| path.is_file())
+}
+
+/// Installs Debian packages if we are root on a system that has them. Otherwise the error names the command to run.
+pub(crate) fn apt_install(packages: &[&str], why: &str) -> anyhow::Result<()> {
+    let list = packages.join(" ");
+    if find("apt-get").is_none() {
+        bail!("{why} is missing, and this system has no apt-get: install what Debian calls {list}");
+    }
+    if !is_root() {
+        bail!("{why} is missing; run: sudo apt-get install -y --no-install-recommends {list}");
+    }
+    say::line(&format!("   {why} is missing: installing {list} with apt-get"));
+    if install(packages).is_ok() {
+        return Ok(());
+    }
+    say::line("   that failed; fetching the lists of packages and trying once more");
+    let mut update = apt_get();
+    command::run_within(update.arg("update"), "apt-get update", INSTALL_MAX)?;
+    install(packages).with_context(|| format!("{why} is missing and could not be installed"))
+}
+
+fn install(packages: &[&str]) -> anyhow::Result<()> {
+    let mut apt = apt_get();
+    apt.args(["install", "-y", "--no-install-recommends"]).args(packages);
+    command::run_within(&mut apt, "apt-get install", INSTALL_MAX)
+}
+
+fn apt_get() -> std::process::Command {
+    let mut apt = command::new("apt-get", Path::new("/"));
+    apt.env("DEBIAN_FRONTEND", "noninteractive").arg("-q");
+    apt
+}
+
+fn is_root() -> bool {
+    // `id` instead of a crate for one system call. Where it is missing there is no root either.
+    find("id").is_some_and(|id| {
+        command::read(command::new(id, Path::new(".")).arg("-u")).is_ok_and(|answer| answer.trim() == "0")
+    })
+}
+
+/// Makes sure that PostgreSQL's programs are there; the tests start a server of their own with them.
+pub(crate) fn ensure_postgresql() -> anyhow::Result<()> {
+    if has_postgresql() {
+        return Ok(());
+    }
+    apt_install(&["postgresql"], "PostgreSQL, for the tests of migrations and queries,")
+}
+
+fn has_postgresql() -> bool {
+    // Debian keeps them out of PATH, one folder a version.
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    find("initdb").is_some() || versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_in_path_only_if_it_is_there() {
+        assert!(find("cargo").is_some());
+        assert!(find("no-such-program").is_none());
+    }
+}

@@ -1,0 +1,114 @@
+//! Counts what test runners say that they ran, and collects what they say that they did not.
+
+use crate::gate::Checked;
+use anyhow::bail;
+
+/// More than this is not listed one by one; the count says how many there are.
+const LISTED_MAX: usize = 100;
+/// What a test of ours prints, at the start of a line, when this machine lacks what it needs.
+const MARK: &str = "NOT RUN:";
+
+/// What was counted in the output of a test runner.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    passed: u64,
+    skipped: u64,
+    not_run: Vec<String>,
+    unlisted: u64,
+}
+
+impl Tally {
+    /// Looks at a line that `cargo test` printed.
+    pub(crate) fn see_cargo(&mut self, line: &str) {
+        self.see_mark(line);
+        if let Some(result) = line.strip_prefix("test result:") {
+            self.passed = self.passed.saturating_add(before(result, "passed"));
+            self.skipped = self.skipped.saturating_add(before(result, "ignored"));
+        }
+    }
+
+    /// Looks at a line that Vitest or Playwright printed: `Tests  44 passed | 1 skipped (45)` or `3 passed (12.0s)`.
+    pub(crate) fn see_npm(&mut self, line: &str) {
+        self.see_mark(line);
+        let line = line.trim();
+        if line.starts_with("Tests ") || line.starts_with(|first: char| first.is_ascii_digit()) {
+            self.passed = self.passed.saturating_add(before(line, "passed"));
+            self.skipped = self.skipped.saturating_add(before(line, "skipped"));
+        }
+    }
+
+    fn see_mark(&mut self, line: &str) {
+        let Some(what) = line.trim_start().strip_prefix(MARK).map(|what| what.trim().to_owned()) else { return };
+        if self.not_run.len() >= LISTED_MAX {
+            self.unlisted = self.unlisted.saturating_add(1);
+        } else if !self.not_run.contains(&what) {
+            self.not_run.push(what);
+        }
+    }
+
+    /// Returns the result for the summary.
+    ///
+    /// # Errors
+    /// If the runner reported no test at all: green without tests proves nothing.
+    pub(crate) fn checked(mut self) -> anyhow::Result<Checked> {
+        if self.passed == 0 {
+            bail!("it ended well but reported no test that passed");
+        }
+        if self.skipped > 0 {
+            self.not_run.push(format!("{} tests are switched off in their source", self.skipped));
+        }
+        if self.unlisted > 0 {
+            self.not_run.push(format!("and {} more", self.unlisted));
+        }
+        Ok(Checked::with(&format!("{} tests", self.passed), self.not_run))
+    }
+}
+
+/// Returns the number before a word: 12 in `12 passed; 0 failed`.
+fn before(text: &str, word: &str) -> u64 {
+    let mut last = 0;
+    for part in text.split([' ', ';', '|', ',']).filter(|part| !part.is_empty()) {
+        if part == word {
+            return last;
+        }
+        last = part.parse().unwrap_or(0);
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_all_test_binaries_are_summed() {
+        let mut tally = Tally::default();
+        tally.see_cargo("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
+        tally.see_cargo("test result: ok. 30 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+        tally.see_cargo("a test that 99 passed; is no result");
+        assert_eq!((tally.passed, tally.skipped), (42, 1));
+    }
+
+    #[test]
+    fn files_are_not_counted_as_tests() {
+        let mut tally = Tally::default();
+        tally.see_npm(" Test Files  3 passed (3)");
+        tally.see_npm("      Tests  44 passed | 2 skipped (46)");
+        tally.see_npm("  3 passed (12.0s)");
+        assert_eq!((tally.passed, tally.skipped), (47, 2));
+    }
+
+    #[test]
+    fn what_tests_could_not_run_is_listed_once() {
+        let mut tally = Tally::default();
+        tally.see_cargo("NOT RUN: vectors needs the shared folder");
+        tally.see_cargo("NOT RUN: vectors needs the shared folder");
+        tally.see_cargo("said in passing: NOT RUN: no");
+        assert_eq!(tally.not_run, ["vectors needs the shared folder"]);
+    }
+
+    #[test]
+    fn no_test_at_all_is_an_error() {
+        Tally::default().checked().unwrap_err();
+    }
+}

@@ -1,0 +1,81 @@
+//! The whole gate. The order is: what fails fastest first, then what later steps need.
+
+use crate::gate::{Checked, Gate, Stopped};
+use crate::repo::Repo;
+use crate::tally::Tally;
+use crate::{command, native, node, system, wasm};
+use std::io::{self, IsTerminal};
+use std::process::{Command, ExitCode};
+
+/// Runs every step up to the first that fails, and prints the summary.
+pub(crate) fn run(repo: &Repo) -> ExitCode {
+    let mut gate = Gate::new(repo.ci);
+    // The gate has noted which step failed and why.
+    let _stopped = steps(repo, &mut gate);
+    gate.finish()
+}
+
+fn steps(repo: &Repo, gate: &mut Gate) -> Result<(), Stopped> {
+    gate.step("formatting", || formatting(repo))?;
+    gate.step("dashboard: packages", || node::install(repo).map(|()| Checked::passed()))?;
+    gate.step("dashboard: types", || node::check(repo))?;
+    gate.step("dashboard: unit tests", || node::unit_tests(repo))?;
+    gate.step("dashboard: bundle", || node::bundle(repo).map(|()| Checked::passed()))?;
+    // Tests of the host run these modules.
+    gate.step("strategies: WebAssembly", || wasm::build(repo).map(|_| Checked::passed()))?;
+    gate.step("strategies and SDK: lints and tests", || native::check_all(repo))?;
+    gate.step("host: lints", || clippy(repo))?;
+    gate.step("PostgreSQL for the tests", || Ok(postgresql()))?;
+    gate.step("host: tests", || tests(repo))?;
+    gate.step("host: documentation", || documentation(repo))
+}
+
+fn formatting(repo: &Repo) -> anyhow::Result<Checked> {
+    command::run(command::new("cargo", &repo.root).args(["fmt", "--all", "--check"]), "cargo fmt --check")?;
+    Ok(Checked::passed())
+}
+
+fn clippy(repo: &Repo) -> anyhow::Result<Checked> {
+    let mut cargo = cargo(repo, "clippy");
+    cargo.args(["--all-targets", "--", "-D", "warnings"]);
+    command::run(&mut cargo, "cargo clippy")?;
+    Ok(Checked::passed())
+}
+
+fn postgresql() -> Checked {
+    match system::ensure_postgresql() {
+        Ok(()) => Checked::passed(),
+        Err(missing) => Checked::not_run(&missing),
+    }
+}
+
+fn tests(repo: &Repo) -> anyhow::Result<Checked> {
+    let mut cargo = cargo(repo, "test");
+    // Output of tests that pass is shown too: it says what could not run.
+    cargo.args(["--no-fail-fast", "--", "--show-output"]);
+    cargo.env("POLYTRADER_STRATEGIES", repo.strategies());
+    let mut tally = Tally::default();
+    command::run_watched(&mut cargo, "cargo test", |line| tally.see_cargo(line))?;
+    tally.checked()
+}
+
+fn documentation(repo: &Repo) -> anyhow::Result<Checked> {
+    let mut cargo = cargo(repo, "doc");
+    cargo.arg("--no-deps").env("RUSTDOCFLAGS", "-Dwarnings");
+    command::run(&mut cargo, "cargo doc")?;
+    Ok(Checked::passed())
+}
+
+/// A cargo task over the host's workspace, in the one profile that the gate uses.
+fn cargo(repo: &Repo, task: &str) -> Command {
+    let mut cargo = command::new("cargo", &repo.root);
+    cargo.args([task, "--workspace"]);
+    if repo.ci {
+        // Incremental state is of no use to a build that starts from nothing.
+        cargo.arg("--locked").env("CARGO_INCREMENTAL", "0").env("CARGO_TERM_COLOR", "never");
+    } else if io::stderr().is_terminal() {
+        // The output passes through us, so cargo cannot see that it ends on a terminal.
+        cargo.env("CARGO_TERM_COLOR", "always");
+    }
+    cargo
+}

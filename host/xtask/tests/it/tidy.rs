@@ -1,0 +1,42 @@
+//! What tidy code looks like here, file by file.
+
+mod files;
+mod text;
+
+use crate::source::{self, File};
+
+/// A rule: the breaches that it finds in one file, as `line: what`.
+type Rule = fn(&File) -> Vec<String>;
+
+const RULES: [(&str, Rule); 9] = [
+    ("a file has at most 500 lines", text::too_long),
+    ("a module is not called mod.rs", text::mod_rs),
+    ("nothing is left for later", text::left_for_later),
+    ("no test is switched off", text::switched_off),
+    ("a pure crate is no_std", text::not_pure),
+    ("a file ends with one newline", text::bad_end),
+    ("no path of a machine is named", text::machine_path),
+    ("a crate starts with what it is for", text::without_doc),
+    ("lints are allowed with a reason", text::allowed_without_reason),
+];
+
+#[test]
+fn every_file_is_tidy() {
+    let mut breaches = Vec::new();
+    for file in source::all() {
+        for (rule, check) in RULES {
+            breaches.extend(check(&file).into_iter().map(|what| format!("{}:{what} ({rule})", file.path)));
+        }
+    }
+    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+}
+
+#[test]
+fn every_rust_file_is_reached_by_a_module() {
+    assert_eq!(files::unreached(&source::all()), Vec::<String>::new());
+}
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    assert_eq!(files::lone_migrations(&source::all()), Vec::<String>::new());
+}

@@ -1,0 +1,126 @@
+//! Rules over one file's text.
+
+use crate::source::File;
+
+/// The most lines of a file, its inline tests apart.
+const LINES_MAX: usize = 500;
+const PURE: [&str; 5] = ["model", "engine", "journal", "sim", "order"];
+
+/// Returns the lines in which `breaks` holds.
+fn lines(file: &File, what: &str, breaks: impl Fn(&str) -> bool) -> Vec<String> {
+    let numbered = file.text.lines().zip(1..);
+    numbered.filter(|(line, _)| breaks(line)).map(|(_, number)| format!("{number}: {what}")).collect()
+}
+
+/// Words are put together here, so that the rules do not find themselves.
+fn word(parts: [&str; 2]) -> String {
+    parts.concat()
+}
+
+pub(super) fn too_long(file: &File) -> Vec<String> {
+    if !file.is_rust() {
+        return Vec::new();
+    }
+    let count = file.text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count();
+    if count > LINES_MAX { vec![format!("1: {count} lines")] } else { Vec::new() }
+}
+
+pub(super) fn mod_rs(file: &File) -> Vec<String> {
+    if file.name() == "mod.rs" { vec!["1: name it after the folder".to_owned()] } else { Vec::new() }
+}
+
+pub(super) fn left_for_later(file: &File) -> Vec<String> {
+    let marks = [word(["TO", "DO"]), word(["FIX", "ME"]), word(["XX", "X:"]), word(["unimplem", "ented!("])];
+    lines(file, "do it now or leave it out", |line| marks.iter().any(|mark| line.contains(mark.as_str())))
+}
+
+pub(super) fn switched_off(file: &File) -> Vec<String> {
+    let marks = [word(["#[ign", "ore"]), word(["#[should_", "panic"])];
+    lines(file, "a test that does not run, or passes for any panic", |line| {
+        file.is_rust() && marks.iter().any(|mark| line.trim_start().starts_with(mark.as_str()))
+    })
+}
+
+pub(super) fn not_pure(file: &File) -> Vec<String> {
+    let Some(inside) = PURE.iter().find_map(|name| file.path.strip_prefix(&format!("host/{name}/src/"))) else {
+        return Vec::new();
+    };
+    if inside == "lib.rs" && !file.text.contains("#![no_std]") {
+        return vec!["1: #![no_std] is missing".to_owned()];
+    }
+    let code = file.text.split("#[cfg(test)]").next().unwrap_or_default();
+    lines(&File::new(&file.path, code), "std in a pure crate", |line| {
+        let line = line.trim_start();
+        !line.starts_with("//") && line.contains("std::") && !line.contains("no_std")
+    })
+}
+
+pub(super) fn bad_end(file: &File) -> Vec<String> {
+    let good = file.text.ends_with('\n') && !file.text.ends_with("\n\n");
+    if good || file.text.is_empty() { Vec::new() } else { vec!["1: does not end with one newline".to_owned()] }
+}
+
+pub(super) fn machine_path(file: &File) -> Vec<String> {
+    let paths = [word(["/wo", "rk/"]), word(["/ro", "ot/"]), word(["/ho", "me/"])];
+    lines(file, "a path of one machine", |line| paths.iter().any(|path| line.contains(path.as_str())))
+}
+
+pub(super) fn without_doc(file: &File) -> Vec<String> {
+    let head = matches!(file.name(), "lib.rs" | "main.rs") && file.is_rust();
+    let bare_main = file.path.ends_with("src/main.rs") && file.text.lines().count() < 4;
+    if head && !bare_main && !file.text.starts_with("//!") {
+        return vec!["1: say with //! what this is for".to_owned()];
+    }
+    Vec::new()
+}
+
+pub(super) fn allowed_without_reason(file: &File) -> Vec<String> {
+    if !file.is_rust() {
+        return Vec::new();
+    }
+    lines(file, "say why", |line| {
+        let line = line.trim();
+        let allows = ["#[allow(", "#![allow(", "#[expect("].iter().any(|start| line.starts_with(start));
+        allows && line.ends_with(")]") && !line.contains("reason =")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rust(text: &str) -> File {
+        File::new("host/app/src/some.rs", text)
+    }
+
+    #[test]
+    fn long_files_are_found_and_tests_do_not_count() {
+        assert_eq!(too_long(&rust(&"x\n".repeat(501))), ["1: 501 lines"]);
+        assert!(too_long(&rust(&format!("x\n#[cfg(test)]\n{}", "x\n".repeat(600)))).is_empty());
+    }
+
+    #[test]
+    fn each_rule_finds_its_breach_in_its_line() {
+        assert_eq!(mod_rs(&File::new("host/app/src/http/mod.rs", "")).len(), 1);
+        assert_eq!(
+            left_for_later(&rust(&format!("a\n// {} later", word(["TO", "DO"]))))[0].split(':').next(),
+            Some("2")
+        );
+        assert_eq!(switched_off(&rust(&format!("  {}]", word(["#[ign", "ore"])))).len(), 1);
+        assert_eq!(bad_end(&rust("a")).len(), 1);
+        assert_eq!(bad_end(&rust("a\n\n")).len(), 1);
+        assert_eq!(machine_path(&rust(&word(["cd /wo", "rk/here"]))).len(), 1);
+        assert_eq!(without_doc(&File::new("host/app/src/lib.rs", "use a;")).len(), 1);
+        assert_eq!(allowed_without_reason(&rust("#[allow(dead_code)]")).len(), 1);
+        assert!(allowed_without_reason(&rust("#[allow(dead_code, reason = \"a test's\")]")).is_empty());
+    }
+
+    #[test]
+    fn an_impure_line_of_a_pure_crate_is_found_outside_of_tests() {
+        let file = |text| File::new("host/engine/src/step.rs", text);
+        assert_eq!(not_pure(&file("use std::time::Instant;\n")).len(), 1);
+        assert!(not_pure(&file("use core::fmt;\n#[cfg(test)]\nuse std::time::Instant;\n")).is_empty());
+        assert_eq!(not_pure(&File::new("host/engine/src/lib.rs", "//! Text\n")).len(), 1);
+        assert!(not_pure(&rust("use std::time::Instant;\n")).is_empty());
+    }
+}
