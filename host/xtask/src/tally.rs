@@ -30,7 +30,9 @@ impl Tally {
     /// Looks at a line that Vitest or Playwright printed: `Tests  44 passed | 1 skipped (45)` or `3 passed (12.0s)`.
     pub(crate) fn see_npm(&mut self, line: &str) {
         self.see_mark(line);
-        let line = line.trim();
+        // CI makes Vitest colour its output.
+        let plain = without_colours(line);
+        let line = plain.trim();
         if line.starts_with("Tests ") || line.starts_with(|first: char| first.is_ascii_digit()) {
             self.passed = self.passed.saturating_add(before(line, "passed"));
             self.skipped = self.skipped.saturating_add(before(line, "skipped"));
@@ -76,9 +78,32 @@ fn before(text: &str, word: &str) -> u64 {
     0
 }
 
+/// Removes the escape sequences by which programs colour their output: `ESC [ ... m`.
+fn without_colours(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut escaped = false;
+    for letter in line.chars() {
+        match (escaped, letter) {
+            (false, '\u{1b}') => escaped = true,
+            (false, letter) => plain.push(letter),
+            (true, letter) => escaped = !letter.is_ascii_alphabetic(),
+        }
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn coloured_counts_are_read() {
+        let mut tally = Tally::default();
+        tally.see_npm(
+            "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[32m53 passed\u{1b}[39m\u{1b}[22m\u{1b}[90m (53)\u{1b}[39m",
+        );
+        assert_eq!(tally, Tally { passed: 53, ..Tally::default() });
+    }
 
     #[test]
     fn results_of_all_test_binaries_are_summed() {
