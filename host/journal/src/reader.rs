@@ -1,0 +1,81 @@
+//! Reading a journal's bytes one record after another.
+
+use crate::record::{HEAD, TAIL, decode};
+use crate::wire::{Bytes, DecodeError, Field, What};
+use crate::{MAGIC, PAYLOAD_MAX, Record, VERSION};
+
+/// What the next bytes are.
+#[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made one at a time and taken apart at once")]
+pub enum Step {
+    /// A record.
+    Record(Record),
+    /// The bytes end inside of a record, at this place: the last write was cut off. What came before holds.
+    Torn {
+        /// Where the record begins.
+        at: usize,
+    },
+}
+
+/// Reads records from the bytes of one journal.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads `bytes` from their start.
+    ///
+    /// # Errors
+    /// If they do not begin with [`MAGIC`].
+    pub fn new(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        if bytes.starts_with(&MAGIC) {
+            Ok(Self { bytes, at: MAGIC.len() })
+        } else {
+            Err(DecodeError { at: 0, what: What::Kind(0) })
+        }
+    }
+
+    /// Returns the place of the next record.
+    pub const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Returns the next record, or `None` at a clean end.
+    ///
+    /// # Errors
+    /// If the record is corrupt although more follows it, or cannot be understood: nothing after it may be trusted.
+    pub fn step(&mut self) -> Result<Option<Step>, DecodeError> {
+        let at = self.at;
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        let torn = Ok(Some(Step::Torn { at }));
+        if rest.len() < HEAD {
+            return torn;
+        }
+        let mut head = Bytes::new(rest, at);
+        let (kind, version, length) = (u16::take(&mut head)?, u8::take(&mut head)?, u32::take(&mut head)?);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > PAYLOAD_MAX {
+            return Err(DecodeError { at, what: What::TooLong { got: length, limit: PAYLOAD_MAX } });
+        }
+        let whole = length.saturating_add(HEAD);
+        let end = whole.saturating_add(TAIL);
+        let (Some(covered), Some(sum)) = (rest.get(..whole), rest.get(whole..end)) else { return torn };
+        if crc32fast::hash(covered).to_le_bytes() != sum {
+            // A cut-off write can leave a last record of the right length whose pages never reached the disk.
+            let last = rest.len() == end;
+            return if last { torn } else { Err(DecodeError { at, what: What::Checksum }) };
+        }
+        if version != VERSION {
+            return Err(DecodeError { at, what: What::Version(version) });
+        }
+        let payload = covered.get(HEAD..).unwrap_or_default();
+        let record = decode(kind, payload, at.saturating_add(HEAD))?;
+        self.at = at.saturating_add(end);
+        Ok(Some(Step::Record(record)))
+    }
+}

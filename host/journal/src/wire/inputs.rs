@@ -1,0 +1,72 @@
+//! Every input of the engine.
+
+use super::{structure, variants};
+use model::input::{
+    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, SessionStart, Settlement,
+    StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
+};
+use model::{Body, Input};
+
+variants!(Mode, "mode" { 0 => Demo, 1 => Paper, 2 => Live, 3 => Backtest, 4 => Replay });
+structure!(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted });
+variants!(Channel, "channel" { 0 => Market, 1 => User });
+variants!(StrategyChange, "change of a strategy" {
+    0 => Loaded { strategy, name, hash, instance, markets },
+    1 => Removed { strategy, reason },
+});
+structure!(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents });
+variants!(PlaceOutcome, "outcome of a placement" {
+    0 => Live,
+    1 => Matched { matched },
+    2 => Delayed,
+    3 => Refused { reason },
+    4 => NotSent { reason },
+    5 => Unknown { reason },
+});
+variants!(CancelOutcome, "outcome of a cancel" { 0 => Cancelled, 1 => NotOpen, 2 => Failed { reason } });
+variants!(VenueStatus, "order status" { 0 => Live, 1 => Matched, 2 => Cancelled, 3 => Invalid });
+variants!(Settlement, "settlement" { 0 => Matched, 1 => Mined, 2 => Confirmed, 3 => Retrying, 4 => Failed });
+structure!(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed });
+variants!(Command, "command" {
+    0 => Start,
+    1 => Stop,
+    2 => Pause,
+    3 => Resume,
+    4 => EmergencyStop { reason },
+    5 => Release { reason },
+    6 => Cancel { order },
+    7 => CancelAll,
+    8 => ResetBreaker { breaker },
+});
+variants!(Breaker, "breaker" {
+    0 => StaleData,
+    1 => WebsocketDisconnect,
+    2 => HighErrorRate,
+    3 => ReconciliationMismatch,
+    4 => DailyLossLimit,
+    5 => JournalFailure,
+    6 => InvariantBroken,
+});
+structure!(AccountView { cash, shares });
+variants!(HostFault, "fault of the host" { 0 => Journal, 1 => AccountOverflow, 2 => TaskEnded });
+variants!(Body, "input" {
+    0 => Session(start),
+    1 => Limits(limits),
+    2 => Market(market),
+    3 => Event(event),
+    4 => Feed { channel, up },
+    5 => Alive { token },
+    6 => Tick,
+    7 => Strategy(change),
+    8 => Intents(answer),
+    9 => Placed { order, outcome },
+    10 => CancelAnswer { order, outcome },
+    11 => OrderUpdate { order, status, matched },
+    12 => Trade(update),
+    13 => Looked { order, denied },
+    14 => Command(command),
+    15 => Requests { ok, failed },
+    16 => Account(view),
+    17 => HostFault { fault },
+});
+structure!(Input { seq, at, body });

@@ -1,0 +1,104 @@
+//! Amounts, ids, times, orders and markets.
+
+use super::{Bytes, DecodeError, Field, What, structure, variants};
+use alloc::vec::Vec;
+use model::{
+    ConditionId, FeeRate, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price, Seq, SessionId, Side, Size,
+    StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd, VenueOrderId,
+};
+
+macro_rules! newtype {
+    ($($type:ty),* $(,)?) => {$(
+        impl Field for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                self.0.put(out);
+            }
+
+            fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+                Field::take(bytes).map(Self)
+            }
+        }
+    )*};
+}
+
+newtype!(
+    Size,
+    Usd,
+    Time,
+    Seq,
+    SessionId,
+    MarketIx,
+    TokenIx,
+    OrderId,
+    StrategyId,
+    TradeId,
+    ConditionId,
+    VenueOrderId,
+    TokenId
+);
+
+macro_rules! checked {
+    ($type:ty, $name:literal) => {
+        impl Field for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                self.micros().put(out);
+            }
+
+            fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+                let micros = u32::take(bytes)?;
+                Self::from_micros(micros).ok_or_else(|| bytes.error(What::Value(micros.into(), $name)))
+            }
+        }
+    };
+}
+
+checked!(Price, "price");
+checked!(TickSize, "tick size");
+
+variants!(Side, "side" { 0 => Buy, 1 => Sell });
+variants!(OrderKind, "kind of order" { 0 => Gtc { post_only }, 1 => Fak, 2 => Fok });
+structure!(Level { price, size });
+structure!(FeeRate { rate_micros });
+structure!(Limits {
+    portfolio_trade_bps,
+    max_order,
+    max_market,
+    max_open_positions,
+    daily_loss,
+    take_profit_bps,
+    stop_loss_bps,
+    max_open_orders,
+    max_orders_per_minute,
+    stale_after_micros,
+});
+
+impl Field for Market {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self { condition, tokens, outcomes, slug, question, tick, min_size, neg_risk, fee, end } = self;
+        condition.put(out);
+        tokens.iter().for_each(|token| token.put(out));
+        outcomes.iter().for_each(|outcome| outcome.put(out));
+        slug.put(out);
+        question.put(out);
+        tick.put(out);
+        min_size.put(out);
+        neg_risk.put(out);
+        fee.put(out);
+        end.put(out);
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            condition: Field::take(bytes)?,
+            tokens: [Field::take(bytes)?, Field::take(bytes)?],
+            outcomes: [Field::take(bytes)?, Field::take(bytes)?],
+            slug: Field::take(bytes)?,
+            question: Field::take(bytes)?,
+            tick: Field::take(bytes)?,
+            min_size: Field::take(bytes)?,
+            neg_risk: Field::take(bytes)?,
+            fee: Field::take(bytes)?,
+            end: Field::take(bytes)?,
+        })
+    }
+}

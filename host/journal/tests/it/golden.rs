@@ -1,0 +1,53 @@
+//! The bytes of version 1, as committed: what was written once is read for ever.
+
+use crate::inputs::every_input;
+use journal::{Header, MAGIC, Placement, Reader, Record, Step, encode};
+use model::{OrderId, SessionId, Time, VenueOrderId};
+use std::path::Path;
+
+pub(crate) fn every_record() -> Vec<Record> {
+    let header = Header {
+        build: "polytrader 0.0.0".into(),
+        session: SessionId(5),
+        config: [1; 32],
+        sandbox: [2; 32],
+        created: Time(1),
+    };
+    let placement = Placement { order: OrderId(1), salt: 2, timestamp_ms: 3, venue: VenueOrderId([4; 32]) };
+    let mut records = vec![Record::Header(header)];
+    records.extend(every_input().into_iter().map(Record::Input));
+    records.extend([
+        Record::Effects { count: 3, digest: u64::MAX },
+        Record::Placement(placement),
+        Record::End(Time(99)),
+    ]);
+    records
+}
+
+pub(crate) fn written(records: &[Record]) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    records.iter().for_each(|record| encode(record, &mut bytes).unwrap());
+    bytes
+}
+
+pub(crate) fn read(bytes: &[u8]) -> Vec<Record> {
+    let mut reader = Reader::new(bytes).unwrap();
+    let mut records = Vec::new();
+    while let Some(step) = reader.step().unwrap() {
+        let Step::Record(record) = step else { panic!("torn at {}", reader.at()) };
+        records.push(record);
+    }
+    records
+}
+
+#[test]
+fn version_1_is_written_and_read_as_it_was_committed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1.journal");
+    let bytes = written(&every_record());
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &bytes).unwrap();
+    }
+    let golden = std::fs::read(&path).unwrap();
+    assert_eq!(read(&golden), every_record());
+    assert!(golden == bytes, "the same records are other bytes now: that is another version");
+}

@@ -1,0 +1,154 @@
+//! Inputs of every kind.
+
+use model::event::{MarketEvent, MarketEventKind};
+use model::input::{
+    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, SessionStart, Settlement,
+    StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
+};
+use model::{
+    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price,
+    Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd,
+};
+
+fn price(micros: u32) -> Price {
+    Price::from_micros(micros).unwrap()
+}
+
+fn event(kind: MarketEventKind) -> Body {
+    Body::Event(MarketEvent { token: TokenIx(3), venue_time: Time(5), kind })
+}
+
+fn market() -> Market {
+    Market {
+        condition: ConditionId([9; 32]),
+        tokens: [TokenId([1; 32]), TokenId([2; 32])],
+        outcomes: ["Yes".into(), "Nein, ä".into()],
+        slug: "a-market".into(),
+        question: "Will it?".into(),
+        tick: TickSize::CENT,
+        min_size: Size::shares(5),
+        neg_risk: true,
+        fee: FeeRate { rate_micros: 70_000 },
+        end: Some(Time(77)),
+    }
+}
+
+fn intents() -> Vec<Intent> {
+    let (token, size) = (TokenIx(1), Size::shares(7));
+    let quote = Some(Quote { price: price(410_000), size });
+    let place = |kind| IntentKind::Place { token, side: Side::Sell, price: price(1), size, kind };
+    let kinds = [
+        place(OrderKind::Gtc { post_only: true }),
+        place(OrderKind::Fak),
+        place(OrderKind::Fok),
+        IntentKind::Cancel { order: OrderId(4) },
+        IntentKind::CancelAll { token: None },
+        IntentKind::CancelAll { token: Some(token) },
+        IntentKind::Quote { token, bid: quote, ask: None },
+        IntentKind::SetTimer { timer: 1, at: Time(9) },
+    ];
+    kinds.into_iter().map(|kind| Intent { tag: 8, reason: "because".into(), kind }).collect()
+}
+
+fn commands() -> Vec<Body> {
+    let reason = || String::from("an operator's");
+    let mut commands = vec![
+        Command::Start,
+        Command::Stop,
+        Command::Pause,
+        Command::Resume,
+        Command::EmergencyStop { reason: reason() },
+        Command::Release { reason: reason() },
+        Command::Cancel { order: OrderId(3) },
+        Command::CancelAll,
+    ];
+    commands.extend(Breaker::ALL.map(|breaker| Command::ResetBreaker { breaker }));
+    commands.into_iter().map(Body::Command).collect()
+}
+
+fn orders() -> Vec<Body> {
+    let (order, reason) = (OrderId(12), || String::from("words"));
+    let placed = [
+        PlaceOutcome::Live,
+        PlaceOutcome::Matched { matched: Size(7) },
+        PlaceOutcome::Delayed,
+        PlaceOutcome::Refused { reason: reason() },
+        PlaceOutcome::NotSent { reason: reason() },
+        PlaceOutcome::Unknown { reason: reason() },
+    ];
+    let cancelled = [CancelOutcome::Cancelled, CancelOutcome::NotOpen, CancelOutcome::Failed { reason: reason() }];
+    let statuses = [VenueStatus::Live, VenueStatus::Matched, VenueStatus::Cancelled, VenueStatus::Invalid];
+    let settled =
+        [Settlement::Matched, Settlement::Mined, Settlement::Confirmed, Settlement::Retrying, Settlement::Failed];
+    let trade = |settlement| TradeUpdate {
+        trade: TradeId([6; 16]),
+        part: 2,
+        order,
+        settlement,
+        maker_price: price(300_000),
+        size: Size(1),
+        maker: true,
+        crossed: false,
+    };
+    let placed = placed.map(|outcome| Body::Placed { order, outcome });
+    let cancelled = cancelled.map(|outcome| Body::CancelAnswer { order, outcome });
+    let statuses = statuses.map(|status| Body::OrderUpdate { order, status, matched: Size(3) });
+    let trades = settled.map(|settlement| Body::Trade(trade(settlement)));
+    placed.into_iter().chain(cancelled).chain(statuses).chain(trades).collect()
+}
+
+fn session(mode: Mode) -> Body {
+    Body::Session(SessionStart {
+        session: SessionId(5),
+        mode,
+        cash: Usd(-1),
+        day_start: Some((20_000, Usd::dollars(3))),
+        limits: Limits::DEFAULT,
+        salt_seed: u64::MAX,
+        halted: true,
+    })
+}
+
+/// One input of every kind, with every variant inside of it.
+pub(crate) fn every_input() -> Vec<Input> {
+    let level = Level { price: price(999_999), size: Size(1) };
+    let (strategy, hash) = (StrategyId(2), [4; 32]);
+    let loaded =
+        StrategyChange::Loaded { strategy, name: "quoter".into(), hash, instance: 3, markets: vec![MarketIx(1)] };
+    let answer = StrategyAnswer {
+        strategy,
+        instance: 3,
+        first: 100,
+        count: 5,
+        consumed: 4,
+        fuel: 1_234,
+        fault: Some("it did".into()),
+        intents: intents(),
+    };
+    let mut bodies: Vec<Body> = [Mode::Demo, Mode::Paper, Mode::Live, Mode::Backtest, Mode::Replay].map(session).into();
+    bodies.extend([
+        Body::Limits(Limits::DEFAULT),
+        Body::Market(market()),
+        event(MarketEventKind::Book { bids: vec![level], asks: vec![] }),
+        event(MarketEventKind::Level { side: Side::Buy, price: price(1), size: Size::ZERO }),
+        event(MarketEventKind::Trade { side: Side::Sell, price: price(2), size: Size(3) }),
+        event(MarketEventKind::TickSize { tick: TickSize::MILL }),
+        event(MarketEventKind::Resolved { won: true }),
+        Body::Feed { channel: Channel::Market, up: true },
+        Body::Feed { channel: Channel::User, up: false },
+        Body::Alive { token: TokenIx(1) },
+        Body::Tick,
+        Body::Strategy(loaded),
+        Body::Strategy(StrategyChange::Removed { strategy, reason: "gone".into() }),
+        Body::Intents(answer),
+        Body::Looked { order: OrderId(1), denied: true },
+        Body::Requests { ok: 1, failed: 2 },
+        Body::Account(AccountView { cash: Usd(1), shares: vec![(TokenIx(1), Size(2))] }),
+        Body::HostFault { fault: HostFault::Journal },
+        Body::HostFault { fault: HostFault::AccountOverflow },
+        Body::HostFault { fault: HostFault::TaskEnded },
+    ]);
+    bodies.extend(orders());
+    bodies.extend(commands());
+    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+}
