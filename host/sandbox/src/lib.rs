@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Strategies in WebAssembly: loading and checking modules, running instances under limits, packing events, reading answers.
+//! A strategy can say anything; nothing that it says or does harms the host or another strategy. It ends in a [`Fault`] at worst.
+//! Start reading in [`Sandbox`], then [`Module`] and [`Instance`].
+
+mod answer;
+mod bindings;
+mod fault;
+mod grants;
+mod instance;
+mod module;
+mod own;
+mod pack;
+mod session;
+mod settings;
+mod state;
+
+pub use fault::{Fault, LoadError};
+pub use grants::Grants;
+pub use instance::{Batch, Instance, Reaction};
+pub use module::{Manifest, Module, Sandbox};
+pub use pack::{WORD_LAYOUT, pack};
+pub use session::Session;
+pub use settings::Settings;
+pub use state::{LogLevel, LogLine};

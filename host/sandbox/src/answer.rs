@@ -1,0 +1,71 @@
+//! A strategy's answer, checked: prices in range, handles granted, counts within limits.
+
+use crate::bindings::polytrader::strategy::types;
+use crate::fault::{Fault, cut};
+use crate::grants::Grants;
+use crate::settings::Settings;
+use model::event::REASON_MAX;
+use model::{Intent, IntentKind, OrderId, OrderKind, Price, Quote, Side, Size, Time, TokenIx};
+
+/// Converts the answer to a batch of `heard` events.
+pub(crate) fn convert(
+    grants: &Grants,
+    settings: &Settings,
+    heard: usize,
+    said: types::Reaction,
+) -> Result<(u32, Vec<Intent>), Fault> {
+    let consumed = usize::try_from(said.consumed).unwrap_or(usize::MAX);
+    if consumed > heard || (consumed == 0 && heard > 0) {
+        return Err(Fault::Answer(format!("it consumed {consumed} of {heard} events")));
+    }
+    if said.intents.len() > settings.intents_max {
+        let (got, limit) = (said.intents.len(), settings.intents_max);
+        return Err(Fault::Answer(format!("{got} intents in one answer, more than {limit}")));
+    }
+    let intents = said.intents.into_iter().map(|intent| convert_intent(grants, intent));
+    Ok((said.consumed, intents.collect::<Result<_, _>>()?))
+}
+
+fn convert_intent(grants: &Grants, said: types::Intent) -> Result<Intent, Fault> {
+    let kind = match said.what {
+        types::IntentKind::Place(place) => IntentKind::Place {
+            token: token(grants, place.token)?,
+            side: match place.side {
+                types::Side::Buy => Side::Buy,
+                types::Side::Sell => Side::Sell,
+            },
+            price: price(place.price)?,
+            size: Size(place.size),
+            kind: match place.kind {
+                types::OrderKind::Gtc => OrderKind::Gtc { post_only: false },
+                types::OrderKind::GtcPostOnly => OrderKind::Gtc { post_only: true },
+                types::OrderKind::Fak => OrderKind::Fak,
+                types::OrderKind::Fok => OrderKind::Fok,
+            },
+        },
+        types::IntentKind::Cancel(order) => IntentKind::Cancel { order: OrderId(order) },
+        types::IntentKind::CancelAll(handle) => {
+            IntentKind::CancelAll { token: handle.map(|handle| token(grants, handle)).transpose()? }
+        }
+        types::IntentKind::Quote(quote) => IntentKind::Quote {
+            token: token(grants, quote.token)?,
+            bid: quote.bid.map(leg).transpose()?,
+            ask: quote.ask.map(leg).transpose()?,
+        },
+        types::IntentKind::SetTimer(timer) => IntentKind::SetTimer { timer: timer.id, at: Time(timer.at) },
+    };
+    Ok(Intent { tag: said.tag, reason: cut(&said.reason, REASON_MAX), kind })
+}
+
+fn leg(said: types::Quote) -> Result<Quote, Fault> {
+    Ok(Quote { price: price(said.price)?, size: Size(said.size) })
+}
+
+fn price(micros: u32) -> Result<Price, Fault> {
+    let wrong = || Fault::Answer(format!("a price of {micros} micro-dollars; prices are 1 to 999999"));
+    Price::from_micros(micros).ok_or_else(wrong)
+}
+
+fn token(grants: &Grants, handle: u32) -> Result<TokenIx, Fault> {
+    grants.token(handle).ok_or_else(|| Fault::Answer(format!("token {handle}, which it was not granted")))
+}

@@ -1,0 +1,186 @@
+//! A running strategy: calls under fuel, deadline and memory limits.
+
+use crate::answer;
+use crate::bindings::{Strategy, polytrader::strategy::types};
+use crate::fault::{Fault, words};
+use crate::grants::Grants;
+use crate::module::{Module, Sandbox, TICK_MS};
+use crate::own;
+use crate::pack::pack;
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::state::{Hit, LogLine, State};
+use model::{Intent, MarketNote, OwnEvent, Time};
+use wasmtime::component::Component;
+use wasmtime::{Store, Trap};
+
+/// An instance and its store, before it knows what it trades.
+pub(crate) struct Running {
+    store: Store<State>,
+    strategy: Strategy,
+    settings: Settings,
+}
+
+impl Running {
+    pub(crate) fn new(sandbox: &Sandbox, component: &Component) -> Result<Self, Fault> {
+        let settings = sandbox.settings;
+        let mut store = Store::new(&sandbox.engine, State::new(settings));
+        store.limiter(|state| state);
+        arm(&mut store, &settings, settings.fuel_other)?;
+        let strategy = Strategy::instantiate(&mut store, component, &sandbox.linker);
+        let strategy = strategy.map_err(|error| fault(&store, &settings, settings.fuel_other, &error))?;
+        Ok(Self { store, strategy, settings })
+    }
+
+    /// Calls the strategy with this much fuel and returns what it said and the fuel that it used.
+    pub(crate) fn call<T>(
+        &mut self,
+        fuel: u64,
+        call: impl FnOnce(&Strategy, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<(T, u64), Fault> {
+        arm(&mut self.store, &self.settings, fuel)?;
+        let said = call(&self.strategy, &mut self.store);
+        let said = said.map_err(|error| fault(&self.store, &self.settings, fuel, &error))?;
+        let left = self.store.get_fuel().unwrap_or(0);
+        Ok((said, fuel.saturating_sub(left)))
+    }
+}
+
+fn arm(store: &mut Store<State>, settings: &Settings, fuel: u64) -> Result<(), Fault> {
+    store.set_fuel(fuel).map_err(|error| Fault::Trap(error.to_string()))?;
+    let ticks = settings.deadline_ms.checked_div(TICK_MS).unwrap_or(0).saturating_add(1);
+    store.set_epoch_deadline(ticks);
+    Ok(())
+}
+
+/// Says how a call ended, in terms of the limits.
+fn fault(store: &Store<State>, settings: &Settings, fuel: u64, error: &wasmtime::Error) -> Fault {
+    match (store.data().hit, error.downcast_ref::<Trap>()) {
+        (Some(Hit::Memory), _) => Fault::Memory { limit: settings.memory_max },
+        (Some(Hit::Tables), _) => Fault::Tables { limit: settings.table_max },
+        (None, Some(Trap::OutOfFuel)) => Fault::Fuel { limit: fuel },
+        (None, Some(Trap::Interrupt)) => Fault::Deadline { limit_ms: settings.deadline_ms },
+        (None, Some(trap)) => Fault::Trap(words(&trap.to_string())),
+        (None, None) => Fault::Answer(words(&format!("{error:#}"))),
+    }
+}
+
+/// Events for a strategy, in the order in which they happened. Reused from batch to batch.
+#[derive(Debug, Default)]
+pub struct Batch {
+    words: Vec<u64>,
+    own: Vec<types::OwnEvent>,
+    market: u32,
+}
+
+impl Batch {
+    /// Empties it and keeps its memory.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.own.clear();
+        self.market = 0;
+    }
+
+    /// Returns the number of events.
+    pub fn len(&self) -> usize {
+        usize::try_from(self.market).unwrap_or(usize::MAX).saturating_add(self.own.len())
+    }
+
+    /// Says whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds what the venue said; what the strategy was not granted is left out.
+    pub fn market(&mut self, grants: &Grants, note: &MarketNote) {
+        if let Some(handle) = grants.handle(note.token) {
+            pack(note, handle, &mut self.words);
+            self.market = self.market.saturating_add(1);
+        }
+    }
+
+    /// Adds something that concerns the strategy alone; what the strategy was not granted is left out.
+    pub fn own(&mut self, grants: &Grants, at: Time, event: &OwnEvent) {
+        if let Some(what) = own::convert(grants, event) {
+            self.own.push(types::OwnEvent { after: self.market, at: at.0, what });
+        }
+    }
+}
+
+/// A strategy's answer to a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reaction {
+    /// How many events of the batch it heard; the rest is to be shown again.
+    pub consumed: u32,
+    /// What it wants.
+    pub intents: Vec<Intent>,
+    /// The fuel that the call used.
+    pub fuel: u64,
+}
+
+/// A strategy that was started. After a [`Fault`] it must be dropped.
+pub struct Instance {
+    running: Running,
+    grants: Grants,
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("grants", &self.grants).finish_non_exhaustive()
+    }
+}
+
+impl Instance {
+    /// Makes an instance and starts it.
+    ///
+    /// # Errors
+    /// How it failed, or why it refused.
+    pub fn start(sandbox: &Sandbox, module: &Module, session: Session) -> Result<Self, Fault> {
+        let mut running = Running::new(sandbox, &module.component)?;
+        let fuel = sandbox.settings.fuel_other;
+        let wire = session.to_wire();
+        let (started, _) = running.call(fuel, |strategy, store| strategy.call_start(store, &wire))?;
+        started.map_err(|refusal| Fault::Start(words(&refusal)))?;
+        Ok(Self { running, grants: session.grants })
+    }
+
+    /// Returns what the strategy may see and trade.
+    pub const fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Shows a batch to the strategy. `first` is the number of its first event since the start. The batch keeps its events.
+    ///
+    /// # Errors
+    /// How it failed. An answer that breaks the contract is a fault too, and nothing of it is used.
+    pub fn on_events(&mut self, first: u64, batch: &mut Batch) -> Result<Reaction, Fault> {
+        let wire = types::Batch { first, words: std::mem::take(&mut batch.words), own: std::mem::take(&mut batch.own) };
+        let fuel = self.running.settings.fuel;
+        let said = self.running.call(fuel, |strategy, store| strategy.call_on_events(store, &wire));
+        batch.words = wire.words;
+        batch.own = wire.own;
+        let (said, fuel) = said?;
+        let (consumed, intents) = answer::convert(&self.grants, &self.running.settings, batch.len(), said)?;
+        Ok(Reaction { consumed, intents, fuel })
+    }
+
+    /// Asks for the state to carry over.
+    ///
+    /// # Errors
+    /// How it failed, or that the state is too large.
+    pub fn save(&mut self) -> Result<Vec<u8>, Fault> {
+        let fuel = self.running.settings.fuel_other;
+        let (state, _) = self.running.call(fuel, |strategy, store| strategy.call_save(store))?;
+        let limit = self.running.settings.state_max;
+        if state.len() > limit {
+            return Err(Fault::Answer(format!("a state of {} bytes, more than {limit}", state.len())));
+        }
+        Ok(state)
+    }
+
+    /// Takes the lines logged since the last time, and how many more there were than are kept.
+    pub fn take_log(&mut self) -> (Vec<LogLine>, u64) {
+        let state = self.running.store.data_mut();
+        (std::mem::take(&mut state.log), std::mem::take(&mut state.lost_lines))
+    }
+}

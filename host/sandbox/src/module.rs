@@ -1,0 +1,174 @@
+//! The sandbox's engine, and modules: checked, compiled, and asked what they are.
+
+use crate::bindings::Strategy;
+use crate::fault::{Fault, LoadError, words};
+use crate::instance::Running;
+use crate::pack::WORD_LAYOUT;
+use crate::settings::Settings;
+use crate::state::State;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Config, Engine};
+use wit_component::ComponentEncoder;
+
+/// How often the deadline's clock ticks, in milliseconds.
+pub(crate) const TICK_MS: u64 = 10;
+/// The import that strategies get.
+const LOG: &str = "log";
+/// The import that carries types alone.
+const TYPES: &str = "polytrader:strategy/types@0.1.0";
+/// How core modules and components begin after the four bytes of every WebAssembly file.
+const CORE: &[u8] = &[1, 0, 0, 0];
+const COMPONENT: &[u8] = &[13, 0, 1, 0];
+
+/// What a strategy says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Its name, for people.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// Who wrote it.
+    pub author: String,
+    /// What it does.
+    pub description: String,
+    /// A JSON Schema of its parameters.
+    pub parameter_schema: String,
+    /// The most markets that it wants; 0 for as many as are granted.
+    pub markets_max: u32,
+}
+
+/// Compiles and runs strategies. One for the whole program; a cheap handle.
+#[derive(Clone)]
+pub struct Sandbox {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<State>,
+    pub(crate) settings: Settings,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Makes the engine and starts the clock of its deadlines.
+    ///
+    /// # Errors
+    /// [`LoadError::Host`] if the machine cannot run it.
+    pub fn new(settings: Settings) -> Result<Self, LoadError> {
+        let mut config = Config::new();
+        config.consume_fuel(true).epoch_interruption(true).cranelift_nan_canonicalization(true);
+        config.wasm_relaxed_simd(false).wasm_memory64(false);
+        let engine = Engine::new(&config).map_err(|error| LoadError::Host(error.to_string()))?;
+        let mut linker = Linker::new(&engine);
+        Strategy::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)
+            .map_err(|error| LoadError::Host(error.to_string()))?;
+        tick(&engine)?;
+        Ok(Self { engine, linker, settings })
+    }
+
+    /// Checks and compiles a file, and asks the strategy what it is.
+    ///
+    /// # Errors
+    /// Why it is no strategy, as a sentence.
+    pub fn load(&self, bytes: &[u8]) -> Result<Module, LoadError> {
+        let limit = self.settings.module_max;
+        if bytes.len() > limit {
+            return Err(LoadError::Size { got: bytes.len(), limit });
+        }
+        let encoded = encoded(bytes)?;
+        let component = Component::new(&self.engine, encoded.as_deref().unwrap_or(bytes));
+        let component = component.map_err(|error| LoadError::Invalid(words(&format!("{error:#}"))))?;
+        self.refuse_imports(&component)?;
+        let hash = Sha256::digest(bytes).into();
+        let manifest = self.describe(&component)?;
+        Ok(Module { component, hash, manifest })
+    }
+
+    fn refuse_imports(&self, component: &Component) -> Result<(), LoadError> {
+        let ty = component.component_type();
+        let mut names = ty.imports(&self.engine).map(|(name, _)| name);
+        names.find(|name| !matches!(*name, LOG | TYPES)).map_or(Ok(()), |name| Err(LoadError::Import(words(name))))
+    }
+
+    fn describe(&self, component: &Component) -> Result<Manifest, LoadError> {
+        let mut running = Running::new(self, component).map_err(LoadError::Describe)?;
+        let limit = self.settings.fuel_other;
+        let (said, _) =
+            running.call(limit, |strategy, store| strategy.call_describe(store)).map_err(LoadError::Describe)?;
+        if said.word_layout != WORD_LAYOUT {
+            return Err(LoadError::Layout { got: said.word_layout, ours: WORD_LAYOUT });
+        }
+        Ok(Manifest {
+            name: words(&said.name),
+            version: words(&said.version),
+            author: words(&said.author),
+            description: words(&said.description),
+            parameter_schema: said.parameter_schema,
+            markets_max: said.markets_max,
+        })
+    }
+}
+
+/// Advances the clock of deadlines for as long as the engine lives.
+fn tick(engine: &Engine) -> Result<(), LoadError> {
+    let weak = engine.weak();
+    let work = move || {
+        while let Some(engine) = weak.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(Duration::from_millis(TICK_MS));
+        }
+    };
+    let thread = std::thread::Builder::new().name("sandbox-clock".to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| LoadError::Host(error.to_string()))
+}
+
+/// Returns the component that a core module becomes; nothing if it is a component already.
+fn encoded(bytes: &[u8]) -> Result<Option<Vec<u8>>, LoadError> {
+    let kind = bytes.strip_prefix(b"\0asm").and_then(|rest| rest.get(..4));
+    match kind {
+        Some(COMPONENT) => Ok(None),
+        Some(CORE) => {
+            let mut encoder = ComponentEncoder::default();
+            let encoded = encoder.validate(true).module(bytes).and_then(|encoder| encoder.encode());
+            encoded.map(Some).map_err(|error| LoadError::Contract(words(&format!("{error:#}"))))
+        }
+        _ => Err(LoadError::NotWasm),
+    }
+}
+
+/// A strategy that can be started.
+#[derive(Clone)]
+pub struct Module {
+    pub(crate) component: Component,
+    hash: [u8; 32],
+    manifest: Manifest,
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module").field("manifest", &self.manifest).finish_non_exhaustive()
+    }
+}
+
+impl Module {
+    /// Returns the SHA-256 of the file.
+    pub const fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    /// Returns what the strategy says about itself.
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+impl From<Fault> for LoadError {
+    fn from(fault: Fault) -> Self {
+        Self::Describe(fault)
+    }
+}

@@ -1,0 +1,75 @@
+//! What an instance starts from.
+
+use crate::bindings::polytrader::strategy::types;
+use crate::grants::Grants;
+use crate::own;
+use model::{Limits, Market, NewOrder, OrderState, Size, Time, TokenIx, Usd};
+
+/// What a strategy is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The host's time.
+    pub now: Time,
+    /// The parameters as JSON.
+    pub parameters: String,
+    /// The markets.
+    pub grants: Grants,
+    /// Shares owned through this strategy, with their cost.
+    pub positions: Vec<(TokenIx, Size, Usd)>,
+    /// Its open orders, with what is filled of each and its state.
+    pub orders: Vec<(NewOrder, Size, OrderState)>,
+    /// The limits.
+    pub limits: Limits,
+    /// What `save` of the previous instance returned.
+    pub restored: Option<Vec<u8>>,
+}
+
+impl Session {
+    pub(crate) fn to_wire(&self) -> types::Session {
+        types::Session {
+            now: self.now.0,
+            parameters: self.parameters.clone(),
+            markets: self.grants.markets().iter().zip(0u32..).map(|((_, market), place)| wire(market, place)).collect(),
+            positions: self.positions.iter().filter_map(|position| self.position(position)).collect(),
+            orders: self.orders.iter().filter_map(|order| self.order(order)).collect(),
+            limits: types::Limits {
+                max_order: self.limits.max_order.0,
+                max_market: self.limits.max_market.0,
+                max_open_orders: self.limits.max_open_orders,
+            },
+            restored: self.restored.clone(),
+        }
+    }
+
+    fn position(&self, (token, size, cost): &(TokenIx, Size, Usd)) -> Option<types::Position> {
+        Some(types::Position { token: self.grants.handle(*token)?, size: size.0, cost: cost.0 })
+    }
+
+    fn order(&self, (order, filled, state): &(NewOrder, Size, OrderState)) -> Option<types::OpenOrder> {
+        Some(types::OpenOrder {
+            order: order.id.0,
+            tag: order.tag,
+            token: self.grants.handle(order.token)?,
+            side: own::side(order.side),
+            price: order.price.micros(),
+            size: order.size.0,
+            filled: filled.0,
+            state: own::state(*state),
+        })
+    }
+}
+
+fn wire(market: &Market, place: u32) -> types::Market {
+    let [yes, no] = &market.outcomes;
+    let yes_handle = place.saturating_mul(2);
+    types::Market {
+        slug: market.slug.clone(),
+        question: market.question.clone(),
+        yes: types::Token { handle: yes_handle, outcome: yes.clone() },
+        no: types::Token { handle: yes_handle.saturating_add(1), outcome: no.clone() },
+        tick: market.tick.micros(),
+        min_size: market.min_size.0,
+        fee_rate: market.fee.rate_micros,
+        end: market.end.map_or(0, |end| end.0),
+    }
+}

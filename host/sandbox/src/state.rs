@@ -1,0 +1,95 @@
+//! What the host keeps for each instance: what it used and what it logged.
+
+use crate::bindings::StrategyImports;
+use crate::bindings::polytrader::strategy::types;
+use crate::fault::cut;
+use crate::settings::Settings;
+use wasmtime::ResourceLimiter;
+
+/// The most bytes of a log line.
+const LINE_MAX: usize = 1_000;
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// For the strategy's author.
+    Debug,
+    /// For everybody.
+    Info,
+    /// Something to look at.
+    Warn,
+    /// Something is wrong.
+    Error,
+}
+
+/// A line of a strategy's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: LogLevel,
+    /// The text, cut to 1,000 bytes.
+    pub text: String,
+}
+
+/// A limit that was hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hit {
+    Memory,
+    Tables,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    settings: Settings,
+    memory: usize,
+    tables: usize,
+    pub(crate) hit: Option<Hit>,
+    pub(crate) log: Vec<LogLine>,
+    pub(crate) lost_lines: u64,
+}
+
+impl State {
+    pub(crate) const fn new(settings: Settings) -> Self {
+        Self { settings, memory: 0, tables: 0, hit: None, log: Vec::new(), lost_lines: 0 }
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory.saturating_sub(current).saturating_add(desired);
+        if total > self.settings.memory_max {
+            self.hit = Some(Hit::Memory);
+            return Ok(false);
+        }
+        self.memory = total;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.tables.saturating_sub(current).saturating_add(desired);
+        if total > self.settings.table_max {
+            self.hit = Some(Hit::Tables);
+            return Ok(false);
+        }
+        self.tables = total;
+        Ok(true)
+    }
+}
+
+impl types::Host for State {}
+
+impl StrategyImports for State {
+    fn log(&mut self, level: types::Level, text: String) {
+        if self.log.len() >= self.settings.log_lines_max {
+            self.lost_lines = self.lost_lines.saturating_add(1);
+            return;
+        }
+        let level = match level {
+            types::Level::Debug => LogLevel::Debug,
+            types::Level::Info => LogLevel::Info,
+            types::Level::Warn => LogLevel::Warn,
+            types::Level::Error => LogLevel::Error,
+        };
+        self.log.push(LogLine { level, text: cut(&text, LINE_MAX) });
+    }
+}

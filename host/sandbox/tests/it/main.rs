@@ -1,0 +1,13 @@
+//! Guests that behave and guests that do not, in the real sandbox.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
+
+mod guest;
+mod hostile;
+mod shipped;
