@@ -1,0 +1,11 @@
+//! The venue's own samples, parsed.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
+
+mod samples;
