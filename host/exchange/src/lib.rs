@@ -1,4 +1,12 @@
-//! The local exchange: real recorded order books as its other side. The server that speaks the venue's protocol stands on
-//! this and on `sim`. Start reading in [`recording`].
+//! A local Polymarket: the venue's REST and WebSocket protocol in front of `sim`'s matching engine. Its other traders come
+//! from a seeded flow, or from recordings of real order books. Start reading in [`server`], then `world`.
 
+mod http;
+mod keys;
 pub mod recording;
+pub mod server;
+mod wire;
+mod world;
+mod ws;
+
+pub use server::{Config, Running, StartError, start};

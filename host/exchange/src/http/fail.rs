@@ -1,0 +1,80 @@
+//! The venue's errors: a status and `{"error": text}` (PROTOCOL 9).
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use model::VenueOrderId;
+use serde_json::json;
+use sim::Reject;
+use std::borrow::Cow;
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fail {
+    pub(crate) status: StatusCode,
+    pub(crate) text: Cow<'static, str>,
+}
+
+impl Fail {
+    /// Wrong or missing L2 headers.
+    pub(crate) const UNAUTHORIZED: Self =
+        Self { status: StatusCode::UNAUTHORIZED, text: Cow::Borrowed("Unauthorized/Invalid api key") };
+    /// Wrong or missing L1 headers.
+    pub(crate) const L1: Self =
+        Self { status: StatusCode::UNAUTHORIZED, text: Cow::Borrowed("Invalid L1 Request headers") };
+    /// No such book.
+    pub(crate) const NO_BOOK: Self =
+        Self { status: StatusCode::NOT_FOUND, text: Cow::Borrowed("No orderbook exists for the requested token id") };
+
+    /// A bad request.
+    pub(crate) fn bad(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, text: text.into() }
+    }
+
+    /// Nothing there.
+    pub(crate) fn not_found(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, text: text.into() }
+    }
+
+    /// Returns the venue's words for what the matching engine refused.
+    pub(crate) fn reject(id: VenueOrderId, reject: &Reject) -> Self {
+        let text = match reject {
+            Reject::UnknownToken => return Self::NO_BOOK,
+            Reject::UnknownAccount => return Self::UNAUTHORIZED,
+            Reject::Closed => "the market is not yet ready to process new orders".to_owned(),
+            Reject::Tick { price, tick } => {
+                format!("order {id} is invalid. Price ({price}) breaks minimum tick size rule: {tick}")
+            }
+            Reject::Small { size, min } => {
+                format!("order {id} is invalid. Size ({size}) lower than the minimum: {min}")
+            }
+            Reject::SmallMarketable { value } => {
+                format!("invalid amount for a marketable BUY order (${value}), min size: $1")
+            }
+            Reject::Duplicate => format!("order {id} is invalid. Duplicated."),
+            Reject::Balance { balance, reserved: 0, needed } => format!(
+                "not enough balance / allowance: the balance is not enough -> balance: {balance}, order amount: {needed}"
+            ),
+            Reject::Balance { balance, reserved, needed } => format!(
+                "not enough balance / allowance: the balance is not enough -> balance: {balance}, sum of matched orders: \
+                 {reserved}, order amount: {needed}"
+            ),
+            Reject::PostOnly => "invalid post-only order: order crosses book".to_owned(),
+            Reject::FokKilled => "order couldn't be fully filled. FOK orders are fully filled or killed.".to_owned(),
+            Reject::FakKilled => {
+                "no orders found to match with FAK order. FAK orders are partially filled or killed if \
+                                  no match is found."
+                    .to_owned()
+            }
+            Reject::TooManyOrders => "too many open orders".to_owned(),
+            Reject::Range => "Invalid order payload".to_owned(),
+        };
+        Self::bad(text)
+    }
+}
+
+impl IntoResponse for Fail {
+    fn into_response(self) -> Response {
+        (self.status, Json(json!({ "error": self.text }))).into_response()
+    }
+}

@@ -1,0 +1,313 @@
+//! What anybody may read: time, markets and books.
+
+use super::{Fail, World};
+use crate::wire::{self, WireBook};
+use crate::world::{Inside, Shared};
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use model::{ConditionId, Market, MarketIx, Side, TokenId, TokenIx};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The most tokens of one request for books.
+const BOOKS_MAX: usize = 500;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/", get(|| async { Json("OK") }))
+        .route("/ok", get(|| async { Json("OK") }))
+        .route("/time", get(|| async { Json(crate::server::now().seconds()) }))
+        .route("/version", get(|| async { Json(json!({"version": 2})) }))
+        .route("/book", get(book))
+        .route("/books", get(books_by_query).post(books))
+        .route("/price", get(price))
+        .route("/midpoint", get(midpoint))
+        .route("/spread", get(spread))
+        .route("/last-trade-price", get(last_trade_price))
+        .route("/tick-size", get(tick_size))
+        .route("/neg-risk", get(neg_risk))
+        .route("/fee-rate", get(fee_rate))
+        .route("/markets", get(markets))
+        .route("/markets/{condition}", get(market))
+        .route("/clob-markets/{condition}", get(clob_market))
+        .route("/markets-by-token/{token}", get(market_by_token))
+}
+
+#[derive(Deserialize)]
+struct Token {
+    #[serde(default)]
+    token_id: String,
+    #[serde(default)]
+    side: String,
+}
+
+type Answer = Result<Response, Fail>;
+
+/// Does something with a token that the venue lists.
+fn with_token<T>(shared: &Shared, id: &str, read: impl FnOnce(&Inside, TokenIx, &Market) -> T) -> Result<T, Fail> {
+    let id = TokenId::parse(id).ok_or(Fail::bad("Invalid token id"))?;
+    let world = shared.lock();
+    let token = world.venue().token_of(&id).ok_or(Fail::NO_BOOK)?;
+    let market = world.venue().market(token.market()).ok_or(Fail::NO_BOOK)?;
+    Ok(read(&world, token, market))
+}
+
+async fn book(State(shared): World, Query(query): Query<Token>) -> Answer {
+    with_token(&shared, &query.token_id, |world, token, _| Json(world.book(token)).into_response())
+}
+
+async fn books(State(shared): World, body: axum::body::Bytes) -> Answer {
+    let asked: Vec<Token> = serde_json::from_slice(&body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    if asked.len() > BOOKS_MAX {
+        return Err(Fail::bad("Payload exceeds the limit"));
+    }
+    Ok(Json(known_books(&shared, asked.iter().map(|token| token.token_id.as_str()))).into_response())
+}
+
+#[derive(Deserialize)]
+struct Tokens {
+    #[serde(default)]
+    token_ids: String,
+}
+
+async fn books_by_query(State(shared): World, Query(query): Query<Tokens>) -> Response {
+    Json(known_books(&shared, query.token_ids.split(',').take(BOOKS_MAX))).into_response()
+}
+
+fn known_books<'a>(shared: &Shared, ids: impl Iterator<Item = &'a str>) -> Vec<WireBook> {
+    let world = shared.lock();
+    let tokens = ids.filter_map(|id| world.venue().token_of(&TokenId::parse(id)?));
+    tokens.filter_map(|token| world.book(token)).collect()
+}
+
+async fn price(State(shared): World, Query(query): Query<Token>) -> Answer {
+    // BUY is the best bid (PROTOCOL 7.2).
+    let side = match query.side.to_ascii_uppercase().as_str() {
+        "BUY" => Side::Buy,
+        "SELL" => Side::Sell,
+        _ => return Err(Fail::bad("Invalid side")),
+    };
+    with_token(&shared, &query.token_id, |world, token, _| {
+        let price = world.venue().best(token, side).map(|level| level.price.to_string()).unwrap_or_default();
+        Json(json!({ "price": price })).into_response()
+    })
+}
+
+/// Returns the best bid and ask in micro-dollars.
+fn best(world: &Inside, token: TokenIx) -> Option<(u32, u32)> {
+    let price = |side| world.venue().best(token, side).map(|level| level.price.micros());
+    Some((price(Side::Buy)?, price(Side::Sell)?))
+}
+
+async fn midpoint(State(shared): World, Query(query): Query<Token>) -> Answer {
+    let best = with_token(&shared, &query.token_id, |world, token, _| best(world, token))?;
+    let (bid, ask) = best.ok_or(Fail::NO_BOOK)?;
+    let mid = bid.saturating_add(ask) / 2;
+    Ok(Json(json!({ "mid": model::Usd(i64::from(mid)).to_string() })).into_response())
+}
+
+async fn spread(State(shared): World, Query(query): Query<Token>) -> Answer {
+    let best = with_token(&shared, &query.token_id, |world, token, _| best(world, token))?;
+    let (bid, ask) = best.ok_or(Fail::NO_BOOK)?;
+    let spread = ask.saturating_sub(bid);
+    Ok(Json(json!({ "spread": model::Usd(i64::from(spread)).to_string() })).into_response())
+}
+
+async fn last_trade_price(State(shared): World, Query(query): Query<Token>) -> Answer {
+    with_token(&shared, &query.token_id, |world, token, _| {
+        let last = world.venue().last_trade(token.market());
+        Json(match last {
+            Some((traded, price, side, _)) if traded == token => {
+                json!({"price": price.to_string(), "side": wire::side(side)})
+            }
+            Some((_, price, side, _)) => {
+                json!({"price": price.complement().to_string(), "side": wire::side(side.opposite())})
+            }
+            None => json!({"price": "0.5", "side": ""}),
+        })
+        .into_response()
+    })
+}
+
+async fn tick_size(State(shared): World, Query(query): Query<Token>) -> Answer {
+    with_token(&shared, &query.token_id, |_, _, market| {
+        Json(json!({ "minimum_tick_size": wire::number(&market.tick.to_string()) })).into_response()
+    })
+}
+
+async fn neg_risk(State(shared): World, Query(query): Query<Token>) -> Answer {
+    with_token(&shared, &query.token_id, |_, _, market| Json(json!({ "neg_risk": market.neg_risk })).into_response())
+}
+
+async fn fee_rate(State(shared): World, Query(query): Query<Token>) -> Answer {
+    with_token(&shared, &query.token_id, |_, _, market| Json(json!({ "base_fee": base_fee(market) })).into_response())
+}
+
+/// The fee of the first version, which nobody computes with any more.
+const fn base_fee(market: &Market) -> u32 {
+    if market.fee.rate_micros == 0 { 0 } else { 1_000 }
+}
+
+async fn markets(State(shared): World) -> Response {
+    let world = shared.lock();
+    let data: Vec<Value> = world.venue().markets().map(|market| full_market(&world, market)).collect();
+    Json(json!({"limit": 1_000, "count": data.len(), "next_cursor": "LTE=", "data": data})).into_response()
+}
+
+fn listed<'a>(world: &'a Inside, condition: &str) -> Result<(MarketIx, &'a Market), Fail> {
+    let unknown = || Fail::not_found("market not found");
+    let condition = ConditionId::parse(condition).ok_or_else(unknown)?;
+    let ix = world.venue().market_of(condition).ok_or_else(unknown)?;
+    Ok((ix, world.venue().market(ix).ok_or_else(unknown)?))
+}
+
+async fn market(State(shared): World, Path(condition): Path<String>) -> Answer {
+    let world = shared.lock();
+    let (_, market) = listed(&world, &condition)?;
+    Ok(Json(full_market(&world, market)).into_response())
+}
+
+fn full_market(world: &Inside, market: &Market) -> Value {
+    let ix = world.venue().market_of(market.condition);
+    let tokens: Vec<Value> = [0, 1]
+        .into_iter()
+        .filter_map(|outcome| {
+            let token = ix?.token(outcome);
+            let price = best(world, token).map_or(500_000, |(bid, ask)| bid.saturating_add(ask) / 2);
+            Some(json!({
+                "token_id": wire::asset(market, token),
+                "outcome": wire::outcome(market, token),
+                "price": wire::number(&model::Usd(i64::from(price)).to_string()),
+                "winner": false,
+            }))
+        })
+        .collect();
+    json!({
+        "enable_order_book": true,
+        "active": true,
+        "closed": false,
+        "archived": false,
+        "accepting_orders": true,
+        "accepting_order_timestamp": null,
+        "minimum_order_size": wire::number(&market.min_size.to_string()),
+        "minimum_tick_size": wire::number(&market.tick.to_string()),
+        "condition_id": market.condition.to_string(),
+        "question_id": market.condition.to_string(),
+        "question": market.question,
+        "description": "A market of the local exchange.",
+        "market_slug": market.slug,
+        "end_date_iso": market.end.map(iso),
+        "game_start_time": null,
+        "seconds_delay": 0,
+        "fpmm": "",
+        "maker_base_fee": base_fee(market),
+        "taker_base_fee": base_fee(market),
+        "notifications_enabled": false,
+        "neg_risk": market.neg_risk,
+        "neg_risk_market_id": "",
+        "neg_risk_request_id": "",
+        "icon": "",
+        "image": "",
+        "rewards": {"rates": null, "min_size": 0, "max_spread": 0},
+        "is_50_50_outcome": false,
+        "tokens": tokens,
+        "tags": [],
+    })
+}
+
+async fn clob_market(State(shared): World, Path(condition): Path<String>) -> Answer {
+    let world = shared.lock();
+    let (ix, market) = listed(&world, &condition)?;
+    let token = |outcome| {
+        let token = ix.token(outcome);
+        json!({"t": wire::asset(market, token), "o": wire::outcome(market, token)})
+    };
+    let mut answer = json!({
+        "r": null,
+        "ao": true,
+        "aot": null,
+        "t": [token(0), token(1)],
+        "mos": wire::number(&market.min_size.to_string()),
+        "mts": wire::number(&market.tick.to_string()),
+        "mbf": base_fee(market),
+        "tbf": base_fee(market),
+        "rfqe": false,
+        "itode": false,
+        "ibce": false,
+        "c": market.condition.to_string(),
+    });
+    // The venue leaves both out where they say nothing.
+    if let Some(fields) = answer.as_object_mut() {
+        if market.neg_risk {
+            fields.insert("nr".to_owned(), Value::Bool(true));
+        }
+        if market.fee.rate_micros > 0 {
+            let rate = model::Usd(i64::from(market.fee.rate_micros)).to_string();
+            fields.insert("fd".to_owned(), json!({"r": wire::number(&rate), "e": 1, "to": true}));
+        }
+    }
+    Ok(Json(answer).into_response())
+}
+
+async fn market_by_token(State(shared): World, Path(token): Path<String>) -> Answer {
+    with_token(&shared, &token, |_, _, market| {
+        let [yes, no] = &market.tokens;
+        Json(json!({
+            "condition_id": market.condition.to_string(),
+            "primary_token_id": yes.to_string(),
+            "secondary_token_id": no.to_string(),
+        }))
+        .into_response()
+    })
+}
+
+/// Writes a time as the venue does: `2026-11-23T09:05:00Z`.
+fn iso(at: model::Time) -> String {
+    let (days, seconds) = (at.day(), at.seconds() % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Returns year, month and day of a day counted from the epoch, in the Gregorian calendar.
+fn civil(mut days: u64) -> (u64, usize, u64) {
+    let mut year = 1970;
+    loop {
+        let leap = u64::from(is_leap(year));
+        if days < leap.saturating_add(365) {
+            let months = [31, leap.saturating_add(28), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+            for (month, length) in (1..).zip(months) {
+                if days < length {
+                    return (year, month, days.saturating_add(1));
+                }
+                days = days.saturating_sub(length);
+            }
+        }
+        days = days.saturating_sub(leap.saturating_add(365));
+        year = year.saturating_add(1);
+    }
+}
+
+const fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Time;
+
+    #[test]
+    fn times_are_written_as_the_venue_does() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_795_424_700, "2026-11-23T09:05:00Z"),
+            (1_798_761_599, "2026-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(iso(Time(seconds * 1_000_000)), text);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Orders in, and cancels. Signatures are checked outside the lock: they cost more than matching.
+
+use super::account::MarketFilter;
+use super::{Fail, Private, World};
+use crate::keys::Holder;
+use crate::wire::{PostAnswer, PostOrder};
+use crate::world::{Asked, Shared};
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use model::VenueOrderId;
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// The most orders of one request (PROTOCOL 4.4).
+const ORDERS_MAX: usize = 15;
+/// The most ids of one cancel (PROTOCOL 21).
+const CANCEL_MAX: usize = 1_000;
+
+type Answer = Result<Response, Fail>;
+
+pub(super) async fn post_order(State(shared): World, private: Private) -> Answer {
+    let posted: PostOrder = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid order payload"))?;
+    Ok(Json(place(&shared, &private.caller, &posted)?).into_response())
+}
+
+pub(super) async fn post_orders(State(shared): World, private: Private) -> Answer {
+    let posted: Vec<PostOrder> =
+        serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid order payload"))?;
+    if posted.len() > ORDERS_MAX {
+        let text = format!("Too many orders in payload: {}, max allowed: {ORDERS_MAX}", posted.len());
+        return Err(Fail::bad(text));
+    }
+    // A refused one says so in its own answer; the others stand.
+    let answers = posted.iter().map(|posted| {
+        place(&shared, &private.caller, posted).unwrap_or_else(|fail| PostAnswer {
+            success: true,
+            error_msg: fail.text.into_owned(),
+            ..PostAnswer::default()
+        })
+    });
+    Ok(Json(answers.collect::<Vec<_>>()).into_response())
+}
+
+fn place(shared: &Shared, caller: &Holder, posted: &PostOrder) -> Result<PostAnswer, Fail> {
+    let asked = Asked::read(caller, posted)?;
+    let neg_risk = shared.lock().neg_risk(&asked)?;
+    asked.verify(shared.domains(), neg_risk)?;
+    shared.lock().place(caller, &asked)
+}
+
+#[derive(Deserialize)]
+struct Cancel {
+    #[serde(rename = "orderID")]
+    order_id: String,
+}
+
+pub(super) async fn cancel(State(shared): World, private: Private) -> Answer {
+    let asked: Cancel = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    cancel_ids(&shared, &private.caller, vec![asked.order_id])
+}
+
+pub(super) async fn cancel_many(State(shared): World, private: Private) -> Answer {
+    let asked: Vec<String> = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    if asked.len() > CANCEL_MAX {
+        return Err(Fail::bad("Payload exceeds the limit"));
+    }
+    cancel_ids(&shared, &private.caller, asked)
+}
+
+fn cancel_ids(shared: &Shared, caller: &Holder, texts: Vec<String>) -> Answer {
+    let mut ids = Vec::with_capacity(texts.len());
+    for text in &texts {
+        ids.push(VenueOrderId::parse(text).ok_or(Fail::bad("Invalid orderID"))?);
+    }
+    let cancelled = shared.lock().cancel(caller, &ids);
+    let open = |id: &&VenueOrderId| !cancelled.contains(id);
+    let not: BTreeMap<String, &str> =
+        ids.iter().filter(open).map(|id| (id.to_string(), "already canceled or matched")).collect();
+    Ok(cancelled_answer(&cancelled, &not))
+}
+
+fn cancelled_answer(cancelled: &[VenueOrderId], not: &BTreeMap<String, &str>) -> Response {
+    let cancelled: Vec<String> = cancelled.iter().map(ToString::to_string).collect();
+    Json(json!({"canceled": cancelled, "not_canceled": not})).into_response()
+}
+
+pub(super) async fn cancel_all(State(shared): World, private: Private) -> Response {
+    let cancelled = shared.lock().cancel_all(&private.caller);
+    cancelled_answer(&cancelled, &BTreeMap::new())
+}
+
+pub(super) async fn cancel_market(State(shared): World, private: Private) -> Answer {
+    let filter: MarketFilter = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    let cancelled = shared.lock().cancel_market(&private.caller, filter.market(), filter.asset());
+    Ok(cancelled_answer(&cancelled, &BTreeMap::new()))
+}

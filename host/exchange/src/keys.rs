@@ -1,0 +1,161 @@
+//! API keys and the proofs of them (PROTOCOL 2): L1 signatures that make a key, L2 HMACs that use it.
+
+use crate::http::Fail;
+use axum::http::HeaderMap;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use hmac::{Hmac, KeyInit, Mac};
+use model::{Time, TradeId};
+use order::{Address, Domains, Signature65, recover};
+use sha2::Sha256;
+use sim::AccountId;
+use std::collections::BTreeMap;
+
+/// The most API keys.
+const KEYS_MAX: usize = 10_000;
+/// How far a request's clock may be from ours, in seconds. The venue's own tolerance is not documented (PROTOCOL 20).
+const CLOCK_TOLERANCE_S: u64 = 60;
+
+/// What a client gets once and shows ever after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiKey {
+    /// The key's id, which owns orders.
+    pub(crate) id: String,
+    /// Base64 of the HMAC's key.
+    pub(crate) secret: String,
+    /// One more shared text.
+    pub(crate) passphrase: String,
+}
+
+/// Whose a key is.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    pub(crate) key: ApiKey,
+    pub(crate) address: Address,
+    pub(crate) account: AccountId,
+}
+
+/// All keys. They follow from the root, the address and the nonce, as the venue's do.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    root: [u8; 32],
+    by_id: BTreeMap<String, Holder>,
+}
+
+impl Keys {
+    pub(crate) fn new(root: [u8; 32]) -> Self {
+        Self { root, by_id: BTreeMap::new() }
+    }
+
+    /// Returns the key of an address and a nonce, whether or not it was made.
+    pub(crate) fn derive(&self, address: Address, nonce: u64) -> ApiKey {
+        let part = |label: &[u8]| {
+            let mut bytes = [0; 32];
+            if let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(&self.root) {
+                for piece in [label, &address.0, &nonce.to_be_bytes()] {
+                    hmac.update(piece);
+                }
+                bytes = hmac.finalize().into_bytes().into();
+            }
+            bytes
+        };
+        ApiKey {
+            id: uuid(&part(b"id")),
+            secret: URL_SAFE.encode(part(b"secret")),
+            passphrase: part(b"passphrase").iter().map(|byte| format!("{byte:02x}")).collect(),
+        }
+    }
+
+    /// Returns who holds a key.
+    pub(crate) fn holder(&self, id: &str) -> Option<&Holder> {
+        self.by_id.get(id)
+    }
+
+    /// Says whether there is no room for another key.
+    pub(crate) fn is_full(&self) -> bool {
+        self.by_id.len() >= KEYS_MAX
+    }
+
+    pub(crate) fn insert(&mut self, holder: Holder) {
+        self.by_id.insert(holder.key.id.clone(), holder);
+    }
+
+    /// Checks a request's L2 headers: `path` without query, `body` the very bytes that came.
+    pub(crate) fn caller(&self, now: Time, request: &Request<'_>) -> Result<Holder, Fail> {
+        let read = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
+        let holder = read("poly_api_key").and_then(|id| self.holder(id)).ok_or(Fail::UNAUTHORIZED)?;
+        let address = read("poly_address").and_then(Address::parse);
+        let timestamp = read("poly_timestamp").ok_or(Fail::UNAUTHORIZED)?;
+        let fresh = timestamp.parse().is_ok_and(|seconds| is_near(now, seconds));
+        let passphrase = read("poly_passphrase").unwrap_or_default();
+        let signature = read("poly_signature").and_then(|text| URL_SAFE.decode(text).ok()).unwrap_or_default();
+        let good = holder.proves(timestamp, request, &signature);
+        let same = is_equal(passphrase.as_bytes(), holder.key.passphrase.as_bytes());
+        if good && same && fresh && address == Some(holder.address) {
+            return Ok(holder.clone());
+        }
+        Err(Fail::UNAUTHORIZED)
+    }
+
+    /// Returns who holds the three texts that the user channel is opened with.
+    pub(crate) fn authenticate(&self, key: &ApiKey) -> Option<&Holder> {
+        let holder = self.holder(&key.id)?;
+        let same = is_equal(key.secret.as_bytes(), holder.key.secret.as_bytes())
+            & is_equal(key.passphrase.as_bytes(), holder.key.passphrase.as_bytes());
+        same.then_some(holder)
+    }
+}
+
+/// What an HMAC covers.
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
+
+impl Holder {
+    fn proves(&self, timestamp: &str, request: &Request<'_>, signature: &[u8]) -> bool {
+        let secret = URL_SAFE.decode(&self.key.secret).unwrap_or_default();
+        let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(&secret) else { return false };
+        for piece in [timestamp.as_bytes(), request.method.as_bytes(), request.path.as_bytes(), request.body] {
+            hmac.update(piece);
+        }
+        hmac.verify_slice(signature).is_ok()
+    }
+}
+
+/// Checks the L1 headers, and returns the address that they prove and its nonce.
+pub(crate) fn login(domains: &Domains, now: Time, headers: &HeaderMap) -> Result<(Address, u64), Fail> {
+    let read = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let proof = || {
+        let address = Address::parse(read("poly_address")?)?;
+        let signature = Signature65::parse(read("poly_signature")?)?;
+        let timestamp: u64 = read("poly_timestamp")?.parse().ok()?;
+        let nonce: u64 = read("poly_nonce").unwrap_or("0").parse().ok()?;
+        let signer = recover(&domains.auth_digest(address, timestamp, nonce), &signature)?;
+        (signer == address && is_near(now, timestamp)).then_some((address, nonce))
+    };
+    proof().ok_or(Fail::L1)
+}
+
+fn is_near(now: Time, seconds: u64) -> bool {
+    now.seconds().abs_diff(seconds) <= CLOCK_TOLERANCE_S
+}
+
+/// Compares in a time that does not depend on where the texts differ.
+fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
+}
+
+/// Returns 16 of the bytes as a UUID of the fourth kind.
+pub(crate) fn uuid(bytes: &[u8; 32]) -> String {
+    let mut id = [0; 16];
+    for (to, from) in id.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    let [_, _, _, _, _, _, version, _, variant, ..] = &mut id;
+    *version = (*version & 0x0f) | 0x40;
+    *variant = (*variant & 0x3f) | 0x80;
+    TradeId(id).to_string()
+}

@@ -1,0 +1,186 @@
+//! Starting and stopping the exchange.
+
+use crate::recording::{ReadError, read_file};
+use crate::world::{Inside, Settling, Shared, Source, SourceError};
+use model::Time;
+use sha2::{Digest, Sha256};
+use sim::Flow;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How often the other traders act.
+const STEP: Duration = Duration::from_millis(50);
+/// How long connections may take to end.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What to serve, and where.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What the flow, the ids and the API keys follow from.
+    pub seed: u64,
+    /// Recordings of real books; without any the other traders are the seeded flow.
+    pub recordings: Vec<PathBuf>,
+    /// How fast recordings play, in millionths of real time.
+    pub speed_micros: u64,
+    /// Where `exchange.json` with the real address is written; nowhere if there is none.
+    pub data_dir: Option<PathBuf>,
+    /// Milliseconds from a match to MINED.
+    pub mined_ms: u64,
+    /// Milliseconds from a match to CONFIRMED.
+    pub confirmed_ms: u64,
+}
+
+impl Config {
+    /// Returns a seeded exchange on a free port of loopback that settles within a second.
+    pub fn seeded(seed: u64) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            seed,
+            recordings: Vec::new(),
+            speed_micros: 1_000_000,
+            data_dir: None,
+            mined_ms: 500,
+            confirmed_ms: 1_000,
+        }
+    }
+}
+
+/// Why the exchange does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A recording cannot be read.
+    #[error("reading {path}")]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ReadError,
+    },
+    /// A market cannot be listed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The port is taken, or the address is not ours.
+    #[error("listening on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The state file cannot be written.
+    #[error("writing {path}")]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A running exchange; dropping it stops it.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    clock: JoinHandle<()>,
+}
+
+impl Running {
+    /// Stops the exchange and waits until its connections are gone.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        // Channels do not end by themselves; what is left after the grace is cut.
+        let stopped = tokio::time::timeout(GRACE, self.server).await;
+        if stopped.is_err() {
+            tracing::debug!("connections were cut");
+        }
+        self.clock.abort();
+    }
+}
+
+/// Starts an exchange.
+///
+/// # Errors
+/// [`StartError`] says what is wrong with the recordings, the address or the folder.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    let source = source(&config)?;
+    let root = Sha256::new().chain_update(b"exchange").chain_update(config.seed.to_be_bytes()).finalize();
+    let settling = Settling { mined_ms: config.mined_ms, confirmed_ms: config.confirmed_ms };
+    let shared = Shared::new(Inside::new(source, root.into(), settling)?);
+    let listening = |source| StartError::Listen { address: config.listen, source };
+    let listener = TcpListener::bind(config.listen).await.map_err(listening)?;
+    let addr = listener.local_addr().map_err(listening)?;
+    if let Some(dir) = &config.data_dir {
+        write_state(dir, addr)?;
+    }
+    shared.lock().step();
+    let (stop, stopped) = watch::channel(false);
+    let clock = tokio::spawn(keep_stepping(shared.clone()));
+    let server = tokio::spawn(serve(listener, shared, stopped));
+    Ok(Running { addr, stop, server, clock })
+}
+
+fn source(config: &Config) -> Result<Source, StartError> {
+    if config.recordings.is_empty() {
+        return Ok(Source::Flow(Flow::new(config.seed)));
+    }
+    let mut recordings = Vec::with_capacity(config.recordings.len());
+    for path in &config.recordings {
+        let recording = read_file(path).map_err(|source| StartError::Recording { path: path.clone(), source })?;
+        if recording.torn_lines > 0 {
+            tracing::warn!(path = %path.display(), lines = recording.torn_lines, "torn lines were skipped");
+        }
+        recordings.push(recording);
+    }
+    Ok(Source::recordings(&recordings, config.speed_micros, now()))
+}
+
+/// Tells whoever started us where we are. Written whole or not at all.
+fn write_state(dir: &std::path::Path, addr: SocketAddr) -> Result<(), StartError> {
+    let path = dir.join("exchange.json");
+    let text = serde_json::json!({"address": format!("http://{addr}"), "pid": std::process::id()}).to_string();
+    let part = dir.join("exchange.json.part");
+    let write = || {
+        std::fs::create_dir_all(dir)?;
+        std::fs::write(&part, text)?;
+        std::fs::rename(&part, &path)
+    };
+    write().map_err(|source| StartError::State { path: path.clone(), source })
+}
+
+async fn keep_stepping(shared: Shared) {
+    let mut ticks = tokio::time::interval(STEP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        shared.lock().step();
+    }
+}
+
+async fn serve(listener: TcpListener, shared: Shared, mut stopped: watch::Receiver<bool>) {
+    let until = async move {
+        // The sender lives as long as the exchange; if it is gone, so is the exchange.
+        drop(stopped.wait_for(|stopped| *stopped).await);
+    };
+    let served = axum::serve(listener, crate::http::router(shared)).with_graceful_shutdown(until).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the exchange stopped serving");
+    }
+}
+
+/// Returns the time of the wall clock.
+pub(crate) fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,212 @@
+//! The exchange's state behind one lock: the simulated venue, its other traders, accounts, orders as they are shown, trades
+//! as they settle, and who listens. Every change publishes what it did before the lock is released, so listeners hear
+//! events in the order in which they happened.
+
+mod asked;
+mod listeners;
+mod members;
+mod orders;
+mod publish;
+mod source;
+mod tape;
+
+pub(crate) use asked::Asked;
+pub(crate) use listeners::{Listening, MarketWish, UserWish};
+pub(crate) use source::{Source, SourceError};
+
+use crate::http::Fail;
+use crate::keys::{Holder, Keys, Request};
+use crate::wire::{BookParts, PostAnswer, WireBook, matched_amounts};
+use listeners::Listeners;
+use members::Members;
+use model::{ConditionId, Side, Time, TokenId, TokenIx, VenueOrderId};
+use order::{Chain, Domains};
+use orders::Orders;
+use serde_json::Value;
+use sim::{Venue, venue::Order};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tape::Tape;
+
+/// When trades settle.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settling {
+    /// Milliseconds from matched to mined.
+    pub(crate) mined_ms: u64,
+    /// Milliseconds from matched to confirmed.
+    pub(crate) confirmed_ms: u64,
+}
+
+/// All that the exchange knows.
+#[derive(Debug)]
+pub(crate) struct Inside {
+    venue: Venue,
+    source: Source,
+    keys: Keys,
+    members: Members,
+    orders: Orders,
+    tape: Tape,
+    listeners: Listeners,
+    now: Time,
+}
+
+/// A handle on the state.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    inside: Arc<Mutex<Inside>>,
+    domains: Arc<Domains>,
+}
+
+impl Shared {
+    /// The chain whose contracts orders are signed for.
+    pub(crate) const CHAIN: Chain = Chain::Polygon;
+
+    pub(crate) fn new(inside: Inside) -> Self {
+        Self { inside: Arc::new(Mutex::new(inside)), domains: Arc::new(Domains::new(Self::CHAIN)) }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inside> {
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        inside.now = inside.now.max(crate::server::now());
+        inside
+    }
+
+    pub(crate) fn domains(&self) -> &Domains {
+        &self.domains
+    }
+}
+
+impl Inside {
+    /// Returns a venue with the source's markets.
+    pub(crate) fn new(mut source: Source, root: [u8; 32], settling: Settling) -> Result<Self, SourceError> {
+        let mut venue = Venue::new();
+        source.list(&mut venue)?;
+        Ok(Self {
+            venue,
+            source,
+            keys: Keys::new(root),
+            members: Members::default(),
+            orders: Orders::default(),
+            tape: Tape::new(root, settling),
+            listeners: Listeners::default(),
+            now: Time(0),
+        })
+    }
+
+    pub(crate) const fn venue(&self) -> &Venue {
+        &self.venue
+    }
+
+    pub(crate) fn caller(&self, request: &Request<'_>) -> Result<Holder, Fail> {
+        self.keys.caller(self.now, request)
+    }
+
+    /// Lets the other traders act and trades settle.
+    pub(crate) fn step(&mut self) {
+        self.source.step(self.now, &mut self.venue);
+        self.publish();
+        self.settle();
+    }
+
+    /// Returns a token's book.
+    pub(crate) fn book(&self, token: TokenIx) -> Option<WireBook> {
+        let market = self.venue.market(token.market())?;
+        let last = self.venue.last_trade(token.market()).map(
+            |(traded, price, _, _)| {
+                if traded == token { price } else { price.complement() }
+            },
+        );
+        Some(WireBook::new(BookParts {
+            market,
+            token,
+            at: self.now,
+            bids: self.venue.levels(token, Side::Buy),
+            asks: self.venue.levels(token, Side::Sell),
+            last,
+        }))
+    }
+
+    /// Says which contract settles an order's market.
+    pub(crate) fn neg_risk(&self, asked: &Asked) -> Result<bool, Fail> {
+        let unknown = || Fail::bad(format!("the orderbook {} does not exist", asked.order.token_id));
+        let token = self.venue.token_of(&asked.order.token_id).ok_or_else(unknown)?;
+        self.venue.market(token.market()).map(|market| market.neg_risk).ok_or_else(unknown)
+    }
+
+    /// Places an order whose signature was checked.
+    pub(crate) fn place(&mut self, caller: &Holder, asked: &Asked) -> Result<PostAnswer, Fail> {
+        self.members.bind(caller, asked.order.maker)?;
+        let unknown = || Fail::bad(format!("the orderbook {} does not exist", asked.order.token_id));
+        let token = self.venue.token_of(&asked.order.token_id).ok_or_else(unknown)?;
+        let market = self.venue.market(token.market()).ok_or_else(unknown)?;
+        let limit = asked.limit(market.tick)?;
+        let order = Order {
+            id: asked.id(market.neg_risk, &Domains::new(Shared::CHAIN)),
+            token,
+            side: asked.order.side,
+            price: limit.price,
+            size: limit.size,
+            spend: limit.spend,
+            kind: asked.kind,
+        };
+        let placed =
+            self.venue.place(self.now, caller.account, &order).map_err(|reject| Fail::reject(order.id, &reject))?;
+        let trade_ids = placed.trades.iter().map(|number| self.tape.id(*number)).collect();
+        self.publish();
+        let (making_amount, taking_amount) = matched_amounts(order.side, placed.matched, placed.value);
+        Ok(PostAnswer {
+            success: true,
+            error_msg: String::new(),
+            order_id: order.id.to_string(),
+            status: if placed.matched.is_zero() { "live" } else { "matched" },
+            making_amount,
+            taking_amount,
+            trade_ids,
+            transactions_hashes: Vec::new(),
+        })
+    }
+
+    /// Cancels what is open of `ids`, and returns those.
+    pub(crate) fn cancel(&mut self, caller: &Holder, ids: &[VenueOrderId]) -> Vec<VenueOrderId> {
+        let mut cancelled = ids.to_vec();
+        cancelled.retain(|id| self.venue.cancel(self.now, caller.account, *id));
+        self.publish();
+        cancelled
+    }
+
+    /// Cancels everything of the caller.
+    pub(crate) fn cancel_all(&mut self, caller: &Holder) -> Vec<VenueOrderId> {
+        let cancelled = self.venue.cancel_all(self.now, caller.account);
+        self.publish();
+        cancelled
+    }
+
+    /// Cancels the caller's orders in a market, or on a token, or on both where both are named.
+    pub(crate) fn cancel_market(
+        &mut self,
+        caller: &Holder,
+        market: Option<ConditionId>,
+        asset: Option<TokenId>,
+    ) -> Vec<VenueOrderId> {
+        let token = asset.and_then(|asset| self.venue.token_of(&asset));
+        let market = market.and_then(|market| self.venue.market_of(market)).or(token.map(TokenIx::market));
+        let Some(market) = market else { return Vec::new() };
+        let cancelled = self.venue.cancel_market(self.now, caller.account, market, token);
+        self.publish();
+        cancelled
+    }
+
+    /// Returns the caller's open orders as they go out.
+    pub(crate) fn open_orders(&self, caller: &Holder) -> impl Iterator<Item = Value> {
+        self.venue.orders(caller.account).filter_map(|order| self.orders.row(&self.venue, &self.members, order.id))
+    }
+
+    /// Returns an order of the caller, open or over, as it goes out.
+    pub(crate) fn order_row(&self, caller: &Holder, id: VenueOrderId) -> Option<Value> {
+        self.orders.row(&self.venue, &self.members, id).filter(|row| row["owner"] == caller.key.id.as_str())
+    }
+
+    /// Returns the caller's trades as they go out, newest first.
+    pub(crate) fn trades(&self, caller: &Holder) -> impl Iterator<Item = Value> {
+        self.tape.rows(&self.venue, &self.members, caller.account)
+    }
+}

@@ -1,0 +1,142 @@
+//! An order as a client asked for it: read, checked for form, and its signature verified.
+
+use crate::http::Fail;
+use crate::keys::Holder;
+use crate::wire::PostOrder;
+use model::id::parse_hex;
+use model::{OrderKind, Price, SCALE, Side, Size, TickSize, TokenId, Usd, VenueOrderId};
+use order::{Address, Domains, Exchange, Signature65, SignatureType, UnsignedOrder, recover};
+
+/// An order whose form is good.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) order: UnsignedOrder,
+    pub(crate) kind: OrderKind,
+    signature: Signature65,
+}
+
+/// What an order's amounts say, on a market's grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) price: Price,
+    pub(crate) size: Size,
+    pub(crate) spend: Option<Usd>,
+}
+
+impl Asked {
+    /// Reads the body of a placement.
+    pub(crate) fn read(caller: &Holder, posted: &PostOrder) -> Result<Self, Fail> {
+        if posted.owner != caller.key.id {
+            return Err(Fail::bad("the order owner has to be the owner of the API KEY"));
+        }
+        let asked = read(posted).ok_or(Fail::bad("Invalid order payload"))?;
+        if asked.order.signer != caller.address {
+            return Err(Fail::bad("the order signer address has to be the address of the API KEY"));
+        }
+        if asked.order.signature_type == SignatureType::Eoa && asked.order.maker != asked.order.signer {
+            return Err(Fail::bad("maker address not allowed, please use the deposit wallet flow"));
+        }
+        if posted.order.expiration != "0" {
+            return Err(Fail::bad("invalid expiration"));
+        }
+        Ok(asked)
+    }
+
+    /// Checks the signature in the domain of the market's exchange.
+    pub(crate) fn verify(&self, domains: &Domains, neg_risk: bool) -> Result<(), Fail> {
+        let id = self.id(neg_risk, domains);
+        if recover(&id.0, &self.signature) == Some(self.order.signer) {
+            return Ok(());
+        }
+        Err(Fail::bad("invalid signature"))
+    }
+
+    /// Returns the order's id.
+    pub(crate) fn id(&self, neg_risk: bool, domains: &Domains) -> VenueOrderId {
+        self.order.order_id(domains.of(Exchange::of(neg_risk)))
+    }
+
+    /// Returns what the amounts mean: a limit order's ratio is its price, on the grid; a market order's may be looser than
+    /// a price of the grid by the hair that its rounding took.
+    pub(crate) fn limit(&self, tick: TickSize) -> Result<Limit, Fail> {
+        let order = &self.order;
+        let (dollars, shares) = match order.side {
+            Side::Buy => (order.maker_amount, order.taker_amount),
+            Side::Sell => (order.taker_amount, order.maker_amount),
+        };
+        self.check_precision(shares)?;
+        let scaled = u128::from(dollars).saturating_mul(u128::from(SCALE));
+        let shares_wide = u128::from(shares);
+        let (whole, rest) = (scaled.checked_div(shares_wide), scaled.checked_rem(shares_wide));
+        let price = whole.and_then(|micros| Price::from_micros(u32::try_from(micros).ok()?));
+        let price = price.ok_or(Fail::bad("Invalid order payload"))?;
+        if self.kind.rests() {
+            if rest != Some(0) {
+                let text = format!("order is invalid. Price ({price}) breaks minimum tick size rule: {tick}");
+                return Err(Fail::bad(text));
+            }
+            return Ok(Limit { price, size: Size(shares), spend: None });
+        }
+        Ok(match order.side {
+            Side::Buy => Limit {
+                price: price.floor_to(tick),
+                size: Size(shares),
+                spend: Some(Usd(i64::try_from(dollars).ok().ok_or(Fail::bad("Invalid order payload"))?)),
+            },
+            Side::Sell => Limit { price: price.ceil_to(tick), size: Size(shares), spend: None },
+        })
+    }
+
+    /// Checks the number of decimals (PROTOCOL 5.2 and 5.3).
+    fn check_precision(&self, shares: u64) -> Result<(), Fail> {
+        let two = |amount: u64| amount.is_multiple_of(10_000);
+        let four = |amount: u64| amount.is_multiple_of(100);
+        let order = &self.order;
+        match (self.kind.rests(), order.side) {
+            (true, _) if !two(shares) => Err(Fail::bad("invalid amounts, sizes have a max accuracy of 2 decimals")),
+            (false, side) if !two(order.maker_amount) || !four(order.taker_amount) => {
+                let side = if side == Side::Buy { "buy" } else { "sell" };
+                Err(Fail::bad(format!(
+                    "invalid amounts, the market {side} orders maker amount supports a max accuracy of 2 decimals, taker \
+                     amount a max of 4 decimals"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn read(posted: &PostOrder) -> Option<Asked> {
+    let fields = &posted.order;
+    let side = match fields.side.as_str() {
+        "BUY" => Side::Buy,
+        "SELL" => Side::Sell,
+        _ => return None,
+    };
+    let kind = match (posted.order_type.as_str(), posted.post_only) {
+        ("GTC", post_only) => OrderKind::Gtc { post_only },
+        ("FAK", false) => OrderKind::Fak,
+        ("FOK", false) => OrderKind::Fok,
+        _ => return None,
+    };
+    let order = UnsignedOrder {
+        salt: fields.salt,
+        maker: Address::parse(&fields.maker)?,
+        signer: Address::parse(&fields.signer)?,
+        token_id: TokenId::parse(&fields.token_id)?,
+        maker_amount: fields.maker_amount.parse().ok()?,
+        taker_amount: fields.taker_amount.parse().ok()?,
+        side,
+        signature_type: SignatureType::from_code(fields.signature_type)?,
+        timestamp_ms: fields.timestamp.parse().ok()?,
+        metadata: bytes(&fields.metadata)?,
+        builder: bytes(&fields.builder)?,
+    };
+    Some(Asked { order, kind, signature: Signature65::parse(&fields.signature)? })
+}
+
+fn bytes(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    parse_hex(text.strip_prefix("0x")?, &mut bytes)?;
+    Some(bytes)
+}

@@ -1,0 +1,182 @@
+//! Who listens on the channels. A listener that does not keep up is let go: its queue ends, and its connection closes.
+
+use super::Inside;
+use axum::extract::ws::Utf8Bytes;
+use model::{ConditionId, MarketIx, TokenId, TokenIx};
+use sim::AccountId;
+use std::collections::BTreeSet;
+use tokio::sync::mpsc;
+
+/// The most connections of one channel.
+const LISTENERS_MAX: usize = 1_000;
+/// The most frames that wait for one listener.
+const QUEUE_MAX: usize = 4_096;
+
+/// A listener's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ListenerId(u64);
+
+/// One end of a listener's queue.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    pub(crate) id: ListenerId,
+    pub(crate) frames: mpsc::Receiver<Utf8Bytes>,
+}
+
+#[derive(Debug)]
+struct MarketListener {
+    id: ListenerId,
+    tokens: BTreeSet<TokenIx>,
+    custom: bool,
+    frames: mpsc::Sender<Utf8Bytes>,
+}
+
+#[derive(Debug)]
+struct UserListener {
+    id: ListenerId,
+    account: AccountId,
+    /// All markets if there is no set.
+    markets: Option<BTreeSet<MarketIx>>,
+    frames: mpsc::Sender<Utf8Bytes>,
+}
+
+/// All listeners.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    count: u64,
+    market: Vec<MarketListener>,
+    user: Vec<UserListener>,
+}
+
+/// What a client of the market channel wants.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MarketWish {
+    pub(crate) tokens: Vec<TokenId>,
+    pub(crate) custom: Option<bool>,
+    pub(crate) dump: bool,
+}
+
+/// What a client of the user channel wants: all markets if it names none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct UserWish {
+    pub(crate) markets: Option<Vec<ConditionId>>,
+}
+
+impl Listeners {
+    fn next(&mut self) -> ListenerId {
+        self.count = self.count.saturating_add(1);
+        ListenerId(self.count)
+    }
+
+    /// Says whether anybody hears of a market.
+    pub(super) fn hears(&self, market: MarketIx) -> bool {
+        self.market.iter().any(|listener| listener.tokens.iter().any(|token| token.market() == market))
+    }
+
+    /// Sends a frame to all who listen to one of the tokens.
+    pub(super) fn tell_market(&mut self, tokens: &[TokenIx], frame: &Utf8Bytes) {
+        self.market.retain(|listener| {
+            !tokens.iter().any(|token| listener.tokens.contains(token))
+                || listener.frames.try_send(frame.clone()).is_ok()
+        });
+    }
+
+    /// Sends a frame to those of them who asked for the extra kinds of events.
+    pub(super) fn tell_custom(&mut self, token: TokenIx, frame: &Utf8Bytes) {
+        self.market.retain(|listener| {
+            !(listener.custom && listener.tokens.contains(&token)) || listener.frames.try_send(frame.clone()).is_ok()
+        });
+    }
+
+    /// Says whether anybody asked for the extra kinds of events of a token.
+    pub(super) fn wants_custom(&self, token: TokenIx) -> bool {
+        self.market.iter().any(|listener| listener.custom && listener.tokens.contains(&token))
+    }
+
+    /// Sends a frame to an account's listeners.
+    pub(super) fn tell_user(&mut self, account: AccountId, market: MarketIx, frame: &Utf8Bytes) {
+        self.user.retain(|listener| {
+            let wanted = listener.markets.as_ref().is_none_or(|markets| markets.contains(&market));
+            listener.account != account || !wanted || listener.frames.try_send(frame.clone()).is_ok()
+        });
+    }
+}
+
+impl Inside {
+    /// Adds a listener to the market channel; none if there are too many.
+    pub(crate) fn listen_to_markets(&mut self) -> Option<Listening> {
+        if self.listeners.market.len() >= LISTENERS_MAX {
+            return None;
+        }
+        let (sender, frames) = mpsc::channel(QUEUE_MAX);
+        let id = self.listeners.next();
+        let listener = MarketListener { id, tokens: BTreeSet::new(), custom: false, frames: sender };
+        self.listeners.market.push(listener);
+        Some(Listening { id, frames })
+    }
+
+    /// Adds to what a listener hears and sends the books of what is new to it.
+    pub(crate) fn subscribe(&mut self, id: ListenerId, wish: &MarketWish) {
+        let tokens: Vec<TokenIx> = wish.tokens.iter().filter_map(|token| self.venue.token_of(token)).collect();
+        let Some(listener) = self.listeners.market.iter_mut().find(|listener| listener.id == id) else { return };
+        listener.custom = wish.custom.unwrap_or(listener.custom);
+        let mut new = tokens;
+        new.retain(|token| listener.tokens.insert(*token));
+        if wish.dump && !new.is_empty() {
+            let books: Vec<_> = new.iter().filter_map(|token| self.book_event(*token)).collect();
+            if let Ok(text) = serde_json::to_string(&books) {
+                self.listeners.tell_one(id, text.into());
+            }
+        }
+    }
+
+    /// Takes tokens from what a listener hears.
+    pub(crate) fn unsubscribe(&mut self, id: ListenerId, tokens: &[TokenId]) {
+        let tokens: Vec<TokenIx> = tokens.iter().filter_map(|token| self.venue.token_of(token)).collect();
+        if let Some(listener) = self.listeners.market.iter_mut().find(|listener| listener.id == id) {
+            listener.tokens.retain(|token| !tokens.contains(token));
+        }
+    }
+
+    /// Adds a listener to the user channel; none if there are too many.
+    pub(crate) fn listen_to_account(&mut self, account: AccountId, wish: &UserWish) -> Option<Listening> {
+        if self.listeners.user.len() >= LISTENERS_MAX {
+            return None;
+        }
+        let (sender, frames) = mpsc::channel(QUEUE_MAX);
+        let id = self.listeners.next();
+        let markets = wish.markets.as_ref().map(|markets| self.known(markets));
+        self.listeners.user.push(UserListener { id, account, markets, frames: sender });
+        Some(Listening { id, frames })
+    }
+
+    /// Adds markets to what a listener hears, or takes them away.
+    pub(crate) fn change_markets(&mut self, id: ListenerId, conditions: &[ConditionId], add: bool) {
+        let named = self.known(conditions);
+        let listener = self.listeners.user.iter_mut().find(|listener| listener.id == id);
+        // Whoever hears all markets goes on hearing them.
+        if let Some(markets) = listener.and_then(|listener| listener.markets.as_mut()) {
+            if add {
+                markets.extend(named);
+            } else {
+                markets.retain(|market| !named.contains(market));
+            }
+        }
+    }
+
+    /// Forgets a listener.
+    pub(crate) fn hang_up(&mut self, id: ListenerId) {
+        self.listeners.market.retain(|listener| listener.id != id);
+        self.listeners.user.retain(|listener| listener.id != id);
+    }
+
+    fn known(&self, conditions: &[ConditionId]) -> BTreeSet<MarketIx> {
+        conditions.iter().filter_map(|condition| self.venue.market_of(*condition)).collect()
+    }
+}
+
+impl Listeners {
+    fn tell_one(&mut self, id: ListenerId, frame: Utf8Bytes) {
+        self.market.retain(|listener| listener.id != id || listener.frames.try_send(frame.clone()).is_ok());
+    }
+}

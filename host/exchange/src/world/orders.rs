@@ -1,0 +1,95 @@
+//! Orders as they are shown, open and over.
+
+use super::members::Members;
+use crate::wire;
+use model::{Size, VenueOrderId};
+use serde_json::{Value, json};
+use sim::{Change, OpenOrder, Venue};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Orders that are remembered after they ended.
+const REMEMBERED_MAX: usize = 50_000;
+
+/// What is kept of an order besides what the venue knows.
+#[derive(Debug, Clone)]
+pub(super) struct Detail {
+    /// As it was last seen.
+    pub(super) order: OpenOrder,
+    pub(super) status: &'static str,
+    pub(super) trades: Vec<String>,
+}
+
+/// The details of the members' orders.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    details: BTreeMap<VenueOrderId, Detail>,
+    over: VecDeque<VenueOrderId>,
+}
+
+impl Orders {
+    /// Takes note of what happened to an order.
+    pub(super) fn note(&mut self, change: Change, order: &OpenOrder) -> &Detail {
+        let status = match change {
+            Change::Cancellation => "CANCELED",
+            _ if order.rest().is_zero() => "MATCHED",
+            _ => "LIVE",
+        };
+        let known = self.details.get(&order.id).map(|detail| detail.trades.clone());
+        let detail = Detail { order: *order, status, trades: known.unwrap_or_default() };
+        if status != "LIVE" {
+            self.over.push_back(order.id);
+            if self.over.len() > REMEMBERED_MAX
+                && let Some(oldest) = self.over.pop_front()
+            {
+                self.details.remove(&oldest);
+            }
+        }
+        self.details.entry(order.id).insert_entry(detail).into_mut()
+    }
+
+    /// Notes that an order took part in a trade.
+    pub(super) fn traded(&mut self, id: VenueOrderId, trade: &str) {
+        if let Some(detail) = self.details.get_mut(&id) {
+            detail.trades.push(trade.to_owned());
+        }
+    }
+
+    /// Returns an order as REST shows it.
+    pub(super) fn row(&self, venue: &Venue, members: &Members, id: VenueOrderId) -> Option<Value> {
+        let detail = self.details.get(&id)?;
+        let order = &detail.order;
+        let market = venue.market(order.token.market())?;
+        let member = members.get(order.account)?;
+        Some(json!({
+            "id": order.id.to_string(),
+            "status": detail.status,
+            "owner": member.key,
+            "maker_address": member.funder.checksummed(),
+            "market": market.condition.to_string(),
+            "asset_id": wire::asset(market, order.token),
+            "side": wire::side(order.side),
+            "original_size": order.size.to_string(),
+            "size_matched": order.matched.to_string(),
+            "price": order.price.to_string(),
+            "outcome": wire::outcome(market, order.token),
+            "expiration": "0",
+            "order_type": order.kind.as_str(),
+            "associate_trades": detail.trades,
+            "created_at": order.created.seconds(),
+        }))
+    }
+}
+
+/// Says what a change is on the user channel. The rest of a FAK that met something ends as matched by what it met.
+pub(super) const fn word(change: Change) -> &'static str {
+    match change {
+        Change::Placement => "PLACEMENT",
+        Change::Update => "UPDATE",
+        Change::Cancellation => "CANCELLATION",
+    }
+}
+
+/// Returns shares as text, `0` for none.
+pub(super) fn size(size: Size) -> String {
+    size.to_string()
+}

@@ -1,0 +1,234 @@
+//! What the venue tells becomes frames of the two channels.
+
+use super::Inside;
+use super::orders::{size, word};
+use super::tape::{Entry, Stage};
+use crate::wire::{self, BookEvent, PriceChange, PriceChanges};
+use axum::extract::ws::Utf8Bytes;
+use model::{MarketIx, Price, Side, Size, TickSize, Time, TokenIx};
+use serde::Serialize;
+use serde_json::json;
+use sim::{Change, Event, OpenOrder, Trade};
+use std::collections::BTreeSet;
+
+/// Market frames hold at most this many entries.
+const CHANGES_MAX: usize = 200;
+
+fn frame(value: &impl Serialize) -> Option<Utf8Bytes> {
+    serde_json::to_string(value).ok().map(Utf8Bytes::from)
+}
+
+/// A changed level.
+type LevelChange = (TokenIx, Side, Price, Size);
+
+impl Inside {
+    /// Sends all that happened since the last call.
+    pub(super) fn publish(&mut self) {
+        let mut levels: Vec<LevelChange> = Vec::new();
+        let mut traded = BTreeSet::new();
+        for event in self.venue.drain() {
+            match event {
+                Event::Level { token, side, price, size, .. } => {
+                    let another = levels.last().is_some_and(|(last, ..)| last.market() != token.market());
+                    if another || levels.len() >= CHANGES_MAX {
+                        self.tell_levels(&mut levels);
+                    }
+                    levels.push((token, side, price, size));
+                }
+                Event::Order { at, change, order } => self.tell_order(at, change, &order),
+                Event::Trade(trade) => {
+                    traded.insert(trade.token.market());
+                    self.tell_trade(trade);
+                }
+                Event::Tick { market, old, new } => {
+                    self.tell_levels(&mut levels);
+                    self.tell_tick(market, old, new);
+                }
+                Event::BookReset { market } => {
+                    self.tell_levels(&mut levels);
+                    self.tell_books(market);
+                }
+            }
+        }
+        self.tell_levels(&mut levels);
+        traded.into_iter().for_each(|market| self.tell_books(market));
+    }
+
+    fn tell_levels(&mut self, levels: &mut Vec<LevelChange>) {
+        let Some(market) = levels.first().map(|(token, ..)| token.market()) else { return };
+        if self.listeners.hears(market) {
+            let tokens = [market.token(0), market.token(1)];
+            let hashes = tokens.map(|token| self.book(token).map(|book| book.hash).unwrap_or_default());
+            let condition = self.venue.market(market).map(|market| market.condition.to_string());
+            let price_changes = levels.iter().filter_map(|change| self.price_change(change, &hashes)).collect();
+            let changes = PriceChanges {
+                event_type: "price_change",
+                market: condition.unwrap_or_default(),
+                price_changes,
+                timestamp: self.now.millis().to_string(),
+            };
+            if let Some(frame) = frame(&changes) {
+                self.listeners.tell_market(&tokens, &frame);
+            }
+            tokens.into_iter().for_each(|token| self.tell_best(token));
+        }
+        levels.clear();
+    }
+
+    fn price_change(&self, change: &LevelChange, hashes: &[String; 2]) -> Option<PriceChange> {
+        let (token, side, price, size) = change;
+        let market = self.venue.market(token.market())?;
+        let [yes, no] = hashes;
+        Some(PriceChange {
+            asset_id: wire::asset(market, *token),
+            price: price.to_string(),
+            size: size.to_string(),
+            side: wire::side(*side),
+            hash: if token.outcome() == 0 { yes.clone() } else { no.clone() },
+            best_bid: self.best(*token, Side::Buy),
+            best_ask: self.best(*token, Side::Sell),
+        })
+    }
+
+    fn best(&self, token: TokenIx, side: Side) -> String {
+        self.venue.best(token, side).map(|level| level.price.to_string()).unwrap_or_default()
+    }
+
+    /// The extra event for those who asked for it.
+    fn tell_best(&mut self, token: TokenIx) {
+        if !self.listeners.wants_custom(token) {
+            return;
+        }
+        let Some(market) = self.venue.market(token.market()) else { return };
+        let price = |side| self.venue.best(token, side).map(|level| level.price.micros());
+        let spread = price(Side::Sell).zip(price(Side::Buy)).map(|(ask, bid)| ask.saturating_sub(bid));
+        let event = json!({
+            "event_type": "best_bid_ask",
+            "market": market.condition.to_string(),
+            "asset_id": wire::asset(market, token),
+            "best_bid": self.best(token, Side::Buy),
+            "best_ask": self.best(token, Side::Sell),
+            "spread": spread.map(|spread| model::Usd(i64::from(spread)).to_string()).unwrap_or_default(),
+            "timestamp": self.now.millis().to_string(),
+        });
+        if let Some(frame) = frame(&event) {
+            self.listeners.tell_custom(token, &frame);
+        }
+    }
+
+    /// Returns a token's book as the market channel has it.
+    pub(super) fn book_event(&self, token: TokenIx) -> Option<BookEvent> {
+        self.book(token).map(|book| BookEvent { event_type: "book", book })
+    }
+
+    fn tell_books(&mut self, market: MarketIx) {
+        if !self.listeners.hears(market) {
+            return;
+        }
+        for token in [market.token(0), market.token(1)] {
+            if let Some(frame) = self.book_event(token).as_ref().and_then(frame) {
+                self.listeners.tell_market(&[token], &frame);
+            }
+        }
+    }
+
+    fn tell_tick(&mut self, ix: MarketIx, old: TickSize, new: TickSize) {
+        for token in [ix.token(0), ix.token(1)] {
+            let Some(market) = self.venue.market(ix) else { return };
+            let event = json!({
+                "event_type": "tick_size_change",
+                "market": market.condition.to_string(),
+                "asset_id": wire::asset(market, token),
+                "old_tick_size": old.to_string(),
+                "new_tick_size": new.to_string(),
+                "timestamp": self.now.millis().to_string(),
+            });
+            if let Some(frame) = frame(&event) {
+                self.listeners.tell_market(&[token], &frame);
+            }
+        }
+    }
+
+    fn tell_trade(&mut self, trade: Trade) {
+        let Some(market) = self.venue.market(trade.token.market()) else { return };
+        let event = json!({
+            "event_type": "last_trade_price",
+            "market": market.condition.to_string(),
+            "asset_id": wire::asset(market, trade.token),
+            "price": trade.price.to_string(),
+            "size": trade.size.to_string(),
+            "side": wire::side(trade.side),
+            "fee_rate_bps": "0",
+            "timestamp": trade.at.millis().to_string(),
+        });
+        if let Some(frame) = frame(&event) {
+            self.listeners.tell_market(&[trade.token], &frame);
+        }
+        let with_members = self.members.get(trade.account).is_some()
+            || trade.parts.iter().any(|part| self.members.get(part.account).is_some());
+        if !with_members {
+            return;
+        }
+        let id = self.tape.id(trade.number);
+        for order in trade.order.iter().chain(trade.parts.iter().filter_map(|part| part.order.as_ref())) {
+            self.orders.traded(*order, &id);
+        }
+        let entry = self.tape.push(trade);
+        self.tell_entry(&entry);
+    }
+
+    /// Sends a trade to each member in it.
+    fn tell_entry(&mut self, entry: &Entry) {
+        for account in entry.accounts() {
+            let Some(mut view) = self.tape.view(&self.venue, &self.members, entry, account) else { continue };
+            let Some(member) = self.members.get(account) else { continue };
+            if let Some(fields) = view.as_object_mut() {
+                fields.insert("event_type".to_owned(), json!("trade"));
+                fields.insert("type".to_owned(), json!("TRADE"));
+                fields.insert("trade_owner".to_owned(), json!(member.key));
+                fields.insert("timestamp".to_owned(), json!(self.now.millis().to_string()));
+            }
+            if let Some(frame) = frame(&view) {
+                self.listeners.tell_user(account, entry.trade.token.market(), &frame);
+            }
+        }
+    }
+
+    /// Sends what settled further.
+    pub(super) fn settle(&mut self) {
+        for entry in self.tape.settle(self.now) {
+            debug_assert_ne!(entry.stage, Stage::Matched, "settling moves on");
+            self.tell_entry(&entry);
+        }
+    }
+
+    fn tell_order(&mut self, at: Time, change: Change, order: &OpenOrder) {
+        let Some(member) = self.members.get(order.account) else { return };
+        let Some(market) = self.venue.market(order.token.market()) else { return };
+        let detail = self.orders.note(change, order);
+        let event = json!({
+            "event_type": "order",
+            "id": order.id.to_string(),
+            "owner": member.key,
+            "order_owner": member.key,
+            "market": market.condition.to_string(),
+            "asset_id": wire::asset(market, order.token),
+            "side": wire::side(order.side),
+            "original_size": size(order.size),
+            "size_matched": size(order.matched),
+            "price": order.price.to_string(),
+            "associate_trades": if detail.trades.is_empty() { None } else { Some(&detail.trades) },
+            "outcome": wire::outcome(market, order.token),
+            "type": word(change),
+            "created_at": order.created.seconds().to_string(),
+            "expiration": "0",
+            "order_type": order.kind.as_str(),
+            "status": detail.status,
+            "maker_address": member.funder.checksummed(),
+            "timestamp": at.millis().to_string(),
+        });
+        if let Some(frame) = frame(&event) {
+            self.listeners.tell_user(order.account, order.token.market(), &frame);
+        }
+    }
+}

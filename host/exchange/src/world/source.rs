@@ -1,0 +1,127 @@
+//! Who the other traders are: the seeded flow, or recordings of real books.
+
+use crate::recording::{Player, Recording, Step};
+use model::{ConditionId, FeeRate, Market, Size, TickSize, Time, TokenIx};
+use sha2::{Digest, Sha256};
+use sim::{Flow, MarketError, Venue};
+
+/// What a recorded market is given where the recording does not say.
+const MIN_SIZE: Size = Size::shares(5);
+/// Sports pay this rate (PROTOCOL 16).
+const FEE: FeeRate = FeeRate { rate_micros: 50_000 };
+/// A recorded market ends this long after the exchange started; recordings begin again when they end.
+const LASTS_MICROS: u64 = model::time::DAY_MICROS;
+/// A speed of one, in millionths.
+const REAL_TIME: u128 = 1_000_000;
+
+/// Why the markets cannot be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Two recordings of one market, or too many markets.
+    #[error("listing the market `{slug}`: {error}")]
+    Market {
+        /// Its slug.
+        slug: String,
+        /// Why.
+        error: MarketError,
+    },
+}
+
+/// The other traders.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Flow(Flow),
+    Recordings(Recorded),
+}
+
+/// Recordings on their way.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    markets: Vec<Market>,
+    players: Vec<(TokenIx, Player)>,
+    /// In millionths of real time.
+    speed: u64,
+    started: Option<Time>,
+    steps: Vec<Step>,
+}
+
+impl Source {
+    /// Returns the recordings as the other side; `speed` in millionths of real time.
+    pub(crate) fn recordings(recordings: &[Recording], speed: u64, now: Time) -> Self {
+        let markets = recordings.iter().map(|recording| market(recording, now)).collect();
+        let players = recordings.iter().map(|recording| (TokenIx(0), Player::new(recording))).collect();
+        Self::Recordings(Recorded { markets, players, speed, started: None, steps: Vec::new() })
+    }
+
+    /// Lists the markets.
+    pub(crate) fn list(&mut self, venue: &mut Venue) -> Result<(), SourceError> {
+        let markets = match self {
+            Self::Flow(flow) => flow.markets(),
+            Self::Recordings(recorded) => recorded.markets.clone(),
+        };
+        for (place, market) in markets.into_iter().enumerate() {
+            let slug = market.slug.clone();
+            let ix = venue.add_market(market).map_err(|error| SourceError::Market { slug, error })?;
+            if let Self::Recordings(recorded) = self
+                && let Some((token, _)) = recorded.players.get_mut(place)
+            {
+                *token = ix.token(0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets them do what is due.
+    pub(crate) fn step(&mut self, now: Time, venue: &mut Venue) {
+        match self {
+            Self::Flow(flow) => flow.step(now, venue),
+            Self::Recordings(recorded) => recorded.step(now, venue),
+        }
+    }
+}
+
+impl Recorded {
+    fn step(&mut self, now: Time, venue: &mut Venue) {
+        let started = *self.started.get_or_insert(now);
+        let scaled = u128::from(now.since(started)).saturating_mul(u128::from(self.speed)) / REAL_TIME / 1_000;
+        let elapsed_ms = u64::try_from(scaled).unwrap_or(u64::MAX);
+        for (token, player) in &mut self.players {
+            player.play(elapsed_ms, &mut self.steps);
+            for step in self.steps.drain(..) {
+                if let Err(error) = apply(now, venue, *token, step) {
+                    tracing::warn!(%error, "a step of a recording");
+                }
+            }
+        }
+    }
+}
+
+fn apply(now: Time, venue: &mut Venue, token: TokenIx, step: Step) -> Result<(), MarketError> {
+    match step {
+        Step::Tick(tick) => venue.set_tick(token.market(), tick),
+        Step::Book { bids, asks, .. } => venue.replace_external(now, token, &bids, &asks),
+        Step::Level { side, price, size } => venue.set_external(now, token, side, price, size),
+    }
+}
+
+/// Returns a recording's market: what it knows of itself, and the rest invented.
+fn market(recording: &Recording, now: Time) -> Market {
+    let [first, second] = &recording.tokens;
+    let condition = Sha256::new().chain_update(b"condition").chain_update(first.0).chain_update(second.0).finalize();
+    let outcome = |place: usize, usual: &str| {
+        recording.outcomes.get(place).and_then(Clone::clone).unwrap_or_else(|| usual.to_owned())
+    };
+    let outcomes = [outcome(0, "Yes"), outcome(1, "No")];
+    Market {
+        condition: ConditionId(condition.into()),
+        tokens: recording.tokens,
+        question: format!("{} (recorded): {} or {}?", recording.slug, outcomes[0], outcomes[1]),
+        outcomes,
+        slug: recording.slug.clone(),
+        tick: TickSize::CENT,
+        min_size: MIN_SIZE,
+        neg_risk: false,
+        fee: FEE,
+        end: Some(now.plus_micros(LASTS_MICROS)),
+    }
+}

@@ -1,0 +1,160 @@
+//! The market and the user channel (PROTOCOL 12 to 14).
+
+use crate::keys::ApiKey;
+use crate::world::{Listening, MarketWish, Shared, UserWish};
+use axum::extract::State;
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use model::{ConditionId, TokenId};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The largest frame that a client may send: a thousand token ids have 80 KB.
+const FRAME_MAX: usize = 256 * 1024;
+/// How long a client may be silent; real ones say PING every 10 s.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// What clients say, on both channels (PROTOCOL 13.1 and 14.1).
+#[derive(Debug, Deserialize)]
+struct Said {
+    #[serde(default)]
+    operation: Option<String>,
+    #[serde(default)]
+    assets_ids: Vec<String>,
+    #[serde(default)]
+    markets: Option<Vec<String>>,
+    #[serde(default)]
+    custom_feature_enabled: Option<bool>,
+    #[serde(default)]
+    initial_dump: Option<bool>,
+    #[serde(default)]
+    auth: Option<Auth>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Auth {
+    api_key: String,
+    secret: String,
+    passphrase: String,
+}
+
+impl Said {
+    fn tokens(&self) -> Vec<TokenId> {
+        self.assets_ids.iter().filter_map(|id| TokenId::parse(id)).collect()
+    }
+
+    fn conditions(&self) -> Option<Vec<ConditionId>> {
+        Some(self.markets.as_ref()?.iter().filter_map(|id| ConditionId::parse(id)).collect())
+    }
+
+    fn is_unsubscribe(&self) -> bool {
+        self.operation.as_deref() == Some("unsubscribe")
+    }
+}
+
+/// What a connection does next.
+enum Next {
+    /// Send this.
+    Send(Utf8Bytes),
+    /// Read this.
+    Said(Utf8Bytes),
+    /// Nothing to do.
+    Idle,
+    /// It is over.
+    Over,
+}
+
+async fn next(socket: &mut WebSocket, frames: &mut tokio::sync::mpsc::Receiver<Utf8Bytes>) -> Next {
+    tokio::select! {
+        frame = frames.recv() => frame.map_or(Next::Over, Next::Send),
+        heard = tokio::time::timeout(SILENCE_MAX, socket.recv()) => match heard {
+            Ok(Some(Ok(Message::Text(text)))) => Next::Said(text),
+            Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => Next::Over,
+            Ok(Some(Ok(_))) => Next::Idle,
+        },
+    }
+}
+
+/// Answers keepalives; returns what is left to understand.
+async fn keepalive(socket: &mut WebSocket, text: &Utf8Bytes) -> Option<Said> {
+    if text.as_str() == "PING" {
+        // A failed send ends the connection at its next read.
+        drop(socket.send(Message::Text(Utf8Bytes::from_static("PONG"))).await);
+        return None;
+    }
+    // Frames that make no sense are ignored, as the venue does.
+    serde_json::from_str(text).ok()
+}
+
+pub(crate) async fn market(State(shared): State<Shared>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.max_message_size(FRAME_MAX).on_upgrade(|socket| serve_market(shared, socket))
+}
+
+async fn serve_market(shared: Shared, mut socket: WebSocket) {
+    let Some(Listening { id, mut frames }) = shared.lock().listen_to_markets() else { return };
+    loop {
+        match next(&mut socket, &mut frames).await {
+            Next::Send(frame) => {
+                if socket.send(Message::Text(frame)).await.is_err() {
+                    break;
+                }
+            }
+            Next::Said(text) => {
+                let Some(said) = keepalive(&mut socket, &text).await else { continue };
+                let tokens = said.tokens();
+                let mut world = shared.lock();
+                if said.is_unsubscribe() {
+                    world.unsubscribe(id, &tokens);
+                } else {
+                    let dump = said.initial_dump.unwrap_or(true);
+                    world.subscribe(id, &MarketWish { tokens, custom: said.custom_feature_enabled, dump });
+                }
+            }
+            Next::Idle => {}
+            Next::Over => break,
+        }
+    }
+    shared.lock().hang_up(id);
+}
+
+pub(crate) async fn user(State(shared): State<Shared>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.max_message_size(FRAME_MAX).on_upgrade(|socket| serve_user(shared, socket))
+}
+
+async fn serve_user(shared: Shared, mut socket: WebSocket) {
+    let Some(Listening { id, mut frames }) = sign_in(&shared, &mut socket).await else { return };
+    loop {
+        match next(&mut socket, &mut frames).await {
+            Next::Send(frame) => {
+                if socket.send(Message::Text(frame)).await.is_err() {
+                    break;
+                }
+            }
+            Next::Said(text) => {
+                let Some(said) = keepalive(&mut socket, &text).await else { continue };
+                if let Some(markets) = said.conditions() {
+                    shared.lock().change_markets(id, &markets, !said.is_unsubscribe());
+                }
+            }
+            Next::Idle => {}
+            Next::Over => break,
+        }
+    }
+    shared.lock().hang_up(id);
+}
+
+/// Waits for the frame that opens the channel; bad credentials close it.
+async fn sign_in(shared: &Shared, socket: &mut WebSocket) -> Option<Listening> {
+    loop {
+        let Ok(Some(Ok(message))) = tokio::time::timeout(SILENCE_MAX, socket.recv()).await else { return None };
+        let Message::Text(text) = message else { continue };
+        let Some(said) = keepalive(socket, &text).await else { continue };
+        let markets = said.conditions();
+        let auth = said.auth?;
+        let key = ApiKey { id: auth.api_key, secret: auth.secret, passphrase: auth.passphrase };
+        let mut world = shared.lock();
+        let account = world.authenticate(&key)?;
+        return world.listen_to_account(account, &UserWish { markets });
+    }
+}
