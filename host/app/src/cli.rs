@@ -2,8 +2,10 @@
 
 use crate::config::Config;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Trades prediction markets with strategies that need not be trusted.
 #[derive(Debug, Parser)]
@@ -15,8 +17,40 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Trade: start the signer, the host and, in demo mode, a local exchange. Ends on Ctrl-C, with all orders cancelled.
+    Run(Box<RunArgs>),
+    /// Serve a local Polymarket: the venue's REST and WebSocket protocol with play money, on one port.
+    Exchange(ExchangeArgs),
+    /// Measure the paths of an order and print a table of figures with their budgets.
+    Bench(BenchArgs),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
+    /// The host process; started by `run`, with a socket to the signer as its standard input.
+    #[command(hide = true)]
+    Host(Box<HostArgs>),
+}
+
+impl CommonArgs {
+    /// Returns the arguments that say the same to another process of this program.
+    pub(crate) fn to_arguments(&self) -> Vec<OsString> {
+        let mode = self.mode.to_possible_value().map(|mode| mode.get_name().to_owned()).unwrap_or_default();
+        let mut arguments: Vec<OsString> = vec!["--mode".into(), mode.into(), "--data-dir".into()];
+        arguments.push(self.data_dir.clone().into());
+        let mut add = |name: &str, value: Option<OsString>| {
+            if let Some(value) = value {
+                arguments.extend([OsString::from(name), value]);
+            }
+        };
+        add("--for", self.run_for.map(|time| format!("{}ms", time.as_millis()).into()));
+        add("--config", self.config.clone().map(Into::into));
+        add("--strategies", self.strategies.clone().map(Into::into));
+        add("--api-port", self.api_port.map(|port| port.to_string().into()));
+        add("--dashboard-port", self.dashboard_port.map(|port| port.to_string().into()));
+        self.set.iter().for_each(|set| add("--set", Some(set.into())));
+        arguments.extend(self.json.then(|| "--json".into()));
+        arguments.extend(self.stopped.then(|| "--stopped".into()));
+        arguments
+    }
 }
 
 /// How to trade.
@@ -30,12 +64,18 @@ pub(crate) enum ModeArg {
     Live,
 }
 
-/// Where the configuration comes from.
+/// What both `run` and its host process are told.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CommonArgs {
     /// How to trade.
     #[arg(long, value_enum, default_value = "paper")]
     pub(crate) mode: ModeArg,
+    /// End by itself after this long, for instance 30s, 5m or 1h.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) run_for: Option<Duration>,
+    /// Print one JSON object with the outcome as the last line.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Where journal, database, tokens and run.json live. Only one run may use it at a time.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data")]
     pub(crate) data_dir: PathBuf,
@@ -54,13 +94,93 @@ pub(crate) struct CommonArgs {
     /// Set a configuration key, as key=value. May be given more than once.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Begin STOPPED: an operator starts the bot. In demo mode it begins RUNNING otherwise.
+    #[arg(long)]
+    pub(crate) stopped: bool,
+}
+
+/// `polytrader run`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// Demo: trade on this exchange, which runs already, instead of starting one.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "recording", "speed"])]
+    pub(crate) exchange: Option<String>,
+    #[command(flatten)]
+    pub(crate) flow: FlowArgs,
+}
+
+/// Who else trades on the local exchange.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FlowArgs {
+    /// The seed of the invented markets and traders.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Replay these recordings of real order books instead of invented markets. May be given more than once.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) recording: Vec<PathBuf>,
+    /// How many times faster than it was recorded, such as 2.5.
+    #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
+    pub(crate) speed: Speed,
+}
+
+/// A speed in millionths of real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Speed(pub(crate) u64);
+
+impl std::fmt::Display for Speed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", model::Size(self.0))
+    }
+}
+
+/// Parses a speed of 0.01 to 1000.
+fn speed(text: &str) -> Result<Speed, String> {
+    let micros = model::amount::parse_micros(text).filter(|micros| (10_000..=1_000_000_000).contains(micros));
+    micros.map(Speed).ok_or_else(|| format!("`{text}` is no speed; write a number from 0.01 to 1000"))
+}
+
+/// `polytrader exchange`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExchangeArgs {
+    /// The address to serve REST and both WebSocket channels on; port 0 takes a free one.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8100")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Where exchange.json, with the real address, is written.
+    #[arg(long, value_name = "DIR", default_value = "polytrader-data/exchange")]
+    pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) flow: FlowArgs,
+}
+
+/// `polytrader bench`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BenchArgs {
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The hidden `polytrader host`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HostArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// The exchange's base address.
+    #[arg(long)]
+    pub(crate) exchange: String,
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
+        Command::Run(args) => crate::run::run(&args),
+        Command::Exchange(args) => crate::run::exchange(&args),
+        Command::Bench(args) => crate::bench::bench(&args),
         Command::Config(args) => show_config(&args),
+        Command::Host(args) => crate::host::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         complain(&format!("polytrader: {error:#}"));
@@ -89,6 +209,23 @@ pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 
+/// Parses `250ms`, `30s`, `5m`, `2h` or plain seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text.get(digits.len()..).unwrap_or_default();
+    let refused = || format!("`{text}` is no time; write 250ms, 30s, 5m or 2h");
+    let number: u64 = digits.parse().ok().ok_or_else(refused)?;
+    let millis = match unit {
+        "ms" => Some(1),
+        "" | "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let millis = millis.and_then(|unit: u64| number.checked_mul(unit));
+    millis.map(Duration::from_millis).ok_or_else(refused)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +234,27 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_host_is_told_what_run_was_told() {
+        let line = "polytrader run --mode demo --for 90s --data-dir /d --config /c --strategies /s --api-port 0 \
+                    --dashboard-port 1 --set a=b --set c=d --json --stopped";
+        let Command::Run(run) = Cli::parse_from(line.split_whitespace()).command else { panic!("not run") };
+        let told = [OsString::from("polytrader"), "host".into(), "--exchange".into(), "x".into()];
+        let told = told.into_iter().chain(run.common.to_arguments());
+        let Command::Host(host) = Cli::parse_from(told).command else { panic!("not host") };
+        assert_eq!(format!("{:?}", host.common), format!("{:?}", run.common));
+        assert_eq!(host.common.run_for, Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("45"), Ok(Duration::from_secs(45)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        for bad in ["", "s", "1d", "-1s", "99999999999999999999s", "18446744073709551615h"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
     }
 }

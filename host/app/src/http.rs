@@ -1,3 +1,92 @@
-//! The JSON that the REST API and the page speak.
+//! The API and the page (DESIGN 9). One router, served on two ports. Handlers read the picture and the database, and act
+//! through [`Control`]; there is no other way from here to the engine.
+//! Start reading in [`router`], then `guard` for who may do what.
 
+mod admin;
+mod guard;
+mod health;
+mod openapi;
+mod page;
+mod problem;
+mod session;
+mod stream;
+mod trading;
 pub mod types;
+
+pub use openapi::document;
+pub use problem::ProblemResponse;
+
+use crate::auth::Auth;
+use crate::config::ConfigEntry;
+use crate::control::Control;
+use crate::db::Db;
+use crate::picture::Picture;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// The largest body of a request.
+const BODY_MAX: usize = 64 * 1024;
+
+/// What handlers work with.
+#[derive(Debug)]
+pub struct Parts {
+    /// What is shown.
+    pub picture: Picture,
+    /// What acts.
+    pub control: Control,
+    /// Who may.
+    pub auth: Auth,
+    /// What was.
+    pub db: Db,
+    /// What is configured.
+    pub config: Vec<ConfigEntry>,
+    /// The session's number.
+    pub session: u64,
+    /// Whether other names than this machine's may be asked for.
+    pub remote: bool,
+    /// The host's clock.
+    pub clock: fn() -> model::Time,
+}
+
+/// The state of all handlers.
+pub(crate) type App = Arc<Parts>;
+
+/// Returns all routes.
+pub fn router(parts: Arc<Parts>) -> Router {
+    let api = Router::new()
+        .route("/v1/admin/bot/state", get(admin::state))
+        .route("/v1/admin/bot/start", post(admin::start))
+        .route("/v1/admin/bot/stop", post(admin::stop))
+        .route("/v1/admin/bot/pause", post(admin::pause))
+        .route("/v1/admin/bot/resume", post(admin::resume))
+        .route("/v1/admin/emergency-stop", post(admin::emergency_stop))
+        .route("/v1/admin/emergency-stop/release", post(admin::release))
+        .route("/v1/admin/circuit-breakers/{name}/reset", post(admin::reset_breaker))
+        .route("/v1/config", get(admin::config))
+        .route("/v1/config/", get(admin::config))
+        .route("/v1/positions", get(trading::positions))
+        .route("/v1/positions/pnl", get(trading::pnl))
+        .route("/v1/trading/orders", get(trading::orders))
+        .route("/v1/trading/orders/cancel-all", post(trading::cancel_all))
+        .route("/v1/trading/orders/{id}", get(trading::order).delete(trading::cancel))
+        .route("/v1/trading/trades", get(trading::trades))
+        .route("/v1/trading/venue-orders", get(trading::venue_orders))
+        .route("/v1/strategies", get(trading::strategies))
+        .route("/v1/markets", get(trading::markets))
+        .route("/v1/snapshot", get(trading::snapshot))
+        .route("/v1/stream", get(stream::stream))
+        .route("/v1/session", get(session::show).post(session::login).delete(session::logout))
+        .route("/login", get(session::redeem))
+        .route("/health", get(health::health))
+        .route("/health/detailed", get(health::detailed))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::serve));
+    api.fallback(page::serve)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&parts), guard::known_host))
+        .layer(middleware::map_response(page::protect))
+        .with_state(parts)
+}

@@ -2,7 +2,14 @@
 //! Start reading in [`config`] for what a user can set and [`db`] for what is kept.
 
 pub mod auth;
+mod bench;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod db;
+mod host;
 pub mod http;
+mod journal;
+mod logging;
+pub mod picture;
+mod run;

@@ -13,6 +13,7 @@ mod pack;
 mod session;
 mod settings;
 mod state;
+pub mod supervisor;
 
 pub use fault::{Fault, LoadError};
 pub use grants::Grants;
@@ -22,3 +23,4 @@ pub use pack::{WORD_LAYOUT, pack};
 pub use session::Session;
 pub use settings::Settings;
 pub use state::{LogLevel, LogLine};
+pub use supervisor::{Report, Supervisor};

@@ -301,6 +301,77 @@ pub enum Update {
     Market(MarketView),
 }
 
+/// An order with all that happened to it, from the database.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct OrderHistoryView {
+    pub order: OrderView,
+    /// Oldest first.
+    pub events: Vec<OrderEventView>,
+    /// Oldest first.
+    pub fills: Vec<TradeView>,
+}
+
+/// One state of an order.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct OrderEventView {
+    /// The journal's number of what caused it.
+    #[ts(type = "number")]
+    pub seq: u64,
+    pub state: String,
+    #[ts(type = "number")]
+    pub filled_micros: u64,
+    pub reason: String,
+    #[ts(type = "number")]
+    pub at_ms: u64,
+}
+
+/// An open order as the venue itself tells it.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct VenueOrderView {
+    pub venue_id: String,
+    pub token: String,
+    pub side: String,
+    #[ts(type = "number")]
+    pub price_micro_usd: u32,
+    #[ts(type = "number")]
+    pub size_micros: u64,
+    #[ts(type = "number")]
+    pub filled_micros: u64,
+}
+
+/// One key of the configuration.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct ConfigView {
+    pub value: String,
+    pub default: String,
+    /// What it does, with its unit and range.
+    pub description: String,
+    /// `default`, `demo profile`, `file`, `environment` or `flag`.
+    pub source: String,
+}
+
+/// How the host is: `GET /health/detailed`.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct HealthView {
+    /// `ok` or `degraded`.
+    pub status: String,
+    pub bot: String,
+    pub restriction: String,
+    pub market_channel_up: bool,
+    pub user_channel_up: bool,
+    pub tripped_breakers: Vec<String>,
+    /// `sqlite` or `postgres`.
+    pub database: String,
+    #[ts(type = "number")]
+    pub rows_written: u64,
+    #[ts(type = "number")]
+    pub rows_lost: u64,
+    #[ts(type = "number")]
+    pub rows_waiting: u64,
+    #[ts(type = "number")]
+    pub events: u64,
+}
+
 /// Who is logged in: `GET /v1/session`.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct SessionView {

@@ -1,0 +1,86 @@
+//! `polytrader bench`: the paths of an order, measured on this machine, with the budgets they are held against. Figures of
+//! shared machines drift, so what is compared is measured side by side in one run.
+
+mod engine_paths;
+
+use crate::cli::{BenchArgs, complain, say};
+use serde::Serialize;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// One measured path.
+#[derive(Debug, Serialize)]
+struct Figure {
+    /// What was measured.
+    path: &'static str,
+    /// Nanoseconds of one operation: the median of the rounds.
+    p50_ns: u64,
+    /// The slowest hundredth of the rounds.
+    p99_ns: u64,
+    /// What it should stay under, in nanoseconds, if it has a fixed budget.
+    budget_ns: Option<u64>,
+    /// What the figure means where it is no plain time.
+    note: String,
+}
+
+/// Measures everything and prints it.
+///
+/// # Errors
+/// If a part of the system cannot be set up.
+pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    if cfg!(debug_assertions) {
+        complain("this is a development build: for real figures run `cargo run --release -p app -- bench`");
+    }
+    let mut figures = Vec::new();
+    engine_paths::measure(&mut figures)?;
+    if args.json {
+        say(&serde_json::to_string(&figures)?);
+    } else {
+        say(&format!("{:<58} {:>11} {:>11} {:>11}  note", "path", "p50", "p99", "budget"));
+        figures.iter().for_each(|figure| say(&line(figure)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(figure: &Figure) -> String {
+    let budget = figure.budget_ns.map_or_else(|| "-".to_owned(), nanos);
+    let verdict = match figure.budget_ns {
+        Some(budget) if figure.p50_ns > budget => "OVER",
+        _ => "",
+    };
+    let (p50, p99) = (nanos(figure.p50_ns), nanos(figure.p99_ns));
+    format!("{:<58} {p50:>11} {p99:>11} {budget:>11}  {verdict} {}", figure.path, figure.note)
+}
+
+/// Writes nanoseconds in the unit that people read.
+fn nanos(nanos: u64) -> String {
+    let (unit, size) = match nanos {
+        0..10_000 => return format!("{nanos} ns"),
+        10_000..10_000_000 => ("us", 1_000),
+        _ => ("ms", 1_000_000),
+    };
+    let tenths = nanos.saturating_mul(10).checked_div(size).unwrap_or(0);
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+/// Times `rounds` rounds of `each` operations and returns the nanoseconds of one operation: median and 99th percentile.
+fn time(rounds: u32, each: u32, mut operation: impl FnMut()) -> (u64, u64) {
+    let mut times = Vec::new();
+    // A tenth more rounds than are counted, to warm up.
+    for round in 0..rounds.saturating_add(rounds / 10) {
+        let started = Instant::now();
+        for _ in 0..each {
+            operation();
+        }
+        let took = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if round >= rounds / 10 {
+            times.push(took.checked_div(u64::from(each)).unwrap_or(0));
+        }
+    }
+    times.sort_unstable();
+    let at = |hundredths: usize| {
+        let place = times.len().saturating_mul(hundredths) / 100;
+        times.get(place).or(times.last()).copied().unwrap_or(0)
+    };
+    (at(50), at(99))
+}

@@ -1,0 +1,153 @@
+//! The engine alone: a book event with and without a listener, and the gate.
+
+use super::{Figure, time};
+use anyhow::Context;
+use engine::{Effects, Engine, Purpose};
+use model::event::{MarketEvent, MarketEventKind};
+use model::input::{Channel, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
+use model::{
+    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderKind, Price, Seq,
+    SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
+};
+
+const MARKETS: u32 = 500;
+const LEVELS: u32 = 20;
+const START: Time = Time(1_795_424_400_000_000);
+
+/// An engine with 500 markets, and its clock.
+pub(super) struct Rig {
+    pub(super) engine: Engine,
+    pub(super) effects: Effects,
+    seq: u64,
+    now: Time,
+}
+
+impl Rig {
+    pub(super) fn new(listeners: &[MarketIx]) -> anyhow::Result<Self> {
+        let mut rig = Self { engine: Engine::new(Purpose::Rehearse), effects: Effects::new(), seq: 0, now: START };
+        let limits = Limits {
+            portfolio_trade_bps: 10_000,
+            max_orders_per_minute: u32::MAX,
+            max_open_orders: u32::MAX,
+            max_open_positions: u32::MAX,
+            ..Limits::DEFAULT
+        };
+        rig.step(Body::Session(SessionStart {
+            session: SessionId(1),
+            mode: Mode::Backtest,
+            cash: Usd::dollars(1_000_000),
+            day_start: None,
+            limits,
+            salt_seed: 1,
+            halted: false,
+        }));
+        for number in 0..MARKETS {
+            rig.step(Body::Market(market(number)));
+        }
+        rig.step(Body::Strategy(StrategyChange::Loaded {
+            strategy: StrategyId(1),
+            name: "bench".into(),
+            hash: [0; 32],
+            instance: 1,
+            markets: listeners.to_vec(),
+        }));
+        rig.step(Body::Feed { channel: Channel::Market, up: true });
+        rig.step(Body::Feed { channel: Channel::User, up: true });
+        for token in 0..MARKETS.saturating_mul(2) {
+            rig.step(Body::Event(snapshot(TokenIx(token))?));
+        }
+        rig.step(Body::Command(Command::Start));
+        Ok(rig)
+    }
+
+    pub(super) fn step(&mut self, body: Body) {
+        self.seq = self.seq.saturating_add(1);
+        self.now = self.now.plus_micros(1);
+        let input = Input { seq: Seq(self.seq), at: self.now, body };
+        self.engine.step(&input, &mut self.effects);
+    }
+}
+
+/// Measures the engine's paths.
+pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
+    let quiet = Rig::new(&[])?;
+    figures.push(book_event(quiet, "step, book event, 500 markets, no listener", 80)?);
+    let all: Vec<MarketIx> = (0..MARKETS).map(MarketIx).collect();
+    let heard = Rig::new(&all)?;
+    figures.push(book_event(heard, "step, book event, 500 markets, one listener", 150)?);
+    figures.push(gate(Rig::new(&all)?)?);
+    Ok(())
+}
+
+/// Moves the best bid of one market after the other up and down.
+fn book_event(mut rig: Rig, path: &'static str, budget: u64) -> anyhow::Result<Figure> {
+    let price = cents(40)?;
+    let mut turn: u32 = 0;
+    let (p50_ns, p99_ns) = time(2_000, 1_000, || {
+        turn = turn.wrapping_add(1);
+        let token = TokenIx(turn.checked_rem(MARKETS.saturating_mul(2)).unwrap_or(0));
+        let size = Size::shares(u64::from(turn % 7).saturating_add(1));
+        let kind = MarketEventKind::Level { side: Side::Buy, price, size };
+        rig.step(Body::Event(MarketEvent { token, venue_time: START, kind }));
+    });
+    Ok(Figure { path, p50_ns, p99_ns, budget_ns: Some(budget), note: String::new() })
+}
+
+/// An intent that passes every rule, with everything that follows from it in the engine.
+fn gate(mut rig: Rig) -> anyhow::Result<Figure> {
+    let price = cents(1)?;
+    let mut turn: u32 = 0;
+    let (p50_ns, p99_ns) = time(200, 10, || {
+        turn = turn.wrapping_add(1);
+        let token = MarketIx(turn.checked_rem(MARKETS).unwrap_or(0)).token(0);
+        let kind = IntentKind::Place {
+            token,
+            side: Side::Buy,
+            price,
+            size: Size::shares(5),
+            kind: OrderKind::Gtc { post_only: true },
+        };
+        let intents = vec![Intent { tag: 1, reason: String::new(), kind }];
+        let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
+        rig.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }));
+    });
+    let note = "intent to approved placement, up to 2,200 orders open".to_owned();
+    Ok(Figure { path: "gate, one order", p50_ns, p99_ns, budget_ns: Some(1_000), note })
+}
+
+fn cents(cents: u32) -> anyhow::Result<Price> {
+    Price::from_micros(cents.saturating_mul(10_000)).context("a price in cents")
+}
+
+fn snapshot(token: TokenIx) -> anyhow::Result<MarketEvent> {
+    let side = |from: u32, down: bool| -> anyhow::Result<Vec<Level>> {
+        (0..LEVELS)
+            .map(|step| {
+                let at = if down { from.saturating_sub(step) } else { from.saturating_add(step) };
+                Ok(Level { price: cents(at)?, size: Size::shares(100) })
+            })
+            .collect()
+    };
+    let kind = MarketEventKind::Book { bids: side(40, true)?, asks: side(42, false)? };
+    Ok(MarketEvent { token, venue_time: START, kind })
+}
+
+fn market(number: u32) -> Market {
+    let id = |salt: u8| {
+        let mut bytes = [salt; 32];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        bytes
+    };
+    Market {
+        condition: ConditionId(id(0)),
+        tokens: [TokenId(id(1)), TokenId(id(2))],
+        outcomes: ["Yes".into(), "No".into()],
+        slug: format!("bench-{number}"),
+        question: String::new(),
+        tick: TickSize::CENT,
+        min_size: Size::shares(5),
+        neg_risk: false,
+        fee: FeeRate { rate_micros: 50_000 },
+        end: None,
+    }
+}

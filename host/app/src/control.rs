@@ -1,0 +1,58 @@
+//! What operators can make the host do: the API's only way to the engine.
+
+use crate::host::Inbox;
+use crate::host::clock;
+use model::input::Command;
+use polymarket::AccountClient;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long the engine may take to take a command; it takes microseconds unless something is wrong.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a command was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// The engine said no.
+    #[error("{0}")]
+    Refused(String),
+    /// The engine did not answer: it may still act.
+    #[error("the engine did not answer within {} s; it may still act", PATIENCE.as_secs())]
+    Silent,
+}
+
+/// A cheap handle on the host.
+#[derive(Debug, Clone)]
+pub struct Control {
+    inbox: Inbox,
+    account: Option<AccountClient>,
+}
+
+impl Control {
+    /// Returns a handle that gives commands to `inbox` and asks `account` what is open at the venue.
+    pub(crate) const fn new(inbox: Inbox, account: Option<AccountClient>) -> Self {
+        Self { inbox, account }
+    }
+
+    /// Gives a command, and returns when the engine has taken it.
+    ///
+    /// # Errors
+    /// If the engine refuses it, or does not answer.
+    pub async fn command(&self, command: Command) -> Result<(), ControlError> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.command(clock::now(), command, reply);
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(Ok(answer)) => answer.map_err(ControlError::Refused),
+            Ok(Err(_)) | Err(_) => Err(ControlError::Silent),
+        }
+    }
+
+    /// Asks the venue which orders of the account are open there now.
+    ///
+    /// # Errors
+    /// A sentence, if the venue gives no answer.
+    pub async fn venue_orders(&self) -> Result<Vec<polymarket::parse::VenueOrder>, String> {
+        let Some(account) = &self.account else { return Err("there is no venue".to_owned()) };
+        account.open_orders().await.map_err(|error| format!("the venue gave no answer: {error}"))
+    }
+}

@@ -1,0 +1,355 @@
+//! The host process: everything between the venue, the engine, the signer, the strategies and the operators. It holds no key.
+//! Start reading in [`trade`], which sets everything up in order; then `core`, the engine's thread, and `duties`, its hands.
+
+pub(crate) mod clock;
+mod core;
+mod desk;
+mod duties;
+mod finish;
+mod inbox;
+mod index;
+mod market;
+mod rows;
+mod serve;
+mod strategies;
+mod venue;
+mod venue_account;
+
+pub(crate) use inbox::Inbox;
+
+use crate::auth::{Auth, Identity, Role};
+use crate::cli::{HostArgs, complain, say};
+use crate::config::Config;
+use crate::control::Control;
+use crate::db::{Db, SessionRow};
+use crate::http::Parts;
+use crate::journal::{DataLock, Journal};
+use crate::picture::{Begin, Picture};
+use anyhow::{Context, bail};
+use core::{Core, Ended, Latest};
+use desk::{Desk, Tools};
+use duties::{Duties, Seen};
+use finish::Outcome;
+use index::Index;
+use market::MarketFeeds;
+use model::input::{Command, Mode, SessionStart};
+use model::{Body, SessionId, Time};
+use rows::Rows;
+use sandbox::{Report, Sandbox, Settings, Supervisor};
+use serve::Served;
+use sha2::{Digest, Sha256};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use strategies::{REPORTS_MAX, Starts, Strategies};
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use venue::Venue;
+use venue_account::VenueAccount;
+
+/// How long both channels may take before the bot is started all the same; breakers hold it back then.
+const CHANNELS_WITHIN: Duration = Duration::from_secs(15);
+/// How long tasks may take to end after everything was said.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long the database may take to write what waits.
+const ROWS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Runs the hidden `polytrader host`.
+///
+/// # Errors
+/// What keeps it from trading, as a sentence.
+pub(crate) fn run(args: &HostArgs) -> anyhow::Result<ExitCode> {
+    crate::logging::start();
+    signer::process::harden().context("closing this process to others")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let outcome = runtime.block_on(trade(args));
+    runtime.shutdown_timeout(GRACE);
+    let outcome = outcome?;
+    if args.common.json {
+        say(&serde_json::to_string(&outcome)?);
+    }
+    Ok(if outcome.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The parts that outlive the set-up.
+struct Session {
+    started: Instant,
+    mode: Mode,
+    signer: Arc<signer::Client>,
+    inbox: Inbox,
+    latest: Latest,
+    picture: Picture,
+    journal: Journal,
+    supervisor: Supervisor,
+    account: VenueAccount,
+    control: Control,
+    db: Db,
+    engine: JoinHandle<Ended>,
+    /// Ends when it is dropped.
+    _user_channel: polymarket::Feed,
+}
+
+async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
+    let common = &args.common;
+    let config = Config::load(common, std::env::vars_os()).context("reading the configuration")?;
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("creating the data folder {}", config.data_dir.display()))?;
+    let _lock = DataLock::take(&config.data_dir)?;
+    let signer = Arc::new(signer::Client::connect_inherited().await.context("connecting to the signer")?);
+    let db = Db::open(&config.database_url).await?;
+    let auth = Auth::open(&db, &config.data_dir, clock::now()).await?;
+    let venue = Venue::open(&args.exchange, &signer, config.markets_max).await?;
+    let session = begin(&config, signer, db, &venue).await?;
+    let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
+    let code = auth.login_code(admin, clock::now())?;
+    let parts = Parts {
+        picture: session.picture.clone(),
+        control: session.control.clone(),
+        auth,
+        db: session.db.clone(),
+        config: config.entries(),
+        session: session.picture.bot().session,
+        remote: config.api_allow_remote,
+        clock: clock::now,
+    };
+    let served = Served::start(&config, Arc::new(parts), &args.exchange, &code).await?;
+    complain(&format!("dashboard: {} (this link logs in once)", served.login));
+    complain(&format!(
+        "api:       {} (token in {})",
+        served.api,
+        crate::auth::admin_token_path(&config.data_dir).display()
+    ));
+    if !common.stopped {
+        start(&session).await;
+    }
+    let why = wait(&session, common.run_for).await?;
+    complain(&format!("{why}; cancelling all orders"));
+    let outcome = end(session).await;
+    served.stop();
+    outcome
+}
+
+/// What the engine's thread, its hands and the channels share.
+struct Wires {
+    signer: Arc<signer::Client>,
+    inbox: Inbox,
+    index: Index,
+    latest: Latest,
+    picture: Picture,
+    journal: Journal,
+    starts: Starts,
+}
+
+/// Begins the session: journal, engine, strategies and channels.
+async fn begin(config: &Config, signer: Arc<signer::Client>, db: Db, venue: &Venue) -> anyhow::Result<Session> {
+    let started = Instant::now();
+    let now = clock::now();
+    let session = SessionId(now.0);
+    signer.begin(session).await.context("beginning a session at the signer")?;
+    let funder = signer.account().funder.to_string();
+    let start = session_start(config, &db, &funder, session, now, venue).await?;
+    let mode = start.mode;
+    let wires = Wires {
+        signer,
+        inbox: Inbox::default(),
+        index: Index::default(),
+        latest: Latest::default(),
+        picture: Picture::new(&Begin { mode: mode.as_str().to_owned(), session: session.0, at: now }),
+        journal: journal(config, session, now)?,
+        starts: Starts::default(),
+    };
+    wires.inbox.account(now, Body::Session(start));
+    venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));
+    let account = wires.account(venue, now);
+    let (sink, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
+    let supervisor = supervise(config, Sandbox::new(Settings::default())?, &wires.inbox, sink)?;
+    let row = SessionRow { session: session.0, mode: mode.as_str(), account: funder, started_at_ms: now.millis() };
+    let core = Core::new(wires.duties(&db, venue, &account, &supervisor, &row)?, Arc::clone(&wires.latest));
+    let heard = wires.inbox.clone();
+    let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&heard))?;
+    let user_channel = account.start(venue.feed.clone(), venue.credentials.clone())?;
+    tokio::spawn(wires.strategies(&db, config, venue).run(reports));
+    let control = Control::new(wires.inbox.clone(), Some(venue.account.clone()));
+    let Wires { signer, inbox, latest, picture, journal, .. } = wires;
+    Ok(Session {
+        started,
+        mode,
+        signer,
+        inbox,
+        latest,
+        picture,
+        journal,
+        supervisor,
+        account,
+        control,
+        db,
+        engine,
+        _user_channel: user_channel,
+    })
+}
+
+impl Wires {
+    fn account(&self, venue: &Venue, since: Time) -> VenueAccount {
+        let (inbox, index, latest) = (self.inbox.clone(), self.index.clone(), Arc::clone(&self.latest));
+        VenueAccount::new(venue.account.clone(), inbox, index, latest, &venue.markets, since)
+    }
+
+    fn strategies(&self, db: &Db, config: &Config, venue: &Venue) -> Strategies {
+        let markets = u32::try_from(venue.markets.len()).unwrap_or(u32::MAX);
+        let (inbox, picture, starts) = (self.inbox.clone(), self.picture.clone(), self.starts.clone());
+        Strategies::new(db.clone(), inbox, picture, starts, config.limits(), markets)
+    }
+
+    fn duties(
+        &self,
+        db: &Db,
+        venue: &Venue,
+        account: &VenueAccount,
+        supervisor: &Supervisor,
+        row: &SessionRow,
+    ) -> anyhow::Result<Duties> {
+        let tools = Tools {
+            signer: Arc::clone(&self.signer),
+            account: venue.account.clone(),
+            journal: self.journal.clone(),
+            inbox: self.inbox.clone(),
+            index: self.index.clone(),
+            runtime: Handle::current(),
+        };
+        let client = venue.account.public().clone();
+        Ok(Duties {
+            journal: self.journal.clone(),
+            supervisor: supervisor.clone(),
+            starts: self.starts.clone(),
+            index: self.index.clone(),
+            desk: Desk::start(tools),
+            feeds: MarketFeeds::start(&venue.feed, &venue.markets, &self.inbox, client, self.picture.clone())?,
+            account: account.clone(),
+            picture: self.picture.clone(),
+            rows: Rows::new(db, Handle::current(), row, &venue.markets),
+            signer: Arc::clone(&self.signer),
+            seen: Seen::default(),
+        })
+    }
+}
+
+async fn session_start(
+    config: &Config,
+    db: &Db,
+    funder: &str,
+    session: SessionId,
+    now: Time,
+    venue: &Venue,
+) -> anyhow::Result<SessionStart> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).context("asking the system for randomness")?;
+    let opening = db.opening_valuation(funder, now.day()).await?;
+    Ok(SessionStart {
+        session,
+        mode: match config.mode {
+            crate::config::Mode::Demo => Mode::Demo,
+            crate::config::Mode::Paper => Mode::Paper,
+            crate::config::Mode::Live => Mode::Live,
+        },
+        cash: venue.cash,
+        day_start: opening.map(|value| (now.day(), value)),
+        limits: config.limits(),
+        salt_seed: u64::from_be_bytes(seed),
+        halted: db.halted(funder).await?.is_some(),
+    })
+}
+
+fn journal(config: &Config, session: SessionId, now: Time) -> anyhow::Result<Journal> {
+    let entries = format!("{:?}", config.entries());
+    let header = journal::Header {
+        build: format!("polytrader {}", env!("CARGO_PKG_VERSION")),
+        session,
+        config: Sha256::digest(entries).into(),
+        sandbox: Sha256::digest(format!("{:?}", Settings::default())).into(),
+        created: now,
+    };
+    let (journal, path) = Journal::create(&config.data_dir, &header).context("beginning the journal")?;
+    tracing::info!(path = %path.display(), "the journal");
+    Ok(journal)
+}
+
+/// Watches the strategies folder. Answers go straight to the engine, the rest to whoever looks after strategies.
+fn supervise(
+    config: &Config,
+    sandbox: Sandbox,
+    inbox: &Inbox,
+    reports: tokio::sync::mpsc::Sender<Report>,
+) -> anyhow::Result<Supervisor> {
+    let inbox = inbox.clone();
+    let sink = move |report| match report {
+        Report::Answer(answer) => inbox.account(clock::now(), Body::Intents(answer)),
+        other => {
+            // Called from the sandbox's own threads, which may wait for a moment.
+            if reports.blocking_send(other).is_err() {
+                tracing::debug!("a report of a strategy came after the end");
+            }
+        }
+    };
+    Ok(Supervisor::open(sandbox, config.strategies_dir.clone(), clock::now, Arc::new(sink))?)
+}
+
+/// Starts the bot when both channels are up.
+async fn start(session: &Session) {
+    let asked = Instant::now();
+    loop {
+        let bot = session.picture.bot();
+        if (bot.market_channel_up && bot.user_channel_up) || asked.elapsed() > CHANNELS_WITHIN {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    if let Err(error) = session.control.command(Command::Start).await {
+        complain(&format!("the bot stays STOPPED: {error}"));
+    }
+}
+
+/// Waits for a reason to end, and says it.
+async fn wait(session: &Session, run_for: Option<Duration>) -> anyhow::Result<&'static str> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let over = async {
+        match run_for {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    let engine_ended = async {
+        while !session.engine.is_finished() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "Ctrl-C",
+        _ = terminate.recv() => "told to end",
+        () = over => "the time is over",
+        () = session.signer.gone() => "the signer is gone",
+        () = engine_ended => "the engine's thread ended",
+    })
+}
+
+/// Stops, checks, and closes everything in order.
+async fn end(session: Session) -> anyhow::Result<Outcome> {
+    finish::stop(&session.control, &session.latest).await;
+    let end = finish::check(&session.account, &session.control, &session.latest).await;
+    let Session { started, mode, inbox, journal, supervisor, db, engine, .. } = session;
+    let closed = tokio::task::spawn_blocking(move || {
+        supervisor.shutdown();
+        inbox.close();
+        let ended = engine.join();
+        journal.close(clock::now());
+        (ended, journal.failure())
+    });
+    let (ended, journal_failure) = closed.await.context("closing the host")?;
+    db.close(ROWS_WITHIN).await;
+    let Ok(Ended { engine, counts }) = ended else { bail!("the engine's thread panicked") };
+    if let Some(failure) = journal_failure {
+        complain(&format!("the journal failed: {failure}"));
+    }
+    Ok(Outcome::new(mode, started.elapsed(), &engine.summary(), &counts, end))
+}

@@ -1,0 +1,213 @@
+//! The engine's thread: takes what arrives, journals it, steps the engine, and carries out the effects. It never waits for
+//! a disk, a socket or a strategy.
+
+use super::clock;
+use super::duties::Duties;
+use super::inbox::{Arrival, Inbox, Reply, Taken};
+use engine::{Effect, Effects, Engine, Purpose, Record, Summary};
+use model::input::{Channel, Command, HostFault};
+use model::{Body, Input, OrderId, OrderState, Seq, Size, Time, TokenIx};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often the engine is told that time passes.
+const TICK_MICROS: u64 = 100_000;
+/// How often the page hears of the account.
+const PNL_MICROS: u64 = 1_000_000;
+/// Market inputs taken at once, so that an account input never waits behind more.
+const MARKET_BATCH: usize = 256;
+/// How long to sleep when nothing arrives.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// What the session came to; the last line of `run --json` is made of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    /// Market events heard.
+    pub(crate) events: u64,
+    /// Intents of all strategies.
+    pub(crate) intents: u64,
+    /// Orders approved.
+    pub(crate) orders: u64,
+    /// Fills booked.
+    pub(crate) fills: u64,
+    /// Intents refused.
+    pub(crate) refusals: u64,
+}
+
+/// The engine with all it needs to act.
+pub(crate) struct Core {
+    engine: Engine,
+    effects: Effects,
+    seq: u64,
+    at: Time,
+    next_tick: Time,
+    next_pnl: Time,
+    counts: Counts,
+    duties: Duties,
+    latest: Latest,
+}
+
+/// What the rest of the host may see of the engine, ten times a second.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    /// The account.
+    pub(crate) summary: Summary,
+    /// Shares owned.
+    pub(crate) positions: Vec<(TokenIx, Size)>,
+    /// The orders that are not over.
+    pub(crate) open: Vec<OrderId>,
+}
+
+/// The newest view; none before the first.
+pub(crate) type Latest = Arc<Mutex<Option<View>>>;
+
+/// What is left when the thread ends.
+pub(crate) struct Ended {
+    /// The engine, for a last look at its ledger.
+    pub(crate) engine: Engine,
+    /// What it did.
+    pub(crate) counts: Counts,
+}
+
+impl Core {
+    /// Returns a core that has heard nothing yet.
+    pub(crate) fn new(duties: Duties, latest: Latest) -> Self {
+        Self {
+            engine: Engine::new(Purpose::Trade),
+            effects: Effects::with_capacity(64),
+            seq: 0,
+            at: Time(0),
+            next_tick: Time(0),
+            next_pnl: Time(0),
+            counts: Counts::default(),
+            duties,
+            latest,
+        }
+    }
+
+    /// Works until the inbox is closed and empty.
+    pub(crate) fn run(mut self, inbox: &Inbox) -> Ended {
+        let mut taken = Taken::default();
+        loop {
+            inbox.take(&mut taken, MARKET_BATCH, PATIENCE);
+            if taken.account_lost {
+                self.feed(clock::now(), Body::HostFault { fault: HostFault::AccountOverflow }, None);
+            }
+            if taken.market_lost {
+                // Books with a hole are no books: forget them all and ask the venue again.
+                self.feed(clock::now(), Body::Feed { channel: Channel::Market, up: false }, None);
+                self.duties.resync();
+            }
+            for Arrival { at, body, reply } in taken.arrivals.drain(..) {
+                self.feed(at, body, reply);
+            }
+            self.keep_time();
+            if taken.closed {
+                self.show_account();
+                self.show_view();
+                return Ended { engine: self.engine, counts: self.counts };
+            }
+        }
+    }
+
+    fn keep_time(&mut self) {
+        let now = clock::now();
+        if now >= self.next_tick {
+            self.next_tick = now.plus_micros(TICK_MICROS);
+            self.feed(now, Body::Tick, None);
+            self.show_view();
+            if self.duties.journal_failed() {
+                self.feed(now, Body::HostFault { fault: HostFault::Journal }, None);
+            }
+        }
+        if now >= self.next_pnl {
+            self.next_pnl = now.plus_micros(PNL_MICROS);
+            self.show_account();
+        }
+    }
+
+    /// Gives one input its number, journals it, and lets the engine act on it.
+    fn feed(&mut self, at: Time, body: Body, reply: Option<Reply>) {
+        self.seq = self.seq.saturating_add(1);
+        self.at = self.at.max(at);
+        let input = Input { seq: Seq(self.seq), at: self.at, body };
+        self.duties.journal(&input);
+        self.engine.step(&input, &mut self.effects);
+        self.count(&input.body);
+        self.duties.watch(&self.engine, &input);
+        let mut reply = reply;
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            self.act(effect, &mut reply);
+        }
+        self.effects = effects;
+    }
+
+    fn act(&mut self, effect: Effect, reply: &mut Option<Reply>) {
+        match effect {
+            Effect::Place(approved) => self.duties.place(&self.engine, approved),
+            Effect::Cancel { order } => self.duties.cancel(order),
+            Effect::CancelAll => self.duties.cancel_everything(),
+            Effect::LockSigner => self.duties.lock(true),
+            Effect::UnlockSigner => self.duties.lock(false),
+            Effect::NotifyMarket { strategy, note } => self.duties.notify_market(strategy, note),
+            Effect::NotifyOwn { strategy, event } => self.duties.notify_own(strategy, self.at, event),
+            Effect::Look { order } => self.duties.look(order),
+            Effect::Resnapshot { token } => self.duties.resnapshot(token),
+            Effect::Answered { refused } => {
+                // Nobody may be waiting any more; the command acted all the same.
+                if let Some(reply) = reply.take()
+                    && reply.send(refused.map_or(Ok(()), Err)).is_err()
+                {
+                    tracing::debug!("an operator did not wait for the answer");
+                }
+            }
+            Effect::Record(record) => {
+                match &record {
+                    Record::Order { state: OrderState::Pending, .. } => bump(&mut self.counts.orders),
+                    Record::Fill { settlement, .. } if self.duties.is_first(&record) => {
+                        tracing::debug!(?settlement, "fill");
+                        bump(&mut self.counts.fills);
+                    }
+                    Record::Refused { .. } => bump(&mut self.counts.refusals),
+                    _ => {}
+                }
+                self.duties.record(Seq(self.seq), self.at, record);
+            }
+        }
+    }
+
+    fn count(&mut self, body: &Body) {
+        match body {
+            Body::Event(_) => bump(&mut self.counts.events),
+            Body::Intents(answer) => {
+                let intents = u64::try_from(answer.intents.len()).unwrap_or(u64::MAX);
+                self.counts.intents = self.counts.intents.saturating_add(intents);
+            }
+            Body::Command(command) => log_command(command),
+            _ => {}
+        }
+    }
+
+    fn show_view(&self) {
+        let positions = self.engine.ledger().positions().filter(|(_, position)| !position.size.is_zero());
+        let view = View {
+            summary: self.engine.summary(),
+            positions: positions.map(|(token, position)| (token, position.size)).collect(),
+            open: self.engine.open_orders().map(|(order, ..)| order.id).collect(),
+        };
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(view);
+    }
+
+    fn show_account(&mut self) {
+        self.duties.show_account(self.at, &self.engine, self.counts.events);
+    }
+}
+
+fn bump(count: &mut u64) {
+    *count = count.saturating_add(1);
+}
+
+fn log_command(command: &Command) {
+    tracing::info!(?command, "an operator's word");
+}

@@ -1,0 +1,189 @@
+//! The way out: placements are signed and sent once the journal has them, cancels at once. Runs beside the engine's thread and
+//! answers through the inbox.
+
+use super::clock;
+use super::inbox::Inbox;
+use super::index::Index;
+use crate::journal::{Journal, Place};
+use engine::{Approved, Placement};
+use futures_util::future::Either;
+use model::input::{CancelOutcome, PlaceOutcome};
+use model::{Body, OrderId, VenueOrderId};
+use order::{Listing, SignedOrder};
+use polymarket::AccountClient;
+use polymarket::client::CANCEL_MAX;
+use signer::SignError;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
+
+/// Placements that wait for the signer.
+const PLACEMENTS_MAX: usize = 1_024;
+/// Cancels that wait; each order has at most one.
+const CANCELS_MAX: usize = 65_536;
+/// Placements under way at once; fewer than the signer takes.
+const UNDER_WAY_MAX: usize = 48;
+
+/// A placement on its way.
+pub(crate) struct Job {
+    pub(crate) approved: Approved<Placement>,
+    pub(crate) listing: Listing,
+    /// Where the journal has to be synced to before it leaves.
+    pub(crate) place: Place,
+}
+
+/// What the desk works with.
+#[derive(Clone)]
+pub(crate) struct Tools {
+    pub(crate) signer: Arc<signer::Client>,
+    pub(crate) account: AccountClient,
+    pub(crate) journal: Journal,
+    pub(crate) inbox: Inbox,
+    pub(crate) index: Index,
+    pub(crate) runtime: Handle,
+}
+
+/// The engine's handle on the way out. Nothing here waits.
+pub(crate) struct Desk {
+    tools: Tools,
+    placements: mpsc::Sender<Job>,
+    cancels: mpsc::Sender<OrderId>,
+}
+
+impl Desk {
+    /// Starts the tasks.
+    pub(crate) fn start(tools: Tools) -> Self {
+        let (placements, jobs) = mpsc::channel(PLACEMENTS_MAX);
+        let (cancels, ids) = mpsc::channel(CANCELS_MAX);
+        tools.runtime.spawn(place_all(tools.clone(), jobs));
+        tools.runtime.spawn(cancel_all(tools.clone(), ids));
+        Self { tools, placements, cancels }
+    }
+
+    /// Signs and places an order.
+    pub(crate) fn place(&self, job: Job) {
+        let order = job.approved.item().order.id;
+        if self.placements.try_send(job).is_err() {
+            let reason = format!("more than {PLACEMENTS_MAX} placements wait");
+            self.tools.placed(order, PlaceOutcome::NotSent { reason });
+        }
+    }
+
+    /// Cancels an order.
+    pub(crate) fn cancel(&self, order: OrderId) {
+        if self.cancels.try_send(order).is_err() {
+            let reason = format!("more than {CANCELS_MAX} cancels wait");
+            self.tools.cancelled(order, CancelOutcome::Failed { reason });
+        }
+    }
+
+    /// Cancels everything on the account.
+    pub(crate) fn cancel_everything(&self) {
+        let account = self.tools.account.clone();
+        self.tools.runtime.spawn(async move {
+            match account.cancel_all().await {
+                Ok(answer) => {
+                    tracing::warn!(cancelled = answer.cancelled.len(), "everything on the account is cancelled")
+                }
+                // The engine asks again until nothing is open.
+                Err(error) => tracing::error!(%error, "cancelling everything failed"),
+            }
+        });
+    }
+
+    /// Locks or unlocks the signer.
+    pub(crate) fn lock(&self, lock: bool) {
+        let signer = Arc::clone(&self.tools.signer);
+        self.tools.runtime.spawn(async move {
+            // As long as it is not known to be locked, it may sign.
+            for _ in 0..10 {
+                let done = if lock { signer.lock("emergency stop").await } else { signer.unlock().await };
+                match done {
+                    Ok(()) => return,
+                    Err(error) => tracing::error!(%error, lock, "the signer did not take the lock"),
+                }
+            }
+        });
+    }
+}
+
+impl Tools {
+    fn placed(&self, order: OrderId, outcome: PlaceOutcome) {
+        self.inbox.account(clock::now(), Body::Placed { order, outcome });
+    }
+
+    fn cancelled(&self, order: OrderId, outcome: CancelOutcome) {
+        self.inbox.account(clock::now(), Body::CancelAnswer { order, outcome });
+    }
+}
+
+/// The signer takes approvals in rising order, so each signature is asked for here, in turn, and waited for elsewhere.
+async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
+    let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
+    while let Some(Job { approved, listing, place }) = jobs.recv().await {
+        let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
+        let order = approved.item().order;
+        let signer = Arc::clone(&tools.signer);
+        let mut signing = Box::pin(async move { signer.sign(approved, &listing, clock::now()).await });
+        let first = poll_fn(|context| Poll::Ready(signing.as_mut().poll(context))).await;
+        let signed = match first {
+            Poll::Ready(signed) => Either::Left(std::future::ready(signed)),
+            Poll::Pending => Either::Right(signing),
+        };
+        let tools = tools.clone();
+        tokio::spawn(async move {
+            let (signed, synced) = tokio::join!(signed, tools.journal.synced(place));
+            let outcome = match synced {
+                Ok(()) => tools.send(signed, order.kind).await,
+                Err(reason) => PlaceOutcome::NotSent { reason: format!("the journal: {reason}") },
+            };
+            tools.placed(order.id, outcome);
+            drop(permit);
+        });
+    }
+}
+
+impl Tools {
+    async fn send(&self, signed: Result<SignedOrder, SignError>, kind: model::OrderKind) -> PlaceOutcome {
+        let signed = match signed {
+            Ok(signed) => signed,
+            Err(error) => return PlaceOutcome::NotSent { reason: format!("the signer: {error}") },
+        };
+        match self.account.post_order(&signed, kind).await {
+            Ok(ack) => ack.outcome(),
+            Err(error) => error.into_outcome(),
+        }
+    }
+}
+
+/// Takes all cancels that wait and asks for them in one request, without waiting for the answer to the one before.
+async fn cancel_all(tools: Tools, mut ids: mpsc::Receiver<OrderId>) {
+    let mut orders = Vec::new();
+    while ids.recv_many(&mut orders, CANCEL_MAX).await > 0 {
+        let named: Vec<(OrderId, Option<VenueOrderId>)> =
+            orders.drain(..).map(|order| (order, tools.index.venue(order))).collect();
+        let tools = tools.clone();
+        tokio::spawn(async move { tools.cancel(&named).await });
+    }
+}
+
+impl Tools {
+    async fn cancel(&self, orders: &[(OrderId, Option<VenueOrderId>)]) {
+        let venue: Vec<VenueOrderId> = orders.iter().filter_map(|(_, venue)| *venue).collect();
+        let answer = match venue.as_slice() {
+            [one] => self.account.cancel(*one).await,
+            many => self.account.cancel_many(many).await,
+        };
+        for (order, venue) in orders {
+            let outcome = match (&answer, venue) {
+                (Ok(answer), Some(venue)) => answer.outcome(*venue),
+                (Err(error), Some(_)) => CancelOutcome::Failed { reason: error.to_string() },
+                // Without an id it was never sent.
+                (_, None) => CancelOutcome::NotOpen,
+            };
+            self.cancelled(*order, outcome);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What the engine wants done, given to those who do it. Everything here returns at once.
+
+use super::clock;
+use super::desk::{Desk, Job};
+use super::index::Index;
+use super::market::MarketFeeds;
+use super::rows::Rows;
+use super::strategies::Starts;
+use super::venue_account::VenueAccount;
+use crate::http::types::{PnlView, PositionView};
+use crate::journal::Journal;
+use crate::picture::{Picture, Top};
+use engine::{Approved, Engine, Placement, Record};
+use model::input::{StrategyAnswer, StrategyChange};
+use model::{Body, Input, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId};
+use order::{Exchange, Listing, UnsignedOrder};
+use sandbox::{Grants, Session, Supervisor};
+use std::collections::{BTreeSet, VecDeque};
+
+/// Fills that are remembered, so that each is counted once.
+const FILLS_MAX: usize = 200_000;
+
+/// Everything that the engine's thread hands things to.
+pub(crate) struct Duties {
+    pub(crate) journal: Journal,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) starts: Starts,
+    pub(crate) index: Index,
+    pub(crate) desk: Desk,
+    pub(crate) feeds: MarketFeeds,
+    pub(crate) account: VenueAccount,
+    pub(crate) picture: Picture,
+    pub(crate) rows: Rows,
+    pub(crate) signer: std::sync::Arc<signer::Client>,
+    pub(crate) seen: Seen,
+}
+
+/// The fills that were counted.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    fills: BTreeSet<(TradeId, u32, OrderId)>,
+    age: VecDeque<(TradeId, u32, OrderId)>,
+}
+
+impl Duties {
+    pub(crate) fn journal(&self, input: &Input) {
+        self.journal.input(input);
+    }
+
+    pub(crate) fn journal_failed(&self) -> bool {
+        self.journal.failure().is_some()
+    }
+
+    /// Looks at what a step took, after it.
+    pub(crate) fn watch(&mut self, engine: &Engine, input: &Input) {
+        match &input.body {
+            Body::Event(event) => self.show_top(engine, input.at, event.token),
+            Body::Market(market) => self.picture.market(market),
+            Body::Feed { channel, up } => self.picture.channel(*channel, *up),
+            Body::Strategy(StrategyChange::Loaded { strategy, instance, .. }) => {
+                self.start_strategy(engine, input.at, *strategy, *instance);
+            }
+            Body::Strategy(StrategyChange::Removed { strategy, .. }) => self.supervisor.stop(*strategy),
+            Body::Intents(answer) => self.count_answer(answer),
+            _ => {}
+        }
+    }
+
+    fn show_top(&self, engine: &Engine, at: Time, token: TokenIx) {
+        let Some(market) = engine.market(token.market()) else { return };
+        let (bid, ask, last) = engine.top(token);
+        let state = engine.market_state(token);
+        self.picture.top(at, token, &Top { bid, ask, last, state, tick: market.tick });
+    }
+
+    /// Starts an instance with the account as it stands after this very input, so that it misses nothing.
+    fn start_strategy(&self, engine: &Engine, now: Time, strategy: StrategyId, instance: u32) {
+        let Some(start) = self.starts.take(strategy, instance) else { return };
+        let granted = start.markets.iter().filter_map(|ix| Some((*ix, engine.market(*ix)?.clone()))).collect();
+        let parts = engine.ledger().parts().filter(|(who, ..)| *who == strategy);
+        let session = Session {
+            now,
+            parameters: start.parameters,
+            grants: Grants::new(granted),
+            positions: parts.map(|(_, token, part)| (token, part.size, part.cost)).collect(),
+            orders: engine
+                .open_orders()
+                .filter(|(order, ..)| order.strategy == strategy)
+                .map(|(order, state, filled)| (order, filled, state))
+                .collect(),
+            limits: start.limits,
+            restored: None,
+        };
+        if let Err(error) = self.supervisor.start(strategy, instance, start.module, session) {
+            tracing::error!(%error, strategy = strategy.0, "a strategy has no thread");
+        }
+    }
+
+    fn count_answer(&self, answer: &StrategyAnswer) {
+        let tell = !answer.intents.is_empty() || answer.fault.is_some();
+        self.picture.edit_strategy(answer.strategy, tell, |view| {
+            let intents = u64::try_from(answer.intents.len()).unwrap_or(u64::MAX);
+            view.events = view.events.saturating_add(u64::from(answer.consumed));
+            view.intents = view.intents.saturating_add(intents);
+            view.fuel = answer.fuel;
+        });
+    }
+
+    /// Computes the order's id, writes it to the journal, and sends the order on its way.
+    pub(crate) fn place(&self, engine: &Engine, approved: Approved<Placement>) {
+        let Placement { order, salt, timestamp_ms } = *approved.item();
+        let Some(market) = engine.market(order.token.market()) else { return };
+        let [yes, no] = market.tokens;
+        let token_id = if order.token.outcome() == 0 { yes } else { no };
+        let listing = Listing { token_id, tick: market.tick, exchange: Exchange::of(market.neg_risk) };
+        // What cannot be built is refused by the signer's client in the same way, and told there.
+        let built = UnsignedOrder::build(&order, self.signer.account(), &listing, salt, timestamp_ms);
+        let mut place = crate::journal::Place::default();
+        if let Ok(built) = built {
+            let venue = built.order_id(self.signer.domains().of(listing.exchange));
+            self.index.insert(order.id, venue);
+            self.picture.venue_id(order.id, venue);
+            place = self.journal.placement(&journal::Placement { order: order.id, salt, timestamp_ms, venue });
+        }
+        self.desk.place(Job { approved, listing, place });
+    }
+
+    pub(crate) fn cancel(&self, order: OrderId) {
+        self.desk.cancel(order);
+    }
+
+    pub(crate) fn cancel_everything(&self) {
+        self.desk.cancel_everything();
+    }
+
+    pub(crate) fn lock(&self, lock: bool) {
+        self.desk.lock(lock);
+        self.rows.halted(lock.then(clock::now));
+    }
+
+    pub(crate) fn notify_market(&self, strategy: StrategyId, note: MarketNote) {
+        self.supervisor.notify_market(strategy, note);
+    }
+
+    pub(crate) fn notify_own(&self, strategy: StrategyId, at: Time, event: OwnEvent) {
+        self.supervisor.notify_own(strategy, at, event);
+    }
+
+    pub(crate) fn look(&self, order: OrderId) {
+        self.account.look(order);
+    }
+
+    pub(crate) fn resnapshot(&self, token: TokenIx) {
+        self.feeds.resnapshot(token);
+    }
+
+    /// Makes all books anew.
+    pub(crate) fn resync(&self) {
+        self.feeds.reconnect();
+    }
+
+    /// Shows and keeps a fact.
+    pub(crate) fn record(&mut self, seq: Seq, at: Time, record: Record) {
+        let shown = self.picture.record(at, &record);
+        self.rows.write(seq, at, &record, shown);
+    }
+
+    /// Says whether a fill is told for the first time.
+    pub(crate) fn is_first(&mut self, record: &Record) -> bool {
+        let Record::Fill { trade, part, order, .. } = record else { return false };
+        self.seen.is_first((*trade, *part, *order))
+    }
+
+    /// Shows money and positions.
+    pub(crate) fn show_account(&mut self, at: Time, engine: &Engine, events: u64) {
+        let summary = engine.summary();
+        let pnl = PnlView {
+            at_ms: at.millis(),
+            cash_micro_usd: summary.cash.micros(),
+            reserved_micro_usd: summary.reserved.micros(),
+            positions_micro_usd: summary.positions.micros(),
+            portfolio_micro_usd: summary.portfolio.micros(),
+            realised_micro_usd: summary.realised.micros(),
+            unrealised_micro_usd: summary.unrealised.micros(),
+            fees_micro_usd: summary.fees.micros(),
+            today_micro_usd: summary.today.micros(),
+        };
+        let held = engine.ledger().positions().filter(|(_, position)| !position.size.is_zero());
+        let positions = held.filter_map(|(token, _)| position(engine, token)).collect();
+        self.picture.account(pnl, events, positions);
+        self.rows.day_start(summary.day_start, at);
+    }
+}
+
+/// Returns a position as it is shown.
+fn position(engine: &Engine, token: TokenIx) -> Option<PositionView> {
+    let market = engine.market(token.market())?;
+    let (position, _, value) = engine.valued(token);
+    let place = usize::try_from(token.outcome()).ok()?;
+    Some(PositionView {
+        token: market.tokens.get(place)?.to_string(),
+        market: market.slug.clone(),
+        question: market.question.clone(),
+        outcome: market.outcomes.get(place)?.clone(),
+        size_micros: position.size.micros(),
+        cost_micro_usd: position.cost.micros(),
+        bid_micro_usd: engine.top(token).0.map(|level| level.price.micros()),
+        value_micro_usd: value.micros(),
+        realised_micro_usd: position.realised.micros(),
+        unrealised_micro_usd: value.saturating_sub(position.cost).micros(),
+    })
+}
+
+impl Seen {
+    fn is_first(&mut self, fill: (TradeId, u32, OrderId)) -> bool {
+        if !self.fills.insert(fill) {
+            return false;
+        }
+        self.age.push_back(fill);
+        if self.age.len() > FILLS_MAX
+            && let Some(oldest) = self.age.pop_front()
+        {
+            self.fills.remove(&oldest);
+        }
+        true
+    }
+}

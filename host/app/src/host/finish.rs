@@ -1,0 +1,136 @@
+//! The end of a session: nothing open, and the ledger held against the exchange's own account.
+
+use super::core::{Counts, Latest, View};
+use super::venue_account::VenueAccount;
+use crate::cli::complain;
+use crate::control::Control;
+use engine::Summary;
+use model::Usd;
+use model::input::{AccountView, Command, Mode};
+use serde::Serialize;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+/// How long cancels may take.
+const CANCELS_WITHIN: Duration = Duration::from_secs(15);
+/// How long the last fills may take to arrive.
+const FILLS_WITHIN: Duration = Duration::from_secs(8);
+/// How often to look.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What was found at the end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    /// Orders that the venue itself tells as open; none if it did not answer.
+    open: Option<usize>,
+    /// Whether cash and shares are the same here and there, to the millionth.
+    equal: bool,
+}
+
+/// The last line of `run --json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Outcome {
+    mode: &'static str,
+    uptime_s: u64,
+    events: u64,
+    intents: u64,
+    orders: u64,
+    fills: u64,
+    refusals: u64,
+    realised_usd: serde_json::Number,
+    unrealised_usd: serde_json::Number,
+    fees_usd: serde_json::Number,
+    /// As the venue itself tells it.
+    open_orders_at_exit: Option<usize>,
+    ledger_matches_exchange: bool,
+}
+
+impl Outcome {
+    pub(super) fn new(mode: Mode, uptime: Duration, summary: &Summary, counts: &Counts, end: End) -> Self {
+        Self {
+            mode: mode.as_str(),
+            uptime_s: uptime.as_secs(),
+            events: counts.events,
+            intents: counts.intents,
+            orders: counts.orders,
+            fills: counts.fills,
+            refusals: counts.refusals,
+            realised_usd: number(summary.realised),
+            unrealised_usd: number(summary.unrealised),
+            fees_usd: number(summary.fees),
+            open_orders_at_exit: end.open,
+            ledger_matches_exchange: end.equal,
+        }
+    }
+
+    /// Says whether nothing is left to look after.
+    pub(super) const fn is_clean(&self) -> bool {
+        matches!(self.open_orders_at_exit, Some(0)) && self.ledger_matches_exchange
+    }
+}
+
+/// Returns an amount as a JSON number with all its decimals.
+fn number(amount: Usd) -> serde_json::Number {
+    amount.to_string().parse().unwrap_or_else(|_| 0.into())
+}
+
+fn view(latest: &Latest) -> Option<View> {
+    latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Stops the bot and waits until the engine knows of no open order.
+pub(super) async fn stop(control: &Control, latest: &Latest) {
+    if let Err(error) = control.command(Command::Stop).await {
+        complain(&format!("the bot did not take the stop: {error}"));
+    }
+    let started = Instant::now();
+    while started.elapsed() < CANCELS_WITHIN {
+        if view(latest).is_some_and(|view| view.open.is_empty()) {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    complain("some orders are not known to be cancelled; asking the venue");
+}
+
+/// Asks the venue what is open and what we own, and compares.
+pub(super) async fn check(account: &VenueAccount, control: &Control, latest: &Latest) -> End {
+    let open = match control.venue_orders().await {
+        Ok(orders) => Some(orders.len()),
+        Err(error) => {
+            complain(&error);
+            None
+        }
+    };
+    let started = Instant::now();
+    loop {
+        let whole = account.whole().await;
+        let ours = view(latest);
+        let equal = matches!((&whole, &ours), (Ok(theirs), Some(ours)) if is_equal(ours, theirs));
+        if equal || started.elapsed() > FILLS_WITHIN {
+            if !equal {
+                complain(&format!(
+                    "the ledger differs from the exchange's account: {}",
+                    difference(ours.as_ref(), whole)
+                ));
+            }
+            return End { open, equal };
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn is_equal(ours: &View, theirs: &AccountView) -> bool {
+    let same = ours.positions.iter().all(|held| theirs.shares.contains(held));
+    same && ours.positions.len() == theirs.shares.len() && ours.summary.cash == theirs.cash
+}
+
+fn difference(ours: Option<&View>, theirs: Result<AccountView, polymarket::RequestError>) -> String {
+    let ours = ours.map(|view| format!("cash {}, shares {:?}", view.summary.cash, view.positions));
+    let theirs = theirs.map(|view| format!("cash {}, shares {:?}", view.cash, view.shares));
+    format!(
+        "here {}; there {}",
+        ours.unwrap_or_else(|| "nothing is known".to_owned()),
+        theirs.unwrap_or_else(|error| error.to_string())
+    )
+}

@@ -1,0 +1,157 @@
+//! The engine's door: two bounded queues, account before market. Account inputs never drop; market inputs that do not
+//! fit are dropped and the loss is told, so that books are fetched again.
+
+use model::input::Command;
+use model::{Body, Time};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The most market inputs that wait.
+const MARKET_MAX: usize = 65_536;
+/// The most account inputs that wait; more than this means that the engine stands still.
+const ACCOUNT_MAX: usize = 65_536;
+
+/// Where the answer to a command goes.
+pub(crate) type Reply = tokio::sync::oneshot::Sender<Result<(), String>>;
+
+/// One thing that arrived.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// When it did.
+    pub(crate) at: Time,
+    /// What it is.
+    pub(crate) body: Body,
+    /// Who waits for the engine's answer, if it is a command.
+    pub(crate) reply: Option<Reply>,
+}
+
+/// What [`Inbox::take`] found.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// In the order to be heard: all account inputs, then market inputs.
+    pub(crate) arrivals: Vec<Arrival>,
+    /// Market inputs were dropped since the last time.
+    pub(crate) market_lost: bool,
+    /// Account inputs were dropped since the last time, which must not happen.
+    pub(crate) account_lost: bool,
+    /// Nobody will send any more.
+    pub(crate) closed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    account: VecDeque<Arrival>,
+    market: VecDeque<Arrival>,
+    market_lost: bool,
+    account_lost: bool,
+    closed: bool,
+}
+
+/// A cheap handle on the queues.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inbox {
+    shared: Arc<(Mutex<Queues>, Condvar)>,
+}
+
+impl Inbox {
+    /// Adds an account input: answers, fills, commands, intents, ticks.
+    pub(crate) fn account(&self, at: Time, body: Body) {
+        self.put(Arrival { at, body, reply: None });
+    }
+
+    /// Adds a command whose answer somebody waits for.
+    pub(crate) fn command(&self, at: Time, command: Command, reply: Reply) {
+        self.put(Arrival { at, body: Body::Command(command), reply: Some(reply) });
+    }
+
+    fn put(&self, arrival: Arrival) {
+        let mut queues = self.lock();
+        if queues.account.len() >= ACCOUNT_MAX {
+            queues.account_lost = true;
+        } else {
+            queues.account.push_back(arrival);
+        }
+        drop(queues);
+        self.shared.1.notify_one();
+    }
+
+    /// Adds what one frame said, all or nothing.
+    pub(crate) fn market(&self, at: Time, bodies: impl ExactSizeIterator<Item = Body>) {
+        let mut queues = self.lock();
+        if queues.market.len().saturating_add(bodies.len()) > MARKET_MAX {
+            queues.market_lost = true;
+        } else {
+            queues.market.extend(bodies.map(|body| Arrival { at, body, reply: None }));
+        }
+        drop(queues);
+        self.shared.1.notify_one();
+    }
+
+    /// Ends [`Inbox::take`] when all is taken.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.shared.1.notify_all();
+    }
+
+    /// Waits until something is there, at most `patience`, and takes all account inputs and at most `market_max` market
+    /// inputs into `taken`, whose memory is reused.
+    pub(crate) fn take(&self, taken: &mut Taken, market_max: usize, patience: Duration) {
+        taken.arrivals.clear();
+        let mut queues = self.lock();
+        if queues.account.is_empty() && queues.market.is_empty() && !queues.closed {
+            let waited = self.shared.1.wait_timeout(queues, patience);
+            queues = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        taken.arrivals.extend(queues.account.drain(..));
+        let some = queues.market.len().min(market_max);
+        taken.arrivals.extend(queues.market.drain(..some));
+        taken.market_lost = std::mem::take(&mut queues.market_lost);
+        taken.account_lost = std::mem::take(&mut queues.account_lost);
+        taken.closed = queues.closed && queues.market.is_empty();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        // A panic elsewhere cannot leave the queues half changed.
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::OrderId;
+    use model::TokenIx;
+
+    const SOON: Duration = Duration::from_millis(1);
+
+    fn alive(token: u32) -> Body {
+        Body::Alive { token: TokenIx(token) }
+    }
+
+    #[test]
+    fn account_inputs_are_heard_first() {
+        let inbox = Inbox::default();
+        inbox.market(Time(1), [alive(1), alive(2)].into_iter());
+        inbox.account(Time(2), Body::Looked { order: OrderId(1), denied: true });
+        let mut taken = Taken::default();
+        inbox.take(&mut taken, 1, SOON);
+        let bodies = |taken: &Taken| taken.arrivals.iter().map(|arrival| arrival.body.clone()).collect::<Vec<_>>();
+        assert!(matches!(bodies(&taken).as_slice(), [Body::Looked { .. }, Body::Alive { .. }]));
+        inbox.take(&mut taken, 10, SOON);
+        assert_eq!(bodies(&taken), vec![alive(2)]);
+    }
+
+    #[test]
+    fn market_inputs_that_do_not_fit_are_told_of_once() {
+        let inbox = Inbox::default();
+        let flood: Vec<Body> = (0..u32::try_from(MARKET_MAX).unwrap()).map(alive).collect();
+        inbox.market(Time(1), flood.into_iter());
+        inbox.market(Time(1), [alive(1)].into_iter());
+        let mut taken = Taken::default();
+        inbox.take(&mut taken, usize::MAX, SOON);
+        assert!(taken.market_lost && taken.arrivals.len() == MARKET_MAX);
+        inbox.take(&mut taken, usize::MAX, SOON);
+        assert!(!taken.market_lost && taken.arrivals.is_empty());
+    }
+}

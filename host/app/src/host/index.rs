@@ -1,0 +1,57 @@
+//! Which order is which: our numbers and the venue's ids. An id is known before its order is sent.
+
+use model::{OrderId, VenueOrderId};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Orders that are remembered; far more than the engine remembers of orders that are over.
+const KNOWN_MAX: usize = 200_000;
+
+#[derive(Debug, Default)]
+struct Ids {
+    by_venue: BTreeMap<VenueOrderId, OrderId>,
+    by_ours: BTreeMap<OrderId, VenueOrderId>,
+    age: VecDeque<OrderId>,
+    foreign: BTreeSet<VenueOrderId>,
+}
+
+/// A cheap handle on the index.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    ids: Arc<Mutex<Ids>>,
+}
+
+impl Index {
+    /// Remembers an order's id.
+    pub(crate) fn insert(&self, order: OrderId, venue: VenueOrderId) {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.by_venue.insert(venue, order);
+        ids.by_ours.insert(order, venue);
+        ids.age.push_back(order);
+        if ids.age.len() > KNOWN_MAX
+            && let Some(oldest) = ids.age.pop_front()
+            && let Some(venue) = ids.by_ours.remove(&oldest)
+        {
+            ids.by_venue.remove(&venue);
+        }
+    }
+
+    /// Returns our number of an order.
+    pub(crate) fn ours(&self, venue: &VenueOrderId) -> Option<OrderId> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).by_venue.get(venue).copied()
+    }
+
+    /// Returns the venue's id of an order, once it is signed or about to be.
+    pub(crate) fn venue(&self, order: OrderId) -> Option<VenueOrderId> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).by_ours.get(&order).copied()
+    }
+
+    /// Notes an order of the account that is not ours; says whether it is the first time.
+    pub(crate) fn note_foreign(&self, venue: VenueOrderId) -> bool {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.foreign.len() >= KNOWN_MAX {
+            return false;
+        }
+        ids.foreign.insert(venue)
+    }
+}

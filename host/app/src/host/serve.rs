@@ -1,0 +1,75 @@
+//! The API and the page on their two ports, and `run.json`, which tells where they are.
+
+use crate::config::Config;
+use crate::http::{Parts, router};
+use anyhow::Context;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// What is served.
+pub(super) struct Served {
+    /// The API's address.
+    pub(super) api: String,
+    /// A link that logs in once.
+    pub(super) login: String,
+    state: PathBuf,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Served {
+    /// Begins to serve.
+    ///
+    /// # Errors
+    /// If a port is taken or `run.json` cannot be written.
+    pub(super) async fn start(config: &Config, parts: Arc<Parts>, exchange: &str, code: &str) -> anyhow::Result<Self> {
+        let (api, api_task) = serve(config.api_listen, Arc::clone(&parts), "api.listen").await?;
+        let (dashboard, dashboard_task) = serve(config.dashboard_listen, parts, "dashboard.listen").await?;
+        let login = format!("{dashboard}/login?code={code}");
+        let state = config.data_dir.join("run.json");
+        let text = json!({
+            "api": api,
+            "dashboard": dashboard,
+            "exchange": exchange,
+            "login": login,
+            "pid": std::process::id(),
+        });
+        write_private(&state, &text.to_string())?;
+        Ok(Self { api, login, state, tasks: [api_task, dashboard_task] })
+    }
+
+    /// Stops serving and takes `run.json` away.
+    pub(super) fn stop(self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        if let Err(error) = std::fs::remove_file(&self.state) {
+            tracing::warn!(%error, "run.json stays behind");
+        }
+    }
+}
+
+async fn serve(listen: SocketAddr, parts: Arc<Parts>, key: &str) -> anyhow::Result<(String, JoinHandle<()>)> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("serving on {listen}; set {key} to a free port, or 0 for any"))?;
+    let address = listener.local_addr().context("asking for the port")?;
+    let task = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router(parts)).await {
+            tracing::error!(%error, "the API stopped");
+        }
+    });
+    Ok((format!("http://{address}"), task))
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+fn write_private(path: &std::path::Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let part = path.with_extension("part");
+    let mut options = std::fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.write(true).create(true).truncate(true).open(&part)?;
+    file.write_all(text.as_bytes())?;
+    std::fs::rename(&part, path).with_context(|| format!("writing {}", path.display()))
+}

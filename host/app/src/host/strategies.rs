@@ -1,0 +1,269 @@
+//! Which strategies trade, and what they may see: what the supervisor reports becomes the engine's inputs.
+
+use super::clock;
+use super::inbox::Inbox;
+use super::rows::Rows;
+use crate::db::Db;
+use crate::http::types::StrategyView;
+use crate::picture::Picture;
+use model::event::{REASON_MAX, Reason};
+use model::input::StrategyChange;
+use model::{Body, Limits, MarketIx, StrategyId, Time};
+use sandbox::{LogLevel, LogLine, Module, Report};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// Failures within a minute after which a strategy stays down until its file changes.
+const FAULTS_MAX: usize = 3;
+const MINUTE_MICROS: u64 = 60_000_000;
+/// Reports that wait.
+pub(crate) const REPORTS_MAX: usize = 4_096;
+
+/// What an instance is started with, kept from the moment it is announced to the engine until the engine took it.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) module: Module,
+    pub(crate) markets: Vec<MarketIx>,
+    pub(crate) parameters: String,
+    pub(crate) limits: Limits,
+}
+
+/// Instances that the engine has been told of and has not taken yet.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Starts {
+    waiting: Arc<Mutex<BTreeMap<(StrategyId, u32), Start>>>,
+}
+
+impl Starts {
+    fn put(&self, strategy: StrategyId, instance: u32, start: Start) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert((strategy, instance), start);
+    }
+
+    pub(crate) fn take(&self, strategy: StrategyId, instance: u32) -> Option<Start> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&(strategy, instance))
+    }
+}
+
+/// A strategy by its name.
+struct Known {
+    id: StrategyId,
+    instance: u32,
+    markets: Vec<MarketIx>,
+    module: Option<Module>,
+    faults: VecDeque<Time>,
+}
+
+/// Looks after all strategies.
+pub(crate) struct Strategies {
+    db: Db,
+    inbox: Inbox,
+    picture: Picture,
+    starts: Starts,
+    limits: Limits,
+    /// How many markets there are.
+    markets: u32,
+    /// The market that the next new strategy's grant begins with, so that strategies spread over the markets.
+    next: u32,
+    known: BTreeMap<String, Known>,
+}
+
+impl Strategies {
+    pub(crate) fn new(db: Db, inbox: Inbox, picture: Picture, starts: Starts, limits: Limits, markets: u32) -> Self {
+        Self { db, inbox, picture, starts, limits, markets, next: 0, known: BTreeMap::new() }
+    }
+
+    /// Works until the supervisor is gone.
+    pub(crate) async fn run(mut self, mut reports: mpsc::Receiver<Report>) {
+        while let Some(report) = reports.recv().await {
+            self.take(report).await;
+        }
+    }
+
+    async fn take(&mut self, report: Report) {
+        match report {
+            Report::Ready { name, module } => self.ready(name, module).await,
+            Report::Rejected { name, error } => self.rejected(name, error).await,
+            Report::Removed { name } => self.removed(&name),
+            Report::Started { strategy, instance } => {
+                tracing::info!(strategy = self.name(strategy), instance, "a strategy runs");
+                self.edit(strategy, |view| "running".clone_into(&mut view.state));
+            }
+            Report::Faulted { strategy, instance, error } => self.faulted(strategy, instance, error),
+            Report::Log { strategy, lines, lost } => self.log(strategy, &lines, lost),
+            // Answers go to the engine without a detour.
+            Report::Answer(answer) => self.inbox.account(clock::now(), Body::Intents(answer)),
+        }
+    }
+
+    /// Returns what is known under a name, with its number, which the database keeps.
+    async fn known(&mut self, name: &str) -> Option<&mut Known> {
+        if !self.known.contains_key(name) {
+            let id = match self.db.strategy_id(name).await {
+                Ok(id) => id,
+                Err(error) => {
+                    tracing::error!(%error, name, "a strategy has no number and is not started");
+                    return None;
+                }
+            };
+            let known = Known { id, instance: 0, markets: Vec::new(), module: None, faults: VecDeque::new() };
+            self.known.insert(name.to_owned(), known);
+        }
+        self.known.get_mut(name)
+    }
+
+    async fn ready(&mut self, name: String, module: Module) {
+        if self.known(&name).await.is_none() {
+            return;
+        }
+        let granted = self.grant(&name, module.manifest().markets_max);
+        let Some(known) = self.known.get_mut(&name) else { return };
+        known.module = Some(module.clone());
+        known.faults.clear();
+        known.markets = granted;
+        let (manifest, hash) = (module.manifest(), hex(&module.hash()));
+        let view = StrategyView {
+            name: name.clone(),
+            state: "starting".to_owned(),
+            error: String::new(),
+            hash: hash.clone(),
+            version: manifest.version.clone(),
+            description: manifest.description.clone(),
+            instance: known.instance.saturating_add(1),
+            markets: u32::try_from(known.markets.len()).unwrap_or(u32::MAX),
+            events: 0,
+            intents: 0,
+            orders: 0,
+            fills: 0,
+            refusals: 0,
+            fuel: 0,
+            log: String::new(),
+            loaded_at_ms: clock::now().millis(),
+        };
+        self.picture.strategy(known.id, view);
+        Rows::strategy(&self.db.writer(), &name, hash, &manifest.version);
+        self.announce(&name);
+    }
+
+    /// Returns the markets of a strategy: those it has, or the next ones in the row.
+    fn grant(&mut self, name: &str, wanted: u32) -> Vec<MarketIx> {
+        let count = if wanted == 0 { self.markets } else { wanted.min(self.markets) };
+        let had = self.known.get(name).map(|known| known.markets.clone()).unwrap_or_default();
+        if had.len() == usize::try_from(count).unwrap_or(usize::MAX) {
+            return had;
+        }
+        let first = self.next;
+        self.next = self.next.saturating_add(count);
+        (0..count).filter_map(|place| first.saturating_add(place).checked_rem(self.markets).map(MarketIx)).collect()
+    }
+
+    /// Tells the engine of a new instance; the engine's thread starts it when it has taken that in.
+    fn announce(&mut self, name: &str) {
+        let Some(known) = self.known.get_mut(name) else { return };
+        let Some(module) = known.module.clone() else { return };
+        known.instance = known.instance.saturating_add(1);
+        let (strategy, instance, markets, hash) = (known.id, known.instance, known.markets.clone(), module.hash());
+        let start = Start { module, markets: markets.clone(), parameters: "{}".to_owned(), limits: self.limits };
+        self.starts.put(strategy, instance, start);
+        let change = StrategyChange::Loaded { strategy, name: name.to_owned(), hash, instance, markets };
+        self.inbox.account(clock::now(), Body::Strategy(change));
+    }
+
+    async fn rejected(&mut self, name: String, error: String) {
+        tracing::warn!(name, error, "a strategy's file cannot be loaded");
+        let Some(known) = self.known(&name).await else { return };
+        let (id, runs) = (known.id, known.module.is_some());
+        if runs {
+            // What ran goes on; the page says that its file is not what runs.
+            self.edit(id, |view| view.error = format!("the new file cannot be loaded: {error}"));
+        } else {
+            self.picture.strategy(id, failed(&name, error));
+        }
+    }
+
+    fn removed(&mut self, name: &str) {
+        let Some(known) = self.known.get_mut(name) else { return };
+        known.module = None;
+        let strategy = known.id;
+        tracing::info!(name, "a strategy's file was removed");
+        self.retire(strategy, "its file was removed".to_owned());
+        self.edit(strategy, |view| "removed".clone_into(&mut view.state));
+    }
+
+    fn retire(&self, strategy: StrategyId, mut reason: Reason) {
+        reason.truncate(reason.floor_char_boundary(REASON_MAX));
+        self.inbox.account(clock::now(), Body::Strategy(StrategyChange::Removed { strategy, reason }));
+    }
+
+    fn faulted(&mut self, strategy: StrategyId, instance: u32, error: String) {
+        let now = clock::now();
+        let found = self.known.iter_mut().find(|(_, known)| known.id == strategy);
+        // An older instance's failure means nothing any more.
+        let Some((name, known)) = found.filter(|(_, known)| known.instance == instance) else { return };
+        known.faults.retain(|fault| now.since(*fault) < MINUTE_MICROS);
+        known.faults.push_back(now);
+        let (name, down) = (name.clone(), known.faults.len() >= FAULTS_MAX);
+        tracing::error!(name, error, down, "a strategy failed");
+        self.edit(strategy, |view| {
+            let state = if down { "failed" } else { "restarting" };
+            state.clone_into(&mut view.state);
+            view.error.clone_from(&error);
+        });
+        if down {
+            self.retire(strategy, format!("failed {FAULTS_MAX} times within a minute: {error}"));
+        } else {
+            self.announce(&name);
+        }
+    }
+
+    fn log(&self, strategy: StrategyId, lines: &[LogLine], lost: u64) {
+        let name = self.name(strategy);
+        for LogLine { level, text } in lines {
+            match level {
+                LogLevel::Debug => tracing::debug!(strategy = name, "{text}"),
+                LogLevel::Info => tracing::info!(strategy = name, "{text}"),
+                LogLevel::Warn | LogLevel::Error => tracing::warn!(strategy = name, "{text}"),
+            }
+        }
+        if lost > 0 {
+            tracing::warn!(strategy = name, lost, "a strategy logs more than is kept");
+        }
+        if let Some(last) = lines.last() {
+            self.edit(strategy, |view| view.log.clone_from(&last.text));
+        }
+    }
+
+    fn name(&self, strategy: StrategyId) -> String {
+        self.picture.strategy_name(strategy)
+    }
+
+    fn edit(&self, strategy: StrategyId, edit: impl FnOnce(&mut StrategyView)) {
+        self.picture.edit_strategy(strategy, true, edit);
+    }
+}
+
+/// A file that is no strategy, as the page shows it.
+fn failed(name: &str, error: String) -> StrategyView {
+    StrategyView {
+        name: name.to_owned(),
+        state: "failed".to_owned(),
+        error,
+        hash: String::new(),
+        version: String::new(),
+        description: String::new(),
+        instance: 0,
+        markets: 0,
+        events: 0,
+        intents: 0,
+        orders: 0,
+        fills: 0,
+        refusals: 0,
+        fuel: 0,
+        log: String::new(),
+        loaded_at_ms: clock::now().millis(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

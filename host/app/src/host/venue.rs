@@ -1,0 +1,63 @@
+//! Getting to know the venue: its version, our API key, our cash, and the markets to watch.
+
+use super::clock;
+use anyhow::{Context, ensure};
+use model::{Market, Usd};
+use polymarket::client::Timeouts;
+use polymarket::feed::Timings;
+use polymarket::{AccountClient, Client, Credentials, FeedConfig, L1Headers};
+
+/// The version of orders that we sign (PROTOCOL 1.4).
+const ORDER_VERSION: u32 = 2;
+
+/// The venue, and our account there.
+pub(super) struct Venue {
+    pub(super) account: AccountClient,
+    pub(super) credentials: Credentials,
+    pub(super) feed: FeedConfig,
+    pub(super) cash: Usd,
+    pub(super) markets: Vec<Market>,
+}
+
+impl Venue {
+    /// Logs in and reads what a session begins with.
+    ///
+    /// # Errors
+    /// If the venue does not answer, speaks another version, has orders of ours that we know nothing of, or no markets.
+    pub(super) async fn open(address: &str, signer: &signer::Client, markets_max: u32) -> anyhow::Result<Self> {
+        let client = Client::new(address, Timeouts::default()).with_context(|| format!("the venue at {address}"))?;
+        let version = client.version().await.with_context(|| format!("asking {address} for its version"))?;
+        ensure!(
+            version == ORDER_VERSION,
+            "the venue takes orders of version {version}, and this program signs version {ORDER_VERSION}"
+        );
+        let credentials = log_in(&client, signer).await?;
+        let account = AccountClient::new(client.clone(), credentials.clone(), *signer.account());
+        let open = account.open_orders().await.context("reading the open orders")?;
+        ensure!(
+            open.is_empty(),
+            "{} orders are open on the account that this session knows nothing of; cancel them first",
+            open.len()
+        );
+        let cash = account.cash().await.context("reading the cash")?;
+        let limit = usize::try_from(markets_max).unwrap_or(usize::MAX);
+        let markets = client.markets(limit).await.context("reading the markets")?;
+        ensure!(!markets.is_empty(), "the venue at {address} has no market that can be traded");
+        let feed = FeedConfig { address: channel_address(address)?, timings: Timings::default(), now: clock::now };
+        Ok(Self { account, credentials, feed, cash, markets })
+    }
+}
+
+async fn log_in(client: &Client, signer: &signer::Client) -> anyhow::Result<Credentials> {
+    let timestamp_s = clock::now().seconds();
+    let nonce = 0;
+    let signature = signer.sign_auth(timestamp_s, nonce).await.context("signing the login")?;
+    let headers = L1Headers { address: signer.account().signer, signature, timestamp_s, nonce };
+    client.create_or_derive_api_key(&headers).await.context("making the API key")
+}
+
+/// Returns where the local exchange serves its channels: the same port.
+fn channel_address(address: &str) -> anyhow::Result<String> {
+    let rest = address.strip_prefix("http").with_context(|| format!("`{address}` is no http address"))?;
+    Ok(format!("ws{rest}"))
+}

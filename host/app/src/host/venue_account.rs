@@ -1,0 +1,248 @@
+//! Our account at the venue: the user channel, and what REST says where the channel may have missed something.
+
+use super::clock;
+use super::core::Latest;
+use super::inbox::Inbox;
+use super::index::Index;
+use model::input::{AccountView, Channel, TradeUpdate};
+use model::{Body, Market, MarketIx, OrderId, Time, TokenId, TokenIx};
+use polymarket::client::Looked;
+use polymarket::feed::FeedError;
+use polymarket::parse::{TradeEvent, VenueOrder};
+use polymarket::{AccountClient, Credentials, Feed, FeedConfig, FeedEvent, RequestError, UserEvent, parse_user};
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+/// How often the venue's account is held against ours.
+const RECONCILE_EVERY: Duration = Duration::from_secs(5);
+/// How often the requests are counted.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How long to wait before REST is asked again for what the channel missed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A handle on the account.
+#[derive(Clone)]
+pub(crate) struct VenueAccount {
+    client: AccountClient,
+    inbox: Inbox,
+    index: Index,
+    latest: Latest,
+    runtime: Handle,
+    tokens: Arc<Vec<[TokenId; 2]>>,
+    /// Trades before the session are none of its own.
+    since: Time,
+}
+
+impl VenueAccount {
+    pub(crate) fn new(
+        client: AccountClient,
+        inbox: Inbox,
+        index: Index,
+        latest: Latest,
+        markets: &[Market],
+        since: Time,
+    ) -> Self {
+        let tokens = Arc::new(markets.iter().map(|market| market.tokens).collect());
+        Self { client, inbox, index, latest, runtime: Handle::current(), tokens, since }
+    }
+
+    /// Connects the user channel and begins to look after the account. Returns the channel, which ends when it is dropped.
+    ///
+    /// # Errors
+    /// If the address is none.
+    pub(crate) fn start(&self, config: FeedConfig, credentials: Credentials) -> Result<Feed, FeedError> {
+        let (feed, received) = Feed::user(config, credentials)?;
+        self.runtime.spawn(self.clone().listen(received));
+        self.runtime.spawn(self.clone().reconcile());
+        self.runtime.spawn(self.clone().count_requests());
+        Ok(feed)
+    }
+
+    async fn listen(self, mut received: mpsc::Receiver<FeedEvent>) {
+        let owner = self.client.owner();
+        let mut events = Vec::new();
+        while let Some(event) = received.recv().await {
+            match event {
+                FeedEvent::Up => {
+                    self.catch_up().await;
+                    self.inbox.account(clock::now(), Body::Feed { channel: Channel::User, up: true });
+                }
+                FeedEvent::Down { reason } => {
+                    tracing::warn!(reason, "the user channel is lost");
+                    self.inbox.account(clock::now(), Body::Feed { channel: Channel::User, up: false });
+                }
+                FeedEvent::Frame { at, text } => {
+                    let parsed = parse_user(text.as_bytes(), &owner, &mut events);
+                    events.drain(..).for_each(|event| self.take(at, event));
+                    if let Err(error) = parsed {
+                        tracing::error!(%error, "a user frame makes no sense; REST is asked instead");
+                        self.catch_up().await;
+                    }
+                }
+                FeedEvent::Alive { .. } => {}
+            }
+        }
+    }
+
+    fn take(&self, at: Time, event: UserEvent) {
+        match event {
+            UserEvent::Order(event) => match self.index.ours(&event.id) {
+                Some(order) => {
+                    let (status, matched) = (event.status, event.matched);
+                    self.inbox.account(at, Body::OrderUpdate { order, status, matched });
+                }
+                None => self.foreign(event.id),
+            },
+            UserEvent::Trade(trade) => self.trade(at, &trade),
+        }
+    }
+
+    fn foreign(&self, id: model::VenueOrderId) {
+        if self.index.note_foreign(id) {
+            tracing::warn!(%id, "an order of this account was not placed by this session");
+        }
+    }
+
+    fn trade(&self, at: Time, trade: &TradeEvent) {
+        for part in &trade.parts {
+            let Some(order) = self.index.ours(&part.order) else {
+                self.foreign(part.order);
+                continue;
+            };
+            let update = TradeUpdate {
+                trade: trade.trade,
+                part: part.part,
+                order,
+                settlement: trade.settlement,
+                maker_price: part.maker_price,
+                size: part.size,
+                maker: part.maker,
+                crossed: part.crossed,
+            };
+            self.inbox.account(at, Body::Trade(update));
+        }
+    }
+
+    /// Asks REST for everything that the channel may have missed, until it answers.
+    async fn catch_up(&self) {
+        while let Err(error) = self.ask_all().await {
+            tracing::warn!(%error, "orders and trades could not be read; asking again");
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn ask_all(&self) -> Result<(), RequestError> {
+        let expected = self.open();
+        // Orders before trades: what is no longer open by then has its trades in the answer that follows.
+        let open = self.client.open_orders().await?;
+        let mut trades = self.client.trades(self.since).await?;
+        trades.reverse();
+        let at = clock::now();
+        trades.iter().for_each(|trade| self.trade(at, trade));
+        let there: BTreeSet<_> = open.iter().map(|order| order.id).collect();
+        open.into_iter().for_each(|order| self.order(at, &order));
+        for order in expected {
+            let Some(venue) = self.index.venue(order).filter(|venue| !there.contains(venue)) else { continue };
+            if let Looked::Found(found) = self.client.look(venue, self.since).await? {
+                self.order(clock::now(), &found);
+            }
+        }
+        Ok(())
+    }
+
+    fn order(&self, at: Time, found: &VenueOrder) {
+        match self.index.ours(&found.id) {
+            Some(order) => {
+                let (status, matched) = (found.status, found.matched);
+                self.inbox.account(at, Body::OrderUpdate { order, status, matched });
+            }
+            None => self.foreign(found.id),
+        }
+    }
+
+    /// The orders that the engine thinks are open.
+    fn open(&self) -> Vec<OrderId> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.as_ref().map(|view| view.open.clone()).unwrap_or_default()
+    }
+
+    /// Looks everywhere for an order whose outcome is unknown.
+    pub(crate) fn look(&self, order: OrderId) {
+        let this = self.clone();
+        self.runtime.spawn(async move {
+            let Some(venue) = this.index.venue(order) else { return };
+            match this.client.look(venue, this.since).await {
+                Ok(Looked::Found(found)) => this.order(clock::now(), &found),
+                Ok(Looked::Traded(trades)) => trades.iter().for_each(|trade| this.trade(clock::now(), trade)),
+                Ok(Looked::Denied) => this.inbox.account(clock::now(), Body::Looked { order, denied: true }),
+                // Silence is no denial; the engine asks again.
+                Err(error) => tracing::warn!(%error, order = order.0, "an unknown order could not be looked for"),
+            }
+        });
+    }
+
+    async fn reconcile(self) {
+        let mut ticks = tokio::time::interval(RECONCILE_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let held = {
+                let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+                latest.as_ref().map(|view| view.positions.iter().map(|(token, _)| *token).collect::<Vec<_>>())
+            };
+            let Some(held) = held else { continue };
+            match self.view(&held).await {
+                Ok(view) => self.inbox.account(clock::now(), Body::Account(view)),
+                Err(error) => tracing::warn!(%error, "the venue's account could not be read"),
+            }
+        }
+    }
+
+    /// Reads the venue's account: cash, and the shares of these tokens.
+    ///
+    /// # Errors
+    /// If one of the balances cannot be read.
+    pub(crate) async fn view(&self, held: &[TokenIx]) -> Result<AccountView, RequestError> {
+        let mut shares = Vec::new();
+        for token in held {
+            let Some(id) = self.token_id(*token) else { continue };
+            let size = self.client.shares(&id).await?;
+            if !size.is_zero() {
+                shares.push((*token, size));
+            }
+        }
+        Ok(AccountView { cash: self.client.cash().await?, shares })
+    }
+
+    /// Reads the whole account: cash, and the shares of every token that is watched.
+    ///
+    /// # Errors
+    /// If one of the balances cannot be read.
+    pub(crate) async fn whole(&self) -> Result<AccountView, RequestError> {
+        let all: Vec<TokenIx> = (0u32..)
+            .zip(self.tokens.iter())
+            .flat_map(|(market, _)| [MarketIx(market).token(0), MarketIx(market).token(1)])
+            .collect();
+        self.view(&all).await
+    }
+
+    fn token_id(&self, token: TokenIx) -> Option<TokenId> {
+        let [yes, no] = self.tokens.get(token.market().index())?;
+        Some(if token.outcome() == 0 { *yes } else { *no })
+    }
+
+    async fn count_requests(self) {
+        let mut ticks = tokio::time::interval(COUNT_EVERY);
+        loop {
+            ticks.tick().await;
+            let counts = self.client.public().take_counts();
+            if counts.ok > 0 || counts.failed > 0 {
+                let (ok, failed) = (counts.ok, counts.failed);
+                self.inbox.account(clock::now(), Body::Requests { ok, failed });
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The bot's state, the breakers and the configuration. What makes the host do less is done first and audited after; what
+//! makes it do more is audited first.
+
+use super::App;
+use super::guard::Caller;
+use super::problem::ProblemResponse;
+use super::types::{BotView, ConfigView};
+use crate::auth::Role;
+use crate::control::ControlError;
+use crate::db::AuditRow;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use model::event::{REASON_MAX, Reason};
+use model::input::{Breaker, Command};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+type Done = Result<Json<BotView>, ProblemResponse>;
+
+/// What may stand in the body of an action.
+#[derive(Debug, Default, Deserialize)]
+struct Said {
+    #[serde(default)]
+    reason: String,
+    /// Who the request claims to come from; the token says who it is.
+    #[serde(default)]
+    user: String,
+}
+
+/// Reads a body; none is fine, and so is a missing content type.
+fn said(body: &Bytes) -> Result<Said, ProblemResponse> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Said::default());
+    }
+    let mut said: Said = serde_json::from_slice(body)
+        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `reason` and `user`: {error}")))?;
+    said.reason.truncate(said.reason.floor_char_boundary(REASON_MAX));
+    said.user.truncate(said.user.floor_char_boundary(REASON_MAX));
+    Ok(said)
+}
+
+/// An action on its way.
+pub(super) struct Action<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+    name: String,
+    said: Said,
+}
+
+impl<'a> Action<'a> {
+    pub(super) fn new(
+        app: &'a App,
+        caller: &'a Caller,
+        name: impl Into<String>,
+        body: &Bytes,
+    ) -> Result<Self, ProblemResponse> {
+        Ok(Self { app, caller, name: name.into(), said: said(body)? })
+    }
+
+    fn reason(&self) -> Reason {
+        self.said.reason.clone()
+    }
+
+    /// Does what makes the host do less. A database that is down does not keep it.
+    pub(super) async fn restrict(self, command: Command) -> Result<(), ProblemResponse> {
+        let done = self.app.control.command(command).await;
+        if let Err(error) = self.app.db.audit(&self.row(&done)).await {
+            tracing::error!(%error, action = self.name, "an action is not in the audit");
+        }
+        Ok(done?)
+    }
+
+    /// Does what makes the host do more, if it can be written down who wanted it.
+    async fn permit(self, command: Command) -> Result<(), ProblemResponse> {
+        let asked = AuditRow { outcome: "asked".to_owned(), ..self.row(&Ok(())) };
+        self.app.db.audit(&asked).await?;
+        let done = self.app.control.command(command).await;
+        self.app.db.audit(&self.row(&done)).await?;
+        Ok(done?)
+    }
+
+    fn row(&self, done: &Result<(), ControlError>) -> AuditRow {
+        AuditRow {
+            at_ms: (self.app.clock)().millis(),
+            who: self.caller.0.name.clone(),
+            action: self.name.clone(),
+            detail: self.said.reason.clone(),
+            claimed_user: self.said.user.clone(),
+            outcome: done.as_ref().map_or_else(ToString::to_string, |()| "ok".to_owned()),
+        }
+    }
+}
+
+/// The bot's state.
+#[utoipa::path(get, path = "/v1/admin/bot/state", tag = "bot", responses((status = 200, body = BotView)))]
+pub(super) async fn state(State(app): State<App>, _: Caller) -> Json<BotView> {
+    Json(app.picture.bot())
+}
+
+/// STOPPED to RUNNING. Needs a trader.
+#[utoipa::path(post, path = "/v1/admin/bot/start", tag = "bot", responses((status = 200, body = BotView), (status = 409)))]
+pub(super) async fn start(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+    caller.must_be(Role::Trader)?;
+    Action::new(&app, &caller, "start", &body)?.permit(Command::Start).await?;
+    Ok(Json(app.picture.bot()))
+}
+
+/// To STOPPED: all our orders are cancelled. Answers when that is on its way. Needs a trader.
+#[utoipa::path(post, path = "/v1/admin/bot/stop", tag = "bot", responses((status = 200, body = BotView)))]
+pub(super) async fn stop(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+    caller.must_be(Role::Trader)?;
+    Action::new(&app, &caller, "stop", &body)?.restrict(Command::Stop).await?;
+    Ok(Json(app.picture.bot()))
+}
+
+/// RUNNING to PAUSED: no orders but the guards'. Needs a trader.
+#[utoipa::path(post, path = "/v1/admin/bot/pause", tag = "bot", responses((status = 200, body = BotView), (status = 409)))]
+pub(super) async fn pause(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+    caller.must_be(Role::Trader)?;
+    Action::new(&app, &caller, "pause", &body)?.restrict(Command::Pause).await?;
+    Ok(Json(app.picture.bot()))
+}
+
+/// PAUSED to RUNNING. Needs a trader.
+#[utoipa::path(post, path = "/v1/admin/bot/resume", tag = "bot", responses((status = 200, body = BotView), (status = 409)))]
+pub(super) async fn resume(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+    caller.must_be(Role::Trader)?;
+    Action::new(&app, &caller, "resume", &body)?.permit(Command::Resume).await?;
+    Ok(Json(app.picture.bot()))
+}
+
+/// Locks the signer and cancels everything on the account until nothing is open. Any valid token may.
+#[utoipa::path(post, path = "/v1/admin/emergency-stop", tag = "bot", request_body = Option<super::types::ReasonBody>, responses((status = 200, body = BotView)))]
+pub(super) async fn emergency_stop(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+    // A body that makes no sense does not keep an emergency stop.
+    let action = Action::new(&app, &caller, "emergency-stop", &body)
+        .or_else(|_| Action::new(&app, &caller, "emergency-stop", &Bytes::new()))?;
+    let reason = action.reason();
+    action.restrict(Command::EmergencyStop { reason }).await?;
+    Ok(Json(app.picture.bot()))
+}
+
+/// Ends an emergency stop; the bot is STOPPED then. Needs an admin and a reason.
+#[utoipa::path(post, path = "/v1/admin/emergency-stop/release", tag = "bot", request_body = super::types::ReasonBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]
+pub(super) async fn release(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+    caller.must_be(Role::Admin)?;
+    let action = Action::new(&app, &caller, "emergency-stop/release", &body)?;
+    let reason = action.reason();
+    if reason.trim().is_empty() {
+        return Err(ProblemResponse::bad("a release needs a reason: {\"reason\": \"what was found and done\"}"));
+    }
+    action.permit(Command::Release { reason }).await?;
+    Ok(Json(app.picture.bot()))
+}
+
+/// Closes a breaker, unless its cause still stands. Needs a trader.
+#[utoipa::path(post, path = "/v1/admin/circuit-breakers/{name}/reset", tag = "bot", params(("name" = String, Path, description = "the breaker")), responses((status = 200, body = BotView), (status = 404), (status = 409)))]
+pub(super) async fn reset_breaker(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Done {
+    caller.must_be(Role::Trader)?;
+    let Some(breaker) = Breaker::parse(&name) else {
+        let known: Vec<&str> = Breaker::ALL.iter().map(|breaker| breaker.as_str()).collect();
+        return Err(ProblemResponse::not_found(format!(
+            "there is no breaker `{name}`; there are {}",
+            known.join(", ")
+        )));
+    };
+    let action = Action::new(&app, &caller, format!("circuit-breakers/{name}/reset"), &body)?;
+    action.permit(Command::ResetBreaker { breaker }).await?;
+    Ok(Json(app.picture.bot()))
+}
+
+/// Every key of the configuration, what holds and where it comes from.
+#[utoipa::path(get, path = "/v1/config/", tag = "configuration", responses((status = 200, body = BTreeMap<String, ConfigView>)))]
+pub(super) async fn config(State(app): State<App>, _: Caller) -> Json<BTreeMap<String, ConfigView>> {
+    let view = |entry: &crate::config::ConfigEntry| ConfigView {
+        value: entry.value.clone(),
+        default: entry.default.to_owned(),
+        description: entry.description.clone(),
+        source: entry.source.as_str().to_owned(),
+    };
+    Json(app.config.iter().map(|entry| (entry.key.to_owned(), view(entry))).collect())
+}
+
+/// The answer to what was taken and needs no more words.
+pub(super) const TAKEN: StatusCode = StatusCode::ACCEPTED;

@@ -1,0 +1,72 @@
+//! Whether all is well, for people, probes and Prometheus.
+
+use super::App;
+use super::guard::Caller;
+use super::types::{HealthView, Snapshot};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use serde_json::{Value, json};
+
+/// Whether the host answers. Needs no token.
+#[utoipa::path(get, path = "/health", tag = "health", responses((status = 200)))]
+pub(super) async fn health() -> Json<Value> {
+    Json(json!({"status": "ok"}))
+}
+
+/// Connections, breakers, database and what waits.
+#[utoipa::path(get, path = "/health/detailed", tag = "health", responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
+pub(super) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, Json<HealthView>) {
+    let snapshot = app.picture.snapshot();
+    let rows = app.db.writer().health();
+    let tripped: Vec<String> =
+        snapshot.breakers.iter().filter(|breaker| breaker.tripped).map(|breaker| breaker.name.clone()).collect();
+    let channels = snapshot.bot.market_channel_up && snapshot.bot.user_channel_up;
+    let healthy = channels && tripped.is_empty() && rows.lost == 0 && snapshot.bot.restriction == "none";
+    let view = HealthView {
+        status: if healthy { "ok" } else { "degraded" }.to_owned(),
+        bot: snapshot.bot.state,
+        restriction: snapshot.bot.restriction,
+        market_channel_up: snapshot.bot.market_channel_up,
+        user_channel_up: snapshot.bot.user_channel_up,
+        tripped_breakers: tripped,
+        database: app.db.kind().to_owned(),
+        rows_written: rows.written,
+        rows_lost: rows.lost,
+        rows_waiting: u64::try_from(rows.waiting).unwrap_or(u64::MAX),
+        events: snapshot.bot.events,
+    };
+    // Probes look at the status; a bot that an operator stopped is well.
+    let status = if channels { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(view))
+}
+
+/// The figures of the picture in Prometheus' text format.
+#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text")))]
+pub(super) async fn metrics(State(app): State<App>, _: Caller) -> ([(HeaderName, &'static str); 1], String) {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], write_metrics(&app.picture.snapshot()))
+}
+
+fn write_metrics(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    let mut gauge = |name: &str, help: &str, value: i64| {
+        let name = format!("polytrader_{name}");
+        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+    };
+    let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
+    gauge("running", "1 while the bot is RUNNING.", i64::from(snapshot.bot.state == "RUNNING"));
+    gauge("market_channel_up", "1 while the market channel is up.", i64::from(snapshot.bot.market_channel_up));
+    gauge("user_channel_up", "1 while the user channel is up.", i64::from(snapshot.bot.user_channel_up));
+    gauge("market_events", "Market events since the start.", i64::try_from(snapshot.bot.events).unwrap_or(i64::MAX));
+    gauge("open_orders", "Orders that are not over.", count(snapshot.orders.len()));
+    gauge("positions", "Tokens held.", count(snapshot.positions.len()));
+    gauge("cash_micro_usd", "All cash.", snapshot.pnl.cash_micro_usd);
+    gauge("portfolio_micro_usd", "Cash and positions.", snapshot.pnl.portfolio_micro_usd);
+    gauge("realised_micro_usd", "Profit realised since the session began.", snapshot.pnl.realised_micro_usd);
+    gauge("unrealised_micro_usd", "Positions at the bid less their cost.", snapshot.pnl.unrealised_micro_usd);
+    gauge("fees_micro_usd", "Fees paid.", snapshot.pnl.fees_micro_usd);
+    gauge("today_micro_usd", "Gain since 00:00 UTC.", snapshot.pnl.today_micro_usd);
+    let tripped = snapshot.breakers.iter().filter(|breaker| breaker.tripped).count();
+    gauge("tripped_breakers", "Breakers that are tripped.", count(tripped));
+    text
+}

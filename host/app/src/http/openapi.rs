@@ -1,0 +1,56 @@
+//! The API's description, made from the routes and types themselves.
+
+use super::{admin, health, session, stream, trading};
+use axum::Json;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "PolyTrader",
+        description = "Everything but /health needs a bearer token or a login. Money, prices and shares are whole millionths \
+                       (_micro_usd, _micros), times Unix milliseconds. Errors are problem documents (RFC 9457)."
+    ),
+    paths(
+        admin::state,
+        admin::start,
+        admin::stop,
+        admin::pause,
+        admin::resume,
+        admin::emergency_stop,
+        admin::release,
+        admin::reset_breaker,
+        admin::config,
+        trading::snapshot,
+        trading::positions,
+        trading::pnl,
+        trading::orders,
+        trading::order,
+        trading::cancel,
+        trading::cancel_all,
+        trading::trades,
+        trading::venue_orders,
+        trading::strategies,
+        trading::markets,
+        stream::stream,
+        session::show,
+        session::login,
+        session::logout,
+        health::health,
+        health::detailed,
+        health::metrics,
+    ),
+    components(schemas(super::types::Problem))
+)]
+struct Api;
+
+/// Returns the description of the API.
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+/// The description itself; needs no token, as it tells nothing of this host.
+pub(super) async fn serve() -> Json<Document> {
+    Json(document())
+}

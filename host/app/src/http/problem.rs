@@ -1,0 +1,76 @@
+//! Errors as problem documents (RFC 9457).
+
+use super::types::Problem;
+use crate::auth::AuthError;
+use crate::control::ControlError;
+use crate::db::DbError;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+/// An error of a request.
+#[derive(Debug)]
+pub struct ProblemResponse {
+    status: StatusCode,
+    detail: String,
+}
+
+impl ProblemResponse {
+    /// Returns a problem of this status with a sentence.
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into() }
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn bad(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+}
+
+impl IntoResponse for ProblemResponse {
+    fn into_response(self) -> Response {
+        let problem = Problem {
+            kind: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+        };
+        let mut response = (self.status, Json(problem)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}
+
+impl From<ControlError> for ProblemResponse {
+    fn from(error: ControlError) -> Self {
+        let status = match error {
+            ControlError::Refused(_) => StatusCode::CONFLICT,
+            ControlError::Silent => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<DbError> for ProblemResponse {
+    fn from(error: DbError) -> Self {
+        tracing::error!(%error, "the database");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    }
+}
+
+impl From<AuthError> for ProblemResponse {
+    fn from(error: AuthError) -> Self {
+        let status = match &error {
+            AuthError::Unknown => StatusCode::UNAUTHORIZED,
+            AuthError::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            AuthError::Name(_) => StatusCode::BAD_REQUEST,
+            AuthError::Taken(_) => StatusCode::CONFLICT,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, error.to_string())
+    }
+}

@@ -1,0 +1,192 @@
+//! Orders, trades, positions, strategies and markets.
+
+use super::App;
+use super::admin::{Action, TAKEN};
+use super::guard::Caller;
+use super::problem::ProblemResponse;
+use super::types::{
+    MarketView, OrderEventView, OrderHistoryView, OrderView, PnlView, PositionView, Snapshot, StrategyView, TradeView,
+    VenueOrderView,
+};
+use crate::auth::Role;
+use crate::db::{FillRow, OrderRow};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use model::OrderId;
+use model::input::Command;
+use serde::Deserialize;
+
+/// How many trades a page has unless it says otherwise.
+const TRADES: u32 = 100;
+
+/// Everything that the page shows.
+#[utoipa::path(get, path = "/v1/snapshot", tag = "page", responses((status = 200, body = Snapshot)))]
+pub(super) async fn snapshot(State(app): State<App>, _: Caller) -> Json<Snapshot> {
+    Json(app.picture.snapshot())
+}
+
+/// Positions.
+#[utoipa::path(get, path = "/v1/positions", tag = "trading", responses((status = 200, body = Vec<PositionView>)))]
+pub(super) async fn positions(State(app): State<App>, _: Caller) -> Json<Vec<PositionView>> {
+    Json(app.picture.snapshot().positions)
+}
+
+/// Money now.
+#[utoipa::path(get, path = "/v1/positions/pnl", tag = "trading", responses((status = 200, body = PnlView)))]
+pub(super) async fn pnl(State(app): State<App>, _: Caller) -> Json<PnlView> {
+    Json(app.picture.snapshot().pnl)
+}
+
+/// Orders that are not over.
+#[utoipa::path(get, path = "/v1/trading/orders", tag = "trading", responses((status = 200, body = Vec<OrderView>)))]
+pub(super) async fn orders(State(app): State<App>, _: Caller) -> Json<Vec<OrderView>> {
+    Json(app.picture.snapshot().orders)
+}
+
+/// An order with all that happened to it.
+#[utoipa::path(get, path = "/v1/trading/orders/{id}", tag = "trading", params(("id" = u64, Path)), responses((status = 200, body = OrderHistoryView), (status = 404)))]
+pub(super) async fn order(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    _: Caller,
+) -> Result<Json<OrderHistoryView>, ProblemResponse> {
+    let id = number(&id)?;
+    let history = app.db.order_history(app.session, id).await?;
+    let history =
+        history.ok_or_else(|| ProblemResponse::not_found(format!("there is no order {id} in this session")))?;
+    let event = |row: crate::db::OrderEventRow| OrderEventView {
+        seq: row.seq,
+        state: row.state,
+        filled_micros: row.filled_micros,
+        reason: row.reason,
+        at_ms: row.at_ms,
+    };
+    Ok(Json(OrderHistoryView {
+        order: order_view(history.order),
+        events: history.events.into_iter().map(event).collect(),
+        fills: history.fills.into_iter().map(trade_view).collect(),
+    }))
+}
+
+fn number(text: &str) -> Result<u64, ProblemResponse> {
+    let refused = |_| ProblemResponse::bad(format!("`{text}` is no order number; expected a whole number such as 17"));
+    text.parse().map_err(refused)
+}
+
+/// Cancels an order. Answers when that is on its way. Needs a trader.
+#[utoipa::path(delete, path = "/v1/trading/orders/{id}", tag = "trading", params(("id" = u64, Path)), responses((status = 202), (status = 409)))]
+pub(super) async fn cancel(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<StatusCode, ProblemResponse> {
+    caller.must_be(Role::Trader)?;
+    let order = OrderId(number(&id)?);
+    Action::new(&app, &caller, format!("orders/{id}/cancel"), &body)?.restrict(Command::Cancel { order }).await?;
+    Ok(TAKEN)
+}
+
+/// Cancels all our orders and clears all targets. Needs a trader.
+#[utoipa::path(post, path = "/v1/trading/orders/cancel-all", tag = "trading", responses((status = 202)))]
+pub(super) async fn cancel_all(
+    State(app): State<App>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<StatusCode, ProblemResponse> {
+    caller.must_be(Role::Trader)?;
+    Action::new(&app, &caller, "orders/cancel-all", &body)?.restrict(Command::CancelAll).await?;
+    Ok(TAKEN)
+}
+
+/// How many rows.
+#[derive(Debug, Deserialize)]
+pub(super) struct Limit {
+    limit: Option<u32>,
+}
+
+/// Trades of all sessions, newest first; at most `limit`.
+#[utoipa::path(get, path = "/v1/trading/trades", tag = "trading", params(("limit" = Option<u32>, Query)), responses((status = 200, body = Vec<TradeView>)))]
+pub(super) async fn trades(
+    State(app): State<App>,
+    Query(query): Query<Limit>,
+    _: Caller,
+) -> Result<Json<Vec<TradeView>>, ProblemResponse> {
+    let rows = app.db.trades(None, query.limit.unwrap_or(TRADES)).await?;
+    Ok(Json(rows.into_iter().map(trade_view).collect()))
+}
+
+/// The account's open orders as the venue itself tells them, asked now.
+#[utoipa::path(get, path = "/v1/trading/venue-orders", tag = "trading", responses((status = 200, body = Vec<VenueOrderView>), (status = 502)))]
+pub(super) async fn venue_orders(
+    State(app): State<App>,
+    _: Caller,
+) -> Result<Json<Vec<VenueOrderView>>, ProblemResponse> {
+    let orders = app.control.venue_orders().await;
+    let orders = orders.map_err(|error| ProblemResponse::new(StatusCode::BAD_GATEWAY, error))?;
+    let view = |order: polymarket::parse::VenueOrder| VenueOrderView {
+        venue_id: order.id.to_string(),
+        token: order.token.to_string(),
+        side: match order.side {
+            model::Side::Buy => "BUY".to_owned(),
+            model::Side::Sell => "SELL".to_owned(),
+        },
+        price_micro_usd: order.price.micros(),
+        size_micros: order.original.micros(),
+        filled_micros: order.matched.micros(),
+    };
+    Ok(Json(orders.into_iter().map(view).collect()))
+}
+
+/// Strategies.
+#[utoipa::path(get, path = "/v1/strategies", tag = "strategies", responses((status = 200, body = Vec<StrategyView>)))]
+pub(super) async fn strategies(State(app): State<App>, _: Caller) -> Json<Vec<StrategyView>> {
+    Json(app.picture.snapshot().strategies)
+}
+
+/// The markets that are watched.
+#[utoipa::path(get, path = "/v1/markets", tag = "markets", responses((status = 200, body = Vec<MarketView>)))]
+pub(super) async fn markets(State(app): State<App>, _: Caller) -> Json<Vec<MarketView>> {
+    Json(app.picture.snapshot().markets)
+}
+
+fn order_view(row: OrderRow) -> OrderView {
+    OrderView {
+        id: row.id,
+        venue_id: row.venue_id,
+        strategy: row.strategy,
+        token: row.token,
+        market: row.market,
+        outcome: row.outcome,
+        side: row.side,
+        kind: row.kind,
+        price_micro_usd: row.price_micro_usd,
+        size_micros: row.size_micros,
+        filled_micros: row.filled_micros,
+        state: row.state,
+        reason: row.reason,
+        created_at_ms: row.created_at_ms,
+        updated_at_ms: row.updated_at_ms,
+    }
+}
+
+fn trade_view(row: FillRow) -> TradeView {
+    TradeView {
+        id: row.id,
+        order: row.order_id,
+        at_ms: row.at_ms,
+        strategy: row.strategy,
+        token: row.token,
+        market: row.market,
+        outcome: row.outcome,
+        side: row.side,
+        price_micro_usd: row.price_micro_usd,
+        size_micros: row.size_micros,
+        cost_micro_usd: row.cost_micro_usd,
+        fee_micro_usd: row.fee_micro_usd,
+        maker: row.maker != 0,
+        settlement: row.settlement,
+    }
+}

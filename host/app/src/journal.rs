@@ -1,0 +1,244 @@
+//! The journal's files. The engine's thread appends to a buffer in memory and never waits; a thread of its own writes and
+//! syncs. What must be on the disk before it acts (a placement) waits for its place to be synced.
+
+mod lock;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use lock::DataLock;
+
+use journal::{Header, Placement, Record, encode, encode_input};
+use model::{Input, Time};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The most bytes that wait to be written; more than this means that the disk stands still.
+const WAITING_MAX: usize = 64 * 1024 * 1024;
+/// How long records that nobody waits for may be gathered.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// Where records end up. A trait so that tests can have a disk that fails.
+pub(crate) trait Storage: Send + 'static {
+    /// Writes all of it at the end.
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()>;
+    /// Returns when everything written is on the disk.
+    fn sync(&mut self) -> std::io::Result<()>;
+}
+
+impl Storage for File {
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// A place in the journal: bytes from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Place(u64);
+
+/// How far the journal is on the disk, and what broke it.
+#[derive(Debug, Clone, Default)]
+struct Progress {
+    synced: Place,
+    failed: Option<Arc<str>>,
+    syncs: u64,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    /// Where the end of `bytes` is.
+    end: Place,
+    /// Somebody waits for this place.
+    wanted: Place,
+    closing: bool,
+    failed: bool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    signal: Condvar,
+    progress: watch::Sender<Progress>,
+}
+
+/// The journal of one session. A cheap handle.
+#[derive(Debug, Clone)]
+pub(crate) struct Journal {
+    shared: Arc<Shared>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Journal {
+    /// Begins a journal in `DATA_DIR/journal`, named by its session.
+    ///
+    /// # Errors
+    /// If the file exists or cannot be made.
+    pub(crate) fn create(data_dir: &Path, header: &Header) -> std::io::Result<(Self, PathBuf)> {
+        let dir = data_dir.join("journal");
+        std::fs::create_dir_all(&dir)?;
+        let path = dir.join(format!("{}.journal", header.session.0));
+        let file = private().create_new(true).append(true).open(&path)?;
+        // The file's name has to be on the disk too.
+        File::open(&dir)?.sync_all()?;
+        Ok((Self::on(file, header)?, path))
+    }
+
+    /// Begins a journal on this storage.
+    pub(crate) fn on(mut storage: impl Storage, header: &Header) -> std::io::Result<Self> {
+        let mut first = journal::MAGIC.to_vec();
+        encode(&Record::Header(header.clone()), &mut first).map_err(std::io::Error::other)?;
+        storage.append(&first)?;
+        storage.sync()?;
+        let end = Place(u64::try_from(first.len()).unwrap_or(u64::MAX));
+        let progress = Progress { synced: end, failed: None, syncs: 0 };
+        let waiting = Waiting { end, wanted: end, ..Waiting::default() };
+        let shared =
+            Shared { waiting: Mutex::new(waiting), signal: Condvar::new(), progress: watch::channel(progress).0 };
+        let shared = Arc::new(shared);
+        let written = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || written.write_on(storage))?;
+        Ok(Self { shared, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Appends an input. Never waits.
+    pub(crate) fn input(&self, input: &Input) {
+        self.append(|bytes| encode_input(input, bytes).is_ok(), false);
+    }
+
+    /// Appends a placement and asks for a sync; returns the place to wait for.
+    pub(crate) fn placement(&self, placement: &Placement) -> Place {
+        self.append(|bytes| encode(&Record::Placement(*placement), bytes).is_ok(), true)
+    }
+
+    fn append(&self, write: impl FnOnce(&mut Vec<u8>) -> bool, sync: bool) -> Place {
+        let mut waiting = self.shared.lock();
+        if waiting.failed {
+            return Place(u64::MAX);
+        }
+        let before = waiting.bytes.len();
+        let good = write(&mut waiting.bytes);
+        let full = waiting.bytes.len() > WAITING_MAX;
+        if !good || full {
+            waiting.failed = true;
+            waiting.bytes.truncate(before);
+            let words =
+                if full { "the disk stands still: too much waits for it" } else { "a record cannot be encoded" };
+            self.shared.fail(words);
+            return Place(u64::MAX);
+        }
+        let added = u64::try_from(waiting.bytes.len().saturating_sub(before)).unwrap_or(u64::MAX);
+        waiting.end = Place(waiting.end.0.saturating_add(added));
+        let end = waiting.end;
+        if sync {
+            waiting.wanted = end;
+            self.shared.signal.notify_one();
+        }
+        end
+    }
+
+    /// Waits until all before `place` is on the disk.
+    ///
+    /// # Errors
+    /// What broke the journal; it stays broken.
+    pub(crate) async fn synced(&self, place: Place) -> Result<(), Arc<str>> {
+        let mut progress = self.shared.progress.subscribe();
+        let reached = progress.wait_for(|progress| progress.synced >= place || progress.failed.is_some()).await;
+        match reached {
+            // On the disk before it broke is on the disk.
+            Ok(progress) if progress.synced >= place => Ok(()),
+            Ok(progress) => Err(progress.failed.clone().unwrap_or_else(|| "the journal is broken".into())),
+            Err(_) => Err("the journal is closed".into()),
+        }
+    }
+
+    /// Returns what broke the journal.
+    pub(crate) fn failure(&self) -> Option<Arc<str>> {
+        self.shared.progress.borrow().failed.clone()
+    }
+
+    /// Writes the end, syncs and closes.
+    pub(crate) fn close(&self, now: Time) {
+        self.append(|bytes| encode(&Record::End(now), bytes).is_ok(), true);
+        self.shared.lock().closing = true;
+        self.shared.signal.notify_all();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the journal's thread panicked");
+        }
+    }
+
+    /// How often the disk was asked to sync.
+    #[cfg(test)]
+    fn syncs(&self) -> u64 {
+        self.shared.progress.borrow().syncs
+    }
+}
+
+/// A new file that others cannot read.
+fn private() -> std::fs::OpenOptions {
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fail(&self, words: &str) {
+        tracing::error!(words, "the journal failed");
+        self.progress.send_modify(|progress| {
+            progress.failed.get_or_insert_with(|| words.into());
+        });
+    }
+
+    /// The writer's thread. One sync covers all that was written before it.
+    fn write_on(&self, mut storage: impl Storage) {
+        let mut bytes = Vec::new();
+        let mut synced = self.progress.borrow().synced;
+        loop {
+            let mut waiting = self.lock();
+            if waiting.wanted <= synced && !waiting.closing {
+                waiting = self.signal.wait_timeout(waiting, GATHER).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            bytes.clear();
+            std::mem::swap(&mut bytes, &mut waiting.bytes);
+            let (end, wanted, closing) = (waiting.end, waiting.wanted, waiting.closing);
+            drop(waiting);
+            let sync = wanted > synced || closing;
+            if let Err(error) = write(&mut storage, &bytes, sync) {
+                self.lock().failed = true;
+                self.fail(&error.to_string());
+                return;
+            }
+            if sync {
+                synced = end;
+                self.progress.send_modify(|progress| {
+                    progress.synced = end;
+                    progress.syncs = progress.syncs.saturating_add(1);
+                });
+            }
+            if closing {
+                return;
+            }
+        }
+    }
+}
+
+fn write(storage: &mut impl Storage, bytes: &[u8], sync: bool) -> std::io::Result<()> {
+    if !bytes.is_empty() {
+        storage.append(bytes)?;
+    }
+    if sync { storage.sync() } else { Ok(()) }
+}

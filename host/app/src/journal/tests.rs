@@ -1,0 +1,99 @@
+use super::*;
+use journal::{Reader, Step};
+use model::{Body, OrderId, Seq, SessionId, Time, VenueOrderId};
+use std::io::Error;
+
+/// A disk in memory that can be full.
+#[derive(Clone, Default)]
+struct Disk {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    full: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Storage for Disk {
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        if self.full.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(Error::other("no space left"));
+        }
+        self.bytes.lock().unwrap().extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        std::thread::sleep(Duration::from_millis(2));
+        Ok(())
+    }
+}
+
+fn header() -> Header {
+    Header { build: "test".into(), session: SessionId(7), config: [1; 32], sandbox: [2; 32], created: Time(3) }
+}
+
+fn tick(seq: u64) -> Input {
+    Input { seq: Seq(seq), at: Time(seq), body: Body::Tick }
+}
+
+fn placement(order: u64) -> Placement {
+    Placement { order: OrderId(order), salt: 1, timestamp_ms: 2, venue: VenueOrderId([3; 32]) }
+}
+
+fn records(bytes: &[u8]) -> Vec<Record> {
+    let mut reader = Reader::new(bytes).unwrap();
+    let mut records = Vec::new();
+    while let Some(Step::Record(record)) = reader.step().unwrap() {
+        records.push(record);
+    }
+    records
+}
+
+#[tokio::test]
+async fn what_was_appended_is_read_back_and_one_sync_covers_many() {
+    let dir = std::env::temp_dir().join(format!("polytrader-journal-{}", std::process::id()));
+    let _gone = std::fs::remove_dir_all(&dir);
+    let (journal, path) = Journal::create(&dir, &header()).unwrap();
+    let mut last = Place::default();
+    for seq in 1..=500 {
+        journal.input(&tick(seq));
+        last = journal.placement(&placement(seq));
+    }
+    journal.synced(last).await.unwrap();
+    let syncs = journal.syncs();
+    assert!((1..250).contains(&syncs), "{syncs}");
+    journal.close(Time(9));
+    let records = records(&std::fs::read(&path).unwrap());
+    assert_eq!(records.len(), 1_002);
+    assert_eq!(records[0], Record::Header(header()));
+    assert_eq!(records[1], Record::Input(tick(1)));
+    assert_eq!(records[1_001], Record::End(Time(9)));
+    assert!(Journal::create(&dir, &header()).is_err(), "a journal is never overwritten");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_whoever_waits_and_everything_after() {
+    let disk = Disk::default();
+    let journal = Journal::on(disk.clone(), &header()).unwrap();
+    let place = journal.placement(&placement(1));
+    journal.synced(place).await.unwrap();
+    assert_eq!(journal.failure(), None);
+    disk.full.store(true, std::sync::atomic::Ordering::Relaxed);
+    let place = journal.placement(&placement(2));
+    assert!(journal.synced(place).await.unwrap_err().contains("no space left"));
+    assert!(journal.failure().is_some());
+    let place = journal.placement(&placement(3));
+    assert!(journal.synced(place).await.is_err());
+    journal.close(Time(9));
+    assert_eq!(records(&disk.bytes.lock().unwrap()).len(), 2);
+}
+
+#[test]
+fn a_second_run_in_a_folder_is_told_so() {
+    let dir = std::env::temp_dir().join(format!("polytrader-lock-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let first = DataLock::take(&dir).unwrap();
+    let refused = DataLock::take(&dir).unwrap_err().to_string();
+    assert!(refused.contains("another run") && refused.contains(dir.to_str().unwrap()), "{refused}");
+    drop(first);
+    DataLock::take(&dir).unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+}

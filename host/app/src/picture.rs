@@ -1,0 +1,148 @@
+//! What people see of the trading: one state, fed by the engine's thread, read by the API. Every change has a number and goes
+//! to the stream; the last few thousand are kept, so that a page that was away for a moment loses nothing.
+
+mod feed;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use feed::{Follow, Message};
+
+use crate::http::types::{BotView, PnlPoint, PnlView, PositionView, Snapshot, StrategyView, Update};
+use engine::Record;
+use feed::Stream;
+use model::input::Channel;
+use model::{Level, Market, MarketState, OrderId, Price, StrategyId, TickSize, Time, TokenIx, VenueOrderId};
+use state::State;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a session is, for the first snapshot.
+#[derive(Debug, Clone)]
+pub struct Begin {
+    /// `demo`, `paper` or `live`.
+    pub mode: String,
+    /// Its number.
+    pub session: u64,
+    /// When it began.
+    pub at: Time,
+}
+
+/// The top of a token's book.
+#[derive(Debug, Clone, Copy)]
+pub struct Top {
+    /// The best bid.
+    pub bid: Option<Level>,
+    /// The best ask.
+    pub ask: Option<Level>,
+    /// The last price traded at.
+    pub last: Option<Price>,
+    /// Whether orders are taken.
+    pub state: MarketState,
+    /// The grid.
+    pub tick: TickSize,
+}
+
+/// The picture. A cheap handle.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    shared: Arc<Mutex<(State, Stream)>>,
+}
+
+impl Picture {
+    /// Returns the picture of a session in which nothing has happened yet.
+    pub fn new(begin: &Begin) -> Self {
+        Self { shared: Arc::new(Mutex::new((State::new(begin), Stream::new()))) }
+    }
+
+    /// Adds a market; markets come in the order of their numbers.
+    pub fn market(&self, market: &Market) {
+        self.change(|state| state.add_market(market));
+    }
+
+    /// Takes a fact of the engine, and returns what it changed.
+    pub fn record(&self, at: Time, record: &Record) -> Option<Update> {
+        let mut changed = None;
+        self.change(|state| {
+            changed = state.record(at, record);
+            changed.clone()
+        });
+        changed
+    }
+
+    /// Notes an order's id at the venue. It is shown with the order's next change.
+    pub fn venue_id(&self, order: OrderId, venue: VenueOrderId) {
+        self.change(|state| state.venue_id(order, venue));
+    }
+
+    /// Shows the account.
+    pub fn account(&self, pnl: PnlView, events: u64, positions: Vec<PositionView>) {
+        for position in positions {
+            self.change(|state| state.value_position(position));
+        }
+        self.change(|state| Some(state.pnl(pnl, events)));
+    }
+
+    /// Shows a market's top. At most twice a second for each market; a change that comes too soon waits for the next call.
+    pub fn top(&self, at: Time, token: TokenIx, top: &Top) {
+        self.change(|state| state.top(at, token, top));
+    }
+
+    /// Returns a token's best bid and ask in micro-dollars, as last shown.
+    pub fn best(&self, token: TokenIx) -> Option<(Option<u32>, Option<u32>)> {
+        self.lock().0.best(token)
+    }
+
+    /// Shows a connection.
+    pub fn channel(&self, channel: Channel, up: bool) {
+        self.change(|state| Some(state.channel(channel, up)));
+    }
+
+    /// Adds a strategy, or replaces it.
+    pub fn strategy(&self, id: StrategyId, view: StrategyView) {
+        self.change(|state| Some(state.set_strategy(id, view)));
+    }
+
+    /// Changes what is shown of a strategy.
+    pub fn edit_strategy(&self, id: StrategyId, tell: bool, edit: impl FnOnce(&mut StrategyView)) {
+        self.change(|state| state.edit_strategy(id, edit).filter(|_| tell));
+    }
+
+    /// Returns a strategy's name.
+    pub fn strategy_name(&self, id: StrategyId) -> String {
+        self.lock().0.strategy_name(id)
+    }
+
+    /// Returns everything.
+    pub fn snapshot(&self) -> Snapshot {
+        let guard = self.lock();
+        guard.0.snapshot(guard.1.seq())
+    }
+
+    /// Returns the state of the bot.
+    pub fn bot(&self) -> BotView {
+        self.lock().0.bot()
+    }
+
+    /// Returns the plot's points.
+    pub fn history(&self) -> Vec<PnlPoint> {
+        self.lock().0.history()
+    }
+
+    /// Follows the stream from after `seq`; none if what came next is gone.
+    pub fn follow(&self, seq: u64) -> Option<Follow> {
+        self.lock().1.follow(seq)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State) -> Option<Update>) {
+        let mut guard = self.lock();
+        let (state, stream) = &mut *guard;
+        if let Some(update) = change(state) {
+            stream.push(update);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (State, Stream)> {
+        // Each change is whole before the lock is released.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,424 @@
+//! The state itself: the engine's facts in the API's words.
+
+use super::{Begin, Top};
+use crate::http::types::{
+    BotView, BreakerView, MarketView, OrderView, PnlPoint, PnlView, PositionView, RefusalView, Snapshot, StrategyView,
+    TokenView, TradeView, Update,
+};
+use engine::Record;
+use model::input::{Breaker, Channel, Settlement};
+use model::{
+    Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, VenueOrderId,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Points of the plot, one a second.
+const HISTORY_MAX: usize = 1_440;
+const TRADES_MAX: usize = 100;
+const REFUSALS_MAX: usize = 50;
+/// Ids of orders whose first record has not come yet.
+const EARLY_MAX: usize = 1_024;
+/// A market's top is told at most once in so many microseconds.
+const TOP_MICROS: u64 = 500_000;
+
+#[derive(Debug, Default)]
+struct BreakerState {
+    session: bool,
+    markets: BTreeSet<MarketIx>,
+    reason: String,
+    since_ms: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    bot: BotView,
+    pnl: PnlView,
+    history: VecDeque<PnlPoint>,
+    positions: BTreeMap<TokenIx, PositionView>,
+    orders: BTreeMap<OrderId, OrderView>,
+    early: BTreeMap<OrderId, VenueOrderId>,
+    trades: VecDeque<TradeView>,
+    refusals: VecDeque<RefusalView>,
+    strategies: BTreeMap<StrategyId, StrategyView>,
+    breakers: BTreeMap<Breaker, BreakerState>,
+    markets: Vec<MarketView>,
+    told: Vec<Time>,
+}
+
+impl State {
+    pub(super) fn new(begin: &Begin) -> Self {
+        let bot = BotView {
+            state: "STOPPED".to_owned(),
+            restriction: "none".to_owned(),
+            reason: String::new(),
+            mode: begin.mode.clone(),
+            session: begin.session,
+            started_at_ms: begin.at.millis(),
+            market_channel_up: false,
+            user_channel_up: false,
+            events: 0,
+        };
+        Self {
+            bot,
+            pnl: PnlView::default(),
+            history: VecDeque::new(),
+            positions: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            early: BTreeMap::new(),
+            trades: VecDeque::new(),
+            refusals: VecDeque::new(),
+            strategies: BTreeMap::new(),
+            breakers: Breaker::ALL.into_iter().map(|breaker| (breaker, BreakerState::default())).collect(),
+            markets: Vec::new(),
+            told: Vec::new(),
+        }
+    }
+
+    pub(super) fn snapshot(&self, seq: u64) -> Snapshot {
+        Snapshot {
+            seq,
+            bot: self.bot.clone(),
+            pnl: self.pnl.clone(),
+            history: self.history(),
+            positions: self.positions.values().cloned().collect(),
+            orders: self.orders.values().cloned().collect(),
+            trades: self.trades.iter().cloned().collect(),
+            refusals: self.refusals.iter().cloned().collect(),
+            strategies: self.strategies.values().cloned().collect(),
+            breakers: self.breakers.iter().map(|(breaker, state)| self.breaker_view(*breaker, state)).collect(),
+            markets: self.markets.clone(),
+        }
+    }
+
+    pub(super) fn bot(&self) -> BotView {
+        self.bot.clone()
+    }
+
+    pub(super) fn history(&self) -> Vec<PnlPoint> {
+        self.history.iter().cloned().collect()
+    }
+
+    pub(super) fn add_market(&mut self, market: &Market) -> Option<Update> {
+        let token = |place: usize| TokenView {
+            token: market.tokens.get(place).map(ToString::to_string).unwrap_or_default(),
+            outcome: market.outcomes.get(place).cloned().unwrap_or_default(),
+            bid_micro_usd: None,
+            ask_micro_usd: None,
+            last_micro_usd: None,
+        };
+        let view = MarketView {
+            slug: market.slug.clone(),
+            question: market.question.clone(),
+            condition: market.condition.to_string(),
+            state: state_word(MarketState::Blind).to_owned(),
+            tick_micro_usd: market.tick.micros(),
+            tokens: vec![token(0), token(1)],
+        };
+        self.markets.push(view.clone());
+        self.told.push(Time(0));
+        Some(Update::Market(view))
+    }
+
+    pub(super) fn best(&self, token: TokenIx) -> Option<(Option<u32>, Option<u32>)> {
+        let view = self.token(token)?.1;
+        Some((view.bid_micro_usd, view.ask_micro_usd))
+    }
+
+    pub(super) fn top(&mut self, at: Time, token: TokenIx, top: &Top) -> Option<Update> {
+        let place = token.market().index();
+        let market = self.markets.get_mut(place)?;
+        market.state = state_word(top.state).to_owned();
+        market.tick_micro_usd = top.tick.micros();
+        let view = market.tokens.get_mut(usize::try_from(token.outcome()).ok()?)?;
+        view.bid_micro_usd = top.bid.map(|level| level.price.micros());
+        view.ask_micro_usd = top.ask.map(|level| level.price.micros());
+        view.last_micro_usd = top.last.map(model::Price::micros);
+        let told = self.told.get_mut(place)?;
+        if at.since(*told) < TOP_MICROS {
+            return None;
+        }
+        *told = at;
+        Some(Update::Market(market.clone()))
+    }
+
+    pub(super) fn channel(&mut self, channel: Channel, up: bool) -> Update {
+        match channel {
+            Channel::Market => self.bot.market_channel_up = up,
+            Channel::User => self.bot.user_channel_up = up,
+        }
+        Update::Bot(self.bot.clone())
+    }
+
+    pub(super) fn pnl(&mut self, pnl: PnlView, events: u64) -> Update {
+        self.bot.events = events;
+        let gain = pnl.realised_micro_usd.saturating_add(pnl.unrealised_micro_usd);
+        let profit_micro_usd = gain.saturating_sub(pnl.fees_micro_usd);
+        if self.history.len() >= HISTORY_MAX {
+            self.history.pop_front();
+        }
+        self.history.push_back(PnlPoint { at_ms: pnl.at_ms, profit_micro_usd });
+        self.pnl = pnl;
+        Update::Pnl(self.pnl.clone())
+    }
+
+    pub(super) fn value_position(&mut self, position: PositionView) -> Option<Update> {
+        let old = self.positions.values_mut().find(|old| old.token == position.token)?;
+        let same = (old.bid_micro_usd, old.value_micro_usd) == (position.bid_micro_usd, position.value_micro_usd);
+        *old = position.clone();
+        (!same).then_some(Update::Position(position))
+    }
+
+    pub(super) fn venue_id(&mut self, order: OrderId, venue: VenueOrderId) -> Option<Update> {
+        if let Some(view) = self.orders.get_mut(&order) {
+            view.venue_id = venue.to_string();
+            return Some(Update::Order(view.clone()));
+        }
+        if self.early.len() < EARLY_MAX {
+            self.early.insert(order, venue);
+        }
+        None
+    }
+
+    pub(super) fn set_strategy(&mut self, id: StrategyId, view: StrategyView) -> Update {
+        self.strategies.insert(id, view.clone());
+        Update::Strategy(view)
+    }
+
+    pub(super) fn edit_strategy(&mut self, id: StrategyId, edit: impl FnOnce(&mut StrategyView)) -> Option<Update> {
+        let view = self.strategies.get_mut(&id)?;
+        edit(view);
+        Some(Update::Strategy(view.clone()))
+    }
+
+    pub(super) fn strategy_name(&self, id: StrategyId) -> String {
+        if id == StrategyId::HOST {
+            return "host".to_owned();
+        }
+        self.strategies.get(&id).map_or_else(|| format!("strategy {}", id.0), |view| view.name.clone())
+    }
+
+    pub(super) fn record(&mut self, at: Time, record: &Record) -> Option<Update> {
+        match record {
+            Record::State { state, restriction, reason } => {
+                self.bot.state = state.as_str().to_owned();
+                self.bot.restriction = restriction.as_str().to_owned();
+                self.bot.reason = reason.clone();
+                Some(Update::Bot(self.bot.clone()))
+            }
+            Record::Order { order, state, filled, reason } => Some(self.order(at, order, *state, *filled, reason)),
+            Record::Fill { .. } => self.fill(at, record),
+            Record::Position { token, size, cost, realised } => {
+                let view = self.position(*token, *size, *cost, *realised)?;
+                if size.is_zero() {
+                    self.positions.remove(token);
+                } else {
+                    self.positions.insert(*token, view.clone());
+                }
+                Some(Update::Position(view))
+            }
+            Record::Refused { strategy, token, refusal, .. } => {
+                let (market, outcome) = self.names(*token);
+                let view = RefusalView {
+                    at_ms: at.millis(),
+                    strategy: self.strategy_name(*strategy),
+                    rule: refusal.rule.as_str().to_owned(),
+                    market,
+                    outcome,
+                    value: refusal.value,
+                    limit: refusal.limit,
+                    text: refusal.to_string(),
+                };
+                self.count(*strategy, |view| &mut view.refusals);
+                keep(&mut self.refusals, view.clone(), REFUSALS_MAX);
+                Some(Update::Refusal(view))
+            }
+            Record::Breaker { breaker, market, tripped, reason } => {
+                Some(self.breaker(at, *breaker, *market, *tripped, reason))
+            }
+            Record::StrategyFault { strategy, reason } => {
+                self.edit_strategy(*strategy, |view| view.error.clone_from(reason))
+            }
+            Record::Guard { .. } => None,
+        }
+    }
+
+    fn order(&mut self, at: Time, order: &NewOrder, state: OrderState, filled: Size, reason: &str) -> Update {
+        let (market, outcome) = self.names(Some(order.token));
+        let strategy = self.strategy_name(order.strategy);
+        let known = self.orders.get(&order.id);
+        let early = self.early.remove(&order.id).map(|venue| venue.to_string());
+        let view = OrderView {
+            id: order.id.0,
+            venue_id: known.map(|view| view.venue_id.clone()).or(early).unwrap_or_default(),
+            strategy,
+            token: self.token(order.token).map(|(_, view)| view.token.clone()).unwrap_or_default(),
+            market,
+            outcome,
+            side: order.side.as_str().to_owned(),
+            kind: order.kind.as_str().to_owned(),
+            price_micro_usd: order.price.micros(),
+            size_micros: order.size.micros(),
+            filled_micros: filled.micros(),
+            state: state.as_str().to_owned(),
+            reason: match known {
+                Some(view) if reason.is_empty() => view.reason.clone(),
+                _ => reason.to_owned(),
+            },
+            created_at_ms: known.map_or(at.millis(), |view| view.created_at_ms),
+            updated_at_ms: at.millis(),
+        };
+        if known.is_none() {
+            self.count(order.strategy, |view| &mut view.orders);
+        }
+        let over = matches!(state, OrderState::Filled | OrderState::Cancelled | OrderState::Refused);
+        if over {
+            self.orders.remove(&order.id);
+        } else {
+            self.orders.insert(order.id, view.clone());
+        }
+        Update::Order(view)
+    }
+
+    fn fill(&mut self, at: Time, record: &Record) -> Option<Update> {
+        let Record::Fill { order, strategy, trade, part, token, side, price, size, cost, fee, maker, settlement } =
+            record
+        else {
+            return None;
+        };
+        let id = format!("{trade}.{part}");
+        let (market, outcome) = self.names(Some(*token));
+        let known = self.trades.iter_mut().find(|view| view.id == id && view.order == order.0);
+        if let Some(known) = known {
+            known.settlement = settlement_word(*settlement).to_owned();
+            return Some(Update::Trade(known.clone()));
+        }
+        let view = TradeView {
+            id,
+            order: order.0,
+            at_ms: at.millis(),
+            strategy: self.strategy_name(*strategy),
+            token: self.token(*token).map(|(_, view)| view.token.clone()).unwrap_or_default(),
+            market,
+            outcome,
+            side: side.as_str().to_owned(),
+            price_micro_usd: price.micros(),
+            size_micros: size.micros(),
+            cost_micro_usd: cost.micros(),
+            fee_micro_usd: fee.micros(),
+            maker: *maker,
+            settlement: settlement_word(*settlement).to_owned(),
+        };
+        // A fill whose first telling is no longer kept comes again as it settles; it is not shown as new.
+        if *settlement == Settlement::Matched || self.trades.len() < TRADES_MAX {
+            self.count(*strategy, |view| &mut view.fills);
+            keep(&mut self.trades, view.clone(), TRADES_MAX);
+        }
+        Some(Update::Trade(view))
+    }
+
+    fn position(&self, token: TokenIx, size: Size, cost: model::Usd, realised: model::Usd) -> Option<PositionView> {
+        let (market, view) = self.token(token)?;
+        let bid = view.bid_micro_usd.and_then(model::Price::from_micros);
+        let value = bid.and_then(|bid| bid.cost_floor(size)).unwrap_or_default();
+        Some(PositionView {
+            token: view.token.clone(),
+            market: market.slug.clone(),
+            question: market.question.clone(),
+            outcome: view.outcome.clone(),
+            size_micros: size.micros(),
+            cost_micro_usd: cost.micros(),
+            bid_micro_usd: view.bid_micro_usd,
+            value_micro_usd: value.micros(),
+            realised_micro_usd: realised.micros(),
+            unrealised_micro_usd: value.saturating_sub(cost).micros(),
+        })
+    }
+
+    fn breaker(&mut self, at: Time, breaker: Breaker, market: Option<MarketIx>, tripped: bool, reason: &str) -> Update {
+        let mut state = self.breakers.remove(&breaker).unwrap_or_default();
+        match (market, tripped) {
+            (Some(market), true) => drop(state.markets.insert(market)),
+            (Some(market), false) => drop(state.markets.remove(&market)),
+            (None, _) => state.session = tripped,
+        }
+        let open = state.session || !state.markets.is_empty();
+        if tripped {
+            state.reason = reason.to_owned();
+        }
+        if open {
+            state.since_ms.get_or_insert(at.millis());
+        } else {
+            state = BreakerState::default();
+        }
+        let view = self.breaker_view(breaker, &state);
+        self.breakers.insert(breaker, state);
+        Update::Breaker(view)
+    }
+
+    fn breaker_view(&self, breaker: Breaker, state: &BreakerState) -> BreakerView {
+        let slug = |market: &MarketIx| self.markets.get(market.index()).map(|view| view.slug.clone());
+        BreakerView {
+            name: breaker.as_str().to_owned(),
+            tripped: state.since_ms.is_some(),
+            reason: state.reason.clone(),
+            markets: state.markets.iter().filter_map(slug).collect(),
+            since_ms: state.since_ms,
+        }
+    }
+
+    fn count(&mut self, strategy: StrategyId, field: impl FnOnce(&mut StrategyView) -> &mut u64) {
+        if let Some(view) = self.strategies.get_mut(&strategy) {
+            let field = field(view);
+            *field = field.saturating_add(1);
+        }
+    }
+
+    fn token(&self, token: TokenIx) -> Option<(&MarketView, &TokenView)> {
+        let market = self.markets.get(token.market().index())?;
+        Some((market, market.tokens.get(usize::try_from(token.outcome()).ok()?)?))
+    }
+
+    /// Returns the market's slug and the outcome.
+    fn names(&self, token: Option<TokenIx>) -> (String, String) {
+        let known = token.and_then(|token| self.token(token));
+        known.map(|(market, token)| (market.slug.clone(), token.outcome.clone())).unwrap_or_default()
+    }
+}
+
+/// Puts the newest first.
+fn keep<T>(list: &mut VecDeque<T>, item: T, max: usize) {
+    list.truncate(max.saturating_sub(1));
+    list.push_front(item);
+}
+
+const fn state_word(state: MarketState) -> &'static str {
+    match state {
+        MarketState::Open => "open",
+        MarketState::Blind => "blind",
+        MarketState::Resolved => "resolved",
+    }
+}
+
+const fn settlement_word(settlement: Settlement) -> &'static str {
+    match settlement {
+        Settlement::Matched => "matched",
+        Settlement::Mined => "mined",
+        Settlement::Confirmed => "confirmed",
+        Settlement::Retrying => "retrying",
+        Settlement::Failed => "failed",
+    }
+}
+
+/// Returns the venue's word for a side.
+trait SideWord {
+    fn as_str(&self) -> &'static str;
+}
+
+impl SideWord for Side {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Buy => "BUY",
+            Self::Sell => "SELL",
+        }
+    }
+}

@@ -1,0 +1,164 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
+
+use super::*;
+use engine::{BotState, Refusal, Restriction, Rule};
+use model::event::Reason;
+use model::input::{Breaker, Settlement};
+use model::{ConditionId, FeeRate, MarketIx, NewOrder, OrderKind, OrderState, Side, Size, TokenId, TradeId, Usd};
+
+fn picture() -> Picture {
+    let picture = Picture::new(&Begin { mode: "demo".into(), session: 7, at: Time(1_000_000) });
+    picture.market(&Market {
+        condition: ConditionId([1; 32]),
+        tokens: [TokenId([2; 32]), TokenId([3; 32])],
+        outcomes: ["Up".into(), "Down".into()],
+        slug: "btc".into(),
+        question: "Bitcoin?".into(),
+        tick: TickSize::CENT,
+        min_size: Size::shares(5),
+        neg_risk: false,
+        fee: FeeRate::default(),
+        end: None,
+    });
+    picture
+}
+
+fn price(cents: u32) -> Price {
+    Price::from_micros(cents * 10_000).unwrap()
+}
+
+fn order(id: u64) -> NewOrder {
+    NewOrder {
+        id: OrderId(id),
+        strategy: StrategyId(1),
+        tag: 0,
+        token: TokenIx(1),
+        side: Side::Buy,
+        price: price(40),
+        size: Size::shares(10),
+        kind: OrderKind::Gtc { post_only: true },
+    }
+}
+
+fn tell(picture: &Picture, id: u64, state: OrderState, reason: &str) {
+    let record = Record::Order { order: order(id), state, filled: Size::ZERO, reason: reason.into() };
+    picture.record(Time(2_000_000), &record);
+}
+
+fn fill(trade: u8, settlement: Settlement) -> Record {
+    Record::Fill {
+        order: OrderId(1),
+        strategy: StrategyId(1),
+        trade: TradeId([trade; 16]),
+        part: 0,
+        token: TokenIx(1),
+        side: Side::Buy,
+        price: price(40),
+        size: Size::shares(5),
+        cost: Usd::dollars(2),
+        fee: Usd::ZERO,
+        maker: true,
+        settlement,
+    }
+}
+
+#[test]
+fn an_order_keeps_its_reason_and_id_until_it_is_over() {
+    let picture = picture();
+    picture.venue_id(OrderId(1), VenueOrderId([9; 32]));
+    tell(&picture, 1, OrderState::Pending, "quote");
+    tell(&picture, 1, OrderState::Live, "");
+    let orders = picture.snapshot().orders;
+    let [shown] = orders.as_slice() else { panic!("{orders:?}") };
+    assert_eq!((shown.reason.as_str(), shown.state.as_str()), ("quote", "live"));
+    assert_eq!((shown.market.as_str(), shown.outcome.as_str()), ("btc", "Down"));
+    assert!(shown.venue_id.starts_with("0x0909"));
+    tell(&picture, 1, OrderState::Cancelled, "");
+    assert!(picture.snapshot().orders.is_empty());
+}
+
+#[test]
+fn a_fill_that_settles_further_is_the_same_trade() {
+    let picture = picture();
+    for settlement in [Settlement::Matched, Settlement::Mined, Settlement::Confirmed] {
+        picture.record(Time(2), &fill(1, settlement));
+    }
+    let trades = picture.snapshot().trades;
+    assert_eq!(trades.len(), 1);
+    assert_eq!(trades[0].settlement, "confirmed");
+    for trade in 2..=150 {
+        picture.record(Time(3), &fill(trade, Settlement::Matched));
+    }
+    let trades = picture.snapshot().trades;
+    assert_eq!((trades.len(), trades[0].id.as_str()), (100, "96969696-9696-9696-9696-969696969696.0"));
+    picture.record(Time(4), &fill(1, Settlement::Confirmed));
+    assert_eq!(picture.snapshot().trades[0].id, trades[0].id, "an old trade does not come back as new");
+}
+
+#[test]
+fn a_breaker_of_markets_is_open_while_one_of_them_is() {
+    let picture = picture();
+    let record = |market, tripped| Record::Breaker {
+        breaker: Breaker::StaleData,
+        market,
+        tripped,
+        reason: Reason::from("60 s"),
+    };
+    picture.record(Time(5_000_000), &record(Some(MarketIx(0)), true));
+    let shown = || picture.snapshot().breakers.into_iter().find(|view| view.name == "stale_data").unwrap();
+    assert_eq!((shown().tripped, shown().markets, shown().since_ms), (true, vec!["btc".to_owned()], Some(5_000)));
+    picture.record(Time(6_000_000), &record(None, true));
+    picture.record(Time(7_000_000), &record(Some(MarketIx(0)), false));
+    assert!(shown().tripped && shown().markets.is_empty());
+    picture.record(Time(8_000_000), &record(None, false));
+    assert_eq!((shown().tripped, shown().reason.as_str()), (false, ""));
+}
+
+#[test]
+fn the_stream_goes_on_where_a_follower_left_and_says_when_it_cannot() {
+    let picture = picture();
+    let seq = picture.snapshot().seq;
+    let state = |state| Record::State { state, restriction: Restriction::None, reason: Reason::new() };
+    picture.record(Time(1), &state(BotState::Running));
+    picture.record(Time(2), &state(BotState::Stopped));
+    let mut follow = picture.follow(seq).unwrap();
+    assert_eq!(follow.missed.iter().map(|message| message.seq).collect::<Vec<_>>(), vec![seq + 1, seq + 2]);
+    picture.record(Time(3), &state(BotState::Running));
+    let live = follow.live.try_recv().unwrap();
+    assert_eq!(live.seq, seq + 3);
+    assert!(live.json.contains("\"RUNNING\""), "{}", live.json);
+    assert!(picture.follow(seq + 4).is_none(), "the future is unknown");
+    let refusal = Refusal { rule: Rule::Cash, value: 2, limit: 1 };
+    let refused = Record::Refused { strategy: StrategyId(1), tag: 0, token: Some(TokenIx(0)), refusal };
+    for _ in 0..5_000 {
+        picture.record(Time(4), &refused);
+    }
+    assert!(picture.follow(seq).is_none(), "what was kept is gone");
+    assert_eq!(picture.snapshot().refusals.len(), 50);
+    assert!(picture.follow(picture.snapshot().seq).unwrap().missed.is_empty());
+}
+
+#[test]
+fn a_markets_top_is_told_at_most_twice_a_second_and_kept_always() {
+    let picture = picture();
+    let seq = picture.snapshot().seq;
+    let top = |bid| Top {
+        bid: Some(Level { price: price(bid), size: Size::shares(1) }),
+        ask: None,
+        last: None,
+        state: MarketState::Open,
+        tick: TickSize::CENT,
+    };
+    for step in 0..100 {
+        picture.top(Time(1_000_000 + u64::from(step) * 10_000), TokenIx(0), &top(1 + step % 90));
+    }
+    assert_eq!(picture.snapshot().seq - seq, 2);
+    assert_eq!(picture.best(TokenIx(0)), Some((Some(price(10).micros()), None)));
+    assert_eq!(picture.snapshot().markets[0].state, "open");
+}

@@ -1,0 +1,34 @@
+//! The host as a child of the signer.
+
+use crate::cli::{CommonArgs, complain};
+use crate::config::Config;
+use anyhow::Context;
+use order::{Account, Chain, SigningKey};
+use signer::{Config as SignerConfig, Notice};
+use std::process::{Command, ExitCode};
+
+/// Starts the host and signs for it until it ends.
+///
+/// # Errors
+/// If the host cannot be started or watched.
+pub(super) fn sign_for_host(
+    config: &Config,
+    common: &CommonArgs,
+    key: SigningKey,
+    exchange: &str,
+) -> anyhow::Result<ExitCode> {
+    let account = Account::eoa(key.address(), Chain::Polygon);
+    let mut command = Command::new(std::env::current_exe().context("finding this program")?);
+    command.arg("host").args(["--exchange", exchange]).args(common.to_arguments());
+    let signer = SignerConfig { account, limits: config.signer_limits() };
+    let exit = signer::run(signer, key, command, tell)?;
+    Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Tells people what the signer did or refused.
+fn tell(notice: Notice) {
+    match notice {
+        Notice::Ready { .. } | Notice::HungUp => {}
+        other => complain(&format!("signer: {other}")),
+    }
+}

@@ -1,0 +1,71 @@
+//! The demo on invented markets.
+
+use crate::process::{Api, Folder, Run, strategies};
+use rustix::process::Signal;
+use serde_json::json;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_demo_trades_and_its_ledger_equals_the_exchanges_account_to_the_micro_dollar() {
+    let Some(strategies) = strategies("the end-to-end demo") else { return };
+    let folder = Folder::new("ledger");
+    let outcome = Run::start(&folder.0, &strategies, &["--for", "20s", "--seed", "7"]).finish();
+    assert_eq!(outcome["mode"], "demo", "{outcome}");
+    for count in ["events", "intents", "orders", "fills"] {
+        assert!(outcome[count].as_u64().unwrap() > 0, "no {count}: {outcome}");
+    }
+    assert!(outcome["fills"].as_u64().unwrap() >= 5, "{outcome}");
+    assert_eq!(outcome["ledger_matches_exchange"], true, "{outcome}");
+    assert_eq!(outcome["open_orders_at_exit"], 0, "{outcome}");
+    for amount in ["realised_usd", "unrealised_usd"] {
+        assert!(outcome[amount].is_string() || outcome[amount].is_number(), "no {amount}: {outcome}");
+    }
+    assert!(outcome["uptime_s"].as_f64().unwrap() >= 19.0, "{outcome}");
+    assert!(outcome["refusals"].is_u64(), "{outcome}");
+}
+
+#[test]
+fn stop_leaves_nothing_open_at_the_exchange_and_start_trades_again() {
+    let Some(strategies) = strategies("stop and start") else { return };
+    let folder = Folder::new("stop");
+    let mut run = Run::start(&folder.0, &strategies, &["--seed", "3"]);
+    let api = Api::new(&folder.0, &run.addresses());
+    let some = |value: &serde_json::Value| value.as_array().is_some_and(|list| !list.is_empty());
+    let none = |value: &serde_json::Value| value.as_array().is_some_and(Vec::is_empty);
+    api.wait_for("/v1/trading/venue-orders", SOON, some);
+    api.post("/v1/admin/bot/stop");
+    api.wait_for("/v1/trading/venue-orders", SOON, none);
+    api.wait_for("/v1/trading/orders", SOON, none);
+    assert_eq!(api.get("/v1/admin/bot/state")["state"], "STOPPED");
+    // Nothing may come back by itself.
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(api.get("/v1/trading/venue-orders"), json!([]));
+    api.post("/v1/admin/bot/start");
+    api.wait_for("/v1/trading/venue-orders", SOON, some);
+    run.signal(Signal::INT);
+    let outcome = run.finish();
+    assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
+}
+
+#[test]
+fn an_emergency_stop_clears_the_account_and_holds_until_its_release() {
+    let Some(strategies) = strategies("the emergency stop") else { return };
+    let folder = Folder::new("kill");
+    let mut run = Run::start(&folder.0, &strategies, &["--seed", "4"]);
+    let api = Api::new(&folder.0, &run.addresses());
+    let some = |value: &serde_json::Value| value.as_array().is_some_and(|list| !list.is_empty());
+    let none = |value: &serde_json::Value| value.as_array().is_some_and(Vec::is_empty);
+    api.wait_for("/v1/trading/venue-orders", SOON, some);
+    api.post("/v1/admin/emergency-stop");
+    api.wait_for("/v1/trading/venue-orders", SOON, none);
+    api.wait_for("/v1/trading/orders", SOON, none);
+    assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "halted");
+    api.post_json("/v1/admin/emergency-stop/release", &json!({ "reason": "the test saw enough" }));
+    api.post("/v1/admin/bot/start");
+    api.wait_for("/v1/trading/venue-orders", SOON, some);
+    run.signal(Signal::TERM);
+    let outcome = run.finish();
+    assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
+}

@@ -1,0 +1,14 @@
+//! The whole line as real processes over real sockets: exchange, signer, host and strategies.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
+
+mod demo;
+mod process;
+mod recordings;

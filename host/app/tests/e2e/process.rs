@@ -1,0 +1,164 @@
+//! Starting `polytrader`, talking to it, and reading what it came to.
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A folder of its own for one test; removed when the test passes.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("polytrader-e2e-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// Returns the folder of built strategies, or says loudly that the test cannot run. In CI that is a failure.
+pub(crate) fn strategies(test: &str) -> Option<PathBuf> {
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/strategies");
+    let dir = std::env::var_os("POLYTRADER_STRATEGIES").map_or_else(|| PathBuf::from(built), PathBuf::from);
+    if dir.join("quoter.wasm").is_file() {
+        return Some(dir);
+    }
+    not_run(test, "the strategies built (cargo xtask strategies)");
+    None
+}
+
+/// Says loudly that a test did not run; fails in CI, where everything has to be there.
+pub(crate) fn not_run(test: &str, needs: &str) {
+    eprintln!("NOT RUN: {test} needs {needs}");
+    assert!(std::env::var_os("CI").is_none(), "NOT RUN in CI: {test} needs {needs}");
+}
+
+/// A `polytrader run --mode demo` under way.
+pub(crate) struct Run {
+    child: Option<Child>,
+    dir: PathBuf,
+}
+
+impl Run {
+    /// Starts a demo on free ports with its own data folder.
+    pub(crate) fn start(dir: &Path, strategies: &Path, more: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_polytrader"));
+        command.args(["run", "--mode", "demo", "--json", "--api-port", "0", "--dashboard-port", "0"]);
+        command.arg("--data-dir").arg(dir).arg("--strategies").arg(strategies).args(more);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { child: Some(child), dir: dir.to_owned() }
+    }
+
+    /// Waits for `run.json`.
+    pub(crate) fn addresses(&mut self) -> Value {
+        let started = Instant::now();
+        loop {
+            if let Ok(text) = fs::read_to_string(self.dir.join("run.json"))
+                && let Ok(value) = serde_json::from_str(&text)
+            {
+                return value;
+            }
+            if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
+                let output = self.child.take().unwrap().wait_with_output().unwrap();
+                panic!("the run ended ({status}): {}", String::from_utf8_lossy(&output.stderr));
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "no run.json within a minute");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends a signal to the parent process.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.as_ref().unwrap().id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// Waits for the end and returns the last line's object.
+    pub(crate) fn finish(mut self) -> Value {
+        let output = self.child.take().unwrap().wait_with_output().unwrap();
+        outcome(&output)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let id = i32::try_from(child.id()).unwrap();
+            let _ = kill_process(Pid::from_raw(id).unwrap(), Signal::TERM);
+            let _ = child.wait();
+        }
+    }
+}
+
+fn outcome(output: &Output) -> Value {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the run failed ({}): {errors}", output.status);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().unwrap_or_else(|| panic!("no output; errors: {errors}"));
+    serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in the last line `{last}`"))
+}
+
+/// Talks to the API as its administrator.
+pub(crate) struct Api {
+    base: String,
+    token: String,
+    client: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Api {
+    pub(crate) fn new(dir: &Path, addresses: &Value) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let base = addresses["api"].as_str().unwrap().to_owned();
+        let token = fs::read_to_string(dir.join("admin.token")).unwrap().trim().to_owned();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { base, token, client: reqwest::Client::new(), runtime }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Value {
+        self.send(self.client.get(format!("{}{path}", self.base)))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Value {
+        self.send(self.client.post(format!("{}{path}", self.base)))
+    }
+
+    pub(crate) fn post_json(&self, path: &str, body: &Value) -> Value {
+        self.send(self.client.post(format!("{}{path}", self.base)).json(body))
+    }
+
+    fn send(&self, request: reqwest::RequestBuilder) -> Value {
+        self.runtime.block_on(async {
+            let response = request.bearer_auth(&self.token).send().await.unwrap();
+            let status = response.status();
+            let text = response.text().await.unwrap();
+            assert!(status.is_success(), "{status}: {text}");
+            serde_json::from_str(&text).unwrap_or(Value::Null)
+        })
+    }
+
+    /// Asks again until `enough` says so; at most `patience`.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, path: &str, patience: Duration, enough: impl Fn(&Value) -> bool) -> Value {
+        let started = Instant::now();
+        loop {
+            let value = self.get(path);
+            if enough(&value) {
+                return value;
+            }
+            assert!(started.elapsed() < patience, "{path} is still {value}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}

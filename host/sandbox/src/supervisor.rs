@@ -1,0 +1,178 @@
+//! Running strategies: the folder they are dropped into, and a thread for each that runs. A slow strategy delays only itself;
+//! one that fails ends alone. Whoever owns the supervisor decides what is started, and with what.
+
+mod folder;
+mod queue;
+mod runner;
+
+use crate::module::{Module, Sandbox};
+use crate::session::Session;
+use crate::state::LogLine;
+use folder::Folder;
+use model::input::StrategyAnswer;
+use model::{MarketNote, OwnEvent, StrategyId, Time};
+use runner::Runner;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the supervisor has to tell.
+#[derive(Debug)]
+pub enum Report {
+    /// A file came or changed, was checked and compiled; start it with [`Supervisor::start`].
+    Ready {
+        /// The file's stem.
+        name: String,
+        /// The module.
+        module: Module,
+    },
+    /// A file cannot be loaded. What ran under its name goes on.
+    Rejected {
+        /// The file's stem.
+        name: String,
+        /// Why, as a sentence.
+        error: String,
+    },
+    /// A file is gone.
+    Removed {
+        /// The file's stem.
+        name: String,
+    },
+    /// An instance took its session and hears events now.
+    Started {
+        /// Who.
+        strategy: StrategyId,
+        /// Which instance of it.
+        instance: u32,
+    },
+    /// An instance answered a batch.
+    Answer(StrategyAnswer),
+    /// An instance failed and is gone.
+    Faulted {
+        /// Who.
+        strategy: StrategyId,
+        /// Which instance of it.
+        instance: u32,
+        /// Why, as a sentence.
+        error: String,
+    },
+    /// An instance wrote to its log.
+    Log {
+        /// Who.
+        strategy: StrategyId,
+        /// The lines.
+        lines: Vec<LogLine>,
+        /// How many more there were than are kept.
+        lost: u64,
+    },
+}
+
+/// Where reports go. Called from several threads; must not wait long.
+pub type Sink = Arc<dyn Fn(Report) + Send + Sync>;
+
+/// Why there is no supervisor, or no thread for a strategy.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder is not there and cannot be made.
+    #[error("the strategies folder {dir}")]
+    Folder {
+        /// The folder.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The system gives no thread.
+    #[error("starting a thread for strategies")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Owns the folder's watcher and the running strategies. A cheap handle.
+#[derive(Clone)]
+pub struct Supervisor {
+    sandbox: Sandbox,
+    sink: Sink,
+    clock: fn() -> Time,
+    running: Arc<Mutex<BTreeMap<StrategyId, Runner>>>,
+    folder: Arc<Folder>,
+}
+
+impl std::fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Supervisor").field("running", &self.running).finish_non_exhaustive()
+    }
+}
+
+impl Supervisor {
+    /// Starts watching `dir`, which is created if missing. Every file in it is reported [`Report::Ready`] or
+    /// [`Report::Rejected`], now and whenever it changes.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or there is no thread.
+    pub fn open(sandbox: Sandbox, dir: PathBuf, clock: fn() -> Time, sink: Sink) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(&dir).map_err(|source| OpenError::Folder { dir: dir.clone(), source })?;
+        let folder = Folder::watch(sandbox.clone(), dir, Arc::clone(&sink))?;
+        Ok(Self { sandbox, sink, clock, running: Arc::default(), folder: Arc::new(folder) })
+    }
+
+    /// Starts an instance. One that runs under the same number is asked for its state, which the new one gets, and ends.
+    /// Returns at once: the instance starts in its own thread, and hears what it is told from this call on.
+    ///
+    /// # Errors
+    /// If there is no thread; the old instance is gone then.
+    pub fn start(
+        &self,
+        strategy: StrategyId,
+        instance: u32,
+        module: Module,
+        session: Session,
+    ) -> Result<(), OpenError> {
+        let before = self.lock().remove(&strategy);
+        let job = runner::Job {
+            sandbox: self.sandbox.clone(),
+            module,
+            session,
+            strategy,
+            instance,
+            sink: Arc::clone(&self.sink),
+            clock: self.clock,
+        };
+        let runner = Runner::start(job, before)?;
+        self.lock().insert(strategy, runner);
+        Ok(())
+    }
+
+    /// Ends a strategy. Its last answers may still be reported.
+    pub fn stop(&self, strategy: StrategyId) {
+        if let Some(runner) = self.lock().remove(&strategy) {
+            runner.end();
+        }
+    }
+
+    /// Tells a strategy about a market. If it lags, a later top of a token replaces an earlier one.
+    pub fn notify_market(&self, strategy: StrategyId, note: MarketNote) {
+        if let Some(runner) = self.lock().get(&strategy) {
+            runner.queue().market(note);
+        }
+    }
+
+    /// Tells a strategy what concerns it alone. Never dropped: a strategy that lags too far fails.
+    pub fn notify_own(&self, strategy: StrategyId, at: Time, event: OwnEvent) {
+        if let Some(runner) = self.lock().get(&strategy) {
+            runner.queue().own(at, event);
+        }
+    }
+
+    /// Ends the watcher and all strategies, and waits for their threads.
+    pub fn shutdown(&self) {
+        self.folder.end();
+        let running = std::mem::take(&mut *self.lock());
+        // All are told first, so that they end side by side.
+        running.values().for_each(Runner::end);
+        running.into_values().for_each(Runner::join);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<StrategyId, Runner>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
