@@ -44,7 +44,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use strategies::{REPORTS_MAX, Starts, Strategies};
 use tokio::runtime::Handle;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use venue::Venue;
 use venue_account::VenueAccount;
 
@@ -91,6 +91,8 @@ struct Session {
 }
 
 async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
+    // First: a signal before its handler would end this process with orders open.
+    let told = Told::listen()?;
     let common = &args.common;
     let config = Config::load(common, std::env::vars_os()).context("reading the configuration")?;
     std::fs::create_dir_all(&config.data_dir)
@@ -123,7 +125,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     if !common.stopped {
         start(&session).await;
     }
-    let why = wait(&session, common.run_for).await?;
+    let why = wait(&session, told, common.run_for).await;
     complain(&format!("{why}; cancelling all orders"));
     let outcome = end(session).await;
     served.stop();
@@ -309,10 +311,23 @@ async fn start(session: &Session) {
     }
 }
 
+/// The signals that end a session in order. Once listened for they never end the process by themselves.
+struct Told {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Told {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("listening for Ctrl-C")?,
+            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
+        })
+    }
+}
+
 /// Waits for a reason to end, and says it.
-async fn wait(session: &Session, run_for: Option<Duration>) -> anyhow::Result<&'static str> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
-    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+async fn wait(session: &Session, mut told: Told, run_for: Option<Duration>) -> &'static str {
     let over = async {
         match run_for {
             Some(time) => tokio::time::sleep(time).await,
@@ -324,13 +339,13 @@ async fn wait(session: &Session, run_for: Option<Duration>) -> anyhow::Result<&'
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    Ok(tokio::select! {
-        _ = interrupt.recv() => "Ctrl-C",
-        _ = terminate.recv() => "told to end",
+    tokio::select! {
+        _ = told.interrupt.recv() => "Ctrl-C",
+        _ = told.terminate.recv() => "told to end",
         () = over => "the time is over",
         () = session.signer.gone() => "the signer is gone",
         () = engine_ended => "the engine's thread ended",
-    })
+    }
 }
 
 /// Stops, checks, and closes everything in order.

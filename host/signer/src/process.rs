@@ -80,8 +80,8 @@ pub fn harden() -> io::Result<()> {
 ///
 /// The host gets the socket as its standard input, where [`crate::Client::connect_inherited`] takes it up: an inherited
 /// descriptor of another number could not be adopted without unsafe code. Of this process's environment it gets what
-/// [`passes`] and what `command` sets itself. SIGTERM and SIGHUP are passed on to the host as SIGTERM; SIGINT is left to
-/// it, as the terminal sends that to both. If this process dies, the host reads the end of the socket and ends.
+/// [`passes`] and what `command` sets itself. SIGTERM, SIGHUP and SIGINT are passed on to the host as SIGTERM; a
+/// terminal sends SIGINT to both, so the host must take a second word to end as the first. If this process dies, the host reads the end of the socket and ends.
 ///
 /// # Errors
 /// If the host could not be started. An error of the connection is a [`Notice`]: the host sees the socket closed and ends.
@@ -174,7 +174,7 @@ impl Signals {
                 status = child.wait() => return status,
                 Some(()) = self.terminate.recv() => "SIGTERM",
                 Some(()) = self.hangup.recv() => "SIGHUP",
-                Some(()) = self.interrupt.recv() => continue,
+                Some(()) = self.interrupt.recv() => "SIGINT",
             };
             // The id is there until the child was waited for, so no other process can be meant.
             let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);

@@ -1,8 +1,10 @@
-//! Automation of this repository, in Rust: `cargo xtask test`, `strategies`, `dashboard`.
+//! Automation of this repository, in Rust: `cargo xtask demo`, `test`, `dist`.
 //! It never hides a failure: a child's output is shown, and what could not run is never counted as passed.
-//! Start reading in [`mod@test`]; each other command is made of the same steps.
+//! Start reading in [`test`]; each other command is made of the same steps.
 
 mod command;
+mod demo;
+mod dist;
 mod gate;
 mod native;
 mod node;
@@ -15,6 +17,7 @@ mod wasm;
 
 use clap::{Parser, Subcommand};
 use repo::Repo;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Automation of the PolyTrader repository.
@@ -27,11 +30,19 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Run the whole gate: formatting, lints, every test, documentation and the dashboard.
+    /// Build everything and trade on a local Polymarket with play money. Prints a login link; Ctrl-C ends it.
+    Demo {
+        /// Passed on to `polytrader run`, for instance: cargo xtask demo -- --recording FILE
+        #[arg(last = true)]
+        args: Vec<OsString>,
+    },
+    /// Run the whole gate: formatting, lints, every test, documentation, dashboard and browser tests.
     Test,
+    /// Build the release binary with the dashboard embedded, and put it into dist/ with strategies and licences.
+    Dist,
     /// Build the strategies to WebAssembly, into target/strategies.
     Strategies,
-    /// Build the dashboard, into dashboard/dist, which the binary will embed.
+    /// Build the dashboard, into dashboard/dist, which the binary embeds.
     Dashboard,
 }
 
@@ -48,7 +59,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> anyhow::Result<ExitCode> {
     let repo = Repo::find()?;
     match task {
+        Task::Demo { args } => demo::run(&repo, &args),
         Task::Test => Ok(test::run(&repo)),
+        Task::Dist => dist::run(&repo).map(|()| ExitCode::SUCCESS),
         Task::Strategies => wasm::build(&repo).map(|_| ExitCode::SUCCESS),
         Task::Dashboard => node::build_all(&repo).map(|()| ExitCode::SUCCESS),
     }

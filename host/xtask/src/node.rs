@@ -3,7 +3,7 @@
 use crate::gate::Checked;
 use crate::repo::Repo;
 use crate::tally::Tally;
-use crate::{command, say};
+use crate::{command, say, system};
 use anyhow::{Context, bail};
 use std::fs;
 use std::io;
@@ -67,6 +67,21 @@ pub(crate) fn check(repo: &Repo) -> anyhow::Result<Checked> {
 pub(crate) fn unit_tests(repo: &Repo) -> anyhow::Result<Checked> {
     let mut tally = Tally::default();
     command::run_watched(&mut npm_command(repo, &["test"]), "npm test", |line| tally.see_npm(line))?;
+    tally.checked()
+}
+
+/// Drives the real binary in a real browser.
+pub(crate) fn browser_tests(repo: &Repo) -> anyhow::Result<Checked> {
+    let chromium = match system::ensure_chromium() {
+        Ok(chromium) => chromium,
+        Err(missing) => return Ok(Checked::not_run(&missing)),
+    };
+    let mut npm = npm_command(repo, &["run", "e2e"]);
+    npm.env("CHROMIUM", chromium);
+    npm.env("POLYTRADER_BIN", repo.binary("debug"));
+    npm.env("POLYTRADER_STRATEGIES", repo.strategies());
+    let mut tally = Tally::default();
+    command::run_watched(&mut npm, "npm run e2e", |line| tally.see_npm(line))?;
     tally.checked()
 }
 

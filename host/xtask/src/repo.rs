@@ -40,6 +40,11 @@ impl Repo {
     pub(crate) fn strategies(&self) -> PathBuf {
         self.target.join("strategies")
     }
+
+    /// The host's binary in a folder of cargo's, `debug` or `release`.
+    pub(crate) fn binary(&self, profile: &str) -> PathBuf {
+        self.target.join(profile).join(format!("polytrader{}", env::consts::EXE_SUFFIX))
+    }
 }
 
 /// Returns cargo's description of the workspace in `folder`.

@@ -67,6 +67,25 @@ fn has_postgresql() -> bool {
     find("initdb").is_some() || versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())
 }
 
+/// Returns the path of a Chromium for the browser tests, installing it if it is missing.
+pub(crate) fn ensure_chromium() -> anyhow::Result<PathBuf> {
+    if let Some(path) = env::var_os("CHROMIUM").map(PathBuf::from) {
+        if path.is_file() {
+            return Ok(path);
+        }
+        bail!("CHROMIUM names {}, which is not a file", path.display());
+    }
+    if let Some(path) = chromium() {
+        return Ok(path);
+    }
+    apt_install(&["chromium"], "Chromium, for the browser tests,")?;
+    chromium().context("Chromium was installed but is not in PATH: name it in CHROMIUM")
+}
+
+fn chromium() -> Option<PathBuf> {
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(find)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

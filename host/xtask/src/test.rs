@@ -17,6 +17,7 @@ pub(crate) fn run(repo: &Repo) -> ExitCode {
 
 fn steps(repo: &Repo, gate: &mut Gate) -> Result<(), Stopped> {
     gate.step("formatting", || formatting(repo))?;
+    // The binary embeds the bundle, so it comes before everything that compiles `app`.
     gate.step("dashboard: packages", || node::install(repo).map(|()| Checked::passed()))?;
     gate.step("dashboard: types", || node::check(repo))?;
     gate.step("dashboard: unit tests", || node::unit_tests(repo))?;
@@ -27,7 +28,8 @@ fn steps(repo: &Repo, gate: &mut Gate) -> Result<(), Stopped> {
     gate.step("host: lints", || clippy(repo))?;
     gate.step("PostgreSQL for the tests", || Ok(postgresql()))?;
     gate.step("host: tests", || tests(repo))?;
-    gate.step("host: documentation", || documentation(repo))
+    gate.step("host: documentation", || documentation(repo))?;
+    gate.step("browser tests", || browser_tests(repo))
 }
 
 fn formatting(repo: &Repo) -> anyhow::Result<Checked> {
@@ -64,6 +66,17 @@ fn documentation(repo: &Repo) -> anyhow::Result<Checked> {
     cargo.arg("--no-deps").env("RUSTDOCFLAGS", "-Dwarnings");
     command::run(&mut cargo, "cargo doc")?;
     Ok(Checked::passed())
+}
+
+fn browser_tests(repo: &Repo) -> anyhow::Result<Checked> {
+    build_binary(repo)?;
+    node::browser_tests(repo)
+}
+
+/// Builds the host's binary as tests and demo use it. Over the whole workspace, so that dependencies have the same features as in
+/// the gate and are not built twice.
+pub(crate) fn build_binary(repo: &Repo) -> anyhow::Result<()> {
+    command::run(cargo(repo, "build").args(["--bin", "polytrader"]), "building the host")
 }
 
 /// A cargo task over the host's workspace, in the one profile that the gate uses.

@@ -4,8 +4,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// Where the outputs of a run go in its folder.
+const OUTPUT: &str = "stdout.log";
+const ERRORS: &str = "stderr.log";
+/// How long a run may take from the start of the wait; the longest lasts 30 s and may take 30 s to end.
+const END_WITHIN: Duration = Duration::from_secs(100);
 
 /// A folder of its own for one test; removed when the test passes.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -13,7 +19,7 @@ pub(crate) struct Folder(pub(crate) PathBuf);
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("polytrader-e2e-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
+        let _gone = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -22,7 +28,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let _ = fs::remove_dir_all(&self.0);
+            let _gone = fs::remove_dir_all(&self.0);
         }
     }
 }
@@ -56,8 +62,10 @@ impl Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_polytrader"));
         command.args(["run", "--mode", "demo", "--json", "--api-port", "0", "--dashboard-port", "0"]);
         command.arg("--data-dir").arg(dir).arg("--strategies").arg(strategies).args(more);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Self { child: Some(child), dir: dir.to_owned() }
+        // Files, as nobody reads pipes meanwhile.
+        let output = |name| Stdio::from(fs::File::create(dir.join(name)).unwrap());
+        command.stdin(Stdio::null()).stdout(output(OUTPUT)).stderr(output(ERRORS));
+        Self { child: Some(command.spawn().unwrap()), dir: dir.to_owned() }
     }
 
     /// Waits for `run.json`.
@@ -70,8 +78,7 @@ impl Run {
                 return value;
             }
             if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
-                let output = self.child.take().unwrap().wait_with_output().unwrap();
-                panic!("the run ended ({status}): {}", String::from_utf8_lossy(&output.stderr));
+                panic!("the run ended ({status}): {}", self.read(ERRORS));
             }
             assert!(started.elapsed() < Duration::from_secs(60), "no run.json within a minute");
             std::thread::sleep(Duration::from_millis(20));
@@ -86,8 +93,27 @@ impl Run {
 
     /// Waits for the end and returns the last line's object.
     pub(crate) fn finish(mut self) -> Value {
-        let output = self.child.take().unwrap().wait_with_output().unwrap();
-        outcome(&output)
+        let mut child = self.child.take().unwrap();
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if started.elapsed() > END_WITHIN {
+                self.child = Some(child);
+                panic!("the run did not end within {} s: {}", END_WITHIN.as_secs(), self.read(ERRORS));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let errors = self.read(ERRORS);
+        assert!(status.success(), "the run failed ({status}): {errors}");
+        let text = self.read(OUTPUT);
+        let last = text.lines().last().unwrap_or_else(|| panic!("no output; errors: {errors}"));
+        serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in the last line `{last}`"))
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.dir.join(name)).unwrap_or_default()
     }
 }
 
@@ -95,18 +121,10 @@ impl Drop for Run {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             let id = i32::try_from(child.id()).unwrap();
-            let _ = kill_process(Pid::from_raw(id).unwrap(), Signal::TERM);
-            let _ = child.wait();
+            let _told = kill_process(Pid::from_raw(id).unwrap(), Signal::TERM);
+            let _ended = child.wait();
         }
     }
-}
-
-fn outcome(output: &Output) -> Value {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the run failed ({}): {errors}", output.status);
-    let text = String::from_utf8_lossy(&output.stdout);
-    let last = text.lines().last().unwrap_or_else(|| panic!("no output; errors: {errors}"));
-    serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in the last line `{last}`"))
 }
 
 /// Talks to the API as its administrator.
@@ -119,7 +137,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(dir: &Path, addresses: &Value) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         let base = addresses["api"].as_str().unwrap().to_owned();
         let token = fs::read_to_string(dir.join("admin.token")).unwrap().trim().to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

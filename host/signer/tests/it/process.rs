@@ -120,12 +120,13 @@ fn pid(child: &std::process::Child) -> Pid {
 }
 
 #[test]
-fn sigterm_is_passed_on_and_sigint_is_left_to_the_host() {
-    let (mut signer, _output) = waiting();
-    kill_process(pid(&signer), Signal::INT).unwrap();
-    kill_process(pid(&signer), Signal::TERM).unwrap();
-    // The host ends with 3 on SIGTERM, and the signer with the host's code.
-    assert_eq!(signer.wait().unwrap().code(), Some(3));
+fn each_word_to_end_is_passed_on_to_the_host() {
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let (mut signer, _output) = waiting();
+        kill_process(pid(&signer), signal).unwrap();
+        // The host ends with 3 on SIGTERM, and the signer with the host's code.
+        assert_eq!(signer.wait().unwrap().code(), Some(3), "{signal:?}");
+    }
 }
 
 #[test]
