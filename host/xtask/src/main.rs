@@ -1,6 +1,6 @@
 //! Automation of this repository, in Rust: `cargo xtask demo`, `test`, `dist`.
 //! It never hides a failure: a child's output is shown, and what could not run is never counted as passed.
-//! Start reading in [`test`]; each other command is made of the same steps.
+//! Start reading in [`mod@test`]; each other command is made of the same steps.
 
 mod command;
 mod demo;

@@ -5,13 +5,18 @@ use super::guard::Caller;
 use super::types::{HealthView, Snapshot};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
-use serde_json::{Value, json};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
-/// Whether the host answers. Needs no token.
+/// Whether the host answers. Needs no token. A browser that goes there gets the page of that name.
 #[utoipa::path(get, path = "/health", tag = "health", responses((status = 200)))]
-pub(super) async fn health() -> Json<Value> {
-    Json(json!({"status": "ok"}))
+pub(super) async fn health(headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if accept.contains("text/html") {
+        return super::page::index();
+    }
+    Json(json!({"status": "ok"})).into_response()
 }
 
 /// Connections, breakers, database and what waits.

@@ -25,6 +25,11 @@ pub(super) async fn serve(State(_): State<App>, method: Method, uri: Uri) -> Res
     if path.contains('.') {
         return ProblemResponse::not_found(format!("there is no file {}", uri.path())).into_response();
     }
+    index()
+}
+
+/// Returns the page itself.
+pub(super) fn index() -> Response {
     match PAGE.get_file("index.html") {
         Some(file) => answer(file, false),
         None => ProblemResponse::not_found("this build has no page").into_response(),
