@@ -79,7 +79,8 @@ impl Picture {
         for position in positions {
             self.change(|state| state.value_position(position));
         }
-        self.change(|state| Some(state.pnl(pnl, events)));
+        self.change(|state| Some(state.pnl(pnl)));
+        self.change(|state| state.events(events));
     }
 
     /// Shows a market's top. At most twice a second for each market; a change that comes too soon waits for the next call.

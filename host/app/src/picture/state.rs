@@ -149,8 +149,12 @@ impl State {
         Update::Bot(self.bot.clone())
     }
 
-    pub(super) fn pnl(&mut self, pnl: PnlView, events: u64) -> Update {
-        self.bot.events = events;
+    pub(super) fn events(&mut self, events: u64) -> Option<Update> {
+        let before = std::mem::replace(&mut self.bot.events, events);
+        (before != events).then(|| Update::Bot(self.bot.clone()))
+    }
+
+    pub(super) fn pnl(&mut self, pnl: PnlView) -> Update {
         let gain = pnl.realised_micro_usd.saturating_add(pnl.unrealised_micro_usd);
         let profit_micro_usd = gain.saturating_sub(pnl.fees_micro_usd);
         if self.history.len() >= HISTORY_MAX {
