@@ -2,10 +2,18 @@
 //! shared machines drift, so what is compared is measured side by side in one run.
 
 mod engine_paths;
+mod line;
+mod market_paths;
+mod sandbox_paths;
+mod signing;
 
 use crate::cli::{BenchArgs, complain, say};
+use anyhow::Context;
+use model::Usd;
+use order::{Account, Chain};
 use serde::Serialize;
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 /// One measured path.
@@ -23,16 +31,50 @@ struct Figure {
     note: String,
 }
 
-/// Measures everything and prints it.
+/// Runs `polytrader bench`. The signer's process is part of what is measured, so this process becomes it, and its child measures.
 ///
 /// # Errors
 /// If a part of the system cannot be set up.
 pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    if args.hosted {
+        return hosted(args);
+    }
     if cfg!(debug_assertions) {
         complain("this is a development build: for real figures run `cargo run --release -p app -- bench`");
     }
+    let key = crate::run::fresh_key()?;
+    let account = Account::eoa(key.address(), Chain::Polygon);
+    let unlimited = Usd::dollars(1_000_000_000);
+    let limits = signer::Limits { order_max: unlimited, minute_max: unlimited, orders_per_minute: u32::MAX };
+    let mut command = Command::new(std::env::current_exe().context("finding this program")?);
+    command.args(["bench", "--hosted", "--strategies"]).arg(strategies(args)?);
+    if args.json {
+        command.arg("--json");
+    }
+    let exit = signer::run(signer::Config { account, limits }, key, command, |_| {})?;
+    Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+fn strategies(args: &BenchArgs) -> anyhow::Result<PathBuf> {
+    let found = args.strategies.clone().or_else(crate::run::shipped_strategies);
+    found.context(
+        "no strategies beside this program; name their folder with --strategies (cargo xtask strategies builds them)",
+    )
+}
+
+/// Measures everything and prints it, as the child of the signer.
+fn hosted(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    let strategies = strategies(args)?;
     let mut figures = Vec::new();
+    market_paths::measure(&mut figures)?;
     engine_paths::measure(&mut figures)?;
+    sandbox_paths::measure(&strategies, &mut figures)?;
+    signing::measure(&mut figures)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(async {
+        let signer = signer::Client::connect_inherited().await.context("connecting to the signer")?;
+        line::measure(&strategies, &signer, &mut figures).await
+    })?;
     if args.json {
         say(&serde_json::to_string(&figures)?);
     } else {
@@ -77,6 +119,11 @@ fn time(rounds: u32, each: u32, mut operation: impl FnMut()) -> (u64, u64) {
             times.push(took.checked_div(u64::from(each)).unwrap_or(0));
         }
     }
+    percentiles(times)
+}
+
+/// Returns the median and the 99th percentile.
+fn percentiles(mut times: Vec<u64>) -> (u64, u64) {
     times.sort_unstable();
     let at = |hundredths: usize| {
         let place = times.len().saturating_mul(hundredths) / 100;

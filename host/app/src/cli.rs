@@ -157,9 +157,15 @@ pub(crate) struct ExchangeArgs {
 /// `polytrader bench`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BenchArgs {
-    /// Print one JSON object instead of the table.
+    /// Print one JSON array instead of the table.
     #[arg(long)]
     pub(crate) json: bool,
+    /// The folder with template.wasm; the one beside this program otherwise.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) strategies: Option<PathBuf>,
+    /// Measure in this process, which the signer has started.
+    #[arg(long, hide = true)]
+    pub(crate) hosted: bool,
 }
 
 /// The hidden `polytrader host`.

@@ -4,6 +4,8 @@
 mod children;
 mod demo;
 
+pub(crate) use demo::{fresh_key, shipped_strategies};
+
 use crate::cli::{ExchangeArgs, ModeArg, RunArgs, complain};
 use crate::config::Config;
 use anyhow::{Context, bail};

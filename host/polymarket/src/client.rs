@@ -9,7 +9,7 @@ mod transport;
 
 pub use account::{AccountClient, CancelAnswer, Looked};
 pub use error::RequestError;
-pub use place::{Ack, AckStatus, PlaceError};
+pub use place::{Ack, AckStatus, PlaceError, order_body};
 pub use public::Client;
 pub use transport::{ClientError, RequestCounts, Timeouts};
 

@@ -12,6 +12,7 @@ use model::{
 
 const MARKETS: u32 = 500;
 const LEVELS: u32 = 20;
+const SESSION: SessionId = SessionId(1);
 const START: Time = Time(1_795_424_400_000_000);
 
 /// An engine with 500 markets, and its clock.
@@ -23,8 +24,13 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    pub(super) fn new(listeners: &[MarketIx]) -> anyhow::Result<Self> {
-        let mut rig = Self { engine: Engine::new(Purpose::Rehearse), effects: Effects::new(), seq: 0, now: START };
+    pub(super) fn new(listeners: &[MarketIx], purpose: Purpose) -> anyhow::Result<Self> {
+        // The signer's process has a clock of its own, so the rig's is not far from it.
+        let now = match purpose {
+            Purpose::Trade => crate::host::clock::now(),
+            Purpose::Rehearse => START,
+        };
+        let mut rig = Self { engine: Engine::new(purpose), effects: Effects::new(), seq: 0, now };
         let limits = Limits {
             portfolio_trade_bps: 10_000,
             max_orders_per_minute: u32::MAX,
@@ -33,8 +39,8 @@ impl Rig {
             ..Limits::DEFAULT
         };
         rig.step(Body::Session(SessionStart {
-            session: SessionId(1),
-            mode: Mode::Backtest,
+            session: SESSION,
+            mode: if purpose == Purpose::Trade { Mode::Demo } else { Mode::Backtest },
             cash: Usd::dollars(1_000_000),
             day_start: None,
             limits,
@@ -60,6 +66,27 @@ impl Rig {
         Ok(rig)
     }
 
+    /// Returns the rig's time.
+    pub(super) const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Returns its session.
+    pub(super) const fn session(&self) -> SessionId {
+        SESSION
+    }
+
+    /// Returns one of its markets.
+    pub(super) fn market(&self, market: MarketIx) -> anyhow::Result<&Market> {
+        self.engine.market(market).context("a market of the rig")
+    }
+
+    /// Lets time pass.
+    pub(super) fn pass(&mut self, micros: u64) {
+        self.now = self.now.plus_micros(micros);
+    }
+
+    /// Gives the engine one input.
     pub(super) fn step(&mut self, body: Body) {
         self.seq = self.seq.saturating_add(1);
         self.now = self.now.plus_micros(1);
@@ -70,12 +97,12 @@ impl Rig {
 
 /// Measures the engine's paths.
 pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
-    let quiet = Rig::new(&[])?;
+    let quiet = Rig::new(&[], Purpose::Rehearse)?;
     figures.push(book_event(quiet, "step, book event, 500 markets, no listener", 80)?);
     let all: Vec<MarketIx> = (0..MARKETS).map(MarketIx).collect();
-    let heard = Rig::new(&all)?;
+    let heard = Rig::new(&all, Purpose::Rehearse)?;
     figures.push(book_event(heard, "step, book event, 500 markets, one listener", 150)?);
-    figures.push(gate(Rig::new(&all)?)?);
+    figures.push(gate(Rig::new(&all, Purpose::Rehearse)?)?);
     Ok(())
 }
 

@@ -135,14 +135,14 @@ pub(super) fn offer_strategies(dir: &Path) -> anyhow::Result<()> {
 }
 
 /// Returns `strategies` beside the program, or one folder up (where a build leaves them).
-fn shipped_strategies() -> Option<PathBuf> {
+pub(crate) fn shipped_strategies() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let dir = program.parent()?;
     [Some(dir), dir.parent()].into_iter().flatten().map(|dir| dir.join("strategies")).find(|dir| dir.is_dir())
 }
 
 /// Makes a key for one run: the local exchange gives any new address play money. It is never written anywhere.
-pub(super) fn fresh_key() -> anyhow::Result<SigningKey> {
+pub(crate) fn fresh_key() -> anyhow::Result<SigningKey> {
     let mut bytes = zeroize::Zeroizing::new([0u8; 32]);
     // All but one in 2^128 draws are keys.
     for _ in 0..4 {

@@ -81,7 +81,7 @@ impl AccountClient {
     /// # Errors
     /// Says which of three things is known: refused, not sent, or outcome unknown.
     pub async fn post_order(&self, order: &SignedOrder, kind: OrderKind) -> Result<Ack, PlaceError> {
-        let body = place::body(order, kind, self.credentials.api_key())
+        let body = place::order_body(order, kind, self.credentials.api_key())
             .map_err(|error| PlaceError::NotSent { reason: cut(&error.to_string()) })?;
         let (id, side) = (order.id, order.order.side);
         let timeout = self.client.transport.timeouts.place;

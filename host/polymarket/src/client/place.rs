@@ -129,8 +129,11 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Returns the body of `POST /order`.
-pub(super) fn body(signed: &SignedOrder, kind: OrderKind, owner: &str) -> Result<String, ParseError> {
+/// Returns the body of `POST /order`; `owner` is the API key's id.
+///
+/// # Errors
+/// If it cannot be written as JSON, which does not happen with these types.
+pub fn order_body(signed: &SignedOrder, kind: OrderKind, owner: &str) -> Result<String, ParseError> {
     let order = &signed.order;
     let wire = PostOrder {
         order: OrderFields {

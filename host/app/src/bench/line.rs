@@ -1,0 +1,160 @@
+//! The whole line with the signer in its own process: a frame's text in, a signed order's bytes out. The journal's sync, which
+//! runs beside the signature, is left out.
+
+use super::engine_paths::Rig;
+use super::{Figure, market_paths, percentiles, sandbox_paths};
+use anyhow::{Context, ensure};
+use engine::{Approved, Effect, Placement, Purpose};
+use model::event::OwnEvent;
+use model::input::{CancelOutcome, Command, PlaceOutcome, StrategyAnswer};
+use model::{Body, MarketIx, MarketNote, OrderId, StrategyId};
+use order::{Exchange, Listing, SignedOrder};
+use polymarket::client::order_body;
+use polymarket::{TokenMap, parse_market};
+use sandbox::{Batch, Instance};
+use std::path::Path;
+use std::time::Instant;
+
+/// Orders that are measured, after a tenth of them to warm up.
+const ORDERS: usize = 1_000;
+/// The template waits this long between two quotes; the rig's clock jumps over it.
+const PACE_MICROS: u64 = 20_000_000;
+
+/// Everything on the way from a frame to a signature.
+struct Line<'a> {
+    rig: Rig,
+    instance: Instance,
+    heard: u64,
+    signer: &'a signer::Client,
+    map: TokenMap,
+    frames: [String; 2],
+    listing: Listing,
+}
+
+/// Measures the signer's round trip and the whole line.
+pub(super) async fn measure(
+    strategies: &Path,
+    signer: &signer::Client,
+    figures: &mut Vec<Figure>,
+) -> anyhow::Result<()> {
+    let rig = Rig::new(&[MarketIx(0)], Purpose::Trade)?;
+    signer.begin(rig.session()).await.context("beginning a session at the signer")?;
+    let market = rig.market(MarketIx(0))?.clone();
+    let [yes, no] = market.tokens;
+    let mut map = TokenMap::default();
+    map.insert(&yes, MarketIx(0).token(0))?;
+    map.insert(&no, MarketIx(0).token(1))?;
+    let instance = sandbox_paths::start(&rig, strategies, "template.wasm")?;
+    let frames = [1, 2].map(|size| market_paths::frame(&yes.to_string(), &no.to_string(), size));
+    let listing = Listing { token_id: yes, tick: market.tick, exchange: Exchange::of(market.neg_risk) };
+    let mut line = Line { rig, instance, heard: 0, signer, map, frames, listing };
+    line.begin()?;
+    let (mut whole, mut trips) = (Vec::new(), Vec::new());
+    for turn in 0..ORDERS.saturating_add(ORDERS / 10) {
+        let (all, trip) = line.order(turn).await?;
+        if turn >= ORDERS / 10 {
+            whole.push(all);
+            trips.push(trip);
+        }
+    }
+    let bare = figures.iter().find(|figure| figure.path.starts_with("bare")).map_or(0, |figure| figure.p50_ns);
+    let (p50_ns, p99_ns) = percentiles(trips);
+    figures.push(Figure {
+        path: "signature by the signer's process, round trip",
+        p50_ns,
+        p99_ns,
+        budget_ns: Some(bare.saturating_add(60_000)),
+        note: "budget: the bare signature and 60 us".to_owned(),
+    });
+    let (p50_ns, p99_ns) = percentiles(whole);
+    figures.push(Figure {
+        path: "market frame in -> signed order bytes out",
+        p50_ns,
+        p99_ns,
+        budget_ns: Some(250_000),
+        note: "parse, book, WASM, gate, signer's process".to_owned(),
+    });
+    Ok(())
+}
+
+impl Line<'_> {
+    /// Tells the strategy that the bot trades.
+    fn begin(&mut self) -> anyhow::Result<()> {
+        let mut batch = Batch::default();
+        batch.own(self.instance.grants(), self.rig.now(), &OwnEvent::Session { trading: true });
+        let reaction = self.instance.on_events(1, &mut batch)?;
+        self.heard = u64::from(reaction.consumed);
+        Ok(())
+    }
+
+    /// Takes one order down the line and returns the nanoseconds of all of it and of the signature.
+    async fn order(&mut self, turn: usize) -> anyhow::Result<(u64, u64)> {
+        self.rig.pass(PACE_MICROS);
+        let frame = self.frames.get(turn % 2).context("a frame")?;
+        let started = Instant::now();
+        let mut events = Vec::new();
+        parse_market(frame.as_bytes(), &self.map, &mut events)?;
+        let mut notes = Vec::new();
+        for event in events {
+            self.rig.step(Body::Event(event));
+            notes.extend(self.rig.effects.drain(..).filter_map(note));
+        }
+        let approved = self.decide(&notes)?;
+        let order = *approved.item();
+        let asked = Instant::now();
+        let signed = self.signer.sign(approved, &self.listing, self.rig.now()).await?;
+        let trip = nanos(asked);
+        std::hint::black_box(bytes(&signed, &order)?);
+        let all = nanos(started);
+        self.clear(order.order.id)?;
+        Ok((all, trip))
+    }
+
+    /// Shows the notes to the strategy, and its intents to the gate.
+    fn decide(&mut self, notes: &[MarketNote]) -> anyhow::Result<Approved<Placement>> {
+        let mut batch = Batch::default();
+        notes.iter().for_each(|note| batch.market(self.instance.grants(), note));
+        let first = self.heard.saturating_add(1);
+        let reaction = self.instance.on_events(first, &mut batch)?;
+        self.heard = self.heard.saturating_add(u64::from(reaction.consumed));
+        self.rig.step(Body::Intents(StrategyAnswer {
+            strategy: StrategyId(1),
+            instance: 1,
+            first,
+            count: u32::try_from(notes.len()).unwrap_or(u32::MAX),
+            consumed: reaction.consumed,
+            fuel: reaction.fuel,
+            fault: None,
+            intents: reaction.intents,
+        }));
+        let placed = self.rig.effects.drain(..).find_map(|effect| match effect {
+            Effect::Place(approved) => Some(approved),
+            _ => None,
+        });
+        placed.context("the strategy placed nothing")
+    }
+
+    /// Takes the order off again, so that the next one is like it.
+    fn clear(&mut self, order: OrderId) -> anyhow::Result<()> {
+        self.rig.step(Body::Placed { order, outcome: PlaceOutcome::Live });
+        self.rig.step(Body::Command(Command::CancelAll));
+        self.rig.step(Body::CancelAnswer { order, outcome: CancelOutcome::Cancelled });
+        ensure!(self.rig.engine.summary().open_orders == 0, "an order stays open");
+        Ok(())
+    }
+}
+
+fn note(effect: Effect) -> Option<MarketNote> {
+    match effect {
+        Effect::NotifyMarket { note, .. } => Some(note),
+        _ => None,
+    }
+}
+
+fn bytes(signed: &SignedOrder, placement: &Placement) -> anyhow::Result<String> {
+    Ok(order_body(signed, placement.order.kind, "11111111-2222-4333-8444-555555555555")?)
+}
+
+fn nanos(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}

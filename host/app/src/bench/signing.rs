@@ -1,0 +1,52 @@
+//! Building, hashing and signing an order in one process, against the bare signature, side by side.
+
+use super::{Figure, time};
+use crate::run::fresh_key;
+use anyhow::Context;
+use model::{NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TickSize, TokenId, TokenIx};
+use order::{Account, Chain, Domains, Exchange, Listing, UnsignedOrder};
+
+/// Measures both and their ratio.
+pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
+    let key = fresh_key()?;
+    let account = Account::eoa(key.address(), Chain::Polygon);
+    let domains = Domains::new(Chain::Polygon);
+    let listing = Listing { token_id: TokenId([7; 32]), tick: TickSize::CENT, exchange: Exchange::Standard };
+    let new = NewOrder {
+        id: OrderId(1),
+        strategy: StrategyId(1),
+        tag: 0,
+        token: TokenIx(0),
+        side: Side::Buy,
+        price: Price::from_micros(420_000).context("a price")?,
+        size: Size::shares(10),
+        kind: OrderKind::Gtc { post_only: true },
+    };
+    let digest = UnsignedOrder::build(&new, &account, &listing, 1, 1)?.order_id(domains.of(listing.exchange)).0;
+    let (bare, bare_p99) = time(200, 10, || {
+        std::hint::black_box(key.sign_digest(std::hint::black_box(&digest)));
+    });
+    let mut salt = 0;
+    let (whole, whole_p99) = time(200, 10, || {
+        salt = u64::wrapping_add(salt, 1);
+        let built = UnsignedOrder::build(std::hint::black_box(&new), &account, &listing, salt, salt);
+        std::hint::black_box(built.map(|built| built.sign(domains.of(listing.exchange), &key)).ok());
+    });
+    let hundredths = whole.saturating_mul(100).checked_div(bare).unwrap_or(0);
+    let bare_figure = Figure {
+        path: "bare secp256k1 signature",
+        p50_ns: bare,
+        p99_ns: bare_p99,
+        budget_ns: None,
+        note: String::new(),
+    };
+    figures.push(bare_figure);
+    figures.push(Figure {
+        path: "build + hash + sign, in one process",
+        p50_ns: whole,
+        p99_ns: whole_p99,
+        budget_ns: Some(bare.saturating_mul(12) / 10),
+        note: format!("{}.{:02}x the bare signature", hundredths / 100, hundredths % 100),
+    });
+    Ok(())
+}
