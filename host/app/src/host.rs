@@ -16,6 +16,8 @@ mod venue;
 mod venue_account;
 
 pub(crate) use inbox::Inbox;
+#[cfg(test)]
+pub(crate) use inbox::Taken;
 
 use crate::auth::{Auth, Identity, Role};
 use crate::cli::{HostArgs, complain, say};

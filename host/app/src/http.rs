@@ -10,6 +10,8 @@ mod page;
 mod problem;
 mod session;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod trading;
 pub mod types;
 

@@ -1,0 +1,294 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
+
+use super::*;
+use crate::auth::Role;
+use crate::host::Inbox;
+use crate::picture::Begin;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
+use model::Time;
+use model::input::Command;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+use tower::ServiceExt;
+
+const NOW: fn() -> Time = || Time(1_795_424_400_000_000);
+
+/// An API over a real database, with an engine that takes every command but `Pause`, and notes it.
+struct Rig {
+    router: Router,
+    parts: Arc<Parts>,
+    dir: PathBuf,
+    inbox: Inbox,
+    heard: Arc<Mutex<Vec<Command>>>,
+    admin: String,
+    trader: String,
+    viewer: String,
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.inbox.close();
+        let _gone = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Rig {
+    async fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("polytrader-http-{}-{name}", std::process::id()));
+        let _gone = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        let db = Db::open(&format!("sqlite:{}", dir.join("db.sqlite").display())).await.unwrap();
+        let auth = Auth::open(&db, &dir, NOW()).await.unwrap();
+        let admin = std::fs::read_to_string(crate::auth::admin_token_path(&dir)).unwrap().trim().to_owned();
+        let trader = auth.create_token(&db, "desk", Role::Trader, NOW()).await.unwrap();
+        let viewer = auth.create_token(&db, "screen", Role::Viewer, NOW()).await.unwrap();
+        let inbox = Inbox::default();
+        let heard = Arc::default();
+        answer_commands(inbox.clone(), Arc::clone(&heard));
+        let picture = Picture::new(&Begin { mode: "demo".into(), session: 7, at: NOW() });
+        let control = Control::new(inbox.clone(), None);
+        let parts = Parts { picture, control, auth, db, config: Vec::new(), session: 7, remote: false, clock: NOW };
+        let parts = Arc::new(parts);
+        let router = router(Arc::clone(&parts));
+        Self { router, parts, dir, inbox, heard, admin, trader, viewer }
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response<Body> {
+        let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8000");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap()
+    }
+
+    async fn as_(&self, token: &str, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
+        let bearer = format!("Bearer {token}");
+        read(self.ask(method, path, &[("authorization", &bearer)], body).await).await
+    }
+
+    fn heard(&self) -> Vec<Command> {
+        std::mem::take(&mut self.heard.lock().unwrap())
+    }
+}
+
+fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>) {
+    std::thread::spawn(move || {
+        let mut taken = crate::host::Taken::default();
+        while !taken.closed {
+            inbox.take(&mut taken, 16, Duration::from_millis(50));
+            for arrival in taken.arrivals.drain(..) {
+                let model::Body::Command(command) = arrival.body else { continue };
+                let answer = if command == Command::Pause { Err("not RUNNING".to_owned()) } else { Ok(()) };
+                heard.lock().unwrap().push(command);
+                let _told = arrival.reply.map(|reply| reply.send(answer));
+            }
+        }
+    });
+}
+
+async fn read(response: Response<Body>) -> (StatusCode, Value) {
+    let status = response.status();
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn every_described_route_is_there_and_wants_a_token() {
+    let rig = Rig::new("routes").await;
+    let described = serde_json::to_value(document()).unwrap();
+    let paths = described["paths"].as_object().unwrap();
+    assert!(paths.len() >= 20, "{}", paths.len());
+    for (path, methods) in paths {
+        for method in methods.as_object().unwrap().keys() {
+            let at = path.replace("{id}", "17").replace("{name}", "stale_data");
+            let method = method.to_uppercase();
+            let (status, problem) = read(rig.ask(&method, &at, &[], "").await).await;
+            match (method.as_str(), path.as_str()) {
+                ("GET", "/health") => assert_eq!(status, StatusCode::OK),
+                ("POST", "/v1/session") => assert_eq!(status, StatusCode::BAD_REQUEST),
+                _ => {
+                    assert_eq!((status, &problem["status"]), (StatusCode::UNAUTHORIZED, &json!(401)), "{method} {path}")
+                }
+            }
+        }
+    }
+    let (status, _) = rig.as_("a guess", "GET", "/v1/snapshot", "").await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let (status, problem) = rig.as_(&rig.admin, "GET", "/v1/nothing", "").await;
+    assert_eq!((status, problem["title"].as_str()), (StatusCode::NOT_FOUND, Some("Not Found")));
+}
+
+#[tokio::test]
+async fn the_runbooks_actions_reach_the_engine_with_an_empty_body_and_are_audited() {
+    let rig = Rig::new("actions").await;
+    for path in ["start", "stop", "resume"] {
+        let (status, state) = rig.as_(&rig.trader, "POST", &format!("/v1/admin/bot/{path}"), "").await;
+        assert_eq!((status, state["mode"].as_str()), (StatusCode::OK, Some("demo")), "{path}");
+    }
+    let (status, problem) = rig.as_(&rig.trader, "POST", "/v1/admin/bot/pause", "").await;
+    assert_eq!((status, problem["detail"].as_str()), (StatusCode::CONFLICT, Some("not RUNNING")));
+    let (status, _) = rig.as_(&rig.trader, "DELETE", "/v1/trading/orders/17", "").await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let body = r#"{"reason": "odd fills", "user": "mallory"}"#;
+    let (status, _) = rig.as_(&rig.viewer, "POST", "/v1/admin/emergency-stop", body).await;
+    assert_eq!(status, StatusCode::OK, "any token may stop everything");
+    let heard = rig.heard();
+    assert_eq!(heard[..4], [Command::Start, Command::Stop, Command::Resume, Command::Pause]);
+    assert_eq!(heard[4], Command::Cancel { order: model::OrderId(17) });
+    assert_eq!(heard[5], Command::EmergencyStop { reason: "odd fills".into() });
+    let audit = rig.parts.db.audits(100).await.unwrap();
+    let stop = audit.iter().find(|row| row.action == "emergency-stop").unwrap();
+    assert_eq!((stop.who.as_str(), stop.claimed_user.as_str(), stop.outcome.as_str()), ("screen", "mallory", "ok"));
+    assert!(audit.iter().any(|row| row.action == "pause" && row.outcome == "not RUNNING"));
+}
+
+#[tokio::test]
+async fn a_role_does_what_it_may_and_no_more() {
+    let rig = Rig::new("roles").await;
+    let release = r#"{"reason": "checked"}"#;
+    for (token, path, body, expected) in [
+        (&rig.viewer, "/v1/admin/bot/stop", "", StatusCode::FORBIDDEN),
+        (&rig.viewer, "/v1/trading/orders/cancel-all", "", StatusCode::FORBIDDEN),
+        (&rig.trader, "/v1/trading/orders/cancel-all", "", StatusCode::ACCEPTED),
+        (&rig.trader, "/v1/admin/emergency-stop/release", release, StatusCode::FORBIDDEN),
+        (&rig.admin, "/v1/admin/emergency-stop/release", "", StatusCode::BAD_REQUEST),
+        (&rig.admin, "/v1/admin/emergency-stop/release", release, StatusCode::OK),
+        (&rig.trader, "/v1/admin/circuit-breakers/stale_data/reset", "", StatusCode::OK),
+        (&rig.trader, "/v1/admin/circuit-breakers/toaster/reset", "", StatusCode::NOT_FOUND),
+        (&rig.admin, "/v1/admin/bot/start", "no json", StatusCode::BAD_REQUEST),
+        // Nonsense does not keep an emergency stop.
+        (&rig.viewer, "/v1/admin/emergency-stop", "no json", StatusCode::OK),
+    ] {
+        let (status, answer) = rig.as_(token, "POST", path, body).await;
+        assert_eq!(status, expected, "{path}: {answer}");
+    }
+    assert_eq!(rig.heard().len(), 4);
+}
+
+#[tokio::test]
+async fn a_login_is_a_cookie_whose_changes_need_the_mark() {
+    let rig = Rig::new("cookie").await;
+    let code = rig.parts.auth.login_code(rig.parts.auth.bearer(&rig.admin, NOW()).unwrap(), NOW()).unwrap();
+    let response = rig.ask("GET", &format!("/login?code={code}"), &[], "").await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    let set = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
+    let cookie = set.split(';').next().unwrap();
+    let (status, who) = read(rig.ask("GET", "/v1/session", &[("cookie", cookie)], "").await).await;
+    assert_eq!((status, who["role"].as_str()), (StatusCode::OK, Some("admin")));
+    let stop = rig.ask("POST", "/v1/admin/bot/stop", &[("cookie", cookie)], "").await;
+    assert_eq!(stop.status(), StatusCode::FORBIDDEN, "another site's page could send this");
+    let marked = [("cookie", cookie), ("x-polytrader", "1")];
+    assert_eq!(rig.ask("POST", "/v1/admin/bot/stop", &marked, "").await.status(), StatusCode::OK);
+    let again = rig.ask("GET", &format!("/login?code={code}"), &[], "").await;
+    assert!(!again.headers().contains_key("set-cookie"), "a link logs in once");
+    assert_eq!(rig.ask("DELETE", "/v1/session", &marked, "").await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(rig.ask("GET", "/v1/session", &[("cookie", cookie)], "").await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn other_names_for_this_machine_are_refused_and_the_page_is_served() {
+    let rig = Rig::new("page").await;
+    let rebound = Request::builder().uri("/v1/snapshot").header("host", "evil.example").body(Body::empty()).unwrap();
+    let response = rig.router.clone().oneshot(rebound).await.unwrap();
+    assert_eq!(response.status(), StatusCode::MISDIRECTED_REQUEST);
+    for path in ["/", "/trades", "/config"] {
+        let response = rig.ask("GET", path, &[], "").await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/html"), "{path}");
+        assert!(response.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'self'"));
+    }
+    let response = rig.ask("GET", "/health", &[("accept", "text/html,*/*")], "").await;
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert_eq!(rig.ask("GET", "/missing.js", &[], "").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(rig.ask("POST", "/trades", &[], "").await.status(), StatusCode::NOT_FOUND);
+    let large = "x".repeat(BODY_MAX + 1);
+    let (status, _) = rig.as_(&rig.trader, "POST", "/v1/admin/bot/start", &large).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(rig.heard().is_empty());
+}
+
+#[tokio::test]
+async fn the_stream_resumes_by_number_and_says_reset_when_it_cannot() {
+    use futures_util::StreamExt;
+    let rig = Rig::new("stream").await;
+    let bearer = format!("Bearer {}", rig.viewer);
+    let first = async |path: &str, headers: &[(&str, &str)]| {
+        let mut all = vec![("authorization", bearer.as_str())];
+        all.extend(headers);
+        let response = rig.ask("GET", path, &all, "").await;
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut body = response.into_body().into_data_stream();
+        String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap()
+    };
+    rig.parts.picture.channel(model::input::Channel::Market, true);
+    rig.parts.picture.channel(model::input::Channel::User, true);
+    let event = first("/v1/stream?after=0", &[]).await;
+    assert!(event.contains("event: update") && event.contains("id: 1"), "{event}");
+    let event = first("/v1/stream?after=0", &[("last-event-id", "1")]).await;
+    assert!(event.contains("id: 2"), "{event}");
+    let event = first("/v1/stream?after=99", &[]).await;
+    assert!(event.contains("event: reset"), "{event}");
+}
+
+#[tokio::test]
+async fn bad_numbers_are_named() {
+    let rig = Rig::new("numbers").await;
+    let (status, problem) = rig.as_(&rig.viewer, "GET", "/v1/trading/orders/seven", "").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(problem["detail"].as_str().unwrap().contains("`seven`"), "{problem}");
+    let (status, problem) = rig.as_(&rig.viewer, "GET", "/v1/trading/orders/7", "").await;
+    assert_eq!(
+        (status, problem["detail"].as_str()),
+        (StatusCode::NOT_FOUND, Some("there is no order 7 in this session"))
+    );
+    let (status, _) = rig.as_(&rig.viewer, "GET", "/v1/trading/venue-orders", "").await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    let (status, trades) = rig.as_(&rig.viewer, "GET", "/v1/trading/trades?limit=5", "").await;
+    assert_eq!((status, trades), (StatusCode::OK, json!([])));
+}
+
+/// The page's types are made from ours. With UPDATE=1 this writes them.
+#[test]
+fn the_pages_types_are_ours() {
+    use ts_rs::TS;
+    let config = ts_rs::Config::default();
+    let out = std::env::temp_dir().join(format!("polytrader-types-{}", std::process::id()));
+    let _gone = std::fs::remove_dir_all(&out);
+    let config = config.with_out_dir(&out);
+    types::Snapshot::export_all(&config).unwrap();
+    types::StreamMessage::export_all(&config).unwrap();
+    types::SessionView::export_all(&config).unwrap();
+    types::Login::export_all(&config).unwrap();
+    types::ReasonBody::export_all(&config).unwrap();
+    types::Problem::export_all(&config).unwrap();
+    types::ConfigView::export_all(&config).unwrap();
+    types::HealthView::export_all(&config).unwrap();
+    types::OrderHistoryView::export_all(&config).unwrap();
+    types::VenueOrderView::export_all(&config).unwrap();
+    let committed = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboard/src/generated"));
+    let mut differ = Vec::new();
+    for entry in std::fs::read_dir(&out).unwrap() {
+        let made = entry.unwrap().path();
+        let name = made.file_name().unwrap().to_owned();
+        let text = std::fs::read_to_string(&made).unwrap();
+        let there = committed.join(&name);
+        if std::fs::read_to_string(&there).ok().as_ref() != Some(&text) {
+            if std::env::var_os("UPDATE").is_some() {
+                std::fs::write(&there, &text).unwrap();
+            }
+            differ.push(name);
+        }
+    }
+    std::fs::remove_dir_all(&out).unwrap();
+    assert!(differ.is_empty(), "dashboard/src/generated differs: run UPDATE=1 cargo test -p app once; {differ:?}");
+}

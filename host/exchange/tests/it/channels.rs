@@ -1,0 +1,89 @@
+//! The two channels.
+
+use crate::client::Rig;
+use futures_util::{SinkExt, StreamExt};
+use model::{OrderKind, Side};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
+
+type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+async fn connect(rig: &Rig, channel: &str, hello: &Value) -> Socket {
+    let address = format!("ws://{}/ws/{channel}", rig.running.addr);
+    let (mut socket, _) = tokio_tungstenite::connect_async(address).await.unwrap();
+    socket.send(Message::text(hello.to_string())).await.unwrap();
+    socket
+}
+
+/// Reads frames until one of the kind comes; objects of arrays one by one.
+async fn next(socket: &mut Socket, kind: &str) -> Value {
+    let read = async {
+        loop {
+            let Message::Text(text) = socket.next().await.unwrap().unwrap() else { continue };
+            let Ok(value) = serde_json::from_str::<Value>(&text) else { continue };
+            let events = if value.is_array() { value.as_array().unwrap().clone() } else { vec![value] };
+            if let Some(event) = events.into_iter().find(|event| event["event_type"] == kind) {
+                return event;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), read).await.unwrap_or_else(|_| panic!("no {kind} within 10 s"))
+}
+
+#[tokio::test]
+async fn a_market_listener_gets_books_changes_and_trades() {
+    let rig = Rig::new().await;
+    let (market, _) = rig.market().await;
+    let token = market["tokens"][0]["token_id"].as_str().unwrap();
+    let hello = json!({"type": "market", "assets_ids": [token], "custom_feature_enabled": true});
+    let mut socket = connect(&rig, "market", &hello).await;
+    let book = next(&mut socket, "book").await;
+    assert_eq!(book["asset_id"], token);
+    assert!(!book["bids"].as_array().unwrap().is_empty());
+    let change = next(&mut socket, "price_change").await;
+    assert!(change["price_changes"].as_array().unwrap().len() >= 2, "both tokens: {change}");
+    assert_eq!(change["market"], market["condition_id"]);
+    let best = next(&mut socket, "best_bid_ask").await;
+    assert!(best["spread"].as_str().unwrap().starts_with("0."), "{best}");
+    let trade = next(&mut socket, "last_trade_price").await;
+    assert_eq!(trade["asset_id"].as_str().unwrap().len(), token.len());
+    socket.send(Message::text("PING")).await.unwrap();
+    let pong = async { while socket.next().await.unwrap().unwrap() != Message::text("PONG") {} };
+    tokio::time::timeout(Duration::from_secs(5), pong).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_hears_of_its_own_orders_and_trades_until_they_are_confirmed() {
+    let rig = Rig::new().await;
+    let (market, _) = rig.market().await;
+    let token = market["tokens"][0]["token_id"].as_str().unwrap();
+    let keys = &rig.credentials;
+    let auth = json!({"apiKey": keys["apiKey"], "secret": keys["secret"], "passphrase": keys["passphrase"]});
+    let mut socket = connect(&rig, "user", &json!({"type": "user", "auth": auth})).await;
+    // The sign-in has no answer; an order placed before it was read would not be heard.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (status, placed) = rig.post(&rig.order(token, Side::Buy, "0.95", OrderKind::Fak)).await;
+    assert_eq!(status, 200);
+    let order = next(&mut socket, "order").await;
+    assert_eq!((&order["type"], &order["id"]), (&json!("PLACEMENT"), &placed["orderID"]));
+    for status in ["MATCHED", "MINED", "CONFIRMED"] {
+        let trade = loop {
+            let trade = next(&mut socket, "trade").await;
+            if trade["status"] == status {
+                break trade;
+            }
+        };
+        assert_eq!((&trade["taker_order_id"], &trade["trader_side"]), (&placed["orderID"], &json!("TAKER")));
+        assert_eq!(trade["transaction_hash"].as_str().unwrap().is_empty(), status == "MATCHED");
+    }
+}
+
+#[tokio::test]
+async fn a_user_with_wrong_credentials_is_hung_up_on() {
+    let rig = Rig::new().await;
+    let auth = json!({"apiKey": rig.credentials["apiKey"], "secret": "AAAA", "passphrase": "x"});
+    let mut socket = connect(&rig, "user", &json!({"type": "user", "auth": auth})).await;
+    let ended = async { while let Some(Ok(_)) = socket.next().await {} };
+    tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap();
+}

@@ -1,0 +1,14 @@
+//! The exchange over real sockets, spoken to in raw HTTP and held against the venue's samples.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
+
+mod channels;
+mod client;
+mod orders;
+mod samples;
