@@ -8,6 +8,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod folder;
 mod guest;
 mod hostile;
 mod shipped;

@@ -1,0 +1,187 @@
+//! Strategies dropped into a folder, changed, broken and removed, while others go on.
+
+use crate::guest::{Guest, answer, sandbox, session, top};
+use model::{OwnEvent, StrategyId, Time};
+use sandbox::{Module, Report, Supervisor};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Rig {
+    dir: PathBuf,
+    supervisor: Supervisor,
+    reports: mpsc::Receiver<Report>,
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.supervisor.shutdown();
+        let _gone = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Rig {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("polytrader-folder-{}-{name}", std::process::id()));
+        let _gone = std::fs::remove_dir_all(&dir);
+        let (sender, reports) = mpsc::channel();
+        let sink = move |report| {
+            let _told = sender.send(report);
+        };
+        let supervisor = Supervisor::open(sandbox(), dir.clone(), || Time(5), Arc::new(sink)).unwrap();
+        Self { dir, supervisor, reports }
+    }
+
+    fn drop_file(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.dir.join(name), bytes).unwrap();
+    }
+
+    fn next(&self) -> Report {
+        self.reports.recv_timeout(PATIENCE).expect("a report within 10 s")
+    }
+
+    fn ready(&self, expected: &str) -> Module {
+        match self.next() {
+            Report::Ready { name, module } if name == expected => module,
+            other => panic!("expected {expected} to be ready: {other:?}"),
+        }
+    }
+
+    /// Drops a guest and starts it under a number.
+    fn run(&self, name: &str, number: u16, guest: &Guest) {
+        self.drop_file(&format!("{name}.wasm"), &guest.core());
+        let module = self.ready(name);
+        self.supervisor.start(StrategyId(number), 1, module, session()).unwrap();
+        match self.next() {
+            Report::Started { strategy, instance: 1 } if strategy == StrategyId(number) => {}
+            other => panic!("expected {name} to start: {other:?}"),
+        }
+    }
+
+    /// Shows a top to a strategy and returns what came of it.
+    fn show(&self, number: u16) -> Report {
+        self.supervisor.notify_market(StrategyId(number), top(2));
+        self.next()
+    }
+}
+
+fn trap() -> Guest {
+    Guest { on_events: "unreachable".into(), ..Guest::default() }
+}
+
+#[test]
+fn a_file_that_is_dropped_changed_and_removed_is_reported_each_time() {
+    let rig = Rig::new("life");
+    rig.drop_file("one.wasm", &Guest::default().core());
+    let first = rig.ready("one").hash();
+    rig.drop_file("notes.txt", b"no strategy");
+    rig.drop_file("bad name!.wasm", &Guest::default().core());
+    rig.drop_file("one.wasm", &Guest { on_events: answer(1, 0) + " (nop)", ..Guest::default() }.core());
+    let second = rig.ready("one").hash();
+    assert_ne!(first, second);
+    std::fs::remove_file(rig.dir.join("one.wasm")).unwrap();
+    assert!(matches!(rig.next(), Report::Removed { name } if name == "one"));
+}
+
+#[test]
+fn a_file_that_is_written_slowly_is_loaded_when_it_is_whole() {
+    let rig = Rig::new("slow");
+    let bytes = Guest::default().core();
+    rig.drop_file("slow.wasm", &bytes[..bytes.len() / 2]);
+    std::thread::sleep(Duration::from_millis(400));
+    rig.drop_file("slow.wasm", &bytes);
+    rig.ready("slow");
+}
+
+#[test]
+fn a_file_that_never_makes_sense_is_rejected_with_its_reason() {
+    let rig = Rig::new("garbage");
+    rig.drop_file("junk.wasm", b"not wasm at all");
+    match rig.next() {
+        Report::Rejected { name, error } => {
+            assert_eq!((name.as_str(), error.as_str()), ("junk", "this is no WebAssembly module"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_no_strategy() {
+    let rig = Rig::new("link");
+    let elsewhere = std::env::temp_dir().join(format!("polytrader-elsewhere-{}.wasm", std::process::id()));
+    std::fs::write(&elsewhere, Guest::default().core()).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, rig.dir.join("link.wasm")).unwrap();
+    rig.drop_file("real.wasm", &Guest::default().core());
+    rig.ready("real");
+    assert!(rig.reports.recv_timeout(Duration::from_millis(400)).is_err());
+    std::fs::remove_file(elsewhere).unwrap();
+}
+
+#[test]
+fn a_strategy_that_fails_ends_alone_and_can_be_started_again() {
+    let rig = Rig::new("trap");
+    rig.run("good", 1, &Guest::default());
+    rig.run("bad", 2, &trap());
+    assert!(matches!(rig.show(2), Report::Answer(answer) if answer.fault.is_some() && answer.consumed == 0));
+    match rig.next() {
+        Report::Faulted { strategy: StrategyId(2), instance: 1, error } => {
+            assert!(error.contains("crashed"), "{error}")
+        }
+        other => panic!("{other:?}"),
+    }
+    for _ in 0..3 {
+        match rig.show(1) {
+            Report::Answer(answer) => {
+                assert_eq!((answer.strategy, answer.consumed, answer.fault), (StrategyId(1), 1, None));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    rig.drop_file("bad.wasm", &Guest::default().core());
+    let repaired = rig.ready("bad");
+    rig.supervisor.start(StrategyId(2), 2, repaired, session()).unwrap();
+    assert!(matches!(rig.next(), Report::Started { strategy: StrategyId(2), instance: 2 }));
+    assert!(matches!(rig.show(2), Report::Answer(answer) if answer.fault.is_none()));
+}
+
+#[test]
+fn an_endless_loop_delays_nobody_else() {
+    let rig = Rig::new("loop");
+    let endless = Guest { on_events: "(loop $again (br $again)) (i32.const 0)".into(), ..Guest::default() };
+    rig.run("good", 1, &Guest::default());
+    rig.run("endless", 2, &endless);
+    rig.supervisor.notify_market(StrategyId(2), top(2));
+    rig.supervisor.notify_own(StrategyId(1), Time(3), OwnEvent::Timer { timer: 1 });
+    let mut answered = Vec::new();
+    let mut faulted = false;
+    while answered.len() < 2 || !faulted {
+        match rig.next() {
+            Report::Answer(answer) => answered.push((answer.strategy.0, answer.fault.is_some())),
+            Report::Faulted { strategy, error, .. } => {
+                assert!(strategy == StrategyId(2) && error.contains("fuel"), "{error}");
+                faulted = true;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, [(1, false), (2, true)]);
+}
+
+#[test]
+fn a_new_instance_takes_over_and_the_old_one_hears_nothing_more() {
+    let rig = Rig::new("swap");
+    rig.run("one", 1, &Guest::default());
+    rig.drop_file("one.wasm", &Guest { on_events: answer(1, 0) + " (nop)", ..Guest::default() }.core());
+    let next = rig.ready("one");
+    rig.supervisor.start(StrategyId(1), 2, next, session()).unwrap();
+    rig.supervisor.notify_market(StrategyId(1), top(2));
+    assert!(matches!(rig.next(), Report::Started { strategy: StrategyId(1), instance: 2 }));
+    assert!(matches!(rig.next(), Report::Answer(answer) if answer.instance == 2 && answer.first == 1));
+    rig.supervisor.stop(StrategyId(1));
+    rig.supervisor.notify_market(StrategyId(1), top(3));
+    assert!(rig.reports.recv_timeout(Duration::from_millis(300)).is_err());
+}
