@@ -39,7 +39,7 @@ impl Rig {
     }
 
     fn next(&self) -> Report {
-        self.reports.recv_timeout(PATIENCE).expect("a report within 10 s")
+        self.reports.recv_timeout(PATIENCE).unwrap()
     }
 
     fn ready(&self, expected: &str) -> Module {
