@@ -100,6 +100,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("creating the data folder {}", config.data_dir.display()))?;
     let _lock = DataLock::take(&config.data_dir)?;
+    serve::forget_last_run(&config.data_dir)?;
     let signer = Arc::new(signer::Client::connect_inherited().await.context("connecting to the signer")?);
     let db = Db::open(&config.database_url).await?;
     let auth = Auth::open(&db, &config.data_dir, clock::now()).await?;

@@ -133,14 +133,14 @@ impl Inside {
     }
 
     /// Places an order whose signature was checked.
-    pub(crate) fn place(&mut self, caller: &Holder, asked: &Asked) -> Result<PostAnswer, Fail> {
+    pub(crate) fn place(&mut self, caller: &Holder, asked: &Asked, id: VenueOrderId) -> Result<PostAnswer, Fail> {
         self.members.bind(caller, asked.order.maker)?;
         let unknown = || Fail::bad(format!("the orderbook {} does not exist", asked.order.token_id));
         let token = self.venue.token_of(&asked.order.token_id).ok_or_else(unknown)?;
         let market = self.venue.market(token.market()).ok_or_else(unknown)?;
         let limit = asked.limit(market.tick)?;
         let order = Order {
-            id: asked.id(market.neg_risk, &Domains::new(Shared::CHAIN)),
+            id,
             token,
             side: asked.order.side,
             price: limit.price,

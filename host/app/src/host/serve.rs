@@ -10,6 +10,20 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+/// The file that tells where the host is served.
+const STATE: &str = "run.json";
+
+/// Removes what a run left behind that did not end in order: its addresses are nobody's now.
+pub(super) fn forget_last_run(data_dir: &std::path::Path) -> anyhow::Result<()> {
+    let path = data_dir.join(STATE);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing the old {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What is served.
 pub(super) struct Served {
     /// The API's address.
@@ -29,7 +43,7 @@ impl Served {
         let (api, api_task) = serve(config.api_listen, Arc::clone(&parts), "api.listen").await?;
         let (dashboard, dashboard_task) = serve(config.dashboard_listen, parts, "dashboard.listen").await?;
         let login = format!("{dashboard}/login?code={code}");
-        let state = config.data_dir.join("run.json");
+        let state = config.data_dir.join(STATE);
         let text = json!({
             "api": api,
             "dashboard": dashboard,

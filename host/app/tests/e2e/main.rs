@@ -12,3 +12,4 @@
 mod demo;
 mod process;
 mod recordings;
+mod strategies;

@@ -46,8 +46,8 @@ pub(super) async fn post_orders(State(shared): World, private: Private) -> Answe
 fn place(shared: &Shared, caller: &Holder, posted: &PostOrder) -> Result<PostAnswer, Fail> {
     let asked = Asked::read(caller, posted)?;
     let neg_risk = shared.lock().neg_risk(&asked)?;
-    asked.verify(shared.domains(), neg_risk)?;
-    shared.lock().place(caller, &asked)
+    let id = asked.verify(shared.domains(), neg_risk)?;
+    shared.lock().place(caller, &asked, id)
 }
 
 #[derive(Deserialize)]

@@ -42,18 +42,13 @@ impl Asked {
         Ok(asked)
     }
 
-    /// Checks the signature in the domain of the market's exchange.
-    pub(crate) fn verify(&self, domains: &Domains, neg_risk: bool) -> Result<(), Fail> {
-        let id = self.id(neg_risk, domains);
+    /// Checks the signature in the domain of the market's exchange and returns the order's id.
+    pub(crate) fn verify(&self, domains: &Domains, neg_risk: bool) -> Result<VenueOrderId, Fail> {
+        let id = self.order.order_id(domains.of(Exchange::of(neg_risk)));
         if recover(&id.0, &self.signature) == Some(self.order.signer) {
-            return Ok(());
+            return Ok(id);
         }
         Err(Fail::bad("invalid signature"))
-    }
-
-    /// Returns the order's id.
-    pub(crate) fn id(&self, neg_risk: bool, domains: &Domains) -> VenueOrderId {
-        self.order.order_id(domains.of(Exchange::of(neg_risk)))
     }
 
     /// Returns what the amounts mean: a limit order's ratio is its price, on the grid; a market order's may be looser than

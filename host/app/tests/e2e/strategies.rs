@@ -1,0 +1,38 @@
+//! Strategies that misbehave or go while others trade.
+
+use crate::process::{Api, Folder, Run, strategies};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(60);
+
+fn state<'a>(all: &'a Value, name: &str) -> &'a str {
+    let found = all.as_array().unwrap().iter().find(|strategy| strategy["name"] == name);
+    found.map_or("", |strategy| strategy["state"].as_str().unwrap())
+}
+
+#[test]
+fn a_file_that_is_no_strategy_is_shown_and_a_removed_one_has_its_orders_cancelled_while_others_trade() {
+    let Some(built) = strategies("strategies that come and go") else { return };
+    let folder = Folder::new("strategies");
+    let dropped = folder.0.join("dropped");
+    std::fs::create_dir_all(&dropped).unwrap();
+    std::fs::copy(built.join("template.wasm"), dropped.join("template.wasm")).unwrap();
+    let mut run = Run::start(&folder.0, &dropped, &["--seed", "6"]);
+    let api = Api::new(&folder.0, &run.addresses());
+    api.wait_for("/v1/strategies", SOON, |all| state(all, "template") == "running");
+    std::fs::write(dropped.join("junk.wasm"), b"\0asm and then nothing").unwrap();
+    std::fs::copy(built.join("quoter.wasm"), dropped.join("quoter.wasm")).unwrap();
+    api.wait_for("/v1/strategies", SOON, |all| state(all, "quoter") == "running" && state(all, "junk") == "failed");
+    let by = |all: &Value, name: &str| all.as_array().unwrap().iter().filter(|order| order["strategy"] == name).count();
+    api.wait_for("/v1/trading/orders", SOON, |orders| by(orders, "quoter") > 0 && by(orders, "template") > 0);
+    std::fs::remove_file(dropped.join("quoter.wasm")).unwrap();
+    api.wait_for("/v1/strategies", SOON, |all| state(all, "quoter") == "removed");
+    api.wait_for("/v1/trading/orders", SOON, |orders| by(orders, "quoter") == 0);
+    api.wait_for("/v1/trading/orders", SOON, |orders| by(orders, "template") > 0);
+    assert_eq!(state(&api.get("/v1/strategies"), "template"), "running");
+    run.signal(Signal::INT);
+    let outcome = run.finish();
+    assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
+}
