@@ -20,6 +20,9 @@ const ORDERS: usize = 1_000;
 /// The template waits this long between two quotes; the rig's clock jumps over it.
 const PACE_MICROS: u64 = 20_000_000;
 
+/// After so long a cancelled order is over.
+const FINAL_MICROS: u64 = 2_000_000;
+
 /// Everything on the way from a frame to a signature.
 struct Line<'a> {
     rig: Rig,
@@ -139,6 +142,9 @@ impl Line<'_> {
         self.rig.step(Body::Placed { order, outcome: PlaceOutcome::Live });
         self.rig.step(Body::Command(Command::CancelAll));
         self.rig.step(Body::CancelAnswer { order, outcome: CancelOutcome::Cancelled });
+        // A cancelled order is over when no fill can be on its way any more.
+        self.rig.pass(FINAL_MICROS);
+        self.rig.step(Body::Tick);
         ensure!(self.rig.engine.summary().open_orders == 0, "an order stays open");
         Ok(())
     }
