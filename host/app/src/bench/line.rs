@@ -6,8 +6,8 @@ use super::{Figure, market_paths, percentiles, sandbox_paths};
 use anyhow::{Context, ensure};
 use engine::{Approved, Effect, Placement, Purpose};
 use model::event::OwnEvent;
-use model::input::{CancelOutcome, Command, PlaceOutcome, StrategyAnswer};
-use model::{Body, MarketIx, MarketNote, OrderId, StrategyId};
+use model::input::{Command, PlaceOutcome, StrategyAnswer, VenueStatus};
+use model::{Body, MarketIx, MarketNote, OrderId, Size, StrategyId};
 use order::{Exchange, Listing, SignedOrder};
 use polymarket::client::order_body;
 use polymarket::{TokenMap, parse_market};
@@ -17,17 +17,17 @@ use std::time::Instant;
 
 /// Orders that are measured, after a tenth of them to warm up.
 const ORDERS: usize = 1_000;
-/// The template waits this long between two quotes; the rig's clock jumps over it.
+/// The template waits less than this between two quotes. Its notes tell of so much later each turn; the engine's clock stays the
+/// real one, which the signer holds against its own.
 const PACE_MICROS: u64 = 20_000_000;
-
-/// After so long a cancelled order is over.
-const FINAL_MICROS: u64 = 2_000_000;
 
 /// Everything on the way from a frame to a signature.
 struct Line<'a> {
     rig: Rig,
     instance: Instance,
     heard: u64,
+    /// How far the strategy's clock is ahead.
+    ahead: u64,
     signer: &'a signer::Client,
     map: TokenMap,
     frames: [String; 2],
@@ -50,7 +50,7 @@ pub(super) async fn measure(
     let instance = sandbox_paths::start(&rig, strategies, "template.wasm")?;
     let frames = [1, 2].map(|size| market_paths::frame(&yes.to_string(), &no.to_string(), size));
     let listing = Listing { token_id: yes, tick: market.tick, exchange: Exchange::of(market.neg_risk) };
-    let mut line = Line { rig, instance, heard: 0, signer, map, frames, listing };
+    let mut line = Line { rig, instance, heard: 0, ahead: 0, signer, map, frames, listing };
     line.begin()?;
     let (mut whole, mut trips) = (Vec::new(), Vec::new());
     for turn in 0..ORDERS.saturating_add(ORDERS / 10) {
@@ -92,7 +92,8 @@ impl Line<'_> {
 
     /// Takes one order down the line and returns the nanoseconds of all of it and of the signature.
     async fn order(&mut self, turn: usize) -> anyhow::Result<(u64, u64)> {
-        self.rig.pass(PACE_MICROS);
+        self.rig.keep_time();
+        self.ahead = self.ahead.saturating_add(PACE_MICROS);
         let frame = self.frames.get(turn % 2).context("a frame")?;
         let started = Instant::now();
         let mut events = Vec::new();
@@ -100,7 +101,8 @@ impl Line<'_> {
         let mut notes = Vec::new();
         for event in events {
             self.rig.step(Body::Event(event));
-            notes.extend(self.rig.effects.drain(..).filter_map(note));
+            let ahead = self.ahead;
+            notes.extend(self.rig.effects.drain(..).filter_map(|effect| note(effect, ahead)));
         }
         let approved = self.decide(&notes)?;
         let order = *approved.item();
@@ -141,18 +143,16 @@ impl Line<'_> {
     fn clear(&mut self, order: OrderId) -> anyhow::Result<()> {
         self.rig.step(Body::Placed { order, outcome: PlaceOutcome::Live });
         self.rig.step(Body::Command(Command::CancelAll));
-        self.rig.step(Body::CancelAnswer { order, outcome: CancelOutcome::Cancelled });
-        // A cancelled order is over when no fill can be on its way any more.
-        self.rig.pass(FINAL_MICROS);
-        self.rig.step(Body::Tick);
+        let (status, matched) = (VenueStatus::Cancelled, Size::ZERO);
+        self.rig.step(Body::OrderUpdate { order, status, matched });
         ensure!(self.rig.engine.summary().open_orders == 0, "an order stays open");
         Ok(())
     }
 }
 
-fn note(effect: Effect) -> Option<MarketNote> {
+fn note(effect: Effect, ahead: u64) -> Option<MarketNote> {
     match effect {
-        Effect::NotifyMarket { note, .. } => Some(note),
+        Effect::NotifyMarket { note, .. } => Some(MarketNote { host_time: note.host_time.plus_micros(ahead), ..note }),
         _ => None,
     }
 }

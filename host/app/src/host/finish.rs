@@ -4,7 +4,7 @@ use super::core::{Counts, Latest, View};
 use super::venue_account::VenueAccount;
 use crate::cli::complain;
 use crate::control::Control;
-use engine::Summary;
+use engine::{BotState, Summary};
 use model::Usd;
 use model::input::{AccountView, Command, Mode};
 use serde::Serialize;
@@ -78,14 +78,15 @@ fn view(latest: &Latest) -> Option<View> {
     latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Stops the bot and waits until the engine knows of no open order.
+/// Stops the bot and waits until the engine, once stopped, knows of no open order.
 pub(super) async fn stop(control: &Control, latest: &Latest) {
     if let Err(error) = control.command(Command::Stop).await {
         complain(&format!("the bot did not take the stop: {error}"));
     }
     let started = Instant::now();
     while started.elapsed() < CANCELS_WITHIN {
-        if view(latest).is_some_and(|view| view.open.is_empty()) {
+        // A view from before the stop says nothing: an order may have been approved since.
+        if view(latest).is_some_and(|view| view.summary.state == BotState::Stopped && view.open.is_empty()) {
             return;
         }
         tokio::time::sleep(LOOK).await;
