@@ -32,8 +32,8 @@ struct Cli {
 enum Task {
     /// Build everything and trade on a local Polymarket with play money. Prints a login link; Ctrl-C ends it.
     Demo {
-        /// Passed on to `polytrader run`, for instance: cargo xtask demo -- --recording FILE
-        #[arg(last = true)]
+        /// Passed on to `polytrader run`, for instance: cargo xtask demo --recording FILE --speed 10
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
     /// Run the whole gate: formatting, lints, every test, documentation, dashboard and browser tests.
