@@ -118,6 +118,10 @@ impl Engine {
         let cash = view.cash.saturating_sub(self.ledger.cash());
         if on_its_way || (cash == Usd::ZERO && shares_differ.is_none()) {
             self.mismatch = Mismatch::default();
+            if !on_its_way && !self.reconciled {
+                self.reconciled = true;
+                self.tell_state("the venue's account is the one in our books".into(), effects);
+            }
             return;
         }
         let looks = if self.mismatch.cash == cash { self.mismatch.looks.saturating_add(1) } else { 1 };

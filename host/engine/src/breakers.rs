@@ -48,6 +48,18 @@ impl Breakers {
         self.tripped.contains_key(&(breaker, market))
     }
 
+    /// Returns the breakers of the whole session that outlive it: those which neither time nor a restart's checks close.
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = (Breaker, &Reason)> {
+        let lasting = |breaker: Breaker| matches!(breaker, Breaker::ReconciliationMismatch | Breaker::DailyLossLimit);
+        let session = self.tripped.iter().filter(|((_, market), _)| market.is_none());
+        session.map(|((breaker, _), reason)| (*breaker, reason)).filter(move |(breaker, _)| lasting(*breaker))
+    }
+
+    /// Trips what an earlier session left tripped.
+    pub(crate) fn put_back(&mut self, lasting: &[(Breaker, Reason)]) {
+        self.tripped.extend(lasting.iter().map(|(breaker, reason)| ((*breaker, None), reason.clone())));
+    }
+
     /// Returns the tightest restriction of the breakers that concern the whole session.
     fn session(&self, now: Time) -> Restriction {
         let of = |breaker: &Breaker| match breaker {
@@ -67,7 +79,11 @@ impl Breakers {
 impl Engine {
     /// Returns the tightest restriction of the session.
     pub(crate) fn restriction(&self) -> Restriction {
-        if self.halted { Restriction::Halted } else { self.breakers.session(self.now) }
+        if self.halted {
+            return Restriction::Halted;
+        }
+        let reconciling = if self.reconciled { Restriction::None } else { Restriction::CancelOnly };
+        self.breakers.session(self.now).max(reconciling)
     }
 
     /// Returns the tightest restriction that a strategy meets in a market.

@@ -2,14 +2,14 @@
 
 use crate::breakers::Trip;
 use crate::effect::{Effect, Effects, Record};
-use crate::orders::{Fill, FillKey, OrderEntry, Unknown};
+use crate::orders::{Fill, FillKey, OrderEntry};
 use crate::step::{CANCEL_RETRY_MICROS, Engine};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use model::event::Reason;
 use model::input::{Breaker, CancelOutcome, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
-use model::{OrderId, OrderState, OwnEvent, Size, Usd};
+use model::{FillEntry, OrderId, OrderState, OwnEvent, Size, Time, Usd};
 
 /// How long a cancel that the venue acknowledged waits for the user channel's word, which has the shares matched.
 const CANCEL_WORD_MICROS: u64 = 1_000_000;
@@ -18,6 +18,8 @@ const PENDING_MAX_MICROS: u64 = 30_000_000;
 /// The proof of silence: two denials this far apart, the later one this long after the send.
 const DENIALS_APART_MICROS: u64 = 30_000_000;
 const DENIAL_AFTER_MICROS: u64 = 60_000_000;
+/// A match that was not settled for so long may have lost its message: the venue is asked.
+const SETTLES_WITHIN_MICROS: u64 = 60_000_000;
 /// How often an order of unknown outcome is asked for.
 const LOOK_MICROS: u64 = 5_000_000;
 
@@ -63,7 +65,7 @@ impl Engine {
                 if entry.state == OrderState::Pending {
                     entry.state = OrderState::Unknown;
                     entry.reason.clone_from(reason);
-                    entry.unknown = Some(Unknown { since: now, denied: None });
+                    entry.unknown = Some(now);
                 }
             }),
         }
@@ -123,9 +125,22 @@ impl Engine {
         let key: FillKey = (trade.trade, trade.part, trade.order);
         match self.orders.fill(&key) {
             Some(fill) => self.settle_fill(key, fill, trade, effects),
-            None if trade.settlement == Settlement::Failed => {}
+            None if trade.settlement == Settlement::Failed => self.note_failed(key, trade, effects),
             None => self.book_fill(key, trade, effects),
         }
+    }
+
+    /// A match that we never heard of has failed: no money moved, but its shares are no longer on their way.
+    fn note_failed(&mut self, key: FillKey, trade: &TradeUpdate, effects: &mut Effects) {
+        let Some(order) = self.orders.get(trade.order).map(|entry| entry.order) else {
+            return self.stranger(trade.order, effects);
+        };
+        let model::NewOrder { id, token, side, strategy, .. } = order;
+        let (size, cost, fee, basis) = (trade.size, Usd::ZERO, Usd::ZERO, [Usd::ZERO; 2]);
+        let entry = FillEntry { strategy, token, side, size, cost, fee, basis };
+        self.orders.remember(key, Fill { entry, settlement: Settlement::Failed, at: self.now }, self.now);
+        self.change(id, effects, |entry| entry.traded = entry.traded.saturating_add(size));
+        self.tell_fill(key, trade, effects);
     }
 
     fn book_fill(&mut self, key: FillKey, trade: &TradeUpdate, effects: &mut Effects) {
@@ -143,10 +158,11 @@ impl Engine {
             Err(error) => return self.trip(Trip::session(Breaker::InvariantBroken, error.to_string()), effects),
         };
         let settlement = trade.settlement.min(Settlement::Mined);
-        self.orders.remember(key, Fill { entry: booked, settlement });
+        let fill = Fill { entry: booked, settlement, at: self.now };
+        self.orders.remember(key, fill, self.now);
         let model::NewOrder { id, tag, token, side, strategy, .. } = order;
-        let fill = OwnEvent::Fill { order: id, tag, token, side, price: trade.price(), size: trade.size, fee };
-        effects.push(Effect::NotifyOwn { strategy, event: fill });
+        let event = OwnEvent::Fill { order: id, tag, token, side, price: trade.price(), size: trade.size, fee };
+        effects.push(Effect::NotifyOwn { strategy, event });
         self.change(id, effects, |entry| {
             entry.traded = entry.traded.saturating_add(trade.size);
             entry.unknown = None;
@@ -159,7 +175,7 @@ impl Engine {
         });
         self.tell_fill(key, trade, effects);
         if trade.settlement > Settlement::Mined {
-            self.settle_fill(key, Fill { entry: booked, settlement }, trade, effects);
+            self.settle_fill(key, fill, trade, effects);
         }
     }
 
@@ -185,8 +201,7 @@ impl Engine {
     /// A fill that we know settles further: confirmed, or failed and taken back.
     fn settle_fill(&mut self, key: FillKey, fill: Fill, trade: &TradeUpdate, effects: &mut Effects) {
         // Messages are repeated and reordered; only news counts, and an end is an end.
-        let over = matches!(fill.settlement, Settlement::Confirmed | Settlement::Failed);
-        if over || trade.settlement <= fill.settlement {
+        if fill.is_final() || trade.settlement <= fill.settlement {
             return;
         }
         match trade.settlement {
@@ -198,7 +213,7 @@ impl Engine {
             }
             Settlement::Matched | Settlement::Mined | Settlement::Retrying => {}
         }
-        self.orders.remember(key, Fill { settlement: trade.settlement, ..fill });
+        self.orders.remember(key, Fill { settlement: trade.settlement, ..fill }, self.now);
         self.tell_fill(key, trade, effects);
     }
 
@@ -229,32 +244,31 @@ impl Engine {
     }
 
     /// The venue denies, or does not deny, an order that we asked for.
-    pub(crate) fn on_looked(&mut self, order: OrderId, denied: bool, effects: &mut Effects) {
-        let now = self.now;
+    pub(crate) fn on_looked(&mut self, order: OrderId, denied: bool, asked: Time, effects: &mut Effects) {
         if !denied {
             return;
         }
         let Some(entry) = self.orders.get(order).filter(|entry| entry.is_open()) else {
             return;
         };
+        let Some(first) = entry.denied else {
+            let _ = self.quietly(order, |entry| entry.denied = Some(asked));
+            return;
+        };
+        // An answer may be older than what the venue said in the meantime, so one denial proves nothing.
+        if asked.since(first) < DENIALS_APART_MICROS {
+            return;
+        }
         match entry.unknown {
-            None if entry.state == OrderState::Pending => {}
-            // It was there and is not any more, and no trade explains it: cancelled.
-            None if entry.cancel.is_some() => self.change(order, effects, |entry| entry.state = OrderState::Cancelled),
-            None => {}
-            Some(Unknown { since, denied: Some(first) })
-                if now.since(first) >= DENIALS_APART_MICROS && now.since(since) >= DENIAL_AFTER_MICROS =>
-            {
-                self.change(order, effects, |entry| {
-                    entry.state = OrderState::Refused;
-                    entry.reason =
-                        Reason::from("never reached the venue: denied twice by order, open orders and trades");
-                });
+            Some(since) if asked.since(since) >= DENIAL_AFTER_MICROS => self.change(order, effects, |entry| {
+                entry.state = OrderState::Refused;
+                entry.reason = Reason::from("never reached the venue: denied twice by order, open orders and trades");
+            }),
+            // It was there and is not any more, and no trade explains it.
+            None if entry.cancel.is_some() && entry.state != OrderState::Pending => {
+                self.change(order, effects, |entry| entry.state = OrderState::Cancelled);
             }
-            Some(unknown) => {
-                let denied = Some(unknown.denied.unwrap_or(now));
-                let _ = self.quietly(order, |entry| entry.unknown = Some(Unknown { denied, ..unknown }));
-            }
+            _ => {}
         }
     }
 
@@ -285,9 +299,19 @@ impl Engine {
     /// Looks at what only time can change: cancels to repeat, silence to end, unknown orders to ask for.
     pub(crate) fn watch_orders(&mut self, effects: &mut Effects) {
         let now = self.now;
-        let open: Vec<OrderEntry> = self.orders.open().cloned().collect();
-        for entry in open {
+        let overdue = self.orders.overdue(now, SETTLES_WITHIN_MICROS);
+        effects.extend(overdue.into_iter().map(|order| Effect::Look { order }));
+        let at_risk: Vec<OrderEntry> = self.orders.at_risk().cloned().collect();
+        for entry in at_risk {
             let order = entry.order.id;
+            if !entry.is_open() {
+                // Shares were matched, but their trade was not told: it may be lost.
+                if now.since(entry.touched) >= LOOK_MICROS {
+                    let _ = self.quietly(order, |entry| entry.touched = now);
+                    effects.push(Effect::Look { order });
+                }
+                continue;
+            }
             if entry.cancel_acked.is_some_and(|at| now.since(at) >= CANCEL_WORD_MICROS) {
                 self.change(order, effects, |entry| entry.state = OrderState::Cancelled);
                 continue;
@@ -316,6 +340,7 @@ impl Engine {
         let Some(entry) = self.quietly(order, |entry| {
             change(entry);
             entry.touched = now;
+            entry.denied = None;
         }) else {
             return;
         };

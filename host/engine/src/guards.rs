@@ -2,13 +2,12 @@
 
 use crate::account::average;
 use crate::effect::{BotState, Effect, Effects, Record};
-use crate::ledger::Position;
 use crate::risk::{Origin, Wish};
 use crate::step::Engine;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use model::event::Reason;
-use model::{MarketIx, OrderId, OrderKind, Price, Side, StrategyId, Time, TokenIx};
+use model::{MarketIx, OrderId, OrderKind, Position, Price, Side, StrategyId, Time, TokenIx};
 
 /// Looks at a gain or loss that must agree before a guard fires, and how far apart they are.
 const LOOKS: u32 = 2;
@@ -44,6 +43,15 @@ pub(crate) struct Guards {
 impl Guards {
     pub(crate) fn is_cooling(&self, strategy: StrategyId, market: MarketIx, now: Time) -> bool {
         self.cooling.get(&(strategy, market)).is_some_and(|until| now < *until)
+    }
+
+    /// Returns where strategies may only reduce, and until when.
+    pub(crate) fn cooling(&self) -> impl Iterator<Item = ((StrategyId, MarketIx), Time)> {
+        self.cooling.iter().map(|(place, until)| (*place, *until))
+    }
+
+    pub(crate) fn cool(&mut self, place: (StrategyId, MarketIx), until: Time) {
+        self.cooling.insert(place, until);
     }
 }
 

@@ -1,20 +1,7 @@
 //! Cash and positions. They change only by fills, their reversal, and named transfers.
 
 use alloc::collections::BTreeMap;
-use model::{Side, Size, StrategyId, TokenIx, Usd};
-
-/// Shares of one token with what they cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Position {
-    /// Shares owned.
-    pub size: Size,
-    /// What these shares cost, fees apart.
-    pub cost: Usd,
-    /// Profit of the shares sold so far, fees apart.
-    pub realised: Usd,
-    /// Shares bought in trades that are not confirmed yet; they cannot be sold.
-    pub unsettled: Size,
-}
+use model::{Carry, FillEntry, Position, Side, Size, StrategyId, TokenIx, Usd};
 
 /// Our books contradict themselves or a sum left its range; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,20 +21,6 @@ pub enum LedgerError {
     Overflow,
 }
 
-/// The money side of one fill; kept so that a failed trade can be taken back exactly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) strategy: StrategyId,
-    pub(crate) token: TokenIx,
-    pub(crate) side: Side,
-    pub(crate) size: Size,
-    /// Money that moved, fees apart.
-    pub(crate) cost: Usd,
-    pub(crate) fee: Usd,
-    /// For a sale, what the sold shares had cost, on the account and for the strategy; zero for a purchase.
-    basis: [Usd; 2],
-}
-
 /// The account: cash, positions by token, and each strategy's part of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
@@ -62,6 +35,17 @@ impl Ledger {
     /// Returns an account that holds nothing but `cash`.
     pub(crate) fn with_cash(cash: Usd) -> Self {
         Self { cash, ..Self::default() }
+    }
+
+    /// Returns the account that a session left.
+    pub(crate) fn carried(carry: &Carry) -> Self {
+        Self {
+            cash: carry.cash,
+            fees: carry.fees,
+            unsettled_cash: carry.unsettled,
+            positions: carry.positions.iter().copied().collect(),
+            parts: carry.parts.iter().copied().collect(),
+        }
     }
 
     /// Returns all cash, reserved or not.
@@ -113,9 +97,9 @@ impl Ledger {
         size: Size,
         cost: Usd,
         fee: Usd,
-    ) -> Result<Entry, LedgerError> {
-        let account = self.position(token).moved(token, side, size, cost)?;
-        let part = self.part(strategy, token).moved(token, side, size, cost)?;
+    ) -> Result<FillEntry, LedgerError> {
+        let account = moved(self.position(token), token, side, size, cost)?;
+        let part = moved(self.part(strategy, token), token, side, size, cost)?;
         let money = match side {
             Side::Buy => Usd::ZERO.checked_sub(cost),
             Side::Sell => Some(cost),
@@ -132,11 +116,11 @@ impl Ledger {
         (self.cash, self.fees, self.unsettled_cash) = (cash, fees, unsettled);
         self.positions.insert(token, account.0);
         self.parts.insert((strategy, token), part.0);
-        Ok(Entry { strategy, token, side, size, cost, fee, basis: [account.1, part.1] })
+        Ok(FillEntry { strategy, token, side, size, cost, fee, basis: [account.1, part.1] })
     }
 
     /// A fill is final: its shares can be sold, its proceeds spent.
-    pub(crate) fn settle(&mut self, entry: &Entry) {
+    pub(crate) fn settle(&mut self, entry: &FillEntry) {
         match entry.side {
             Side::Buy => {
                 for position in self.both(entry) {
@@ -148,7 +132,7 @@ impl Ledger {
     }
 
     /// A fill failed at the venue: takes it back.
-    pub(crate) fn reverse(&mut self, entry: &Entry) -> Result<(), LedgerError> {
+    pub(crate) fn reverse(&mut self, entry: &FillEntry) -> Result<(), LedgerError> {
         let owned = self.part(entry.strategy, entry.token).size.min(self.position(entry.token).size);
         if entry.side == Side::Buy && owned < entry.size {
             return Err(LedgerError::Oversold { token: entry.token, sold: entry.size, owned });
@@ -178,31 +162,35 @@ impl Ledger {
         Ok(())
     }
 
-    fn both(&mut self, entry: &Entry) -> [&mut Position; 2] {
+    fn both(&mut self, entry: &FillEntry) -> [&mut Position; 2] {
         [self.positions.entry(entry.token).or_default(), self.parts.entry((entry.strategy, entry.token)).or_default()]
     }
 }
 
-impl Position {
-    /// Returns the position after a fill, and what the sold shares had cost.
-    fn moved(mut self, token: TokenIx, side: Side, size: Size, cost: Usd) -> Result<(Self, Usd), LedgerError> {
-        match side {
-            Side::Buy => {
-                self.size = self.size.checked_add(size).ok_or(LedgerError::Overflow)?;
-                self.cost = self.cost.checked_add(cost).ok_or(LedgerError::Overflow)?;
-                self.unsettled = self.unsettled.saturating_add(size);
-                Ok((self, Usd::ZERO))
-            }
-            Side::Sell => {
-                let oversold = LedgerError::Oversold { token, sold: size, owned: self.size };
-                let rest = self.size.checked_sub(size).ok_or(oversold)?;
-                let basis = share_of(self.cost, size, self.size).ok_or(LedgerError::Overflow)?;
-                self.cost = self.cost.checked_sub(basis).ok_or(LedgerError::Overflow)?;
-                let gain = cost.checked_sub(basis).ok_or(LedgerError::Overflow)?;
-                self.realised = self.realised.checked_add(gain).ok_or(LedgerError::Overflow)?;
-                self.size = rest;
-                Ok((self, basis))
-            }
+/// Returns a position after a fill, and what the sold shares had cost.
+fn moved(
+    mut position: Position,
+    token: TokenIx,
+    side: Side,
+    size: Size,
+    cost: Usd,
+) -> Result<(Position, Usd), LedgerError> {
+    match side {
+        Side::Buy => {
+            position.size = position.size.checked_add(size).ok_or(LedgerError::Overflow)?;
+            position.cost = position.cost.checked_add(cost).ok_or(LedgerError::Overflow)?;
+            position.unsettled = position.unsettled.saturating_add(size);
+            Ok((position, Usd::ZERO))
+        }
+        Side::Sell => {
+            let oversold = LedgerError::Oversold { token, sold: size, owned: position.size };
+            let rest = position.size.checked_sub(size).ok_or(oversold)?;
+            let basis = share_of(position.cost, size, position.size).ok_or(LedgerError::Overflow)?;
+            position.cost = position.cost.checked_sub(basis).ok_or(LedgerError::Overflow)?;
+            let gain = cost.checked_sub(basis).ok_or(LedgerError::Overflow)?;
+            position.realised = position.realised.checked_add(gain).ok_or(LedgerError::Overflow)?;
+            position.size = rest;
+            Ok((position, basis))
         }
     }
 }
@@ -223,7 +211,7 @@ mod tests {
     const TOKEN: TokenIx = TokenIx(0);
     const WHO: StrategyId = StrategyId(1);
 
-    fn buy(ledger: &mut Ledger, shares: u64, dollars: i64) -> Entry {
+    fn buy(ledger: &mut Ledger, shares: u64, dollars: i64) -> FillEntry {
         ledger.book(WHO, TOKEN, Side::Buy, Size::shares(shares), Usd::dollars(dollars), Usd::ZERO).unwrap()
     }
 

@@ -15,12 +15,14 @@ mod guards;
 mod ledger;
 mod markets;
 mod orders;
+mod recovery;
 pub mod risk;
 mod step;
 mod strategies;
 mod targets;
 
 pub use effect::{BotState, Effect, Effects, Record, Restriction};
-pub use ledger::{Ledger, LedgerError, Position};
+pub use ledger::{Ledger, LedgerError};
+pub use model::Position;
 pub use risk::{Approved, Placement, Refusal, Rule};
 pub use step::{Engine, Purpose, Summary};

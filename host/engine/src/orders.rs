@@ -1,11 +1,10 @@
 //! All orders of the session: their life, what each reserves, and the fills that came of them.
 
-use crate::ledger::Entry;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use model::event::Reason;
 use model::input::Settlement;
-use model::{MarketIx, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd};
+use model::{FillEntry, MarketIx, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd};
 
 /// Orders that are over and still remembered, for fills that arrive late.
 const DONE_MAX: usize = 10_000;
@@ -29,19 +28,12 @@ pub(crate) struct OrderEntry {
     pub(crate) cancel: Option<Time>,
     /// When the venue acknowledged the cancel; the user channel's word is still awaited.
     pub(crate) cancel_acked: Option<Time>,
-    /// What is known of an unknown outcome.
-    pub(crate) unknown: Option<Unknown>,
+    /// For an order of unknown outcome: when its send was given up.
+    pub(crate) unknown: Option<Time>,
+    /// The first look that denied it since the last news of it.
+    pub(crate) denied: Option<Time>,
     /// When it was last heard of, or looked for.
     pub(crate) touched: Time,
-}
-
-/// The proof that an order of unknown outcome is not at the venue.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Unknown {
-    /// When the send timed out.
-    pub(crate) since: Time,
-    /// The first look that denied it.
-    pub(crate) denied: Option<Time>,
 }
 
 /// What an order holds back from the account.
@@ -62,13 +54,27 @@ impl OrderEntry {
     pub(crate) fn is_open(&self) -> bool {
         !self.state.is_over()
     }
+
+    /// Says whether money may still move because of it: it is open, or over with trades that we have not heard of yet.
+    pub(crate) fn is_at_risk(&self) -> bool {
+        self.is_open() || !self.at_risk().is_zero()
+    }
 }
 
 /// A fill that was booked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fill {
-    pub(crate) entry: Entry,
+    pub(crate) entry: FillEntry,
     pub(crate) settlement: Settlement,
+    /// When it was first heard of.
+    pub(crate) at: Time,
+}
+
+impl Fill {
+    /// Says whether nothing more can come of it.
+    pub(crate) const fn is_final(&self) -> bool {
+        matches!(self.settlement, Settlement::Confirmed | Settlement::Failed)
+    }
 }
 
 /// What names a fill: trade, part of it, and our order.
@@ -80,12 +86,15 @@ pub(crate) struct Orders {
     entries: BTreeMap<OrderId, OrderEntry>,
     /// Orders that are over, in the order they ended.
     done: VecDeque<OrderId>,
+    /// Orders at risk.
     by_market: BTreeMap<MarketIx, Vec<OrderId>>,
     open: usize,
     reserved_cash: Usd,
     reserved_shares: BTreeMap<(StrategyId, TokenIx), Size>,
     fills: BTreeMap<FillKey, Fill>,
     fill_order: VecDeque<FillKey>,
+    /// Fills that are not final, and when they were last heard of or asked for.
+    unsettled: BTreeMap<FillKey, Time>,
     last: u64,
 }
 
@@ -101,11 +110,21 @@ impl Orders {
 
     /// Orders that are not over.
     pub(crate) fn open(&self) -> impl Iterator<Item = &OrderEntry> {
+        self.at_risk().filter(|entry| entry.is_open())
+    }
+
+    /// Orders through which money may still move.
+    pub(crate) fn at_risk(&self) -> impl Iterator<Item = &OrderEntry> {
         self.by_market.values().flatten().filter_map(|id| self.entries.get(id))
     }
 
     /// Orders of a market that are not over.
     pub(crate) fn open_in(&self, market: MarketIx) -> impl Iterator<Item = &OrderEntry> {
+        self.at_risk_in(market).filter(|entry| entry.is_open())
+    }
+
+    /// Orders of a market through which money may still move.
+    pub(crate) fn at_risk_in(&self, market: MarketIx) -> impl Iterator<Item = &OrderEntry> {
         self.by_market.get(&market).into_iter().flatten().filter_map(|id| self.entries.get(id))
     }
 
@@ -123,11 +142,17 @@ impl Orders {
         self.reserved_shares.get(&(strategy, token)).copied().unwrap_or_default()
     }
 
-    /// Adds an order that the gate approved.
+    /// Adds an order that the gate approved, or one that an earlier session left.
     pub(crate) fn insert(&mut self, entry: OrderEntry, reserve: Reserve) {
         self.last = self.last.max(entry.order.id.0);
-        self.by_market.entry(entry.order.token.market()).or_default().push(entry.order.id);
-        self.open = self.open.saturating_add(1);
+        if entry.is_at_risk() {
+            self.list(&entry.order);
+        }
+        if entry.is_open() {
+            self.open = self.open.saturating_add(1);
+        } else {
+            self.done.push_back(entry.order.id);
+        }
         self.hold(&entry.order, reserve);
         self.entries.insert(entry.order.id, entry);
     }
@@ -140,39 +165,50 @@ impl Orders {
         change: impl FnOnce(&mut OrderEntry),
     ) -> Option<OrderEntry> {
         let entry = self.entries.get_mut(&order)?;
-        let (was_open, before) = (entry.is_open(), reserve(entry));
+        let (was_open, was_at_risk, before) = (entry.is_open(), entry.is_at_risk(), reserve(entry));
         change(entry);
         entry.matched = entry.matched.max(entry.traded);
         let after = reserve(entry);
         let entry = entry.clone();
         self.release(&entry.order, before);
         self.hold(&entry.order, after);
+        match (was_at_risk, entry.is_at_risk()) {
+            (true, false) => self.unlist(&entry.order),
+            (false, true) => self.list(&entry.order),
+            _ => {}
+        }
         match (was_open, entry.is_open()) {
-            (true, false) => self.close(&entry.order),
-            (false, true) => self.reopen(&entry.order),
+            (true, false) => self.close(entry.order.id),
+            (false, true) => self.reopen(entry.order.id),
             _ => {}
         }
         Some(entry)
     }
 
-    /// An order that counted as over is at the venue after all.
-    fn reopen(&mut self, order: &NewOrder) {
-        self.open = self.open.saturating_add(1);
+    fn list(&mut self, order: &NewOrder) {
         self.by_market.entry(order.token.market()).or_default().push(order.id);
-        self.done.retain(|id| *id != order.id);
     }
 
-    fn close(&mut self, order: &NewOrder) {
-        self.open = self.open.saturating_sub(1);
+    fn unlist(&mut self, order: &NewOrder) {
         if let Some(ids) = self.by_market.get_mut(&order.token.market()) {
             ids.retain(|id| *id != order.id);
         }
-        self.done.push_back(order.id);
+    }
+
+    /// An order that counted as over is at the venue after all.
+    fn reopen(&mut self, order: OrderId) {
+        self.open = self.open.saturating_add(1);
+        self.done.retain(|id| *id != order);
+    }
+
+    fn close(&mut self, order: OrderId) {
+        self.open = self.open.saturating_sub(1);
+        self.done.push_back(order);
         // An order whose trades we still wait for is kept, however old.
         while self.done.len() > DONE_MAX {
             let Some(oldest) = self.done.pop_front() else { break };
             match self.entries.get(&oldest) {
-                Some(entry) if !entry.at_risk().is_zero() => self.done.push_back(oldest),
+                Some(entry) if entry.is_at_risk() => self.done.push_back(oldest),
                 _ => drop(self.entries.remove(&oldest)),
             }
             if self.done.front() == Some(&oldest) {
@@ -203,7 +239,12 @@ impl Orders {
     }
 
     /// Remembers a fill, or how far it has settled now.
-    pub(crate) fn remember(&mut self, key: FillKey, fill: Fill) {
+    pub(crate) fn remember(&mut self, key: FillKey, fill: Fill, now: Time) {
+        if fill.is_final() {
+            self.unsettled.remove(&key);
+        } else {
+            self.unsettled.insert(key, now);
+        }
         if self.fills.insert(key, fill).is_some() {
             return;
         }
@@ -212,7 +253,38 @@ impl Orders {
             && let Some(oldest) = self.fill_order.pop_front()
         {
             self.fills.remove(&oldest);
+            self.unsettled.remove(&oldest);
         }
+    }
+
+    /// Returns the orders whose fills should have settled by now, each once; they are asked for again after as long.
+    pub(crate) fn overdue(&mut self, now: Time, after_micros: u64) -> BTreeSet<OrderId> {
+        let late = self.unsettled.iter_mut().filter(|(_, at)| now.since(**at) >= after_micros);
+        late.map(|((_, _, order), at)| {
+            *at = now;
+            *order
+        })
+        .collect()
+    }
+
+    /// Returns the highest number given.
+    pub(crate) fn last(&self) -> OrderId {
+        OrderId(self.last)
+    }
+
+    /// Goes on after the numbers of an earlier session.
+    pub(crate) fn continue_after(&mut self, last: OrderId) {
+        self.last = self.last.max(last.0);
+    }
+
+    /// Returns all orders that are remembered, by number.
+    pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &OrderEntry> {
+        self.entries.values()
+    }
+
+    /// Returns the fills that are remembered, oldest first.
+    pub(crate) fn fills(&self) -> impl DoubleEndedIterator<Item = (&FillKey, Fill)> {
+        self.fill_order.iter().filter_map(|key| Some((key, *self.fills.get(key)?)))
     }
 
     /// Recomputes the sums from the orders themselves.

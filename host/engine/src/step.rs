@@ -77,6 +77,8 @@ pub struct Engine {
     pub(crate) cause: Seq,
     pub(crate) state: BotState,
     pub(crate) halted: bool,
+    /// Whether the venue's account was seen to be the one in our books. Until then nothing is placed.
+    pub(crate) reconciled: bool,
     pub(crate) limits: Limits,
     pub(crate) salt_seed: u64,
     pub(crate) markets: Markets,
@@ -104,6 +106,7 @@ impl Engine {
             cause: Seq::default(),
             state: BotState::Stopped,
             halted: false,
+            reconciled: false,
             limits: Limits::DEFAULT,
             salt_seed: 0,
             markets: Markets::default(),
@@ -137,7 +140,7 @@ impl Engine {
             Body::OrderUpdate { order, status, matched } => self.on_order_update(*order, *status, *matched, effects),
             Body::Placed { order, outcome } => self.on_placed(*order, outcome, effects),
             Body::CancelAnswer { order, outcome } => self.on_cancel_answer(*order, outcome, effects),
-            Body::Looked { order, denied } => self.on_looked(*order, *denied, effects),
+            Body::Looked { order, denied, asked } => self.on_looked(*order, *denied, *asked, effects),
             Body::Alive { token } => self.markets.alive(*token, self.now),
             Body::Feed { channel, up } => self.on_feed(*channel, *up, effects),
             Body::Requests { ok, failed } => self.on_requests(*ok, *failed, effects),
@@ -149,6 +152,7 @@ impl Engine {
                     self.trip(Trip::session(Breaker::InvariantBroken, "more markets than the table holds"), effects);
                 }
             }
+            Body::TakeOver(carry) => self.take_over(carry, effects),
             Body::Limits(limits) => self.limits = *limits,
             Body::Session(start) => self.begin(start, effects),
             Body::HostFault { fault } => self.on_host_fault(*fault, effects),
@@ -177,6 +181,32 @@ impl Engine {
         self.markets.state(token, self.now, self.limits.stale_after_micros)
     }
 
+    /// Returns the limits in force.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Says whether the venue's account was seen to be the one in our books since the session began.
+    pub const fn is_reconciled(&self) -> bool {
+        self.reconciled
+    }
+
+    /// Returns the tightest restriction of the session.
+    pub fn restriction_now(&self) -> Restriction {
+        self.restriction()
+    }
+
+    /// Returns how an order stands, as long as it is remembered.
+    pub fn order_state(&self, order: OrderId) -> Option<model::OrderState> {
+        self.orders.get(order).map(|entry| entry.state)
+    }
+
+    /// Returns the orders that may still move money, with the shares that may: those that are not over, and those that are
+    /// but whose trades are not all told.
+    pub fn at_risk(&self) -> impl Iterator<Item = (model::NewOrder, model::Size)> {
+        self.orders.at_risk().map(|entry| (entry.order, entry.at_risk()))
+    }
+
     /// Returns the orders that are not over: the order, its state and the shares matched.
     pub fn open_orders(&self) -> impl Iterator<Item = (model::NewOrder, model::OrderState, model::Size)> {
         self.orders.open().map(|entry| (entry.order, entry.state, entry.matched))
@@ -189,6 +219,8 @@ impl Engine {
         self.salt_seed = start.salt_seed;
         self.ledger = Ledger::with_cash(start.cash);
         self.halted = start.halted;
+        // The cash was just read from the venue.
+        self.reconciled = true;
         let (day, value) = start.day_start.unwrap_or((self.now.day(), start.cash));
         self.day = DayStart { day, value, known: true };
         self.tell_state(Reason::new(), effects);

@@ -5,6 +5,7 @@ mod inputs;
 mod values;
 
 use crate::{LIST_MAX, TEXT_MAX};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -191,6 +192,16 @@ impl<T: Field> Field for Option<T> {
 
     fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
         bool::take(bytes)?.then(|| T::take(bytes)).transpose()
+    }
+}
+
+impl<T: Field> Field for Box<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        T::put(self, out);
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        T::take(bytes).map(Self::new)
     }
 }
 

@@ -2,12 +2,14 @@
 //! acts, so a journal replays to the same decisions.
 
 use crate::amount::{Price, Size, Usd};
+use crate::carry::Carry;
 use crate::event::{MarketEvent, Reason};
 use crate::id::{MarketIx, OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId};
 use crate::intent::Intent;
 use crate::limits::Limits;
 use crate::market::Market;
 use crate::time::Time;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -31,6 +33,8 @@ pub enum Body {
     Limits(Limits),
     /// A market is added to the table; its place is the number of markets before it.
     Market(Market),
+    /// What the account's last session left; comes after the markets and before all else.
+    TakeOver(Box<Carry>),
     /// The venue said something about a token.
     Event(MarketEvent),
     /// A connection to the venue came up or was lost.
@@ -82,6 +86,8 @@ pub enum Body {
         order: OrderId,
         /// Whether order by id, open orders and trades all deny it.
         denied: bool,
+        /// When the question left. An answer may wait for long before it is heard, and then proves nothing about now.
+        asked: Time,
     },
     /// An operator's word.
     Command(Command),

@@ -9,6 +9,7 @@ extern crate std;
 
 pub mod amount;
 pub mod book;
+pub mod carry;
 pub mod event;
 pub mod id;
 pub mod input;
@@ -16,10 +17,12 @@ pub mod intent;
 pub mod limits;
 pub mod market;
 pub mod order;
+pub mod position;
 pub mod time;
 
 pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
 pub use book::{Book, Level};
+pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry};
 pub use event::{MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent};
 pub use id::{ConditionId, MarketIx, OrderId, Seq, SessionId, StrategyId, TokenId, TokenIx, TradeId, VenueOrderId};
 pub use input::{Body, Input};
@@ -27,4 +30,5 @@ pub use intent::{Intent, IntentKind, Quote};
 pub use limits::Limits;
 pub use market::{FeeRate, Market};
 pub use order::{NewOrder, OrderKind, OrderState};
+pub use position::Position;
 pub use time::Time;

@@ -9,6 +9,7 @@ extern crate std;
 
 pub mod flow;
 pub mod rng;
+pub mod soak;
 pub mod venue;
 
 pub use flow::Flow;

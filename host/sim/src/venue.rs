@@ -160,6 +160,12 @@ impl Venue {
         self.ledger.grant(account, token, shares).ok_or(MarketError::Unknown)
     }
 
+    /// Takes back an account's half of a match whose transaction failed; the other half is the venue's to settle.
+    pub fn take_back(&mut self, account: AccountId, token: TokenIx, side: Side, size: Size, value: Usd, fee: Usd) {
+        let fee = Usd::ZERO.saturating_sub(fee);
+        self.ledger.settle(&ledger::Leg { account, token, side: side.opposite(), size, value, fee });
+    }
+
     /// Returns an account's cash in micro-dollars; nothing for an unknown one.
     pub fn cash(&self, account: AccountId) -> Balance {
         self.ledger.cash(account)

@@ -43,7 +43,12 @@ impl Repo {
 
     /// The host's binary in a folder of cargo's, `debug` or `release`.
     pub(crate) fn binary(&self, profile: &str) -> PathBuf {
-        self.target.join(profile).join(format!("polytrader{}", env::consts::EXE_SUFFIX))
+        self.program(profile, "polytrader")
+    }
+
+    /// A program of the workspace in a folder of cargo's.
+    pub(crate) fn program(&self, profile: &str, name: &str) -> PathBuf {
+        self.target.join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 }
 

@@ -28,6 +28,7 @@ fn steps(repo: &Repo, gate: &mut Gate) -> Result<(), Stopped> {
     gate.step("host: lints", || clippy(repo))?;
     gate.step("PostgreSQL for the tests", || Ok(postgresql()))?;
     gate.step("host: tests", || tests(repo))?;
+    gate.step("host: soak", || soak(repo))?;
     gate.step("host: documentation", || documentation(repo))?;
     gate.step("browser tests", || browser_tests(repo))
 }
@@ -59,6 +60,15 @@ fn tests(repo: &Repo) -> anyhow::Result<Checked> {
     let mut tally = Tally::default();
     command::run_watched(&mut cargo, "cargo test", |line| tally.see_cargo(line))?;
     tally.checked()
+}
+
+/// The engine against the simulated venue with everything going wrong; 10,000 seeds are run by hand (`host/ARCHITECTURE.md`).
+fn soak(repo: &Repo) -> anyhow::Result<Checked> {
+    let mut cargo = cargo(repo, "build");
+    command::run(cargo.args(["--bin", "sim"]), "building the soak")?;
+    let mut sim = command::new(repo.program("debug", "sim"), &repo.root);
+    command::run(sim.args(["--seed", "1", "--seeds", "300", "--steps", "2000"]), "the soak")?;
+    Ok(Checked::passed())
 }
 
 fn documentation(repo: &Repo) -> anyhow::Result<Checked> {

@@ -133,7 +133,7 @@ mod tests {
     fn account_inputs_are_heard_first() {
         let inbox = Inbox::default();
         inbox.market(Time(1), [alive(1), alive(2)].into_iter());
-        inbox.account(Time(2), Body::Looked { order: OrderId(1), denied: true });
+        inbox.account(Time(2), Body::Looked { order: OrderId(1), denied: true, asked: Time(1) });
         let mut taken = Taken::default();
         inbox.take(&mut taken, 1, SOON);
         let bodies = |taken: &Taken| taken.arrivals.iter().map(|arrival| arrival.body.clone()).collect::<Vec<_>>();

@@ -5,7 +5,7 @@ use super::core::Latest;
 use super::inbox::Inbox;
 use super::index::Index;
 use model::input::{AccountView, Channel, TradeUpdate};
-use model::{Body, Market, MarketIx, OrderId, Time, TokenId, TokenIx};
+use model::{Body, Market, MarketIx, OrderId, Time, TokenId, TokenIx, VenueOrderId};
 use polymarket::client::Looked;
 use polymarket::feed::FeedError;
 use polymarket::parse::{TradeEvent, VenueOrder};
@@ -100,7 +100,7 @@ impl VenueAccount {
         }
     }
 
-    fn foreign(&self, id: model::VenueOrderId) {
+    fn foreign(&self, id: VenueOrderId) {
         if self.index.note_foreign(id) {
             tracing::warn!(%id, "an order of this account was not placed by this session");
         }
@@ -174,14 +174,31 @@ impl VenueAccount {
         let this = self.clone();
         self.runtime.spawn(async move {
             let Some(venue) = this.index.venue(order) else { return };
+            let asked = clock::now();
             match this.client.look(venue, this.since).await {
-                Ok(Looked::Found(found)) => this.order(clock::now(), &found),
+                Ok(Looked::Found(found)) => {
+                    this.order(clock::now(), &found);
+                    if !found.matched.is_zero() {
+                        this.trades_of(venue).await;
+                    }
+                }
                 Ok(Looked::Traded(trades)) => trades.iter().for_each(|trade| this.trade(clock::now(), trade)),
-                Ok(Looked::Denied) => this.inbox.account(clock::now(), Body::Looked { order, denied: true }),
+                Ok(Looked::Denied) => this.inbox.account(clock::now(), Body::Looked { order, denied: true, asked }),
                 // Silence is no denial; the engine asks again.
                 Err(error) => tracing::warn!(%error, order = order.0, "an unknown order could not be looked for"),
             }
         });
+    }
+
+    /// Asks for the trades of an order that matched, as far as they have settled.
+    async fn trades_of(&self, venue: VenueOrderId) {
+        match self.client.trades(self.since).await {
+            Ok(trades) => {
+                let of = trades.iter().rev().filter(|trade| trade.parts.iter().any(|part| part.order == venue));
+                of.for_each(|trade| self.trade(clock::now(), trade));
+            }
+            Err(error) => tracing::warn!(%error, %venue, "the trades of an order could not be read"),
+        }
     }
 
     async fn reconcile(self) {

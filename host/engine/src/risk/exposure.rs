@@ -6,13 +6,13 @@ use crate::orders::Orders;
 use model::{MarketIx, NewOrder, Price, Side, Size, Usd};
 
 /// Returns the most that can be lost in a market at cost, over its two outcomes and over every subset of its open
-/// orders (and `extra`) being filled: if an outcome wins, the worst is that the bids for the other one and the asks of
+/// orders, matched ones whose trades are not told yet, and `extra` being filled: if an outcome wins, the worst is that the bids for the other one and the asks of
 /// this one were filled. Shares of both outcomes net, for a pair pays a dollar. Never below zero; fees apart.
 pub(crate) fn worst_loss(ledger: &Ledger, orders: &Orders, market: MarketIx, extra: Option<&NewOrder>) -> Usd {
     let [yes, no] = [ledger.position(market.token(0)), ledger.position(market.token(1))];
     let cost = yes.cost.saturating_add(no.cost);
     let mut losses = [cost.saturating_sub(face(yes.size)), cost.saturating_sub(face(no.size))];
-    let open = orders.open_in(market).map(|entry| (entry.order, entry.at_risk()));
+    let open = orders.at_risk_in(market).map(|entry| (entry.order, entry.at_risk()));
     for (order, size) in open.chain(extra.map(|order| (*order, order.size))) {
         let wins = u32::from(order.side == Side::Buy) ^ order.token.outcome();
         let loss = match order.side {
@@ -33,7 +33,7 @@ pub(crate) fn is_position(ledger: &Ledger, orders: &Orders, market: MarketIx, en
         let size = ledger.position(market.token(outcome)).size;
         !size.is_zero() && size >= entry.market.min_size
     });
-    held || orders.open_in(market).any(|order| order.order.side == Side::Buy)
+    held || orders.at_risk_in(market).any(|order| order.order.side == Side::Buy)
 }
 
 /// Returns how many markets are held or bid for.

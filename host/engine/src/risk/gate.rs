@@ -54,7 +54,12 @@ impl Rate {
         u32::try_from(self.sent.len().saturating_sub(old)).unwrap_or(u32::MAX)
     }
 
-    fn note(&mut self, now: Time) {
+    /// Returns the placements that still count at `now`, oldest first.
+    pub(crate) fn recent(&self, now: Time) -> impl Iterator<Item = Time> {
+        self.sent.iter().copied().filter(move |at| now.since(*at) < MINUTE_MICROS)
+    }
+
+    pub(crate) fn note(&mut self, now: Time) {
         while self.sent.front().is_some_and(|at| now.since(*at) >= MINUTE_MICROS) {
             self.sent.pop_front();
         }
@@ -97,6 +102,7 @@ impl Engine {
             cancel: None,
             cancel_acked: None,
             unknown: None,
+            denied: None,
             touched: self.now,
         };
         let reserve = self.reserve_of(&entry);

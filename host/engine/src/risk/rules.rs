@@ -80,6 +80,8 @@ fn restricted(check: &Check<'_>) -> Result<(), Refusal> {
     let restriction = check.engine.restriction_in(market, check.order.strategy);
     let allowed = match (restriction, check.origin) {
         (Restriction::None, _) => true,
+        // Until the venue's account was seen to be ours, nobody knows what an exit would sell.
+        _ if !check.engine.reconciled => false,
         (Restriction::ReduceOnly | Restriction::CancelOnly, Origin::Guard) => true,
         (Restriction::ReduceOnly, _) => check.order.side == Side::Sell && !check.increases_risk(),
         (Restriction::CancelOnly | Restriction::Halted, _) => false,

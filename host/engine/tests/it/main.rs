@@ -8,5 +8,7 @@
 )]
 
 mod properties;
+mod recovery;
 mod scenarios;
+mod soaked;
 mod story;

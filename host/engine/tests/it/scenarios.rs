@@ -1,21 +1,9 @@
 //! Stories of one session each. The books are 0.40 / 0.42 at the start, the account has 1,000 dollars.
 
-use crate::story::check;
+use crate::story::{WIDE, check};
 use model::{Limits, Usd};
 
 const LIMITS: Limits = Limits::DEFAULT;
-
-/// Limits under which only the one that a story is about can refuse.
-const WIDE: Limits = Limits {
-    portfolio_trade_bps: 10_000,
-    max_order: Usd::dollars(1_000),
-    max_market: Usd::dollars(1_000),
-    max_open_positions: 100,
-    daily_loss: Usd::dollars(1_000),
-    take_profit_bps: 1_000_000,
-    stop_loss_bps: 10_000,
-    ..LIMITS
-};
 
 #[test]
 fn an_order_costs_at_most_a_share_of_the_portfolio() {

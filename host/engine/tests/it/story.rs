@@ -14,6 +14,18 @@ use model::{
 /// Midnight UTC of some day.
 pub(crate) const START: Time = Time(20_000 * 86_400_000_000);
 
+/// Limits under which only the one that a story is about can refuse.
+pub(crate) const WIDE: Limits = Limits {
+    portfolio_trade_bps: 10_000,
+    max_order: Usd::dollars(1_000),
+    max_market: Usd::dollars(1_000),
+    max_open_positions: 100,
+    daily_loss: Usd::dollars(1_000),
+    take_profit_bps: 1_000_000,
+    stop_loss_bps: 10_000,
+    ..Limits::DEFAULT
+};
+
 /// An engine with one strategy on some markets, and the clock and sequence of its inputs.
 pub(crate) struct Story {
     pub(crate) engine: Engine,
@@ -200,7 +212,7 @@ fn answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
         ("matched", [shares]) => placed(PlaceOutcome::Matched { matched: size(shares) }),
         ("refused", []) => placed(PlaceOutcome::Refused { reason: reason() }),
         ("lost", []) => placed(PlaceOutcome::Unknown { reason: reason() }),
-        ("denied", []) => Body::Looked { order, denied: true },
+        ("denied", []) => Body::Looked { order, denied: true, asked: story.now },
         ("cancelled", [shares]) => Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched: size(shares) },
         ("seen", [shares]) => Body::OrderUpdate { order, status: VenueStatus::Live, matched: size(shares) },
         ("cancel-acked", []) => Body::CancelAnswer { order, outcome: CancelOutcome::Cancelled },

@@ -5,10 +5,15 @@ use model::input::{
     AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, SessionStart, Settlement,
     StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
 };
-use model::{Body, Input};
+use model::{Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position};
 
 variants!(Mode, "mode" { 0 => Demo, 1 => Paper, 2 => Live, 3 => Backtest, 4 => Replay });
 structure!(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted });
+structure!(Carry { at, last_order, cash, fees, unsettled, positions, parts, orders, fills, breakers, cooling, sent });
+structure!(Position { size, cost, realised, unsettled });
+structure!(CarriedOrder { order, state, matched, traded });
+structure!(CarriedFill { trade, part, order, entry, settlement, at });
+structure!(FillEntry { strategy, token, side, size, cost, fee, basis });
 variants!(Channel, "channel" { 0 => Market, 1 => User });
 variants!(StrategyChange, "change of a strategy" {
     0 => Loaded { strategy, name, hash, instance, markets },
@@ -63,10 +68,11 @@ variants!(Body, "input" {
     10 => CancelAnswer { order, outcome },
     11 => OrderUpdate { order, status, matched },
     12 => Trade(update),
-    13 => Looked { order, denied },
+    13 => Looked { order, denied, asked },
     14 => Command(command),
     15 => Requests { ok, failed },
     16 => Account(view),
     17 => HostFault { fault },
+    18 => TakeOver(carry),
 });
 structure!(Input { seq, at, body });

@@ -3,8 +3,8 @@
 use super::{Bytes, DecodeError, Field, What, structure, variants};
 use alloc::vec::Vec;
 use model::{
-    ConditionId, FeeRate, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price, Seq, SessionId, Side, Size,
-    StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd, VenueOrderId,
+    ConditionId, FeeRate, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Price, Seq,
+    SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd, VenueOrderId,
 };
 
 macro_rules! newtype {
@@ -57,6 +57,16 @@ checked!(TickSize, "tick size");
 
 variants!(Side, "side" { 0 => Buy, 1 => Sell });
 variants!(OrderKind, "kind of order" { 0 => Gtc { post_only }, 1 => Fak, 2 => Fok });
+variants!(OrderState, "order state" {
+    0 => Pending,
+    1 => Live,
+    2 => PartlyFilled,
+    3 => Filled,
+    4 => Cancelled,
+    5 => Refused,
+    6 => Unknown,
+});
+structure!(NewOrder { id, strategy, tag, token, side, price, size, kind });
 structure!(Level { price, size });
 structure!(FeeRate { rate_micros });
 structure!(Limits {
@@ -100,5 +110,15 @@ impl Field for Market {
             fee: Field::take(bytes)?,
             end: Field::take(bytes)?,
         })
+    }
+}
+
+impl Field for [Usd; 2] {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.iter().for_each(|amount| amount.put(out));
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        Ok([Field::take(bytes)?, Field::take(bytes)?])
     }
 }

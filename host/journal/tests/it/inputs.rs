@@ -6,8 +6,9 @@ use model::input::{
     StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
 };
 use model::{
-    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price,
-    Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd,
+    Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent, IntentKind, Level, Limits,
+    Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote, Seq, SessionId, Side, Size,
+    StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd,
 };
 
 fn price(micros: u32) -> Price {
@@ -64,6 +65,47 @@ fn commands() -> Vec<Body> {
     ];
     commands.extend(Breaker::ALL.map(|breaker| Command::ResetBreaker { breaker }));
     commands.into_iter().map(Body::Command).collect()
+}
+
+fn carry() -> Carry {
+    let (strategy, token, market, size) = (StrategyId(2), TokenIx(3), MarketIx(1), Size(11));
+    let position = Position { size, cost: Usd(12), realised: Usd(-13), unsettled: Size(14) };
+    let kind = OrderKind::Gtc { post_only: false };
+    let order =
+        NewOrder { id: OrderId(9), strategy, tag: 10, token, side: Side::Buy, price: price(420_000), size, kind };
+    let states = [
+        OrderState::Pending,
+        OrderState::Live,
+        OrderState::PartlyFilled,
+        OrderState::Filled,
+        OrderState::Cancelled,
+        OrderState::Refused,
+        OrderState::Unknown,
+    ];
+    let entry =
+        FillEntry { strategy, token, side: Side::Sell, size, cost: Usd(15), fee: Usd(16), basis: [Usd(17), Usd(18)] };
+    let settlement = Settlement::Retrying;
+    Carry {
+        at: Time(8),
+        last_order: OrderId(9),
+        cash: Usd(19),
+        fees: Usd(20),
+        unsettled: Usd(21),
+        positions: vec![(token, position)],
+        parts: vec![((strategy, token), position)],
+        orders: states.map(|state| CarriedOrder { order, state, matched: size, traded: Size(1) }).to_vec(),
+        fills: vec![CarriedFill {
+            trade: TradeId([22; 16]),
+            part: 23,
+            order: OrderId(9),
+            entry,
+            settlement,
+            at: Time(27),
+        }],
+        breakers: vec![(Breaker::DailyLossLimit, "too much".into())],
+        cooling: vec![((strategy, market), Time(24))],
+        sent: vec![Time(25), Time(26)],
+    }
 }
 
 fn orders() -> Vec<Body> {
@@ -141,12 +183,13 @@ pub(crate) fn every_input() -> Vec<Input> {
         Body::Strategy(loaded),
         Body::Strategy(StrategyChange::Removed { strategy, reason: "gone".into() }),
         Body::Intents(answer),
-        Body::Looked { order: OrderId(1), denied: true },
+        Body::Looked { order: OrderId(1), denied: true, asked: Time(28) },
         Body::Requests { ok: 1, failed: 2 },
         Body::Account(AccountView { cash: Usd(1), shares: vec![(TokenIx(1), Size(2))] }),
         Body::HostFault { fault: HostFault::Journal },
         Body::HostFault { fault: HostFault::AccountOverflow },
         Body::HostFault { fault: HostFault::TaskEnded },
+        Body::TakeOver(Box::new(carry())),
     ]);
     bodies.extend(orders());
     bodies.extend(commands());

@@ -1,0 +1,100 @@
+//! From one session to the next: a journal is stepped through again without acting, what it comes to is carried over, and
+//! nothing is placed until the venue's account was seen to be the one in our books.
+
+use crate::effect::Effects;
+use crate::ledger::Ledger;
+use crate::orders::{Fill, OrderEntry};
+use crate::step::Engine;
+use alloc::vec::Vec;
+use model::carry::{CarriedFill, CarriedOrder, DONE_MAX, FILLS_MAX};
+use model::event::Reason;
+use model::{Carry, Input, OrderId, OrderState};
+
+impl Engine {
+    /// Takes an input of a journal again. What it led to was done then, so nothing that could be sent comes out.
+    pub fn recover(&mut self, input: &Input) {
+        let mut done = Effects::new();
+        self.step(input, &mut done);
+    }
+
+    /// Returns what the next session on this account goes on from. `left` says of an order that was pending whether it may
+    /// have left this machine: the journal has a placement record of each that did.
+    pub fn carry(&self, left: impl Fn(OrderId) -> bool) -> Carry {
+        let over = self.orders.all().filter(|entry| !entry.is_open()).count();
+        let mut skip = over.saturating_sub(DONE_MAX);
+        let orders = self.orders.all().filter(|entry| {
+            let skipped = !entry.is_open() && skip > 0;
+            skip = if skipped { skip.saturating_sub(1) } else { skip };
+            // Shares that were matched and not told yet are still on their way.
+            !skipped || !entry.at_risk().is_zero()
+        });
+        let orders = orders.map(|entry| CarriedOrder {
+            order: entry.order,
+            state: match entry.state {
+                OrderState::Pending if left(entry.order.id) => OrderState::Unknown,
+                OrderState::Pending => OrderState::Refused,
+                state => state,
+            },
+            matched: entry.matched,
+            traded: entry.traded,
+        });
+        let mut fills: Vec<CarriedFill> = self
+            .orders
+            .fills()
+            .rev()
+            .take(FILLS_MAX)
+            .map(|((trade, part, order), Fill { entry, settlement, at })| {
+                let (trade, part, order) = (*trade, *part, *order);
+                CarriedFill { trade, part, order, entry, settlement, at }
+            })
+            .collect();
+        fills.reverse();
+        Carry {
+            at: self.now,
+            last_order: self.orders.last(),
+            cash: self.ledger.cash(),
+            fees: self.ledger.fees(),
+            unsettled: self.ledger.unsettled_cash(),
+            positions: self.ledger.positions().map(|(token, position)| (token, *position)).collect(),
+            parts: self.ledger.parts().map(|(strategy, token, part)| ((strategy, token), *part)).collect(),
+            orders: orders.collect(),
+            fills,
+            breakers: self.breakers.lasting().map(|(breaker, reason)| (breaker, reason.clone())).collect(),
+            cooling: self.guards.cooling().collect(),
+            sent: self.rate.recent(self.now).collect(),
+        }
+    }
+
+    /// Goes on from an earlier session. Its open orders have nobody who minds them any more: they are to be cancelled.
+    pub(crate) fn take_over(&mut self, carry: &Carry, effects: &mut Effects) {
+        self.reconciled = false;
+        self.ledger = Ledger::carried(carry);
+        self.orders.continue_after(carry.last_order);
+        for carried in &carry.orders {
+            let entry = OrderEntry {
+                order: carried.order,
+                state: carried.state,
+                matched: carried.matched,
+                traded: carried.traded,
+                reason: Reason::new(),
+                target: false,
+                cancel: (!carried.state.is_over()).then_some(model::Time(0)),
+                cancel_acked: None,
+                unknown: (carried.state == OrderState::Unknown).then_some(self.now),
+                denied: None,
+                touched: model::Time(0),
+            };
+            let reserve = self.reserve_of(&entry);
+            self.orders.insert(entry, reserve);
+        }
+        for fill in &carry.fills {
+            let key = (fill.trade, fill.part, fill.order);
+            let CarriedFill { entry, settlement, at, .. } = *fill;
+            self.orders.remember(key, Fill { entry, settlement, at }, self.now);
+        }
+        carry.sent.iter().for_each(|at| self.rate.note(*at));
+        carry.cooling.iter().for_each(|(place, until)| self.guards.cool(*place, *until));
+        self.breakers.put_back(&carry.breakers);
+        self.tell_state("the venue's account is to be looked at first".into(), effects);
+    }
+}

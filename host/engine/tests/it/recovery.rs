@@ -1,0 +1,134 @@
+//! From one session to the next.
+
+use crate::story::{START, Story, market, price, show};
+use engine::{Effects, Engine, Purpose, Restriction};
+use model::input::{
+    AccountView, Channel, Command, Mode, PlaceOutcome, SessionStart, Settlement, StrategyAnswer, StrategyChange,
+};
+use model::{
+    Body, Carry, Input, Intent, IntentKind, Limits, MarketIx, OrderId, OrderKind, OrderState, Seq, SessionId, Side,
+    Size, StrategyId, Time, TokenIx, Usd,
+};
+
+const TOKEN: TokenIx = TokenIx(0);
+
+fn bid(shares: u64, limit: &str) -> IntentKind {
+    let kind = OrderKind::Gtc { post_only: false };
+    IntentKind::Place { token: TOKEN, side: Side::Buy, price: price(limit), size: Size::shares(shares), kind }
+}
+
+fn buy(story: &mut Story, shares: u64, limit: &str) {
+    story.intent(bid(shares, limit));
+}
+
+/// A session with a fill of 10, a live order, one that is pending and left, and one that is pending and did not.
+fn first_session() -> Story {
+    let mut story = Story::new(2, Limits::DEFAULT);
+    buy(&mut story, 10, "0.40");
+    story.trade(OrderId(1), Size::shares(10), price("0.40"), Settlement::Confirmed, 1);
+    buy(&mut story, 10, "0.30");
+    story.step(Body::Placed { order: OrderId(2), outcome: PlaceOutcome::Live });
+    buy(&mut story, 10, "0.20");
+    buy(&mut story, 10, "0.10");
+    story
+}
+
+/// The next session on the same account.
+struct Next {
+    engine: Engine,
+    effects: Effects,
+    now: Time,
+    seq: u64,
+}
+
+impl Next {
+    fn begin(carry: Carry) -> Self {
+        let now = START.plus_millis(60_000);
+        let mut next = Self { engine: Engine::new(Purpose::Trade), effects: Effects::new(), now, seq: 0 };
+        next.step(Body::Session(SessionStart {
+            session: SessionId(2),
+            mode: Mode::Demo,
+            cash: Usd::dollars(1),
+            day_start: None,
+            limits: Limits::DEFAULT,
+            salt_seed: 8,
+            halted: false,
+        }));
+        (0..2).for_each(|number| drop(next.step(Body::Market(market(number)))));
+        next.step(Body::TakeOver(Box::new(carry)));
+        let (strategy, name, markets) = (StrategyId(1), "alice".into(), vec![MarketIx(0), MarketIx(1)]);
+        next.step(Body::Strategy(StrategyChange::Loaded { strategy, name, hash: [0; 32], instance: 1, markets }));
+        next.step(Body::Feed { channel: Channel::User, up: true });
+        next
+    }
+
+    fn buy(&mut self, shares: u64, limit: &str) -> String {
+        let intents = vec![Intent { tag: 9, reason: String::new(), kind: bid(shares, limit) }];
+        let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
+        self.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }))
+    }
+
+    fn step(&mut self, body: Body) -> String {
+        self.seq += 1;
+        let input = Input { seq: Seq(self.seq), at: self.now, body };
+        self.engine.step(&input, &mut self.effects);
+        let seen: Vec<String> = self.effects.iter().filter_map(show).collect();
+        seen.join("; ")
+    }
+}
+
+#[test]
+fn a_session_goes_on_where_the_last_one_ended() {
+    let story = first_session();
+    let before = story.engine.summary();
+    let carry = story.engine.carry(|order| order == OrderId(3));
+    let next = Next::begin(carry);
+    let after = next.engine.summary();
+    assert_eq!((after.cash, after.realised, after.fees), (before.cash, before.realised, before.fees));
+    assert_eq!(next.engine.ledger().position(TOKEN), story.engine.ledger().position(TOKEN));
+    let states: Vec<_> = (1..=4).map(|order| next.engine.order_state(OrderId(order))).collect();
+    let (filled, live) = (OrderState::Filled, OrderState::Live);
+    // What left may be at the venue; what did not leave is nowhere.
+    assert_eq!(states, [Some(filled), Some(live), Some(OrderState::Unknown), Some(OrderState::Refused)]);
+    assert_eq!(after.reserved, Usd::dollars(5));
+}
+
+#[test]
+fn nothing_is_placed_before_the_account_was_reconciled_and_what_nobody_minds_is_cancelled() {
+    let story = first_session();
+    let mut next = Next::begin(story.engine.carry(|_| true));
+    assert_eq!(next.step(Body::Command(Command::Start)), "");
+    assert_eq!(next.engine.restriction_now(), Restriction::CancelOnly);
+    assert_eq!(next.step(Body::Tick), "cancel 2; look 3; cancel 3; look 4; cancel 4");
+    assert_eq!(next.buy(5, "0.40"), "refuse restricted: 2 over 0");
+    let shares = vec![(TOKEN, Size::shares(10))];
+    next.step(Body::Account(AccountView { cash: Usd::dollars(996), shares: Vec::new() }));
+    assert!(!next.engine.is_reconciled(), "the shares differ");
+    next.step(Body::Account(AccountView { cash: Usd::dollars(996), shares }));
+    assert!(next.engine.is_reconciled());
+    assert_eq!(next.engine.restriction_now(), Restriction::None);
+}
+
+#[test]
+fn a_trade_of_the_last_session_that_is_told_again_is_not_booked_twice() {
+    let mut story = first_session();
+    let mut next = Next::begin(story.engine.carry(|_| true));
+    story.trade(OrderId(1), Size::shares(10), price("0.40"), Settlement::Confirmed, 1);
+    let before = next.engine.summary();
+    let (trade, part, order) = (model::TradeId([1; 16]), 0, OrderId(1));
+    let (size, maker_price, settlement) = (Size::shares(10), price("0.40"), Settlement::Confirmed);
+    let update =
+        model::input::TradeUpdate { trade, part, order, settlement, maker_price, size, maker: true, crossed: false };
+    next.step(Body::Trade(update));
+    assert_eq!(next.engine.summary(), before);
+    // One that it missed is booked.
+    let missed = model::input::TradeUpdate {
+        trade: model::TradeId([9; 16]),
+        order: OrderId(2),
+        maker_price: price("0.30"),
+        ..update
+    };
+    next.step(Body::Trade(missed));
+    assert_eq!(next.engine.ledger().position(TOKEN).size, Size::shares(20));
+    assert_eq!(next.engine.ledger().cash(), Usd::dollars(993));
+}

@@ -1,0 +1,148 @@
+//! What one session takes over from the one before it on the same account. A restart forgives nothing: money, positions, orders,
+//! fills, breakers, cool-downs and the rate of placements go on where they were.
+
+use crate::amount::{Side, Size, Usd};
+use crate::event::Reason;
+use crate::id::{MarketIx, OrderId, StrategyId, TokenIx, TradeId};
+use crate::input::{Breaker, Settlement};
+use crate::order::{NewOrder, OrderState};
+use crate::position::Position;
+use crate::time::Time;
+use alloc::vec::Vec;
+
+/// The most orders that are over and still carried, the latest ones, for trades of theirs that are told late.
+pub const DONE_MAX: usize = 5_000;
+/// The most fills that are carried, the latest ones, so that a trade which is told again is not booked twice.
+pub const FILLS_MAX: usize = 10_000;
+
+/// The state of an account at the end of a session, in that session's numbers of markets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Carry {
+    /// The host's time of the last input that is in it.
+    pub at: Time,
+    /// The highest number given to an order.
+    pub last_order: OrderId,
+    /// All cash.
+    pub cash: Usd,
+    /// Fees paid so far.
+    pub fees: Usd,
+    /// Proceeds of sales that are not confirmed.
+    pub unsettled: Usd,
+    /// Positions of the account.
+    pub positions: Vec<(TokenIx, Position)>,
+    /// Each strategy's part of them.
+    pub parts: Vec<((StrategyId, TokenIx), Position)>,
+    /// Orders that are not over, and the latest that are, by number.
+    pub orders: Vec<CarriedOrder>,
+    /// The latest fills, oldest first.
+    pub fills: Vec<CarriedFill>,
+    /// Breakers of the whole session that time and reconnecting do not close.
+    pub breakers: Vec<(Breaker, Reason)>,
+    /// Where strategies may only reduce, and until when.
+    pub cooling: Vec<((StrategyId, MarketIx), Time)>,
+    /// The placements of the last minute.
+    pub sent: Vec<Time>,
+}
+
+/// An order that is carried over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedOrder {
+    /// The order.
+    pub order: NewOrder,
+    /// Its state; what was pending is unknown now, or refused if it never left.
+    pub state: OrderState,
+    /// Shares matched as the venue counts them.
+    pub matched: Size,
+    /// Shares in trades that are booked.
+    pub traded: Size,
+}
+
+/// A fill that is carried over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CarriedFill {
+    /// The trade.
+    pub trade: TradeId,
+    /// Its part.
+    pub part: u32,
+    /// Our order.
+    pub order: OrderId,
+    /// The money side of it.
+    pub entry: FillEntry,
+    /// How far it had settled.
+    pub settlement: Settlement,
+    /// When it was first heard of, by the host's clock.
+    pub at: Time,
+}
+
+/// The money side of one fill; kept so that a failed trade can be taken back exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FillEntry {
+    /// Whose part it moved.
+    pub strategy: StrategyId,
+    /// The token.
+    pub token: TokenIx,
+    /// Our side.
+    pub side: Side,
+    /// The shares.
+    pub size: Size,
+    /// Money that moved, fees apart.
+    pub cost: Usd,
+    /// The fee.
+    pub fee: Usd,
+    /// For a sale, what the sold shares had cost, on the account and for the strategy; zero for a purchase.
+    pub basis: [Usd; 2],
+}
+
+impl Carry {
+    /// Says all of it in another table's numbers of markets.
+    ///
+    /// # Errors
+    /// The first market that has no number in the other table.
+    pub fn renumber(&mut self, to: impl Fn(MarketIx) -> Option<MarketIx>) -> Result<(), MarketIx> {
+        let market = |from: &mut MarketIx| to(*from).map(|new| *from = new).ok_or(*from);
+        let token = |from: &mut TokenIx| {
+            let mut market_of = from.market();
+            market(&mut market_of)?;
+            *from = market_of.token(from.outcome());
+            Ok(())
+        };
+        self.positions.iter_mut().try_for_each(|(of, _)| token(of))?;
+        self.parts.iter_mut().try_for_each(|((_, of), _)| token(of))?;
+        self.orders.iter_mut().try_for_each(|order| token(&mut order.order.token))?;
+        self.fills.iter_mut().try_for_each(|fill| token(&mut fill.entry.token))?;
+        self.cooling.iter_mut().try_for_each(|((_, of), _)| market(of))
+    }
+
+    /// Returns the moment from which the venue's trades have to be read again: everything before is final here, with a minute
+    /// to spare for the clocks.
+    pub fn since(&self) -> Time {
+        let open =
+            self.fills.iter().filter(|fill| !matches!(fill.settlement, Settlement::Confirmed | Settlement::Failed));
+        let oldest = open.map(|fill| fill.at).fold(self.at, Time::min);
+        Time(oldest.0.saturating_sub(60_000_000))
+    }
+
+    /// Returns the markets that it speaks of, each once.
+    pub fn markets(&self) -> alloc::collections::BTreeSet<MarketIx> {
+        let tokens = self.positions.iter().map(|(token, _)| *token);
+        let tokens = tokens.chain(self.parts.iter().map(|((_, token), _)| *token));
+        let tokens = tokens.chain(self.orders.iter().map(|order| order.order.token));
+        let tokens = tokens.chain(self.fills.iter().map(|fill| fill.entry.token));
+        tokens.map(TokenIx::market).chain(self.cooling.iter().map(|((_, market), _)| *market)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_table_has_other_numbers() {
+        let position = Position { size: Size::shares(5), ..Position::default() };
+        let mut carry = Carry { positions: alloc::vec![(TokenIx(3), position)], ..Carry::default() };
+        assert_eq!(carry.renumber(|market| Some(MarketIx(market.0 + 4))), Ok(()));
+        assert_eq!(carry.positions, [(TokenIx(11), position)]);
+        assert_eq!(carry.renumber(|_| None), Err(MarketIx(5)));
+        assert!(carry.markets().into_iter().eq([MarketIx(5)]));
+    }
+}

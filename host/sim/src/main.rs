@@ -1,0 +1,132 @@
+//! `sim --seed N --steps M [--seeds K]`: the soak as a program. Exits with 0 when no invariant broke; the last line is a summary, or
+//! the seed, the step and the invariant that broke.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Lines of the story that are shown before a break.
+const SHOWN: usize = 60;
+
+/// What the command line asks for.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    seed: u64,
+    seeds: u64,
+    steps: u64,
+    tell: bool,
+}
+
+fn main() -> ExitCode {
+    let wanted = match parse(std::env::args().skip(1)) {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            say(&format!("sim: {error}\nusage: sim --seed N --steps M [--seeds K] [--tell]"));
+            return ExitCode::from(2);
+        }
+    };
+    let started = Instant::now();
+    let mut sum = sim::soak::Summary::default();
+    for seed in wanted.seed..wanted.seed.saturating_add(wanted.seeds) {
+        match sim::soak::run(seed, wanted.steps, &mut |line| tell(wanted.tell, line)) {
+            Ok(summary) => add(&mut sum, &summary),
+            Err(broken) => return fail(&broken, wanted.steps),
+        }
+    }
+    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+    let hours = sum.micros / 3_600_000_000;
+    say(&format!(
+        "{} seeds from {} ran clean: {} steps, {} inputs, {} orders, {} fills, {} faults, {} crashes; {hours} simulated hours in {} s \
+         ({} seeds/s, {} simulated hours/s)",
+        wanted.seeds,
+        wanted.seed,
+        sum.steps,
+        sum.inputs,
+        sum.orders,
+        sum.fills,
+        sum.faults,
+        sum.crashes,
+        millis / 1_000,
+        rate(wanted.seeds, 1, millis),
+        rate(sum.micros, 3_600_000_000, millis),
+    ));
+    ExitCode::SUCCESS
+}
+
+/// Finds the fewest steps that break, and tells the end of that story.
+fn fail(broken: &sim::soak::Broken, steps: u64) -> ExitCode {
+    let mut lines = Vec::new();
+    // A break in the calm at the end may come with fewer steps too.
+    let (mut low, mut high) = (0, broken.step.min(steps));
+    while low < high {
+        let middle = low.midpoint(high);
+        if sim::soak::run(broken.seed, middle, &mut |_| ()).is_err() {
+            high = middle
+        } else {
+            low = middle.saturating_add(1)
+        }
+    }
+    let shortest = sim::soak::run(broken.seed, high, &mut |line| lines.push(line.to_owned()));
+    for line in lines.iter().rev().take(SHOWN).rev() {
+        say(line);
+    }
+    match shortest {
+        Err(shortest) => say(&format!("broken: {shortest} (sim --seed {} --steps {high} --tell)", shortest.seed)),
+        Ok(_) => say(&format!("broken: {broken}")),
+    }
+    ExitCode::FAILURE
+}
+
+fn add(sum: &mut sim::soak::Summary, one: &sim::soak::Summary) {
+    let sim::soak::Summary { steps, inputs, orders, fills, crashes, faults, micros } = one;
+    let pairs = [
+        (&mut sum.steps, steps),
+        (&mut sum.inputs, inputs),
+        (&mut sum.orders, orders),
+        (&mut sum.fills, fills),
+        (&mut sum.crashes, crashes),
+        (&mut sum.faults, faults),
+        (&mut sum.micros, micros),
+    ];
+    for (all, one) in pairs {
+        *all = all.saturating_add(*one);
+    }
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Wanted, String> {
+    let mut wanted = Wanted { seed: 1, seeds: 1, steps: 2_000, tell: false };
+    while let Some(flag) = args.next() {
+        let place = match flag.as_str() {
+            "--seed" => &mut wanted.seed,
+            "--seeds" => &mut wanted.seeds,
+            "--steps" => &mut wanted.steps,
+            "--tell" => {
+                wanted.tell = true;
+                continue;
+            }
+            other => return Err(format!("`{other}` is not known")),
+        };
+        let value = args.next().ok_or_else(|| format!("{flag} needs a number"))?;
+        *place = value.parse().map_err(|_not| format!("{flag} takes a whole number, not `{value}`"))?;
+    }
+    Ok(wanted)
+}
+
+/// Writes `count / unit` a second with two decimals.
+fn rate(count: u64, unit: u64, millis: u64) -> String {
+    let hundredths =
+        u128::from(count).saturating_mul(100_000).checked_div(u128::from(unit).saturating_mul(u128::from(millis)));
+    let hundredths = hundredths.unwrap_or(0);
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+fn tell(wanted: bool, line: &str) {
+    if wanted {
+        say(line);
+    }
+}
+
+fn say(line: &str) {
+    // Nobody may be listening any more; the exit code says it too.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}

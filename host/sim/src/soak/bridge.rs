@@ -1,0 +1,226 @@
+//! From the venue's events to what the host hears of them, and the arrival of everything that is due.
+
+use super::Story;
+use super::wire::{Delivery, Known, Trade, World};
+use crate::venue::{Change, Event, OpenOrder};
+use alloc::string::String;
+use alloc::vec::Vec;
+use model::event::{MarketEvent, MarketEventKind};
+use model::input::{Channel, Settlement, TradeUpdate, VenueStatus};
+use model::{Body, MarketIx, NewOrder, Side, Time, TokenIx, TradeId, Usd};
+
+/// How long a trade takes to be mined, and to be confirmed or to fail.
+const MINED_MICROS: u64 = 2_000_000;
+const FINAL_MICROS: u64 = 4_000_000;
+
+impl Story<'_> {
+    /// Turns what the venue did into messages.
+    pub(super) fn bridge_events(&mut self) {
+        self.world.bridge();
+    }
+
+    /// Lets everything arrive that is due.
+    pub(super) fn deliver(&mut self) -> Result<(), String> {
+        while let Some(delivery) = self.world.due() {
+            match delivery {
+                Delivery::Answer(body) => self.feed(body)?,
+                Delivery::User(body) if self.world.user_up => self.feed(body)?,
+                Delivery::Market(body) if self.world.market_up => self.feed(body)?,
+                Delivery::User(_) | Delivery::Market(_) => {}
+                Delivery::Reconnect(channel) => self.reconnect(channel)?,
+                Delivery::Leave(order, venue, place, expires) => self.leave(order, venue, place, expires),
+                Delivery::Place(order, venue, process) => {
+                    let answer = self.world.place(&order, venue);
+                    self.answer(process, answer);
+                }
+                Delivery::Cancel(order, process) => {
+                    let answer = self.world.cancel(order);
+                    self.answer(process, answer);
+                }
+                Delivery::CancelAll => self.world.cancel_all(),
+                Delivery::Look(order, asked) => {
+                    let answers = self.world.look(order, asked);
+                    answers.into_iter().for_each(|body| self.world.send(Delivery::Answer(body)));
+                }
+                Delivery::Account => {
+                    let view = self.world.account_view();
+                    self.world.send(Delivery::Answer(Body::Account(view)));
+                }
+                Delivery::Settle(trade) => self.world.settle(trade),
+            }
+            self.world.bridge();
+        }
+        Ok(())
+    }
+
+    /// Sends an answer, unless it is lost or the process that waits for it is gone.
+    fn answer(&mut self, process: u64, body: Option<Body>) {
+        if let Some(body) = body.filter(|_| process == self.host.process) {
+            self.world.send(Delivery::Answer(body));
+        }
+    }
+
+    /// A channel is back: the host catches up by REST before it says so, as the adapter does.
+    pub(super) fn reconnect(&mut self, channel: Channel) -> Result<(), String> {
+        match channel {
+            Channel::Market => {
+                self.world.market_up = true;
+                self.feed(Body::Feed { channel, up: true })?;
+                for token in self.world.tokens() {
+                    let book = self.world.book(token);
+                    self.feed(book)?;
+                }
+                Ok(())
+            }
+            Channel::User => {
+                self.world.user_up = true;
+                for body in self.world.catch_up(self.host.since) {
+                    self.feed(body)?;
+                }
+                self.feed(Body::Feed { channel, up: true })
+            }
+        }
+    }
+}
+
+impl World {
+    pub(super) fn tokens(&self) -> Vec<TokenIx> {
+        self.markets.iter().flat_map(|market| [market.token(0), market.token(1)]).collect()
+    }
+
+    /// Turns the venue's events into messages on their way.
+    pub(super) fn bridge(&mut self) {
+        for event in self.venue.drain() {
+            match event {
+                Event::Level { token, side, price, size, .. } => {
+                    self.tell_market(token, MarketEventKind::Level { side, price, size });
+                }
+                Event::Trade(trade) => {
+                    let (token, side, price, size) = (trade.token, trade.side, trade.price, trade.size);
+                    self.tell_market(token, MarketEventKind::Trade { side, price, size });
+                    self.tell_trade(&trade);
+                }
+                Event::Order { change, order, .. } if order.account == self.account => self.tell_order(change, &order),
+                Event::Order { .. } => {}
+                Event::Tick { market, new, .. } => self.tell_tick(market, new),
+                Event::BookReset { market } => {
+                    for token in [market.token(0), market.token(1)] {
+                        let book = self.book(token);
+                        self.send_in(1_000, Delivery::Market(book));
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell_market(&mut self, token: TokenIx, kind: MarketEventKind) {
+        // The market channel is one stream: what it says stays in order.
+        let event = MarketEvent { token, venue_time: self.now, kind };
+        self.send_in(1_000, Delivery::Market(Body::Event(event)));
+    }
+
+    fn tell_tick(&mut self, market: MarketIx, tick: model::TickSize) {
+        for token in [market.token(0), market.token(1)] {
+            self.tell_market(token, MarketEventKind::TickSize { tick });
+            let book = self.book(token);
+            self.send_in(1_500, Delivery::Market(book));
+        }
+    }
+
+    /// Returns a token's whole book as it stands.
+    pub(super) fn book(&self, token: TokenIx) -> Body {
+        let (bids, asks) = (self.venue.levels(token, Side::Buy), self.venue.levels(token, Side::Sell));
+        Body::Event(MarketEvent { token, venue_time: self.now, kind: MarketEventKind::Book { bids, asks } })
+    }
+
+    /// Sends a message of the user channel, perhaps twice, and each at its own pace: they arrive in any order.
+    fn tell_user(&mut self, body: Body) {
+        if self.happens(self.faults.repeated) {
+            self.summary.faults = self.summary.faults.saturating_add(1);
+            self.send(Delivery::User(body.clone()));
+        }
+        self.send(Delivery::User(body));
+    }
+
+    fn tell_order(&mut self, change: Change, order: &OpenOrder) {
+        let Some(ours) = self.ours.get(&order.id).copied() else { return };
+        let status = match change {
+            Change::Placement => VenueStatus::Live,
+            Change::Update if order.rest().is_zero() => VenueStatus::Matched,
+            Change::Update => VenueStatus::Live,
+            Change::Cancellation => VenueStatus::Cancelled,
+        };
+        self.known.insert(ours.id, Known { venue: order.id, status, matched: order.matched });
+        self.tell_user(Body::OrderUpdate { order: ours.id, status, matched: order.matched });
+    }
+
+    /// Takes our parts out of a trade.
+    fn tell_trade(&mut self, trade: &crate::venue::Trade) {
+        let mut id = [0; 16];
+        if let Some(place) = id.last_chunk_mut() {
+            *place = trade.number.to_be_bytes();
+        }
+        let taker = trade.order.and_then(|order| self.ours.get(&order).copied());
+        for (number, part) in (0u32..).zip(&trade.parts) {
+            let maker = part.order.and_then(|order| self.ours.get(&order).copied());
+            for (ours, is_maker) in [(taker, false), (maker, true)] {
+                let Some(order) = ours else { continue };
+                let update = TradeUpdate {
+                    trade: TradeId(id),
+                    part: number,
+                    order: order.id,
+                    settlement: Settlement::Matched,
+                    maker_price: part.price,
+                    size: part.size,
+                    maker: is_maker,
+                    crossed: part.token != trade.token,
+                };
+                self.begin_trade(update, order, if is_maker { Usd::ZERO } else { part.fee });
+            }
+        }
+    }
+
+    fn begin_trade(&mut self, update: TradeUpdate, order: NewOrder, fee: Usd) {
+        let trade = Trade { update, order, fee, at: self.now };
+        self.trades.push(trade);
+        self.summary.fills = self.summary.fills.saturating_add(1);
+        self.tell_user(Body::Trade(update));
+        let mined = Trade { update: TradeUpdate { settlement: Settlement::Mined, ..update }, ..trade };
+        self.send_in(MINED_MICROS, Delivery::Settle(mined));
+        let failed = self.happens(self.faults.failed_settlement);
+        let settlement = if failed { Settlement::Failed } else { Settlement::Confirmed };
+        let over = Trade { update: TradeUpdate { settlement, ..update }, ..trade };
+        if failed {
+            let retrying = Trade { update: TradeUpdate { settlement: Settlement::Retrying, ..update }, ..trade };
+            self.send_in(MINED_MICROS.saturating_add(500_000), Delivery::Settle(retrying));
+        }
+        self.send_in(FINAL_MICROS, Delivery::Settle(over));
+    }
+
+    /// A trade settles further.
+    fn settle(&mut self, trade: Trade) {
+        let update = trade.update;
+        let known = self.trades.iter_mut().find(|known| {
+            (known.update.trade, known.update.part, known.update.order) == (update.trade, update.part, update.order)
+        });
+        if let Some(known) = known {
+            known.update.settlement = update.settlement;
+        }
+        if update.settlement == Settlement::Failed {
+            self.summary.faults = self.summary.faults.saturating_add(1);
+            self.take_back(&trade);
+        }
+        self.tell_user(Body::Trade(update));
+    }
+
+    /// Returns what REST says to somebody who was away: trades since then, oldest first, and how every order stands.
+    pub(super) fn catch_up(&self, since: Time) -> Vec<Body> {
+        let trades = self.trades.iter().filter(|trade| trade.at >= since).map(|trade| Body::Trade(trade.update));
+        let orders = self.known.iter().map(|(order, known)| Body::OrderUpdate {
+            order: *order,
+            status: known.status,
+            matched: known.matched,
+        });
+        trades.chain(orders).collect()
+    }
+}

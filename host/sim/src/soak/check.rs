@@ -1,0 +1,137 @@
+//! What must always hold, computed apart from the engine's own sums.
+
+use super::Story;
+use alloc::format;
+use alloc::string::String;
+use engine::{Approved, BotState, Placement, Restriction};
+use model::{MarketIx, NewOrder, OrderId, Side, Size, Usd};
+
+impl Story<'_> {
+    /// Checks an approval at the moment it is given.
+    pub(super) fn check_approval(&self, approved: &Approved<Placement>) -> Result<(), String> {
+        let engine = &self.host.engine;
+        let order = approved.item().order;
+        let summary = engine.summary();
+        if order.id <= self.host.last_order {
+            return Err(format!("order {} was approved after order {}", order.id, self.host.last_order));
+        }
+        if approved.signs() {
+            return Err(format!("order {} could be signed, but this is a rehearsal", order.id));
+        }
+        if summary.state == BotState::Stopped || summary.restriction == Restriction::Halted {
+            return Err(format!(
+                "order {} was approved while {:?} and {:?}",
+                order.id, summary.state, summary.restriction
+            ));
+        }
+        if !engine.is_reconciled() {
+            return Err(format!("order {} was approved before the account was reconciled", order.id));
+        }
+        self.check_exposure(&order)?;
+        if order.side == Side::Buy {
+            let free = summary.cash.saturating_sub(summary.reserved);
+            if free < Usd::ZERO {
+                return Err(format!("order {} leaves {free} of free cash", order.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// The worst case of the market, and the order's own cost, at most at their limits if the order made them worse.
+    fn check_exposure(&self, order: &NewOrder) -> Result<(), String> {
+        let limits = self.host.engine.limits();
+        let market = order.token.market();
+        let (after, before) =
+            (self.worst_loss(market, order.id), self.worst_loss(market, OrderId(order.id.0.saturating_sub(1))));
+        // A guard's exit may break up a pair.
+        if after <= before || order.tag == u64::MAX {
+            return Ok(());
+        }
+        if after > limits.max_market {
+            return Err(format!("order {} brings the worst loss of market {market} to {after}", order.id));
+        }
+        let price = if order.side == Side::Buy { order.price } else { order.price.complement() };
+        let cost = price.cost_ceil(order.size).unwrap_or(Usd(i64::MAX));
+        if cost > limits.max_order {
+            return Err(format!("order {} costs {cost}", order.id));
+        }
+        Ok(())
+    }
+
+    /// The worst case over the outcomes, every subset of the orders up to `last` being filled. Later ones were approved in the
+    /// same step, after the order that is checked.
+    fn worst_loss(&self, market: MarketIx, last: OrderId) -> Usd {
+        let engine = &self.host.engine;
+        let mut worst = Usd::ZERO;
+        for winner in [0, 1] {
+            let held = [0, 1].map(|outcome| engine.ledger().position(market.token(outcome)));
+            let cost = held.iter().fold(0i64, |sum, position| sum.saturating_add(position.cost.0));
+            let won = held.get(winner).map_or(Size::ZERO, |position| position.size);
+            let mut loss = cost.saturating_sub(i64::try_from(won.0).unwrap_or(i64::MAX));
+            for (order, size) in engine.at_risk() {
+                if order.token.market() != market || order.id > last {
+                    continue;
+                }
+                let pays = usize::try_from(order.token.outcome()) == Ok(winner);
+                let alone = match order.side {
+                    Side::Buy if !pays => order.price.cost_ceil(size),
+                    Side::Sell if pays => order.price.complement().cost_ceil(size),
+                    _ => Some(Usd::ZERO),
+                };
+                loss = loss.saturating_add(alone.unwrap_or(Usd(i64::MAX)).0);
+            }
+            worst = worst.max(Usd(loss));
+        }
+        worst
+    }
+
+    /// Checks that hold after every step.
+    pub(super) fn check(&self) -> Result<(), String> {
+        // Every order of ours on the venue's book is one that the engine minds.
+        for open in self.world.venue.orders(self.world.account) {
+            let Some(ours) = self.world.ours.get(&open.id) else {
+                return Err(format!("the venue has order {} of ours, which was never sent", open.id));
+            };
+            let state = self.host.engine.order_state(ours.id);
+            if state.is_none_or(|state| state.is_over()) {
+                return Err(format!("order {} is on the venue's book but counts as {state:?} here", ours.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// After the calm: nothing is open on either side, and both sides' books are the same to the millionth.
+    pub(super) fn compare_books(&self) -> Result<(), String> {
+        let (engine, world) = (&self.host.engine, &self.world);
+        let open: usize = world.venue.orders(world.account).count();
+        if open > 0 {
+            return Err(format!("{open} orders are open at the venue after the calm"));
+        }
+        let unfinished = engine.open_orders().map(|(order, state, _)| (order.id, state)).next();
+        if let Some((order, state)) = unfinished {
+            return Err(format!("order {order} is still {state:?} after the calm"));
+        }
+        let theirs = world.account_view();
+        if theirs.cash != engine.ledger().cash() {
+            return Err(format!("cash: {} here, {} there", engine.ledger().cash(), theirs.cash));
+        }
+        for token in world.tokens() {
+            let there = theirs.shares.iter().find(|(other, _)| *other == token).map_or(Size::ZERO, |(_, size)| *size);
+            let position = engine.ledger().position(token);
+            if there != position.size {
+                return Err(format!("token {token}: {} shares here, {there} there", position.size));
+            }
+            if !position.unsettled.is_zero() {
+                return Err(format!("token {token}: {} shares still wait to settle", position.unsettled));
+            }
+        }
+        let summary = engine.summary();
+        if summary.reserved != Usd::ZERO {
+            return Err(format!("{} is still reserved although nothing is open", summary.reserved));
+        }
+        if !engine.is_reconciled() {
+            return Err(String::from("the account was never reconciled"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! The beginning of a session, the crash that ends it, and what the journal brings back.
+
+use super::Story;
+use super::wire::CASH;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use engine::{Engine, Purpose};
+use journal::{Reader, Record, Step};
+use model::input::{Command, Mode, SessionStart, StrategyChange};
+use model::{Body, Carry, Limits, OrderId, SessionId, StrategyId, Usd};
+
+/// Strategies of a run.
+pub(super) const STRATEGIES: u16 = 3;
+
+/// What lives as long as the account does.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    /// Sessions begun.
+    pub(super) sessions: u64,
+    /// The valuation at 00:00 UTC, as the database keeps it.
+    day_start: Option<(u64, Usd)>,
+    halted: bool,
+}
+
+impl Story<'_> {
+    /// Begins the first session.
+    pub(super) fn begin(&mut self) -> Result<(), String> {
+        self.begin_session(None)?;
+        self.feed(Body::Command(Command::Start))
+    }
+
+    fn begin_session(&mut self, carry: Option<Carry>) -> Result<(), String> {
+        self.host.life.sessions = self.host.life.sessions.saturating_add(1);
+        let session = SessionId(self.host.life.sessions);
+        self.host.journal = journal::MAGIC.to_vec();
+        self.host.since = self.world.now;
+        self.feed(Body::Session(SessionStart {
+            session,
+            mode: Mode::Demo,
+            cash: CASH,
+            day_start: self.host.life.day_start,
+            limits: limits(),
+            salt_seed: session.0,
+            halted: self.host.life.halted,
+        }))?;
+        for market in self.world.flow.markets() {
+            self.feed(Body::Market(market))?;
+        }
+        if let Some(carry) = carry {
+            self.write_placements(&carry)?;
+            self.host.since = carry.since();
+            self.feed(Body::TakeOver(carry.into()))?;
+        }
+        self.host.synced = self.host.journal.len();
+        for number in 1..=STRATEGIES {
+            self.load(StrategyId(number), 1)?;
+        }
+        for channel in [model::input::Channel::Market, model::input::Channel::User] {
+            self.reconnect(channel)?;
+        }
+        Ok(())
+    }
+
+    /// Loads a strategy; each sees all markets but one.
+    pub(super) fn load(&mut self, strategy: StrategyId, instance: u32) -> Result<(), String> {
+        let skipped = usize::from(strategy.0);
+        let seen = self.world.markets.iter().enumerate().filter(|(place, _)| *place != skipped);
+        let markets = seen.map(|(_, market)| *market).collect();
+        let name = format!("mad{}", strategy.0);
+        let change = StrategyChange::Loaded { strategy, name, hash: [0; 32], instance, markets };
+        self.feed(Body::Strategy(change))
+    }
+
+    /// The placements of carried orders stand in the new journal too, for the next crash.
+    fn write_placements(&mut self, carry: &Carry) -> Result<(), String> {
+        let orders: BTreeSet<OrderId> = carry.orders.iter().map(|carried| carried.order.id).collect();
+        self.host.placements.retain(|order, _| orders.contains(order));
+        for (order, venue) in self.host.placements.clone() {
+            let record = Record::Placement(journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
+            journal::encode(&record, &mut self.host.journal).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// The host dies: what was not synced may or may not be on the disk, perhaps torn. A new one goes on from there.
+    pub(super) fn crash(&mut self) -> Result<(), String> {
+        self.world.summary.crashes = self.world.summary.crashes.saturating_add(1);
+        let summary = self.host.engine.summary();
+        self.host.life.day_start = Some(summary.day_start);
+        self.host.life.halted = self.host.engine.restriction_now() == engine::Restriction::Halted;
+        let whole = self.host.journal.len();
+        let tail = u64::try_from(whole.saturating_sub(self.host.synced)).unwrap_or(0);
+        let kept = if self.world.rng.below(3) == 0 { tail } else { self.world.rng.below(tail.saturating_add(1)) };
+        let length = self.host.synced.saturating_add(usize::try_from(kept).unwrap_or(0));
+        self.say(&format!("crash: {length} of {whole} bytes are left, {} were synced", self.host.synced));
+        self.host.journal.truncate(length);
+        self.world.forget_what_comes_in();
+        let (back, placements) = read_again(&self.host.journal)?;
+        if length == whole && !self.host.disk_failed {
+            self.compare_with_the_dead(&back)?;
+        }
+        let carry = back.carry(|order| placements.contains_key(&order));
+        self.host.placements = placements;
+        // What was approved and not written down never left, so its number is free.
+        self.host.last_order = carry.last_order;
+        self.host.engine = Engine::new(Purpose::Rehearse);
+        self.host.process = self.host.process.saturating_add(1);
+        self.host.seq = 0;
+        self.host.disk_failed = false;
+        self.host.told.clear();
+        (self.world.user_up, self.world.market_up) = (true, true);
+        let down = self.world.rng.below(10_000_000);
+        self.world.now = self.world.now.plus_micros(down);
+        self.world.move_market();
+        self.bridge_events();
+        self.begin_session(Some(carry))?;
+        if self.host.life.halted {
+            return Ok(());
+        }
+        self.feed(Body::Command(Command::Start))
+    }
+
+    /// A journal that lost nothing brings back exactly the engine that died.
+    fn compare_with_the_dead(&self, back: &Engine) -> Result<(), String> {
+        let dead = &self.host.engine;
+        if back.summary() != dead.summary() {
+            return Err(format!("the journal brings back {:?}, but it was {:?}", back.summary(), dead.summary()));
+        }
+        let all = |engine: &Engine| engine.carry(|_| true);
+        if all(back) != all(dead) {
+            return Err("the journal brings back other orders, fills or positions".to_string());
+        }
+        Ok(())
+    }
+}
+
+/// Steps through a journal again.
+fn read_again(bytes: &[u8]) -> Result<(Engine, BTreeMap<OrderId, model::VenueOrderId>), String> {
+    let mut engine = Engine::new(Purpose::Rehearse);
+    let mut placements = BTreeMap::new();
+    let mut reader = Reader::new(bytes).map_err(|error| error.to_string())?;
+    while let Some(step) = reader.step().map_err(|error| format!("the journal is corrupt: {error}"))? {
+        match step {
+            Step::Record(Record::Input(input)) => engine.recover(&input),
+            Step::Record(Record::Placement(placement)) => {
+                placements.insert(placement.order, placement.venue);
+            }
+            Step::Record(_) => {}
+            Step::Torn { .. } => break,
+        }
+    }
+    Ok((engine, placements))
+}
+
+/// Limits that are reached often.
+pub(super) fn limits() -> Limits {
+    Limits {
+        portfolio_trade_bps: 300,
+        max_order: Usd::dollars(40),
+        max_market: Usd::dollars(120),
+        max_open_positions: 4,
+        max_open_orders: 24,
+        max_orders_per_minute: 120,
+        ..Limits::DEFAULT
+    }
+}
+
+/// The limits of a run, drawn anew now and then while it runs.
+pub(super) fn draw_limits(mut below: impl FnMut(u64) -> u64) -> Limits {
+    let dollars = |value: u64| Usd::dollars(i64::try_from(value).unwrap_or(1));
+    Limits {
+        max_order: dollars(below(60).saturating_add(2)),
+        max_market: dollars(below(150).saturating_add(5)),
+        max_open_positions: u32::try_from(below(6)).unwrap_or(1),
+        daily_loss: dollars(below(50).saturating_add(1)),
+        ..limits()
+    }
+}
+
+/// Collects what a strategy could want, for the unit tests of others.
+pub(super) fn tokens_of(strategy: StrategyId, markets: &[model::MarketIx]) -> Vec<model::TokenIx> {
+    let skipped = usize::from(strategy.0);
+    let seen = markets.iter().enumerate().filter(|(place, _)| *place != skipped);
+    seen.flat_map(|(_, market)| [market.token(0), market.token(1)]).collect()
+}

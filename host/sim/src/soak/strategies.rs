@@ -1,0 +1,158 @@
+//! Strategies that want anything, and operators that press every button.
+
+use super::Story;
+use super::restart::{STRATEGIES, draw_limits, tokens_of};
+use super::wire::World;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use model::input::{Breaker, Command, StrategyAnswer, StrategyChange};
+use model::{
+    Body, Intent, IntentKind, OrderId, OrderKind, OwnEvent, Price, Quote, Side, Size, StrategyId, Time, TokenIx,
+};
+
+impl Story<'_> {
+    /// Lets a strategy say something, in one step of three.
+    pub(super) fn run_strategies(&mut self) -> Result<(), String> {
+        if self.world.rng.below(3) != 0 {
+            return Ok(());
+        }
+        let number = self.world.rng.below(u64::from(STRATEGIES)).saturating_add(1);
+        let strategy = StrategyId(u16::try_from(number).unwrap_or(1));
+        let own = self.own_orders(strategy);
+        let count = self.world.rng.below(4);
+        let intents: Vec<Intent> = (0..count).map(|_| self.world.intent(strategy, &own)).collect();
+        let fault = (self.world.rng.below(400) == 0).then(|| "it panicked".to_string());
+        let intents = if fault.is_some() { Vec::new() } else { intents };
+        let (instance, first, fuel) = (1, 1, 1);
+        let answer = StrategyAnswer { strategy, instance, first, count: 1, consumed: 1, fuel, fault, intents };
+        self.feed(Body::Intents(answer))
+    }
+
+    /// The orders that a strategy heard of.
+    fn own_orders(&mut self, strategy: StrategyId) -> Vec<OrderId> {
+        let told = core::mem::take(&mut self.host.told);
+        let orders = told.iter().filter(|(who, _)| *who == strategy).filter_map(|(_, event)| match event {
+            OwnEvent::Order { order, .. } | OwnEvent::Fill { order, .. } => Some(*order),
+            _ => None,
+        });
+        orders.collect()
+    }
+
+    /// Lets an operator press a button, now and then.
+    pub(super) fn play_operator(&mut self) -> Result<(), String> {
+        if self.world.rng.below(60) != 0 {
+            return Ok(());
+        }
+        let reason = || "soak".to_string();
+        let command = match self.world.rng.below(14) {
+            0 => Command::Stop,
+            1 => Command::Pause,
+            2 => Command::EmergencyStop { reason: reason() },
+            3 => Command::CancelAll,
+            4 => Command::Cancel { order: OrderId(self.world.rng.below(self.host.last_order.0.saturating_add(2))) },
+            5 => {
+                let place = usize::try_from(self.world.rng.below(7)).unwrap_or(0);
+                Command::ResetBreaker { breaker: Breaker::ALL.get(place).copied().unwrap_or(Breaker::StaleData) }
+            }
+            6 => {
+                let limits = draw_limits(|bound| self.world.rng.below(bound));
+                return self.feed(Body::Limits(limits));
+            }
+            7 => return self.reload(),
+            8 | 9 => Command::Release { reason: reason() },
+            10 => Command::Resume,
+            _ => Command::Start,
+        };
+        self.feed(Body::Command(command))
+    }
+
+    fn reload(&mut self) -> Result<(), String> {
+        let strategy = StrategyId(1);
+        let reason = "its file is gone".to_string();
+        self.feed(Body::Strategy(StrategyChange::Removed { strategy, reason }))?;
+        self.load(strategy, 1)
+    }
+}
+
+impl World {
+    /// Draws an intent: most are sensible, some are not.
+    fn intent(&mut self, strategy: StrategyId, own: &[OrderId]) -> Intent {
+        let tag = self.rng.next_u64();
+        let kind = match self.rng.below(20) {
+            0 => IntentKind::CancelAll { token: None },
+            1 => IntentKind::CancelAll { token: Some(self.token(strategy)) },
+            2 => IntentKind::SetTimer { timer: 1, at: Time(self.rng.next_u64()) },
+            3 | 4 => IntentKind::Cancel { order: self.order_of(own) },
+            5..12 => {
+                let token = self.token(strategy);
+                let bid = self.leg(token, Side::Buy);
+                let ask = self.leg(token, Side::Sell);
+                IntentKind::Quote { token, bid, ask }
+            }
+            _ => self.placement(strategy),
+        };
+        Intent { tag, reason: String::new(), kind }
+    }
+
+    fn token(&mut self, strategy: StrategyId) -> TokenIx {
+        if self.rng.below(50) == 0 {
+            return TokenIx(u32::try_from(self.rng.below(u64::from(u32::MAX))).unwrap_or(0));
+        }
+        let tokens = tokens_of(strategy, &self.markets);
+        let count = u64::try_from(tokens.len()).unwrap_or(1);
+        let place = usize::try_from(self.rng.below(count)).unwrap_or(0);
+        tokens.get(place).copied().unwrap_or(TokenIx(0))
+    }
+
+    fn order_of(&mut self, own: &[OrderId]) -> OrderId {
+        let count = u64::try_from(own.len()).unwrap_or(0);
+        let place = usize::try_from(self.rng.below(count)).unwrap_or(0);
+        own.get(place).copied().unwrap_or_else(|| OrderId(self.rng.below(100)))
+    }
+
+    fn leg(&mut self, token: TokenIx, side: Side) -> Option<Quote> {
+        if self.rng.below(4) == 0 {
+            return None;
+        }
+        Some(Quote { price: self.price(token, side), size: self.size() })
+    }
+
+    fn placement(&mut self, strategy: StrategyId) -> IntentKind {
+        let token = self.token(strategy);
+        let side = if self.rng.below(2) == 0 { Side::Buy } else { Side::Sell };
+        let kind = match self.rng.below(5) {
+            0 => OrderKind::Fak,
+            1 => OrderKind::Fok,
+            2 => OrderKind::Gtc { post_only: true },
+            _ => OrderKind::Gtc { post_only: false },
+        };
+        IntentKind::Place { token, side, price: self.price(token, side), size: self.size(), kind }
+    }
+
+    /// Draws a price about the best of the other side, so that some match, some rest, and some are off the grid.
+    fn price(&mut self, token: TokenIx, side: Side) -> Price {
+        let fair = self.venue.best(token, side.opposite()).map_or(500_000, |level| level.price.micros());
+        let tick = self.venue.market(token.market()).map_or(10_000, |market| market.tick.micros());
+        let ticks = u32::try_from(self.rng.below(5)).unwrap_or(0);
+        let away = tick.saturating_mul(ticks);
+        let micros = match (side, self.rng.below(3)) {
+            (Side::Buy, 0) | (Side::Sell, 1 | 2) => fair.saturating_add(away),
+            _ => fair.saturating_sub(away),
+        };
+        let odd = if self.rng.below(60) == 0 { 1 } else { 0 };
+        Price::from_micros(micros.saturating_add(odd)).or(Price::from_micros(500_000)).unwrap_or_else(|| self.half())
+    }
+
+    fn half(&self) -> Price {
+        Price::from_micros(500_000).unwrap_or_else(|| self.half())
+    }
+
+    fn size(&mut self) -> Size {
+        match self.rng.below(40) {
+            0 => Size(self.rng.next_u64()),
+            1 => Size(self.rng.below(5_000_000)),
+            2 => Size::ZERO,
+            _ => Size::shares(self.rng.below(60).saturating_add(5)),
+        }
+    }
+}

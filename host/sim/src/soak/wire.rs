@@ -1,0 +1,178 @@
+//! Everything outside of the host: the venue, the market's other traders, the network with its delays, and the clock.
+
+use super::chaos::Faults;
+use super::{START, Summary};
+use crate::flow::Flow;
+use crate::rng::Rng;
+use crate::venue::{AccountId, Venue};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use model::input::{Channel, TradeUpdate, VenueStatus};
+use model::{Body, MarketIx, NewOrder, OrderId, Size, Time, Usd, VenueOrderId};
+
+/// What the account starts with.
+pub(super) const CASH: Usd = Usd::dollars(2_000);
+
+/// Something on its way.
+#[derive(Debug, Clone)]
+pub(super) enum Delivery {
+    /// An order reaches the venue. The last number names the process that waits for the answer.
+    Place(NewOrder, VenueOrderId, u64),
+    /// A cancel reaches the venue.
+    Cancel(OrderId, u64),
+    /// A cancel of everything reaches the venue.
+    CancelAll,
+    /// A question for an order reaches the venue.
+    Look(OrderId, Time),
+    /// A question for the account reaches the venue.
+    Account,
+    /// An answer or a host-made input reaches the host. Lost in a crash.
+    Answer(Body),
+    /// A message of the user channel reaches the host, if the channel is up.
+    User(Body),
+    /// A message of the market channel reaches the host, if the channel is up.
+    Market(Body),
+    /// A trade settles further.
+    Settle(Trade),
+    /// A channel comes back.
+    Reconnect(Channel),
+    /// The journal is synced up to this byte, for an order that leaves then.
+    Leave(NewOrder, VenueOrderId, usize, Time),
+}
+
+/// One of our trades with what it takes to undo it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trade {
+    pub(super) update: TradeUpdate,
+    pub(super) order: NewOrder,
+    pub(super) fee: Usd,
+    pub(super) at: Time,
+}
+
+/// What the venue knows of one of our orders.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub(super) venue: VenueOrderId,
+    pub(super) status: VenueStatus,
+    pub(super) matched: Size,
+}
+
+/// The world around the host.
+pub(super) struct World {
+    pub(super) rng: Rng,
+    pub(super) now: Time,
+    pub(super) venue: Venue,
+    pub(super) flow: Flow,
+    pub(super) account: AccountId,
+    pub(super) faults: Faults,
+    pub(super) markets: Vec<MarketIx>,
+    pub(super) user_up: bool,
+    pub(super) market_up: bool,
+    /// The venue refuses everything until then.
+    pub(super) venue_back: Time,
+    /// Orders that reached the venue.
+    pub(super) known: BTreeMap<OrderId, Known>,
+    pub(super) ours: BTreeMap<VenueOrderId, NewOrder>,
+    /// Our trades in the order they happened, as far as they have settled.
+    pub(super) trades: Vec<Trade>,
+    pub(super) summary: Summary,
+    wire: BTreeMap<(Time, u64), Delivery>,
+    sent: u64,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x50A4_50A4);
+        let flow = Flow::new(seed);
+        let mut venue = Venue::new();
+        let markets = flow.markets().into_iter().filter_map(|market| venue.add_market(market).ok()).collect();
+        let account = venue.open_account(CASH).unwrap_or(AccountId::HOUSE);
+        let faults = Faults::draw(|bound| rng.below(bound));
+        Self {
+            rng,
+            now: START,
+            venue,
+            flow,
+            account,
+            faults,
+            markets,
+            user_up: true,
+            market_up: true,
+            venue_back: START,
+            known: BTreeMap::new(),
+            ours: BTreeMap::new(),
+            trades: Vec::new(),
+            summary: Summary::default(),
+            wire: BTreeMap::new(),
+            sent: 0,
+        }
+    }
+
+    /// Says whether something of this likelihood (in ten-thousandths) happens now.
+    pub(super) fn happens(&mut self, likelihood: u64) -> bool {
+        self.rng.below(10_000) < likelihood
+    }
+
+    /// Draws how much time the next step takes.
+    pub(super) fn draw_pause(&mut self) -> u64 {
+        match self.rng.below(50) {
+            0 => self.rng.below(5_000_000),
+            1..5 => self.rng.below(500_000),
+            _ => self.rng.below(40_000),
+        }
+        .saturating_add(100)
+    }
+
+    /// Draws how long a channel stays away.
+    pub(super) fn draw_outage(&mut self) -> u64 {
+        let most = if self.rng.below(4) == 0 { 90_000_000 } else { 3_000_000 };
+        self.rng.below(most)
+    }
+
+    /// Draws how long a message takes.
+    pub(super) fn draw_delay(&mut self) -> u64 {
+        let slow = self.happens(self.faults.slow);
+        let most = if slow { 20_000_000 } else { 80_000 };
+        self.rng.below(most).saturating_add(1_000)
+    }
+
+    /// Lets the other traders act.
+    pub(super) fn move_market(&mut self) {
+        self.flow.step(self.now, &mut self.venue);
+    }
+
+    /// Sends something that takes as long as messages do.
+    pub(super) fn send(&mut self, delivery: Delivery) {
+        let delay = self.draw_delay();
+        self.send_in(delay, delivery);
+    }
+
+    /// Sends something that arrives after so many microseconds.
+    pub(super) fn send_in(&mut self, micros: u64, delivery: Delivery) {
+        self.sent = self.sent.saturating_add(1);
+        self.wire.insert((self.now.plus_micros(micros), self.sent), delivery);
+    }
+
+    /// Returns what is due next.
+    pub(super) fn due(&mut self) -> Option<Delivery> {
+        let (key, _) = self.wire.first_key_value()?;
+        let key = *key;
+        if key.0 <= self.now { self.wire.remove(&key) } else { None }
+    }
+
+    /// A crash: what was on its way to the host is gone, what was on its way to the venue is not.
+    pub(super) fn forget_what_comes_in(&mut self) {
+        self.wire.retain(|_, delivery| {
+            !matches!(
+                delivery,
+                Delivery::Answer(_)
+                    | Delivery::User(_)
+                    | Delivery::Market(_)
+                    | Delivery::Reconnect(_)
+                    | Delivery::Leave(..)
+                    | Delivery::Look(..)
+                    | Delivery::Account
+            )
+        });
+    }
+}
