@@ -21,6 +21,8 @@ enum Command {
     Run(Box<RunArgs>),
     /// Serve a local Polymarket: the venue's REST and WebSocket protocol with play money, on one port.
     Exchange(ExchangeArgs),
+    /// Step through a session's journal again and check that every decision comes out the same. Exits with 1 if one does not.
+    Replay(ReplayArgs),
     /// Measure the paths of an order and print a table of figures with their budgets.
     Bench(BenchArgs),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
@@ -154,6 +156,20 @@ pub(crate) struct ExchangeArgs {
     pub(crate) flow: FlowArgs,
 }
 
+/// `polytrader replay`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReplayArgs {
+    /// The data folder whose journal is read.
+    #[arg(long, value_name = "DIR", default_value = "polytrader-data")]
+    pub(crate) data_dir: PathBuf,
+    /// The session, as its files are named; the newest otherwise.
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<u64>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `polytrader bench`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BenchArgs {
@@ -184,6 +200,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(args) => crate::run::run(&args),
         Command::Exchange(args) => crate::run::exchange(&args),
+        Command::Replay(args) => crate::replay::run(&args),
         Command::Bench(args) => crate::bench::bench(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::host::run(&args),

@@ -12,6 +12,7 @@ mod market;
 mod rows;
 mod serve;
 mod strategies;
+mod takeover;
 mod venue;
 mod venue_account;
 
@@ -25,7 +26,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::db::{Db, SessionRow};
 use crate::http::Parts;
-use crate::journal::{DataLock, Journal};
+use crate::journal::{DataLock, Journal, Past};
 use crate::picture::{Begin, Picture};
 use anyhow::{Context, bail};
 use core::{Core, Ended, Latest};
@@ -35,7 +36,7 @@ use finish::Outcome;
 use index::Index;
 use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
-use model::{Body, SessionId, Time};
+use model::{Body, Carry, SessionId, Time};
 use rows::Rows;
 use sandbox::{Report, Sandbox, Settings, Supervisor};
 use serve::Served;
@@ -104,8 +105,9 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     let signer = Arc::new(signer::Client::connect_inherited().await.context("connecting to the signer")?);
     let db = Db::open(&config.database_url).await?;
     let auth = Auth::open(&db, &config.data_dir, clock::now()).await?;
-    let venue = Venue::open(&args.exchange, &signer, config.markets_max).await?;
-    let session = begin(&config, signer, db, &venue).await?;
+    let past = past(&config, &signer).await?;
+    let venue = Venue::open(&args.exchange, &signer, config.markets_max, past.as_ref()).await?;
+    let session = begin(&config, signer, db, venue, past).await?;
     let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
     let code = auth.login_code(admin, clock::now())?;
     let parts = Parts {
@@ -147,26 +149,37 @@ struct Wires {
 }
 
 /// Begins the session: journal, engine, strategies and channels.
-async fn begin(config: &Config, signer: Arc<signer::Client>, db: Db, venue: &Venue) -> anyhow::Result<Session> {
+async fn begin(
+    config: &Config,
+    signer: Arc<signer::Client>,
+    db: Db,
+    mut venue: Venue,
+    past: Option<Past>,
+) -> anyhow::Result<Session> {
     let started = Instant::now();
     let now = clock::now();
     let session = SessionId(now.0);
     signer.begin(session).await.context("beginning a session at the signer")?;
     let funder = signer.account().funder.to_string();
-    let start = session_start(config, &db, &funder, session, now, venue).await?;
+    let start = session_start(config, &db, &funder, session, now, &venue).await?;
     let mode = start.mode;
+    let carry = past.as_ref().map(|past| takeover::renumbered(past, &mut venue.markets)).transpose()?;
+    let venue = &venue;
     let wires = Wires {
         signer,
         inbox: Inbox::default(),
         index: Index::default(),
         latest: Latest::default(),
         picture: Picture::new(&Begin { mode: mode.as_str().to_owned(), session: session.0, at: now }),
-        journal: journal(config, session, now)?,
+        journal: journal(config, session, &funder, past.as_ref().map(|past| past.session), now)?,
         starts: Starts::default(),
     };
     wires.inbox.account(now, Body::Session(start));
     venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));
-    let account = wires.account(venue, now);
+    let account = wires.account(venue, carry.as_ref().map_or(now, Carry::since));
+    if let Some((carry, past)) = carry.zip(past) {
+        wires.take_over(now, carry, past);
+    }
     let (sink, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
     let supervisor = supervise(config, Sandbox::new(Settings::default())?, &wires.inbox, sink)?;
     let row = SessionRow { session: session.0, mode: mode.as_str(), account: funder, started_at_ms: now.millis() };
@@ -198,6 +211,16 @@ impl Wires {
     fn account(&self, venue: &Venue, since: Time) -> VenueAccount {
         let (inbox, index, latest) = (self.inbox.clone(), self.index.clone(), Arc::clone(&self.latest));
         VenueAccount::new(venue.account.clone(), inbox, index, latest, &venue.markets, since)
+    }
+
+    /// Gives the engine what the last session left, and remembers which orders are whose, here and in the new journal.
+    fn take_over(&self, now: Time, carry: Carry, past: Past) {
+        for (order, venue) in past.placements {
+            self.index.insert(order, venue);
+            // What made its id is in the old journal; nobody signs it again.
+            self.journal.placement(&journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
+        }
+        self.inbox.account(now, Body::TakeOver(Box::new(carry)));
     }
 
     fn strategies(&self, db: &Db, config: &Config, venue: &Venue) -> Strategies {
@@ -265,11 +288,33 @@ async fn session_start(
     })
 }
 
-fn journal(config: &Config, session: SessionId, now: Time) -> anyhow::Result<Journal> {
+/// Reads what the last session on this account left.
+async fn past(config: &Config, signer: &signer::Client) -> anyhow::Result<Option<Past>> {
+    let (data_dir, funder) = (config.data_dir.clone(), signer.account().funder.to_string());
+    let read = tokio::task::spawn_blocking(move || crate::journal::last_of(&data_dir, &funder));
+    let past = read.await.context("reading the journals")??;
+    if let Some(past) = &past {
+        let open = past.carry.orders.iter().filter(|carried| !carried.state.is_over()).count();
+        let how = if past.ended { "ended in order" } else { "did not end in order" };
+        tracing::info!(session = past.session.0, inputs = past.inputs, open, how, "going on from the last session");
+    }
+    Ok(past)
+}
+
+fn journal(
+    config: &Config,
+    session: SessionId,
+    account: &str,
+    follows: Option<SessionId>,
+    now: Time,
+) -> anyhow::Result<Journal> {
     let entries = format!("{:?}", config.entries());
     let header = journal::Header {
-        build: format!("polytrader {}", env!("CARGO_PKG_VERSION")),
+        build: crate::build_name(),
         session,
+        segment: 1,
+        account: account.to_owned(),
+        follows,
         config: Sha256::digest(entries).into(),
         sandbox: Sha256::digest(format!("{:?}", Settings::default())).into(),
         created: now,

@@ -2,15 +2,18 @@
 //! syncs. What must be on the disk before it acts (a placement) waits for its place to be synced.
 
 mod lock;
+mod past;
+mod segments;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use lock::DataLock;
+pub(crate) use past::{Past, Step, last_of, walk};
+pub(crate) use segments::{folder, segments_of};
 
 use journal::{Header, Placement, Record, encode, encode_input};
 use model::{Input, Time};
-use std::fs::File;
-use std::io::Write;
+use segments::Segments;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -28,16 +31,6 @@ pub(crate) trait Storage: Send + 'static {
     fn append(&mut self, bytes: &[u8]) -> std::io::Result<()>;
     /// Returns when everything written is on the disk.
     fn sync(&mut self) -> std::io::Result<()>;
-}
-
-impl Storage for File {
-    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.write_all(bytes)
-    }
-
-    fn sync(&mut self) -> std::io::Result<()> {
-        self.sync_data()
-    }
 }
 
 /// A place in the journal: bytes from its beginning.
@@ -83,19 +76,13 @@ impl Journal {
     /// # Errors
     /// If the file exists or cannot be made.
     pub(crate) fn create(data_dir: &Path, header: &Header) -> std::io::Result<(Self, PathBuf)> {
-        let dir = data_dir.join("journal");
-        std::fs::create_dir_all(&dir)?;
-        let path = dir.join(format!("{}.journal", header.session.0));
-        let file = private().create_new(true).append(true).open(&path)?;
-        // The file's name has to be on the disk too.
-        File::open(&dir)?.sync_all()?;
-        Ok((Self::on(file, header)?, path))
+        let (storage, path) = Segments::create(&folder(data_dir), header)?;
+        Ok((Self::on(storage, header)?, path))
     }
 
     /// Begins a journal on this storage.
     pub(crate) fn on(mut storage: impl Storage, header: &Header) -> std::io::Result<Self> {
-        let mut first = journal::MAGIC.to_vec();
-        encode(&Record::Header(header.clone()), &mut first).map_err(std::io::Error::other)?;
+        let first = beginning(header)?;
         storage.append(&first)?;
         storage.sync()?;
         let end = Place(u64::try_from(first.len()).unwrap_or(u64::MAX));
@@ -117,6 +104,11 @@ impl Journal {
     /// Appends a placement and asks for a sync; returns the place to wait for.
     pub(crate) fn placement(&self, placement: &Placement) -> Place {
         self.append(|bytes| encode(&Record::Placement(*placement), bytes).is_ok(), true)
+    }
+
+    /// Appends the digest of what the input before came to. Never waits.
+    pub(crate) fn effects(&self, count: u32, digest: u64) {
+        self.append(|bytes| encode(&Record::Effects { count, digest }, bytes).is_ok(), false);
     }
 
     fn append(&self, write: impl FnOnce(&mut Vec<u8>) -> bool, sync: bool) -> Place {
@@ -181,6 +173,13 @@ impl Journal {
     fn syncs(&self) -> u64 {
         self.shared.progress.borrow().syncs
     }
+}
+
+/// The first bytes of a file of the journal.
+fn beginning(header: &Header) -> std::io::Result<Vec<u8>> {
+    let mut first = journal::MAGIC.to_vec();
+    encode(&Record::Header(header.clone()), &mut first).map_err(std::io::Error::other)?;
+    Ok(first)
 }
 
 /// A new file that others cannot read.

@@ -12,4 +12,10 @@ pub mod http;
 mod journal;
 mod logging;
 pub mod picture;
+mod replay;
 mod run;
+
+/// Returns what names this build: two builds of one name decide the same.
+pub(crate) fn build_name() -> String {
+    format!("polytrader {} engine {}", env!("CARGO_PKG_VERSION"), env!("ENGINE_BUILD"))
+}

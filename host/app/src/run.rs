@@ -29,7 +29,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(common, std::env::vars_os()).context("reading the configuration")?;
     let venue = demo::venue(args)?;
     demo::offer_strategies(&config.strategies_dir)?;
-    let key = demo::fresh_key()?;
+    let key = demo::key(args)?;
     let code = children::sign_for_host(&config, common, key, venue.address())?;
     drop(venue);
     Ok(code)

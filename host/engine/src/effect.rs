@@ -13,7 +13,7 @@ pub type Effects = Vec<Effect>;
 
 /// Something for the shell to do. Effects are not repeated: each is to be carried out once, or its failure reported as
 /// an input.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub enum Effect {
     /// Sign and place an order, before the approval expires and after the journal is synced.
     Place(Approved<Placement>),
@@ -62,7 +62,7 @@ pub enum Effect {
 }
 
 /// The state of the bot, in the runbook's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BotState {
     /// Does not trade; the state after start-up.
     Stopped,
@@ -84,7 +84,7 @@ impl BotState {
 }
 
 /// What is forbidden although the bot runs; the larger is the tighter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Restriction {
     /// Nothing.
     None,
@@ -109,7 +109,7 @@ impl Restriction {
 }
 
 /// A fact for the picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Record {
     /// The bot's state or the session's restriction changed.
     State {

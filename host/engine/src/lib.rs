@@ -9,6 +9,7 @@ extern crate std;
 
 mod account;
 mod breakers;
+mod digest;
 pub mod effect;
 mod events;
 mod guards;
@@ -21,6 +22,7 @@ mod step;
 mod strategies;
 mod targets;
 
+pub use digest::digest;
 pub use effect::{BotState, Effect, Effects, Record, Restriction};
 pub use ledger::{Ledger, LedgerError};
 pub use model::Position;

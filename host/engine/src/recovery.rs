@@ -1,7 +1,7 @@
 //! From one session to the next: a journal is stepped through again without acting, what it comes to is carried over, and
 //! nothing is placed until the venue's account was seen to be the one in our books.
 
-use crate::effect::Effects;
+use crate::effect::{Effect, Effects, Record};
 use crate::ledger::Ledger;
 use crate::orders::{Fill, OrderEntry};
 use crate::step::Engine;
@@ -85,6 +85,11 @@ impl Engine {
                 touched: model::Time(0),
             };
             let reserve = self.reserve_of(&entry);
+            if entry.is_open() {
+                let OrderEntry { order, state, matched, .. } = entry;
+                let reason = Reason::from("carried over from the last session");
+                effects.push(Effect::Record(Record::Order { order, state, filled: matched, reason }));
+            }
             self.orders.insert(entry, reserve);
         }
         for fill in &carry.fills {

@@ -18,6 +18,12 @@ pub struct Header {
     pub build: String,
     /// The session.
     pub session: SessionId,
+    /// The place of this file among the session's, from 1.
+    pub segment: u32,
+    /// The account that trades: the address that holds the money, in hexadecimal digits.
+    pub account: String,
+    /// The session whose end this one goes on from; its `TakeOver` input has all of it. Without that input nothing began.
+    pub follows: Option<SessionId>,
     /// SHA-256 of the configuration.
     pub config: [u8; 32],
     /// SHA-256 of the sandbox's settings.
@@ -39,7 +45,7 @@ pub struct Placement {
     pub venue: VenueOrderId,
 }
 
-structure!(Header { build, session, config, sandbox, created });
+structure!(Header { build, session, segment, account, follows, config, sandbox, created });
 structure!(Placement { order, salt, timestamp_ms, venue });
 
 /// One record.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 pub const LEVELS_MAX: usize = 10_000;
 
 /// The total size that rests at one price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Level {
     /// The price.
     pub price: Price,

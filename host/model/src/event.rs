@@ -9,7 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// One message of the venue about one token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MarketEvent {
     /// The token it is about.
     pub token: TokenIx,
@@ -20,7 +20,7 @@ pub struct MarketEvent {
 }
 
 /// What happened to a token's market.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MarketEventKind {
     /// A whole book, which replaces the one known.
     Book {
@@ -60,7 +60,7 @@ pub enum MarketEventKind {
 }
 
 /// Something that concerns one strategy alone. These never drop.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum OwnEvent {
     /// An order changed its state.
     Order {
@@ -142,7 +142,7 @@ pub type Reason = String;
 pub const REASON_MAX: usize = 200;
 
 /// A market event as a strategy hears it; the engine makes it, the sandbox packs it into words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MarketNote {
     /// The token it is about.
     pub token: TokenIx,
@@ -155,7 +155,7 @@ pub struct MarketNote {
 }
 
 /// What a [`MarketNote`] says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NoteKind {
     /// The top of the book is now this. A later top of the same token replaces an earlier one that was not heard yet.
     Top {
@@ -183,7 +183,7 @@ pub enum NoteKind {
 }
 
 /// Whether a market can be traded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MarketState {
     /// The book is fresh.
     Open,

@@ -266,7 +266,7 @@ pub enum VenueStatus {
 }
 
 /// How far a trade has settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Settlement {
     /// Matched by the operator.
     Matched,

@@ -4,7 +4,7 @@
 use super::clock;
 use super::duties::Duties;
 use super::inbox::{Arrival, Inbox, Reply, Taken};
-use engine::{Effect, Effects, Engine, Purpose, Record, Summary};
+use engine::{Effect, Effects, Engine, Purpose, Record, Summary, digest};
 use model::input::{Channel, Command, HostFault};
 use model::{Body, Input, OrderId, OrderState, Seq, Size, Time, TokenIx};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -133,6 +133,9 @@ impl Core {
         let input = Input { seq: Seq(self.seq), at: self.at, body };
         self.duties.journal(&input);
         self.engine.step(&input, &mut self.effects);
+        if let Some((count, digest)) = digest(&self.effects) {
+            self.duties.journal.effects(count, digest);
+        }
         self.count(&input.body);
         self.duties.watch(&self.engine, &input);
         let mut reply = reply;

@@ -1,11 +1,13 @@
 //! Getting to know the venue: its version, our API key, our cash, and the markets to watch.
 
 use super::clock;
+use crate::journal::Past;
 use anyhow::{Context, ensure};
-use model::{Market, Usd};
+use model::{Market, Usd, VenueOrderId};
 use polymarket::client::Timeouts;
 use polymarket::feed::Timings;
 use polymarket::{AccountClient, Client, Credentials, FeedConfig, L1Headers};
+use std::collections::BTreeSet;
 
 /// The version of orders that we sign (PROTOCOL 1.4).
 const ORDER_VERSION: u32 = 2;
@@ -24,7 +26,12 @@ impl Venue {
     ///
     /// # Errors
     /// If the venue does not answer, speaks another version, has orders of ours that we know nothing of, or no markets.
-    pub(super) async fn open(address: &str, signer: &signer::Client, markets_max: u32) -> anyhow::Result<Self> {
+    pub(super) async fn open(
+        address: &str,
+        signer: &signer::Client,
+        markets_max: u32,
+        past: Option<&Past>,
+    ) -> anyhow::Result<Self> {
         let client = Client::new(address, Timeouts::default()).with_context(|| format!("the venue at {address}"))?;
         let version = client.version().await.with_context(|| format!("asking {address} for its version"))?;
         ensure!(
@@ -34,10 +41,11 @@ impl Venue {
         let credentials = log_in(&client, signer).await?;
         let account = AccountClient::new(client.clone(), credentials.clone(), *signer.account());
         let open = account.open_orders().await.context("reading the open orders")?;
+        let ours: BTreeSet<VenueOrderId> = past.iter().flat_map(|past| past.placements.values().copied()).collect();
+        let foreign = open.iter().filter(|order| !ours.contains(&order.id)).count();
         ensure!(
-            open.is_empty(),
-            "{} orders are open on the account that this session knows nothing of; cancel them first",
-            open.len()
+            foreign == 0,
+            "{foreign} orders are open on the account that the journal knows nothing of; cancel them first"
         );
         let cash = account.cash().await.context("reading the cash")?;
         let limit = usize::try_from(markets_max).unwrap_or(usize::MAX);

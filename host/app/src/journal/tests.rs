@@ -26,7 +26,16 @@ impl Storage for Disk {
 }
 
 fn header() -> Header {
-    Header { build: "test".into(), session: SessionId(7), config: [1; 32], sandbox: [2; 32], created: Time(3) }
+    Header {
+        build: "test".into(),
+        session: SessionId(7),
+        segment: 1,
+        account: "0xabc".into(),
+        follows: None,
+        config: [1; 32],
+        sandbox: [2; 32],
+        created: Time(3),
+    }
 }
 
 fn tick(seq: u64) -> Input {

@@ -141,14 +141,58 @@ pub(crate) fn shipped_strategies() -> Option<PathBuf> {
     [Some(dir), dir.parent()].into_iter().flatten().map(|dir| dir.join("strategies")).find(|dir| dir.is_dir())
 }
 
+/// Returns the key of the run. A new exchange gives any new address play money, so its key is new too; an exchange that was there
+/// before knows us by the key of the last run, which stands in the data folder. It is worth nothing anywhere else.
+pub(super) fn key(args: &RunArgs) -> anyhow::Result<SigningKey> {
+    if args.exchange.is_none() {
+        return fresh_key();
+    }
+    let path = args.common.data_dir.join("demo.key");
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            parse_key(text.trim()).with_context(|| format!("{} holds no key: 64 hexadecimal digits", path.display()))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let (key, text) = drawn_key()?;
+            let mut options = fs::OpenOptions::new();
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.write(true).create_new(true).open(&path);
+            let written = file
+                .as_mut()
+                .map_err(|error| std::io::Error::from(error.kind()))
+                .and_then(|file| std::io::Write::write_all(file, text.as_bytes()));
+            written.with_context(|| format!("writing {}", path.display()))?;
+            Ok(key)
+        }
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+fn parse_key(text: &str) -> Option<SigningKey> {
+    let mut bytes = zeroize::Zeroizing::new([0u8; 32]);
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    SigningKey::from_bytes(&bytes).ok()
+}
+
 /// Makes a key for one run: the local exchange gives any new address play money. It is never written anywhere.
 pub(crate) fn fresh_key() -> anyhow::Result<SigningKey> {
+    drawn_key().map(|(key, _)| key)
+}
+
+/// Draws a key, and returns it as text too.
+fn drawn_key() -> anyhow::Result<(SigningKey, zeroize::Zeroizing<String>)> {
     let mut bytes = zeroize::Zeroizing::new([0u8; 32]);
     // All but one in 2^128 draws are keys.
     for _ in 0..4 {
         getrandom::fill(bytes.as_mut()).context("asking the system for randomness")?;
         if let Ok(key) = SigningKey::from_bytes(&bytes) {
-            return Ok(key);
+            let text = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            return Ok((key, zeroize::Zeroizing::new(text)));
         }
     }
     bail!("the system's randomness made no key four times running")

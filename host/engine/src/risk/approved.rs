@@ -1,5 +1,6 @@
 //! The proof that the gate was passed.
 
+use core::hash::{Hash, Hasher};
 use model::{NewOrder, Seq, SessionId, Time};
 
 /// A value that passed the risk gate. Only the gate can make one: the fields are private and there is no `Clone`,
@@ -25,7 +26,7 @@ pub struct Approved<T> {
 }
 
 /// An order with what makes its id at the venue: salt and creation time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Placement {
     /// The order.
     pub order: NewOrder,
@@ -33,6 +34,14 @@ pub struct Placement {
     pub salt: u64,
     /// Milliseconds since the epoch; makes the signed order unique.
     pub timestamp_ms: u64,
+}
+
+/// For the digest of a step: what was approved, not for whom. A rehearsal comes to the same.
+impl<T: Hash> Hash for Approved<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { item, session, cause, expires, signs: _ } = self;
+        (item, session, cause, expires).hash(state);
+    }
 }
 
 impl<T> Approved<T> {

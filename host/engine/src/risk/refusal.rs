@@ -70,7 +70,7 @@ impl Rule {
 }
 
 /// A refusal: the rule, what the order came to, and what is allowed, both in the rule's unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// The rule.
     pub rule: Rule,

@@ -9,6 +9,9 @@ pub(crate) fn every_record() -> Vec<Record> {
     let header = Header {
         build: "polytrader 0.0.0".into(),
         session: SessionId(5),
+        segment: 2,
+        account: "0xabc".into(),
+        follows: Some(SessionId(4)),
         config: [1; 32],
         sandbox: [2; 32],
         created: Time(1),

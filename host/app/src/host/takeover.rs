@@ -1,0 +1,35 @@
+//! What the last session on this account left, said in the numbers of the session that begins.
+
+use crate::journal::Past;
+use anyhow::Context;
+use model::{Carry, ConditionId, Market, MarketIx};
+use std::collections::BTreeMap;
+
+/// Returns the carry with `markets` numbered as they stand. Markets that the venue no longer lists but the account still holds are
+/// added at the end.
+///
+/// # Errors
+/// If the journal speaks of a market that it never introduced.
+pub(super) fn renumbered(past: &Past, markets: &mut Vec<Market>) -> anyhow::Result<Carry> {
+    let mut numbers: BTreeMap<ConditionId, MarketIx> =
+        (0u32..).map(MarketIx).zip(markets.iter()).map(|(number, market)| (market.condition, number)).collect();
+    let mut new = BTreeMap::new();
+    for old in past.carry.markets() {
+        let market = past.markets.get(old.index()).with_context(|| format!("the journal has no market {old}"))?;
+        let number = match numbers.get(&market.condition) {
+            Some(number) => *number,
+            None => {
+                let number = MarketIx(u32::try_from(markets.len()).context("too many markets")?);
+                numbers.insert(market.condition, number);
+                markets.push(market.clone());
+                number
+            }
+        };
+        new.insert(old, number);
+    }
+    let mut carry = past.carry.clone();
+    carry
+        .renumber(|old| new.get(&old).copied())
+        .map_err(|market| anyhow::anyhow!("market {market} of the journal has no number"))?;
+    Ok(carry)
+}

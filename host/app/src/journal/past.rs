@@ -1,0 +1,170 @@
+//! What a journal brings back. A torn end is what a crash leaves; damage in the middle is refused with its place.
+
+use super::segments::{folder, segments_of};
+use anyhow::{Context, bail};
+use engine::{Engine, Purpose};
+use journal::{Header, Reader, Record};
+use model::input::SessionStart;
+use model::{Body, Carry, Market, OrderId, SessionId, VenueOrderId};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The last session of an account.
+#[derive(Debug)]
+pub(crate) struct Past {
+    /// The session.
+    pub(crate) session: SessionId,
+    /// What the next one goes on from, in this session's numbers of markets.
+    pub(crate) carry: Carry,
+    /// The session's markets by number.
+    pub(crate) markets: Vec<Market>,
+    /// The venue's ids of the orders in `carry` that may have left.
+    pub(crate) placements: BTreeMap<OrderId, VenueOrderId>,
+    /// Whether it ended in order.
+    pub(crate) ended: bool,
+    /// Inputs read.
+    pub(crate) inputs: u64,
+}
+
+/// One step through a session's files.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made one at a time and taken apart at once")]
+pub(crate) enum Step {
+    /// A record.
+    Record(Record),
+    /// The last file ends inside of a record: a crash cut it off.
+    Torn {
+        /// Which file.
+        file: PathBuf,
+        /// Where the record begins.
+        at: usize,
+    },
+}
+
+/// Steps through the records of a session's files in order.
+///
+/// # Errors
+/// If a file cannot be read, is damaged where more follows, or `each` fails.
+pub(crate) fn walk(files: &[PathBuf], mut each: impl FnMut(Step) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    for (place, file) in (1usize..).zip(files) {
+        let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        let damaged = |what: String| {
+            format!(
+                "the journal {} is damaged at {what}; restore it from a backup, or move the journals away and reconcile by hand",
+                file.display()
+            )
+        };
+        let last = place == files.len();
+        if last && bytes.len() < journal::MAGIC.len() {
+            // A crash in the moment in which the file was made.
+            each(Step::Torn { file: file.clone(), at: 0 })?;
+            continue;
+        }
+        let mut reader = Reader::new(&bytes).map_err(|error| anyhow::anyhow!(damaged(error.to_string())))?;
+        loop {
+            let at = reader.at();
+            match reader.step().map_err(|error| anyhow::anyhow!(damaged(error.to_string())))? {
+                None => break,
+                Some(journal::Step::Record(record)) => each(Step::Record(record))?,
+                Some(journal::Step::Torn { .. }) if last => {
+                    each(Step::Torn { file: file.clone(), at })?;
+                    break;
+                }
+                Some(journal::Step::Torn { .. }) => {
+                    bail!(damaged(format!("byte {at}, where it ends although more files follow")))
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns what the newest session of `account` left; none if there is no such session.
+///
+/// # Errors
+/// If a journal is damaged, as a sentence with the file and the place.
+pub(crate) fn last_of(data_dir: &Path, account: &str) -> anyhow::Result<Option<Past>> {
+    let dir = folder(data_dir);
+    let sessions = segments_of(&dir).with_context(|| format!("reading {}", dir.display()))?;
+    for (_, files) in sessions {
+        let mut reading = Reading::default();
+        walk(&files, |step| {
+            reading.take(step);
+            Ok(())
+        })?;
+        let Some(header) = reading.header.as_ref().filter(|header| header.account == account) else { continue };
+        // A session that crashed before it had taken over is nothing; the one before it still holds.
+        if reading.start.is_none() || (header.follows.is_some() && !reading.taken_over) {
+            continue;
+        }
+        return Ok(Some(reading.past()));
+    }
+    Ok(None)
+}
+
+/// A session as it is read.
+struct Reading {
+    engine: Engine,
+    header: Option<Header>,
+    start: Option<SessionStart>,
+    taken_over: bool,
+    markets: Vec<Market>,
+    placements: BTreeMap<OrderId, VenueOrderId>,
+    ended: bool,
+    inputs: u64,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            engine: Engine::new(Purpose::Rehearse),
+            header: None,
+            start: None,
+            taken_over: false,
+            markets: Vec::new(),
+            placements: BTreeMap::new(),
+            ended: false,
+            inputs: 0,
+        }
+    }
+}
+
+impl Reading {
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Record(Record::Header(header)) => drop(self.header.get_or_insert(header)),
+            Step::Record(Record::Input(input)) => {
+                match &input.body {
+                    Body::Session(start) => self.start = Some(start.clone()),
+                    Body::Market(market) => self.markets.push(market.clone()),
+                    Body::TakeOver(_) => self.taken_over = true,
+                    _ => {}
+                }
+                self.engine.recover(&input);
+                self.inputs = self.inputs.saturating_add(1);
+            }
+            Step::Record(Record::Placement(placement)) => {
+                self.placements.insert(placement.order, placement.venue);
+            }
+            Step::Record(Record::Effects { .. }) => {}
+            Step::Record(Record::End(_)) => self.ended = true,
+            Step::Torn { file, at } => {
+                tracing::warn!(file = %file.display(), at, "the journal's last record was cut off; all before it holds");
+            }
+        }
+    }
+
+    fn past(self) -> Past {
+        let Self { engine, header, markets, mut placements, ended, inputs, .. } = self;
+        let carry = engine.carry(|order| placements.contains_key(&order));
+        let carried: std::collections::BTreeSet<OrderId> =
+            carry.orders.iter().map(|carried| carried.order.id).collect();
+        placements.retain(|order, _| carried.contains(order));
+        let session = header.map(|header| header.session).unwrap_or_default();
+        Past { session, carry, markets, placements, ended, inputs }
+    }
+}
+
+#[cfg(test)]
+#[path = "past_tests.rs"]
+mod tests;

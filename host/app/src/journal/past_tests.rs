@@ -1,0 +1,213 @@
+//! Files of several sessions, whole, torn and damaged.
+
+use super::*;
+use ::journal::encode;
+use model::event::Reason;
+use model::input::{Mode, PlaceOutcome, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate};
+use model::{
+    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketEvent, MarketEventKind,
+    MarketIx, OrderId, OrderKind, OrderState, Price, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId,
+    TokenIx, TradeId, Usd, VenueOrderId,
+};
+
+const ACCOUNT: &str = "0xabc";
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("polytrader-past-{}-{name}", std::process::id()));
+        let _gone = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn header(session: u64, follows: Option<u64>) -> Header {
+    Header {
+        build: "test".into(),
+        session: SessionId(session),
+        segment: 1,
+        account: ACCOUNT.into(),
+        follows: follows.map(SessionId),
+        config: [1; 32],
+        sandbox: [2; 32],
+        created: Time(3),
+    }
+}
+
+fn market() -> Market {
+    Market {
+        condition: ConditionId([9; 32]),
+        tokens: [TokenId([1; 32]), TokenId([2; 32])],
+        outcomes: ["Yes".into(), "No".into()],
+        slug: "a".into(),
+        question: "A?".into(),
+        tick: TickSize::CENT,
+        min_size: Size::shares(5),
+        neg_risk: false,
+        fee: FeeRate::default(),
+        end: None,
+    }
+}
+
+/// A session that bought 10 at 0.40 and has one order pending, with or without a placement record.
+fn bodies(session: u64) -> Vec<Body> {
+    let price = |micros| Price::from_micros(micros).unwrap();
+    let level = |micros| vec![Level { price: price(micros), size: Size::shares(100) }];
+    let kind = MarketEventKind::Book { bids: level(400_000), asks: level(420_000) };
+    let wanted = IntentKind::Place {
+        token: TokenIx(0),
+        side: Side::Buy,
+        price: price(400_000),
+        size: Size::shares(10),
+        kind: OrderKind::Gtc { post_only: true },
+    };
+    let intent = Intent { tag: 1, reason: Reason::new(), kind: wanted };
+    let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
+    let intents = vec![intent.clone(), intent];
+    vec![
+        Body::Session(SessionStart {
+            session: SessionId(session),
+            mode: Mode::Demo,
+            cash: Usd::dollars(1_000),
+            day_start: None,
+            limits: Limits::DEFAULT,
+            salt_seed: 1,
+            halted: false,
+        }),
+        Body::Market(market()),
+        Body::Strategy(StrategyChange::Loaded {
+            strategy,
+            name: "s".into(),
+            hash: [0; 32],
+            instance,
+            markets: vec![MarketIx(0)],
+        }),
+        Body::Event(MarketEvent { token: TokenIx(0), venue_time: Time(1), kind }),
+        Body::Command(model::input::Command::Start),
+        Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }),
+        Body::Placed { order: OrderId(1), outcome: PlaceOutcome::Live },
+        Body::Trade(TradeUpdate {
+            trade: TradeId([5; 16]),
+            part: 0,
+            order: OrderId(1),
+            settlement: Settlement::Confirmed,
+            maker_price: price(400_000),
+            size: Size::shares(10),
+            maker: true,
+            crossed: false,
+        }),
+    ]
+}
+
+/// The bytes of a session, with a placement record of each order in `left`.
+fn bytes(header: &Header, bodies: Vec<Body>, left: &[u64]) -> Vec<u8> {
+    let mut bytes = super::super::beginning(header).unwrap();
+    for order in left {
+        let venue = VenueOrderId([u8::try_from(*order).unwrap(); 32]);
+        let placement = ::journal::Placement { order: OrderId(*order), salt: 0, timestamp_ms: 0, venue };
+        encode(&Record::Placement(placement), &mut bytes).unwrap();
+    }
+    for (seq, body) in (1u64..).zip(bodies) {
+        let input = Input { seq: Seq(seq), at: Time(1_000_000 + seq), body };
+        encode(&Record::Input(input), &mut bytes).unwrap();
+    }
+    bytes
+}
+
+fn write(dir: &Path, name: &str, bytes: &[u8]) {
+    std::fs::create_dir_all(folder(dir)).unwrap();
+    std::fs::write(folder(dir).join(name), bytes).unwrap();
+}
+
+#[test]
+fn the_last_session_of_an_account_comes_back() {
+    let dir = Folder::new("back");
+    assert!(last_of(&dir.0, ACCOUNT).unwrap().is_none());
+    write(&dir.0, "7-0001.journal", &bytes(&header(7, None), bodies(7), &[1, 2]));
+    let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
+    assert_eq!((past.session, past.inputs, past.ended), (SessionId(7), 8, false));
+    assert_eq!(past.carry.cash, Usd::dollars(996));
+    let states: Vec<OrderState> = past.carry.orders.iter().map(|carried| carried.state).collect();
+    // The first is filled; the second left and was not answered.
+    assert_eq!(states, [OrderState::Filled, OrderState::Unknown]);
+    assert_eq!(past.placements.len(), 2);
+    assert!(last_of(&dir.0, "0xother").unwrap().is_none(), "another account has nothing here");
+}
+
+#[test]
+fn an_order_without_a_placement_record_never_left() {
+    let dir = Folder::new("left");
+    write(&dir.0, "7-0001.journal", &bytes(&header(7, None), bodies(7), &[1]));
+    let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
+    assert_eq!(past.carry.orders.last().unwrap().state, OrderState::Refused);
+}
+
+#[test]
+fn a_torn_end_is_tolerated_and_a_damaged_middle_is_refused_with_its_place() {
+    let dir = Folder::new("torn");
+    let whole = bytes(&header(7, None), bodies(7), &[1, 2]);
+    for cut in 1..40 {
+        write(&dir.0, "7-0001.journal", &whole[..whole.len() - cut]);
+        let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
+        assert_eq!(past.inputs, 7, "{cut} bytes cut off");
+    }
+    let mut damaged = whole.clone();
+    let middle = whole.len() / 2;
+    damaged[middle] ^= 1;
+    write(&dir.0, "7-0001.journal", &damaged);
+    let error = last_of(&dir.0, ACCOUNT).unwrap_err().to_string();
+    assert!(error.contains("7-0001.journal") && error.contains("damaged at byte"), "{error}");
+}
+
+#[test]
+fn a_file_that_ends_early_although_more_follow_is_damage() {
+    let dir = Folder::new("middle");
+    let whole = bytes(&header(7, None), bodies(7), &[1, 2]);
+    write(&dir.0, "7-0001.journal", &whole[..whole.len() - 3]);
+    write(&dir.0, "7-0002.journal", &bytes(&Header { segment: 2, ..header(7, None) }, Vec::new(), &[]));
+    let error = last_of(&dir.0, ACCOUNT).unwrap_err().to_string();
+    assert!(error.contains("7-0001.journal") && error.contains("more files follow"), "{error}");
+}
+
+#[test]
+fn a_session_that_had_not_taken_over_yet_is_passed_over() {
+    let dir = Folder::new("over");
+    write(&dir.0, "7-0001.journal", &bytes(&header(7, None), bodies(7), &[1, 2]));
+    let begun = bodies(8).into_iter().take(2).collect();
+    write(&dir.0, "8-0001.journal", &bytes(&header(8, Some(7)), begun, &[1, 2]));
+    write(&dir.0, "9-0001.journal", b"PT");
+    let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
+    assert_eq!(past.session, SessionId(7));
+    let carry = past.carry;
+    let mut taken: Vec<Body> = bodies(8).into_iter().take(2).collect();
+    taken.push(Body::TakeOver(Box::new(carry.clone())));
+    write(&dir.0, "8-0001.journal", &bytes(&header(8, Some(7)), taken, &[1, 2]));
+    let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
+    assert_eq!((past.session, past.carry.cash), (SessionId(8), carry.cash));
+    assert_eq!(past.placements.len(), 2);
+}
+
+#[test]
+fn a_journal_goes_on_in_another_file_when_one_is_full() {
+    let dir = Folder::new("segments");
+    let storage = super::super::segments::Segments::sized(&folder(&dir.0), &header(7, None), 300).unwrap();
+    let journal = super::super::Journal::on(storage, &header(7, None)).unwrap();
+    for (seq, body) in (1u64..).zip(bodies(7)) {
+        journal.input(&Input { seq: Seq(seq), at: Time(1_000_000 + seq), body });
+        // Written at once, so that files fill up between.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    journal.close(Time(9));
+    let sessions = segments_of(&folder(&dir.0)).unwrap();
+    assert_eq!(sessions.len(), 1);
+    assert!(sessions[0].1.len() > 1, "{sessions:?}");
+    let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
+    assert_eq!((past.inputs, past.ended), (8, true));
+}

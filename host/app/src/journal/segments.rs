@@ -1,0 +1,113 @@
+//! The files of a session's journal: `SESSION-NNNN.journal`, a new one when the last has grown enough.
+
+use super::{Storage, beginning, private};
+use journal::Header;
+use model::SessionId;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A file that has grown beyond this is followed by the next one.
+const SEGMENT_MAX: u64 = 64 * 1024 * 1024;
+/// How every file's name ends.
+const ENDING: &str = ".journal";
+
+/// Returns the folder of the journals.
+pub(crate) fn folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("journal")
+}
+
+/// Writes a session's files one after another.
+pub(super) struct Segments {
+    dir: PathBuf,
+    header: Header,
+    file: File,
+    written: u64,
+    max: u64,
+}
+
+impl Segments {
+    /// Makes the first file, still empty.
+    pub(super) fn create(dir: &Path, header: &Header) -> std::io::Result<(Self, PathBuf)> {
+        std::fs::create_dir_all(dir)?;
+        let path = path(dir, header);
+        let file = open(dir, &path)?;
+        let segments = Self { dir: dir.to_owned(), header: header.clone(), file, written: 0, max: SEGMENT_MAX };
+        Ok((segments, path))
+    }
+
+    /// As [`Segments::create`], with files of another size.
+    #[cfg(test)]
+    pub(super) fn sized(dir: &Path, header: &Header, max: u64) -> std::io::Result<Self> {
+        Self::create(dir, header).map(|(segments, _)| Self { max, ..segments })
+    }
+
+    fn turn(&mut self) -> std::io::Result<()> {
+        self.file.sync_all()?;
+        self.header.segment = self.header.segment.saturating_add(1);
+        self.file = open(&self.dir, &path(&self.dir, &self.header))?;
+        self.written = 0;
+        self.write(&beginning(&self.header)?)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.written = self.written.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+}
+
+impl Storage for Segments {
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        // What is appended at once is whole records.
+        if self.written > self.max {
+            self.turn()?;
+        }
+        self.write(bytes)
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+fn path(dir: &Path, header: &Header) -> PathBuf {
+    dir.join(format!("{}-{:04}{ENDING}", header.session.0, header.segment))
+}
+
+fn open(dir: &Path, path: &Path) -> std::io::Result<File> {
+    let file = private().create_new(true).append(true).open(path)?;
+    // The file's name has to be on the disk too.
+    File::open(dir)?.sync_all()?;
+    Ok(file)
+}
+
+/// Returns the sessions that have files in a folder, the newest first, each with its files in order.
+///
+/// # Errors
+/// If the folder cannot be read. One that is not there has no sessions.
+pub(crate) fn segments_of(dir: &Path) -> std::io::Result<Vec<(SessionId, Vec<PathBuf>)>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut sessions = std::collections::BTreeMap::<SessionId, Vec<(u32, PathBuf)>>::new();
+    for entry in entries {
+        let path = entry?.path();
+        if let Some((session, segment)) = named(&path) {
+            sessions.entry(session).or_default().push((segment, path));
+        }
+    }
+    let in_order = |mut files: Vec<(u32, PathBuf)>| {
+        files.sort();
+        files.into_iter().map(|(_, path)| path).collect()
+    };
+    Ok(sessions.into_iter().rev().map(|(session, files)| (session, in_order(files))).collect())
+}
+
+/// Returns what a file's name says.
+fn named(path: &Path) -> Option<(SessionId, u32)> {
+    let (session, segment) = path.file_name()?.to_str()?.strip_suffix(ENDING)?.split_once('-')?;
+    Some((SessionId(session.parse().ok()?), segment.parse().ok()?))
+}

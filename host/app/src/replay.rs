@@ -1,0 +1,179 @@
+//! `polytrader replay`: steps an engine through a journal again and holds every decision against the one that was journaled.
+
+use crate::cli::{ReplayArgs, complain, say};
+use crate::journal::{Step, folder, segments_of, walk};
+use anyhow::{Context, bail};
+use engine::{Effects, Engine, Purpose, digest};
+use journal::Record;
+use model::{Seq, SessionId};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Differences that are listed; one leads to many.
+const LISTED_MAX: usize = 20;
+
+/// What a replay came to; the last line of `replay --json`.
+#[derive(Debug, Default, Serialize)]
+struct Outcome {
+    session: u64,
+    build: String,
+    inputs: u64,
+    decisions: u64,
+    differences: u64,
+    /// The inputs whose decisions differ, the first ones.
+    differ_at: Vec<u64>,
+    ended_in_order: bool,
+    inputs_per_second: u64,
+}
+
+/// A journal that is stepped through.
+struct Replay {
+    engine: Engine,
+    effects: Effects,
+    /// The last input, and what it came to now.
+    last: Option<(Seq, Option<(u32, u64)>)>,
+    outcome: Outcome,
+}
+
+/// Runs `polytrader replay`. Fails if a decision of the same build differs.
+///
+/// # Errors
+/// If there is no such journal, or it is damaged.
+pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    crate::logging::start();
+    let (session, files) = find(args)?;
+    let started = Instant::now();
+    let mut replay = Replay::new(session);
+    walk(&files, |step| {
+        replay.take(step);
+        Ok(())
+    })?;
+    let outcome = replay.end(started);
+    if args.json {
+        say(&serde_json::to_string(&outcome)?);
+    } else {
+        say(&format!(
+            "session {}: {} inputs, {} of them decided something, {} differences, {} inputs/s",
+            outcome.session, outcome.inputs, outcome.decisions, outcome.differences, outcome.inputs_per_second
+        ));
+        outcome.differ_at.iter().for_each(|seq| say(&format!("input {seq} was decided differently")));
+    }
+    let same_build = outcome.build == crate::build_name();
+    if outcome.differences > 0 && !same_build {
+        complain(&format!(
+            "the journal is of {}, this is {}: differences are news, not faults",
+            outcome.build,
+            crate::build_name()
+        ));
+    }
+    Ok(if outcome.differences > 0 && same_build { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Returns the session that is asked for, or the newest.
+fn find(args: &ReplayArgs) -> anyhow::Result<(SessionId, Vec<PathBuf>)> {
+    let dir = folder(&args.data_dir);
+    let sessions = segments_of(&dir).with_context(|| format!("reading {}", dir.display()))?;
+    let known = sessions.len();
+    let mut wanted = sessions.into_iter().filter(|(session, _)| args.session.is_none_or(|wanted| wanted == session.0));
+    match (wanted.next(), args.session) {
+        (Some(found), _) => Ok(found),
+        (None, Some(session)) => bail!("no session {session} among the {known} in {}", dir.display()),
+        (None, None) => bail!("no journal in {}", dir.display()),
+    }
+}
+
+impl Replay {
+    fn new(session: SessionId) -> Self {
+        let outcome = Outcome { session: session.0, ..Outcome::default() };
+        Self { engine: Engine::new(Purpose::Rehearse), effects: Effects::new(), last: None, outcome }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Record(Record::Header(header)) => self.outcome.build = header.build,
+            Step::Record(Record::Input(input)) => {
+                self.compare(None);
+                self.engine.step(&input, &mut self.effects);
+                let digest = digest(&self.effects);
+                self.outcome.inputs = self.outcome.inputs.saturating_add(1);
+                self.outcome.decisions = self.outcome.decisions.saturating_add(u64::from(digest.is_some()));
+                self.last = Some((input.seq, digest));
+            }
+            Step::Record(Record::Effects { count, digest }) => self.compare(Some((count, digest))),
+            Step::Record(Record::Placement(_)) => {}
+            Step::Record(Record::End(_)) => self.outcome.ended_in_order = true,
+            // The digest of the last input may be what was cut off.
+            Step::Torn { .. } => self.last = None,
+        }
+    }
+
+    /// Holds the last input's decisions against the journaled ones.
+    fn compare(&mut self, journaled: Option<(u32, u64)>) {
+        let Some((seq, now)) = self.last.take() else { return };
+        if now != journaled {
+            self.outcome.differences = self.outcome.differences.saturating_add(1);
+            if self.outcome.differ_at.len() < LISTED_MAX {
+                self.outcome.differ_at.push(seq.0);
+            }
+        }
+    }
+
+    fn end(mut self, started: Instant) -> Outcome {
+        // A journal that a crash ended may have lost the last digest.
+        if self.outcome.ended_in_order {
+            self.compare(None);
+        }
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
+        self.outcome.inputs_per_second = self.outcome.inputs.saturating_mul(1_000_000).checked_div(micros).unwrap_or(0);
+        self.outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::input::{Command, Mode, SessionStart};
+    use model::{Body, Input, Limits, Time, Usd};
+
+    fn journaled(digest_of: impl Fn(Option<(u32, u64)>) -> Option<(u32, u64)>) -> Outcome {
+        let start = SessionStart {
+            session: SessionId(1),
+            mode: Mode::Demo,
+            cash: Usd::dollars(5),
+            day_start: None,
+            limits: Limits::DEFAULT,
+            salt_seed: 1,
+            halted: false,
+        };
+        let bodies = [Body::Session(start), Body::Tick, Body::Command(Command::Start), Body::Tick];
+        let mut engine = Engine::new(Purpose::Trade);
+        let mut effects = Effects::new();
+        let mut replay = Replay::new(SessionId(1));
+        for (seq, body) in (1u64..).zip(bodies) {
+            let input = Input { seq: Seq(seq), at: Time(seq), body };
+            engine.step(&input, &mut effects);
+            replay.take(Step::Record(Record::Input(input)));
+            if let Some((count, digest)) = digest_of(digest(&effects)) {
+                replay.take(Step::Record(Record::Effects { count, digest }));
+            }
+        }
+        replay.take(Step::Record(Record::End(Time(9))));
+        replay.end(Instant::now())
+    }
+
+    #[test]
+    fn a_journal_replays_to_the_same_decisions() {
+        let outcome = journaled(|digest| digest);
+        assert_eq!((outcome.inputs, outcome.decisions, outcome.differences), (4, 2, 0));
+        assert!(outcome.ended_in_order);
+    }
+
+    #[test]
+    fn another_decision_or_a_missing_one_is_a_difference() {
+        let outcome = journaled(|digest| digest.map(|(count, digest)| (count, digest ^ 1)));
+        assert_eq!((outcome.differences, outcome.differ_at.as_slice()), (2, [1, 3].as_slice()));
+        assert_eq!(journaled(|_| None).differences, 2);
+    }
+}

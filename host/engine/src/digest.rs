@@ -1,0 +1,46 @@
+//! A number for what a step came to, so that a replay can say whether it decided the same.
+
+use crate::effect::Effect;
+use core::hash::{Hash, Hasher};
+
+/// FNV-1a, 64 bits: the same on every machine of one width, which is all that a replay of the same build needs.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Returns how many of the effects decide something, and their digest; none if nothing was decided. Notes of the market follow from
+/// the books alone and are left out: there is one for almost every event.
+pub fn digest(effects: &[Effect]) -> Option<(u32, u64)> {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut count: u32 = 0;
+    for effect in effects.iter().filter(|effect| !matches!(effect, Effect::NotifyMarket { .. })) {
+        effect.hash(&mut hasher);
+        count = count.saturating_add(1);
+    }
+    (count > 0).then(|| (count, hasher.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::OrderId;
+
+    #[test]
+    fn other_effects_have_another_digest_and_nothing_has_none() {
+        assert_eq!(digest(&[]), None);
+        let one = digest(&[Effect::Cancel { order: OrderId(1) }]);
+        assert_eq!(one.map(|(count, _)| count), Some(1));
+        assert_ne!(one, digest(&[Effect::Cancel { order: OrderId(2) }]));
+        assert_eq!(one, digest(&[Effect::Cancel { order: OrderId(1) }]));
+    }
+}
