@@ -11,7 +11,8 @@ use model::event::Reason;
 use model::input::{Breaker, CancelOutcome, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
 use model::{FillEntry, OrderId, OrderState, OwnEvent, Size, Time, Usd};
 
-/// How long a cancel that the venue acknowledged waits for the user channel's word, which has the shares matched.
+/// How long a cancel that the venue acknowledged waits for the user channel's word, which has the shares matched, before the venue is
+/// asked for them.
 const CANCEL_WORD_MICROS: u64 = 1_000_000;
 /// How long a placement may be without any answer before it counts as unknown. The driver answers much sooner.
 const PENDING_MAX_MICROS: u64 = 30_000_000;
@@ -251,6 +252,10 @@ impl Engine {
         let Some(entry) = self.orders.get(order).filter(|entry| entry.is_open()) else {
             return;
         };
+        // The venue took it off the book before it was asked, and no trade is known.
+        if entry.cancel_acked.is_some_and(|acked| asked >= acked) {
+            return self.change(order, effects, |entry| entry.state = OrderState::Cancelled);
+        }
         let Some(first) = entry.denied else {
             let _ = self.quietly(order, |entry| entry.denied = Some(asked));
             return;
@@ -312,8 +317,10 @@ impl Engine {
                 }
                 continue;
             }
-            if entry.cancel_acked.is_some_and(|at| now.since(at) >= CANCEL_WORD_MICROS) {
-                self.change(order, effects, |entry| entry.state = OrderState::Cancelled);
+            // A part may have been matched before the cancel, so the ack alone does not say what is left.
+            if entry.cancel_acked.is_some_and(|at| now.since(at.max(entry.touched)) >= CANCEL_WORD_MICROS) {
+                let _ = self.quietly(order, |entry| entry.touched = now);
+                effects.push(Effect::Look { order });
                 continue;
             }
             if entry.state == OrderState::Pending && now.since(entry.touched) >= PENDING_MAX_MICROS {

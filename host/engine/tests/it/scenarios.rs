@@ -184,7 +184,9 @@ fn a_cancel_that_overtakes_its_order_is_asked_again_when_the_order_arrives() {
          not-open #1
          live #1 -> cancel 1
          cancel-acked #1
-         wait 1s",
+         wait 1s -> look 1
+         denied #1
+         wait 9s",
     );
 }
 

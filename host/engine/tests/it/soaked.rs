@@ -56,3 +56,23 @@ fn a_match_that_never_settles_is_asked_for() {
          wait 1s -> look 1",
     );
 }
+
+#[test]
+fn an_acknowledged_cancel_does_not_say_that_nothing_was_matched() {
+    check(
+        WIDE,
+        "buy 10 at 0.40 -> place 1 buy 10 at 0.4
+         live #1
+         fill #1 10 at 0.40
+         sell 10 at 0.50 -> place 2 sell 10 at 0.5
+         live #2
+         feed user down -> trip websocket_disconnect
+         cancel 2 -> cancel 2
+         cancel-acked #2
+         wait 1s -> look 2
+         feed user up -> close websocket_disconnect
+         sell 10 at 0.50 -> refuse shares: 10 over 0
+         cancelled #2 10
+         sell 10 at 0.50 -> refuse shares: 10 over 0",
+    );
+}
