@@ -9,6 +9,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod crash;
 mod demo;
 mod process;
 mod recordings;

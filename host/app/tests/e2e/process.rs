@@ -50,6 +50,42 @@ pub(crate) fn not_run(test: &str, needs: &str) {
     assert!(std::env::var_os("CI").is_none(), "NOT RUN in CI: {test} needs {needs}");
 }
 
+/// Returns a command of the program under test.
+pub(crate) fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_polytrader"))
+}
+
+/// A `polytrader exchange` that outlives the hosts that trade on it.
+pub(crate) struct Exchange {
+    child: Child,
+    pub(crate) address: String,
+}
+
+impl Exchange {
+    pub(crate) fn start(dir: &Path, seed: u64) -> Self {
+        fs::create_dir_all(dir).unwrap();
+        let mut command = program();
+        command.args(["exchange", "--listen", "127.0.0.1:0", "--seed", &seed.to_string(), "--data-dir"]).arg(dir);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let started = Instant::now();
+        loop {
+            let state = fs::read_to_string(dir.join("exchange.json")).ok();
+            if let Some(state) = state.and_then(|text| serde_json::from_str::<Value>(&text).ok()) {
+                return Self { child, address: state["address"].as_str().unwrap().to_owned() };
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "the exchange did not come up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let _killed = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
 /// A `polytrader run --mode demo` under way.
 pub(crate) struct Run {
     child: Option<Child>,
@@ -59,7 +95,9 @@ pub(crate) struct Run {
 impl Run {
     /// Starts a demo on free ports with its own data folder.
     pub(crate) fn start(dir: &Path, strategies: &Path, more: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_polytrader"));
+        // A run that was killed could not take its addresses away.
+        let _gone = fs::remove_file(dir.join("run.json"));
+        let mut command = program();
         command.args(["run", "--mode", "demo", "--json", "--api-port", "0", "--dashboard-port", "0"]);
         command.arg("--data-dir").arg(dir).arg("--strategies").arg(strategies).args(more);
         // Files, as nobody reads pipes meanwhile.
@@ -110,6 +148,12 @@ impl Run {
         let text = self.read(OUTPUT);
         let last = text.lines().last().unwrap_or_else(|| panic!("no output; errors: {errors}"));
         serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in the last line `{last}`"))
+    }
+
+    /// Waits for the end of a run whose host was killed: it must not look like a good one.
+    pub(crate) fn fail(mut self) {
+        let status = self.child.take().unwrap().wait().unwrap();
+        assert!(!status.success(), "a killed host ended well: {status}");
     }
 
     fn read(&self, name: &str) -> String {
