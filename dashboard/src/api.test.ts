@@ -26,6 +26,7 @@ describe("requests", () => {
     expect(route({ kind: "stop" })).toEqual({ method: "POST", path: "/v1/admin/bot/stop" });
     expect(route({ kind: "cancel_order", id: 7 })).toEqual({ method: "DELETE", path: "/v1/trading/orders/7" });
     expect(route({ kind: "cancel_all" }).path).toBe("/v1/trading/orders/cancel-all");
+    expect(route({ kind: "set_limit", key: "max_order_usd", value: "20" })).toEqual({ method: "PUT", path: "/v1/config/max_order_usd", body: { value: "20" } });
     expect(route({ kind: "emergency_stop", reason: "x" }).path).toBe("/v1/admin/emergency-stop");
     expect(route({ kind: "reset_breaker", name: "a/b" }).path).toBe("/v1/admin/circuit-breakers/a%2Fb/reset");
   });

@@ -1,5 +1,6 @@
 // The only door to the host. Everything that the page reads or asks for goes through here.
 
+import type { ConfigView } from "./generated/ConfigView";
 import type { Login } from "./generated/Login";
 import type { Problem } from "./generated/Problem";
 import type { SessionView } from "./generated/SessionView";
@@ -16,15 +17,8 @@ export type Action =
   | { kind: "release_emergency_stop"; reason: string }
   | { kind: "reset_breaker"; name: string }
   | { kind: "cancel_order"; id: number }
-  | { kind: "cancel_all" };
-
-/** One key of `GET /v1/config/`. */
-export interface ConfigEntry {
-  value: unknown;
-  default: unknown;
-  description: string;
-  source: string;
-}
+  | { kind: "cancel_all" }
+  | { kind: "set_limit"; key: string; value: string };
 
 /** A request that did not succeed, with a sentence for the operator. */
 export class ApiError extends Error {
@@ -40,7 +34,7 @@ export class ApiError extends Error {
 
 const TIMEOUT_MS = 8_000;
 
-type Method = "GET" | "POST" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 interface Route {
   method: Method;
@@ -66,6 +60,8 @@ export function route(action: Action): Route {
       return { method: "DELETE", path: `/v1/trading/orders/${encodeURIComponent(action.id)}` };
     case "cancel_all":
       return { method: "POST", path: "/v1/trading/orders/cancel-all" };
+    case "set_limit":
+      return { method: "PUT", path: `/v1/config/${encodeURIComponent(action.key)}`, body: { value: action.value } };
   }
 }
 
@@ -82,8 +78,8 @@ export async function fetchSession(): Promise<SessionView> {
   return (await (await send({ method: "GET", path: "/v1/session" })).json()) as SessionView;
 }
 
-export async function fetchConfig(): Promise<Record<string, ConfigEntry>> {
-  return (await (await send({ method: "GET", path: "/v1/config/" })).json()) as Record<string, ConfigEntry>;
+export async function fetchConfig(): Promise<Record<string, ConfigView>> {
+  return (await (await send({ method: "GET", path: "/v1/config/" })).json()) as Record<string, ConfigView>;
 }
 
 export async function login(token: string): Promise<void> {

@@ -43,6 +43,11 @@ export function useMayTrade(): boolean {
   return role === "trader" || role === "admin";
 }
 
+/** Returns whether the role may change limits. */
+export function useMayConfigure(): boolean {
+  return useContext(Session).role === "admin";
+}
+
 /** Returns whether the role may release an emergency stop. */
 export function useMayRelease(): boolean {
   return useContext(Session).role === "admin";

@@ -67,6 +67,8 @@ function name(action: Action): string {
       return `Order ${action.id} not cancelled`;
     case "cancel_all":
       return "Cancel all not confirmed";
+    case "set_limit":
+      return `${action.key} not changed`;
     default:
       return `Could not ${action.kind}`;
   }
@@ -99,5 +101,7 @@ function done(action: Action): string {
       return `Order ${action.id} is being cancelled.`;
     case "cancel_all":
       return "All open orders are being cancelled.";
+    case "set_limit":
+      return `${action.key} is ${action.value} now.`;
   }
 }

@@ -15,4 +15,8 @@ reason: string,
 /**
  * The markets concerned, if it is not the whole session.
  */
-markets: Array<string>, since_ms: number | null, };
+markets: Array<string>, 
+/**
+ * The strategies concerned, if it is not the whole session.
+ */
+strategies: Array<string>, since_ms: number | null, };

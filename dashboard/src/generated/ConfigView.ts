@@ -9,6 +9,10 @@ export type ConfigView = { value: string, default: string,
  */
 description: string, 
 /**
- * `default`, `demo profile`, `file`, `environment` or `flag`.
+ * `default`, `demo profile`, `file`, `environment`, `flag` or `operator`.
  */
-source: string, };
+source: string, 
+/**
+ * Whether `PUT /v1/config/{key}` changes it while the host runs.
+ */
+live: boolean, };

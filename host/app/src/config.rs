@@ -4,6 +4,7 @@
 
 pub mod keys;
 mod layers;
+pub(crate) mod limits;
 mod value;
 
 pub use layers::{Mode, Sources};
@@ -28,6 +29,8 @@ pub enum Source {
     Environment,
     /// A flag.
     Flag,
+    /// An operator, while the host ran.
+    Operator,
 }
 
 impl Source {
@@ -39,6 +42,7 @@ impl Source {
             Self::File => "file",
             Self::Environment => "environment",
             Self::Flag => "flag",
+            Self::Operator => "operator",
         }
     }
 }
@@ -151,7 +155,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         database_url: Some(text("database_url")?)
             .filter(|url| !url.is_empty())
             .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("polytrader.sqlite").display())),
-        limits: limits(layers)?,
+        limits: limits::read(layers)?,
         signer: signer_limits(layers)?,
         entries: layers.entries()?,
         data_dir,
@@ -163,23 +167,6 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         )),
         _ => Ok(config),
     }
-}
-
-fn limits(layers: &layers::Layers) -> anyhow::Result<Limits> {
-    let get = |name| layers.get(name);
-    let seconds: u64 = fit(get("stale_after_s")?)?;
-    Ok(Limits {
-        portfolio_trade_bps: fit(get("portfolio_trade_pct")?)?,
-        max_order: Usd(number(get("max_order_usd")?)?),
-        max_market: Usd(number(get("max_market_usd")?)?),
-        max_open_positions: fit(get("max_open_positions")?)?,
-        daily_loss: Usd(number(get("daily_loss_limit_usd")?)?),
-        take_profit_bps: fit(get("take_profit_pct")?)?,
-        stop_loss_bps: fit(get("stop_loss_pct")?)?,
-        max_open_orders: fit(get("max_open_orders")?)?,
-        max_orders_per_minute: fit(get("max_orders_per_minute")?)?,
-        stale_after_micros: seconds.saturating_mul(1_000_000),
-    })
 }
 
 fn signer_limits(layers: &layers::Layers) -> anyhow::Result<signer::Limits> {

@@ -3,6 +3,7 @@
 use crate::host::Inbox;
 use crate::host::clock;
 use model::input::Command;
+use model::{Body, Limits};
 use polymarket::AccountClient;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -39,8 +40,20 @@ impl Control {
     /// # Errors
     /// If the engine refuses it, or does not answer.
     pub async fn command(&self, command: Command) -> Result<(), ControlError> {
+        self.ask(Body::Command(command)).await
+    }
+
+    /// Replaces the limits, and returns when they hold.
+    ///
+    /// # Errors
+    /// If the engine does not answer.
+    pub async fn limits(&self, limits: Limits) -> Result<(), ControlError> {
+        self.ask(Body::Limits(limits)).await
+    }
+
+    async fn ask(&self, body: Body) -> Result<(), ControlError> {
         let (reply, answer) = oneshot::channel();
-        self.inbox.command(clock::now(), command, reply);
+        self.inbox.asked(clock::now(), body, reply);
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(Ok(answer)) => answer.map_err(ControlError::Refused),
             Ok(Err(_)) | Err(_) => Err(ControlError::Silent),

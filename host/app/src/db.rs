@@ -12,7 +12,7 @@ mod writer;
 
 pub use rows::{
     AuditRow, BreakerRow, DbWrite, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow, RefusalRow,
-    SessionRow, StrategyRow, TokenRow,
+    SessionRow, SettingRow, StrategyRow, TokenRow,
 };
 pub use writer::{DbWriter, WriterHealth};
 

@@ -28,6 +28,7 @@ use crate::db::{Db, SessionRow};
 use crate::http::Parts;
 use crate::journal::{DataLock, Journal, Past};
 use crate::picture::{Begin, Picture};
+use crate::settings::Settings;
 use anyhow::{Context, bail};
 use core::{Core, Ended, Latest};
 use desk::{Desk, Tools};
@@ -36,9 +37,9 @@ use finish::Outcome;
 use index::Index;
 use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
-use model::{Body, Carry, SessionId, Time};
+use model::{Body, Carry, Limits, SessionId, Time};
 use rows::Rows;
-use sandbox::{Report, Sandbox, Settings, Supervisor};
+use sandbox::{Report, Sandbox, Supervisor};
 use serve::Served;
 use sha2::{Digest, Sha256};
 use std::process::ExitCode;
@@ -96,6 +97,8 @@ struct Session {
 async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     // First: a signal before its handler would end this process with orders open.
     let told = Told::listen()?;
+    // A gate with a silent rule must not trade.
+    engine::self_test().map_err(anyhow::Error::msg)?;
     let common = &args.common;
     let config = Config::load(common, std::env::vars_os()).context("reading the configuration")?;
     std::fs::create_dir_all(&config.data_dir)
@@ -107,7 +110,8 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     let auth = Auth::open(&db, &config.data_dir, clock::now()).await?;
     let past = past(&config, &signer).await?;
     let venue = Venue::open(&args.exchange, &signer, config.markets_max, past.as_ref()).await?;
-    let session = begin(&config, signer, db, venue, past).await?;
+    let settings = Settings::open(&config, &db).await?;
+    let session = begin(&config, settings.limits().await, signer, db, venue, past).await?;
     let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
     let code = auth.login_code(admin, clock::now())?;
     let parts = Parts {
@@ -115,7 +119,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         control: session.control.clone(),
         auth,
         db: session.db.clone(),
-        config: config.entries(),
+        settings,
         session: session.picture.bot().session,
         remote: config.api_allow_remote,
         clock: clock::now,
@@ -151,6 +155,7 @@ struct Wires {
 /// Begins the session: journal, engine, strategies and channels.
 async fn begin(
     config: &Config,
+    limits: Limits,
     signer: Arc<signer::Client>,
     db: Db,
     mut venue: Venue,
@@ -161,7 +166,7 @@ async fn begin(
     let session = SessionId(now.0);
     signer.begin(session).await.context("beginning a session at the signer")?;
     let funder = signer.account().funder.to_string();
-    let start = session_start(config, &db, &funder, session, now, &venue).await?;
+    let start = session_start(config, limits, &db, &funder, session, now, &venue).await?;
     let mode = start.mode;
     let carry = past.as_ref().map(|past| takeover::renumbered(past, &mut venue.markets)).transpose()?;
     let venue = &venue;
@@ -181,7 +186,7 @@ async fn begin(
         wires.take_over(now, carry, past);
     }
     let (sink, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
-    let supervisor = supervise(config, Sandbox::new(Settings::default())?, &wires.inbox, sink)?;
+    let supervisor = supervise(config, Sandbox::new(sandbox::Settings::default())?, &wires.inbox, sink)?;
     let row = SessionRow { session: session.0, mode: mode.as_str(), account: funder, started_at_ms: now.millis() };
     let core = Core::new(wires.duties(&db, venue, &account, &supervisor, &row)?, Arc::clone(&wires.latest));
     let heard = wires.inbox.clone();
@@ -264,6 +269,7 @@ impl Wires {
 
 async fn session_start(
     config: &Config,
+    limits: Limits,
     db: &Db,
     funder: &str,
     session: SessionId,
@@ -282,7 +288,7 @@ async fn session_start(
         },
         cash: venue.cash,
         day_start: opening.map(|value| (now.day(), value)),
-        limits: config.limits(),
+        limits,
         salt_seed: u64::from_be_bytes(seed),
         halted: db.halted(funder).await?.is_some(),
     })
@@ -316,7 +322,7 @@ fn journal(
         account: account.to_owned(),
         follows,
         config: Sha256::digest(entries).into(),
-        sandbox: Sha256::digest(format!("{:?}", Settings::default())).into(),
+        sandbox: Sha256::digest(format!("{:?}", sandbox::Settings::default())).into(),
         created: now,
     };
     let (journal, path) = Journal::create(&config.data_dir, &header).context("beginning the journal")?;

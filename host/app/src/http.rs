@@ -3,6 +3,7 @@
 //! Start reading in [`router`], then `guard` for who may do what.
 
 mod admin;
+mod config;
 mod guard;
 mod health;
 mod openapi;
@@ -19,14 +20,14 @@ pub use openapi::document;
 pub use problem::ProblemResponse;
 
 use crate::auth::Auth;
-use crate::config::ConfigEntry;
 use crate::control::Control;
 use crate::db::Db;
 use crate::picture::Picture;
+use crate::settings::Settings;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use std::sync::Arc;
 
 /// The largest body of a request.
@@ -44,7 +45,7 @@ pub struct Parts {
     /// What was.
     pub db: Db,
     /// What is configured.
-    pub config: Vec<ConfigEntry>,
+    pub settings: Settings,
     /// The session's number.
     pub session: u64,
     /// Whether other names than this machine's may be asked for.
@@ -67,8 +68,9 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/admin/emergency-stop", post(admin::emergency_stop))
         .route("/v1/admin/emergency-stop/release", post(admin::release))
         .route("/v1/admin/circuit-breakers/{name}/reset", post(admin::reset_breaker))
-        .route("/v1/config", get(admin::config))
-        .route("/v1/config/", get(admin::config))
+        .route("/v1/config", get(config::all))
+        .route("/v1/config/", get(config::all))
+        .route("/v1/config/{key}", put(config::set))
         .route("/v1/positions", get(trading::positions))
         .route("/v1/positions/pnl", get(trading::pnl))
         .route("/v1/trading/orders", get(trading::orders))

@@ -14,6 +14,7 @@ mod logging;
 pub mod picture;
 mod replay;
 mod run;
+pub mod settings;
 
 /// Returns what names this build: two builds of one name decide the same.
 pub(crate) fn build_name() -> String {

@@ -6,7 +6,7 @@ use crate::orders::{OrderEntry, Reserve};
 use crate::step::{Engine, Summary};
 use alloc::format;
 use model::event::Reason;
-use model::input::{AccountView, Breaker};
+use model::input::{AccountView, Breaker, Scope};
 use model::{OrderKind, Price, Side, Size, StrategyId, TokenIx, Usd};
 
 /// Looks at the venue's account that must differ from ours in the same way before it counts as a mismatch.
@@ -99,7 +99,7 @@ impl Engine {
     pub(crate) fn watch_the_day(&mut self, effects: &mut Effects) {
         if !self.day.known || self.day.day < self.now.day() {
             self.day = DayStart { day: self.now.day(), value: self.portfolio_value(), known: true };
-            self.close(Breaker::DailyLossLimit, None, effects);
+            self.close(Breaker::DailyLossLimit, Scope::Session, effects);
         }
         let (today, limit) = (self.today(), self.limits.daily_loss);
         if today <= Usd::ZERO.saturating_sub(limit) {

@@ -7,8 +7,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use model::event::Reason;
-use model::input::{Breaker, Channel, HostFault};
-use model::{MarketIx, MarketState, StrategyId, Time, Usd};
+use model::input::{Breaker, Channel, HostFault, Scope};
+use model::{MarketIx, MarketState, OrderId, StrategyId, Time, Usd};
 
 /// The user channel may be gone this long before only cancels are allowed.
 const USER_CHANNEL_GRACE_MICROS: u64 = 15_000_000;
@@ -20,59 +20,96 @@ const ERROR_MIN_REQUESTS: u32 = 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Trip {
     breaker: Breaker,
-    market: Option<MarketIx>,
+    scope: Scope,
     reason: Reason,
 }
 
 impl Trip {
     pub(crate) fn session(breaker: Breaker, reason: impl Into<Reason>) -> Self {
-        Self { breaker, market: None, reason: reason.into() }
+        Self { breaker, scope: Scope::Session, reason: reason.into() }
+    }
+
+    pub(crate) fn strategy(breaker: Breaker, strategy: StrategyId, reason: String) -> Self {
+        Self { breaker, scope: Scope::Strategy(strategy), reason }
     }
 
     fn market(breaker: Breaker, market: MarketIx, reason: String) -> Self {
-        Self { breaker, market: Some(market), reason }
+        Self { breaker, scope: Scope::Market(market), reason }
     }
 }
 
 /// What is tripped, and what the breakers watch.
 #[derive(Debug, Default)]
 pub(crate) struct Breakers {
-    tripped: BTreeMap<(Breaker, Option<MarketIx>), Reason>,
+    tripped: BTreeMap<(Breaker, Scope), Reason>,
     user_down: Option<Time>,
     market_down: Option<Time>,
     requests: VecDeque<(Time, u32, u32)>,
+    /// Faults of strategies, the last ones.
+    faults: BTreeMap<StrategyId, VecDeque<Time>>,
+    /// How the last matches ended: when, and whether they failed.
+    endings: VecDeque<(Time, bool)>,
+    /// The highest valuation of the portfolio.
+    pub(crate) peak: Usd,
 }
 
 impl Breakers {
-    pub(crate) fn is_tripped(&self, breaker: Breaker, market: Option<MarketIx>) -> bool {
-        self.tripped.contains_key(&(breaker, market))
+    pub(crate) fn is_tripped(&self, breaker: Breaker, scope: Scope) -> bool {
+        self.tripped.contains_key(&(breaker, scope))
     }
 
-    /// Returns the breakers of the whole session that outlive it: those which neither time nor a restart's checks close.
-    pub(crate) fn lasting(&self) -> impl Iterator<Item = (Breaker, &Reason)> {
-        let lasting = |breaker: Breaker| matches!(breaker, Breaker::ReconciliationMismatch | Breaker::DailyLossLimit);
-        let session = self.tripped.iter().filter(|((_, market), _)| market.is_none());
-        session.map(|((breaker, _), reason)| (*breaker, reason)).filter(move |(breaker, _)| lasting(*breaker))
+    /// Returns the breakers that outlive a session: those which neither time nor a restart's checks close.
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = ((Breaker, Scope), &Reason)> {
+        let lasting = |breaker: Breaker| {
+            matches!(
+                breaker,
+                Breaker::ReconciliationMismatch
+                    | Breaker::DailyLossLimit
+                    | Breaker::Drawdown
+                    | Breaker::StrategyFault
+                    | Breaker::RepeatedExecution
+                    | Breaker::SettlementFailures
+            )
+        };
+        self.tripped.iter().map(|(key, reason)| (*key, reason)).filter(move |((breaker, _), _)| lasting(*breaker))
     }
 
     /// Trips what an earlier session left tripped.
-    pub(crate) fn put_back(&mut self, lasting: &[(Breaker, Reason)]) {
-        self.tripped.extend(lasting.iter().map(|(breaker, reason)| ((*breaker, None), reason.clone())));
+    pub(crate) fn put_back(&mut self, lasting: &[((Breaker, Scope), Reason)]) {
+        self.tripped.extend(lasting.iter().cloned());
     }
 
     /// Returns the tightest restriction of the breakers that concern the whole session.
     fn session(&self, now: Time) -> Restriction {
         let of = |breaker: &Breaker| match breaker {
-            Breaker::StaleData => Restriction::None,
             // The market channel's loss makes every book blind, which refuses by itself.
             Breaker::WebsocketDisconnect => match self.user_down {
                 Some(since) if now.since(since) > USER_CHANNEL_GRACE_MICROS => Restriction::CancelOnly,
                 _ => Restriction::None,
             },
+            Breaker::SettlementFailures => Restriction::ReduceOnly,
             _ => Restriction::CancelOnly,
         };
-        let tripped = self.tripped.keys().filter(|(_, market)| market.is_none());
+        let tripped = self.tripped.keys().filter(|(_, scope)| *scope == Scope::Session);
         tripped.map(|(breaker, _)| of(breaker)).max().unwrap_or(Restriction::None)
+    }
+
+    pub(crate) fn faults_of(&mut self, strategy: StrategyId) -> &mut VecDeque<Time> {
+        self.faults.entry(strategy).or_default()
+    }
+
+    pub(crate) fn endings(&mut self) -> &mut VecDeque<(Time, bool)> {
+        &mut self.endings
+    }
+
+    /// Returns the restriction of one market or one strategy.
+    fn local(&self, scope: Scope) -> Restriction {
+        let of = |breaker: &Breaker| match breaker {
+            Breaker::StaleData => Restriction::ReduceOnly,
+            _ => Restriction::CancelOnly,
+        };
+        let tripped = Breaker::ALL.iter().filter(|breaker| self.is_tripped(**breaker, scope));
+        tripped.map(of).max().unwrap_or(Restriction::None)
     }
 }
 
@@ -88,41 +125,50 @@ impl Engine {
 
     /// Returns the tightest restriction that a strategy meets in a market.
     pub(crate) fn restriction_in(&self, market: MarketIx, strategy: StrategyId) -> Restriction {
-        let stale = self.breakers.is_tripped(Breaker::StaleData, Some(market));
         let cooling = self.guards.is_cooling(strategy, market, self.now);
-        let local = if stale || cooling { Restriction::ReduceOnly } else { Restriction::None };
-        self.restriction().max(local)
+        let cooling = if cooling { Restriction::ReduceOnly } else { Restriction::None };
+        let local = self.breakers.local(Scope::Market(market)).max(self.breakers.local(Scope::Strategy(strategy)));
+        self.restriction().max(local).max(cooling)
     }
 
     /// Trips a breaker, once, and does what it stands for.
     pub(crate) fn trip(&mut self, trip: Trip, effects: &mut Effects) {
-        let Trip { breaker, market, reason } = trip;
-        if self.breakers.is_tripped(breaker, market) {
+        let Trip { breaker, scope, reason } = trip;
+        if self.breakers.is_tripped(breaker, scope) {
             return;
         }
-        self.breakers.tripped.insert((breaker, market), reason.clone());
-        effects.push(Effect::Record(Record::Breaker { breaker, market, tripped: true, reason: reason.clone() }));
-        match breaker {
-            Breaker::StaleData => self.clear_targets(|_, token| Some(token.market()) == market, effects),
-            Breaker::WebsocketDisconnect | Breaker::HighErrorRate | Breaker::ReconciliationMismatch => {
-                self.clear_targets(|_, _| true, effects);
-            }
-            Breaker::DailyLossLimit | Breaker::JournalFailure | Breaker::InvariantBroken => {
-                self.clear_targets(|_, _| true, effects);
-                self.cancel_all_ours(effects);
-            }
+        self.breakers.tripped.insert((breaker, scope), reason.clone());
+        effects.push(Effect::Record(Record::Breaker { breaker, scope, tripped: true, reason: reason.clone() }));
+        self.clear_targets(|strategy, token| scope.covers(strategy, token.market()), effects);
+        let cancels = !matches!(
+            breaker,
+            Breaker::StaleData
+                | Breaker::WebsocketDisconnect
+                | Breaker::HighErrorRate
+                | Breaker::ReconciliationMismatch
+                | Breaker::SettlementFailures
+        );
+        if cancels {
+            self.cancel_in(scope, effects);
         }
-        if market.is_none() {
+        if scope == Scope::Session {
             self.tell_state(reason, effects);
         }
     }
 
+    /// Cancels all our orders that a scope covers.
+    fn cancel_in(&mut self, scope: Scope, effects: &mut Effects) {
+        let covered = self.orders.open().filter(|entry| scope.covers(entry.order.strategy, entry.order.token.market()));
+        let covered: Vec<OrderId> = covered.map(|entry| entry.order.id).collect();
+        covered.into_iter().for_each(|order| self.cancel(order, effects));
+    }
+
     /// Closes a breaker if it is tripped.
-    pub(crate) fn close(&mut self, breaker: Breaker, market: Option<MarketIx>, effects: &mut Effects) {
-        if self.breakers.tripped.remove(&(breaker, market)).is_some() {
+    pub(crate) fn close(&mut self, breaker: Breaker, scope: Scope, effects: &mut Effects) {
+        if self.breakers.tripped.remove(&(breaker, scope)).is_some() {
             let reason = Reason::new();
-            effects.push(Effect::Record(Record::Breaker { breaker, market, tripped: false, reason }));
-            if market.is_none() {
+            effects.push(Effect::Record(Record::Breaker { breaker, scope, tripped: false, reason }));
+            if scope == Scope::Session {
                 self.tell_state(Reason::new(), effects);
             }
         }
@@ -139,7 +185,7 @@ impl Engine {
             self.markets.lose_all();
         }
         let down = match (self.breakers.market_down, self.breakers.user_down) {
-            (None, None) => return self.close(Breaker::WebsocketDisconnect, None, effects),
+            (None, None) => return self.close(Breaker::WebsocketDisconnect, Scope::Session, effects),
             (Some(_), Some(_)) => "both channels are down",
             (Some(_), None) => "the market channel is down",
             (None, Some(_)) => "the user channel is down",
@@ -169,7 +215,7 @@ impl Engine {
             let reason = format!("{failed} of {total} requests failed within a minute");
             self.trip(Trip::session(Breaker::HighErrorRate, reason), effects);
         } else if requests.is_empty() {
-            self.close(Breaker::HighErrorRate, None, effects);
+            self.close(Breaker::HighErrorRate, Scope::Session, effects);
         }
     }
 
@@ -178,6 +224,8 @@ impl Engine {
         self.watch_errors(effects);
         self.watch_freshness(effects);
         self.watch_the_day(effects);
+        self.watch_drawdown(effects);
+        self.watch_settlement(effects);
     }
 
     fn watch_freshness(&mut self, effects: &mut Effects) {
@@ -207,7 +255,7 @@ impl Engine {
                 let reason = format!("no proof of life for {} s and {} s", ages[0], ages[1]);
                 self.trip(Trip::market(Breaker::StaleData, market, reason), effects);
             } else {
-                self.close(Breaker::StaleData, Some(market), effects);
+                self.close(Breaker::StaleData, Scope::Market(market), effects);
             }
         }
     }
@@ -235,17 +283,42 @@ impl Engine {
             }
             Breaker::JournalFailure | Breaker::InvariantBroken => self
                 .breakers
-                .is_tripped(breaker, None)
+                .is_tripped(breaker, Scope::Session)
                 .then(|| "only a restart, which checks everything against the venue, closes this".into()),
-            Breaker::HighErrorRate | Breaker::ReconciliationMismatch => None,
+            Breaker::SettlementFailures => self.unsettled_too_long(),
+            Breaker::ClockSkew => self
+                .breakers
+                .is_tripped(breaker, Scope::Session)
+                .then(|| "it closes by itself when the clocks agree to a second".into()),
+            Breaker::HighErrorRate
+            | Breaker::ReconciliationMismatch
+            | Breaker::Drawdown
+            | Breaker::StrategyFault
+            | Breaker::RepeatedExecution => None,
         };
         if let Some(cause) = stands {
             return Err(cause);
         }
-        self.breakers.requests.clear();
-        self.mismatch = Default::default();
-        self.close(breaker, None, effects);
+        self.forgive(breaker);
+        let scopes: Vec<Scope> =
+            self.breakers.tripped.keys().filter(|(other, _)| *other == breaker).map(|(_, scope)| *scope).collect();
+        scopes.into_iter().for_each(|scope| self.close(breaker, scope, effects));
         Ok(())
+    }
+
+    /// Begins to count anew what made a breaker trip: an operator has looked at it.
+    fn forgive(&mut self, breaker: Breaker) {
+        match breaker {
+            Breaker::HighErrorRate => self.breakers.requests.clear(),
+            Breaker::ReconciliationMismatch => self.mismatch = Default::default(),
+            Breaker::Drawdown => self.breakers.peak = self.portfolio_value(),
+            Breaker::StrategyFault => self.breakers.faults.clear(),
+            Breaker::RepeatedExecution => {
+                self.strategies.ids().for_each(|strategy| self.habits.forgive(strategy));
+            }
+            Breaker::SettlementFailures => self.breakers.endings.clear(),
+            _ => {}
+        }
     }
 
     /// Something in the host failed.

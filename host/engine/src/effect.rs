@@ -3,9 +3,9 @@
 use crate::risk::{Approved, Placement, Refusal};
 use alloc::vec::Vec;
 use model::event::Reason;
-use model::input::{Breaker, Settlement};
+use model::input::{Breaker, Scope, Settlement};
 use model::{
-    MarketIx, MarketNote, NewOrder, OrderId, OrderState, OwnEvent, Price, Side, Size, StrategyId, TokenIx, TradeId, Usd,
+    MarketNote, NewOrder, OrderId, OrderState, OwnEvent, Price, Side, Size, StrategyId, TokenIx, TradeId, Usd,
 };
 
 /// The effects of one step, in order. The buffer is reused.
@@ -184,8 +184,8 @@ pub enum Record {
     Breaker {
         /// Which.
         breaker: Breaker,
-        /// One market, or the session.
-        market: Option<MarketIx>,
+        /// What it restricts.
+        scope: Scope,
         /// Whether it is tripped now.
         tripped: bool,
         /// Why, with numbers.

@@ -175,6 +175,7 @@ impl Engine {
             }
         });
         self.tell_fill(key, trade, effects);
+        self.note_fill(&order, effects);
         if trade.settlement > Settlement::Mined {
             self.settle_fill(key, fill, trade, effects);
         }
@@ -214,7 +215,11 @@ impl Engine {
             }
             Settlement::Matched | Settlement::Mined | Settlement::Retrying => {}
         }
-        self.orders.remember(key, Fill { settlement: trade.settlement, ..fill }, self.now);
+        let fill = Fill { settlement: trade.settlement, ..fill };
+        self.orders.remember(key, fill, self.now);
+        if fill.is_final() {
+            self.note_ending(trade.settlement == Settlement::Failed, effects);
+        }
         self.tell_fill(key, trade, effects);
     }
 

@@ -78,6 +78,11 @@ impl Ledger {
         self.positions.iter().map(|(token, position)| (*token, position))
     }
 
+    /// Returns the parts of one strategy.
+    pub fn parts_of(&self, strategy: StrategyId) -> impl Iterator<Item = &Position> {
+        self.parts.range((strategy, TokenIx(0))..=(strategy, TokenIx(u32::MAX))).map(|(_, position)| position)
+    }
+
     /// Returns all strategies' parts.
     pub fn parts(&self) -> impl Iterator<Item = (StrategyId, TokenIx, &Position)> {
         self.parts.iter().map(|((strategy, token), position)| (*strategy, *token, position))

@@ -9,6 +9,7 @@ extern crate std;
 
 mod account;
 mod breakers;
+mod conduct;
 mod digest;
 pub mod effect;
 mod events;
@@ -26,5 +27,5 @@ pub use digest::digest;
 pub use effect::{BotState, Effect, Effects, Record, Restriction};
 pub use ledger::{Ledger, LedgerError};
 pub use model::Position;
-pub use risk::{Approved, Placement, Refusal, Rule};
+pub use risk::{Approved, Placement, Refusal, Rule, self_test};
 pub use step::{Engine, Purpose, Summary};

@@ -90,6 +90,7 @@ pub(crate) struct Orders {
     by_market: BTreeMap<MarketIx, Vec<OrderId>>,
     open: usize,
     reserved_cash: Usd,
+    reserved_by: BTreeMap<StrategyId, Usd>,
     reserved_shares: BTreeMap<(StrategyId, TokenIx), Size>,
     fills: BTreeMap<FillKey, Fill>,
     fill_order: VecDeque<FillKey>,
@@ -135,6 +136,11 @@ impl Orders {
 
     pub(crate) fn reserved_cash(&self) -> Usd {
         self.reserved_cash
+    }
+
+    /// Returns the cash that a strategy's orders hold back.
+    pub(crate) fn reserved_by(&self, strategy: StrategyId) -> Usd {
+        self.reserved_by.get(&strategy).copied().unwrap_or_default()
     }
 
     /// Returns the shares that a strategy's open orders would sell.
@@ -219,6 +225,8 @@ impl Orders {
 
     fn hold(&mut self, order: &NewOrder, reserve: Reserve) {
         self.reserved_cash = self.reserved_cash.saturating_add(reserve.cash);
+        let by = self.reserved_by.entry(order.strategy).or_default();
+        *by = by.saturating_add(reserve.cash);
         if order.side == Side::Sell {
             let held = self.reserved_shares.entry((order.strategy, order.token)).or_default();
             *held = held.saturating_add(reserve.shares);
@@ -227,6 +235,9 @@ impl Orders {
 
     fn release(&mut self, order: &NewOrder, reserve: Reserve) {
         self.reserved_cash = self.reserved_cash.saturating_sub(reserve.cash);
+        if let Some(by) = self.reserved_by.get_mut(&order.strategy) {
+            *by = by.saturating_sub(reserve.cash);
+        }
         if order.side == Side::Sell
             && let Some(held) = self.reserved_shares.get_mut(&(order.strategy, order.token))
         {
@@ -265,6 +276,11 @@ impl Orders {
             *order
         })
         .collect()
+    }
+
+    /// Returns when the oldest fill that is not final was first heard of.
+    pub(crate) fn oldest_unsettled(&self) -> Option<Time> {
+        self.unsettled.keys().filter_map(|key| self.fills.get(key)).map(|fill| fill.at).min()
     }
 
     /// Returns the highest number given.

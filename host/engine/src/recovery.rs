@@ -59,9 +59,10 @@ impl Engine {
             parts: self.ledger.parts().map(|(strategy, token, part)| ((strategy, token), *part)).collect(),
             orders: orders.collect(),
             fills,
-            breakers: self.breakers.lasting().map(|(breaker, reason)| (breaker, reason.clone())).collect(),
+            breakers: self.breakers.lasting().map(|(key, reason)| (key, reason.clone())).collect(),
             cooling: self.guards.cooling().collect(),
             sent: self.rate.recent(self.now).collect(),
+            peak: self.breakers.peak,
         }
     }
 
@@ -100,6 +101,7 @@ impl Engine {
         carry.sent.iter().for_each(|at| self.rate.note(*at));
         carry.cooling.iter().for_each(|(place, until)| self.guards.cool(*place, *until));
         self.breakers.put_back(&carry.breakers);
+        self.breakers.peak = carry.peak;
         self.tell_state("the venue's account is to be looked at first".into(), effects);
     }
 }

@@ -7,7 +7,7 @@ use crate::guards::Guards;
 use crate::ledger::Ledger;
 use crate::markets::{Applied, Markets};
 use crate::orders::Orders;
-use crate::risk::Rate;
+use crate::risk::{Habits, Rate};
 use crate::strategies::Strategies;
 use crate::targets::Targets;
 use alloc::string::ToString;
@@ -89,6 +89,7 @@ pub struct Engine {
     pub(crate) guards: Guards,
     pub(crate) breakers: Breakers,
     pub(crate) rate: Rate,
+    pub(crate) habits: Habits,
     pub(crate) day: DayStart,
     pub(crate) mismatch: Mismatch,
     kill: Option<Kill>,
@@ -117,6 +118,7 @@ impl Engine {
             guards: Guards::default(),
             breakers: Breakers::default(),
             rate: Rate::default(),
+            habits: Habits::default(),
             day: DayStart::default(),
             mismatch: Mismatch::default(),
             kill: None,
@@ -144,6 +146,7 @@ impl Engine {
             Body::Alive { token } => self.markets.alive(*token, self.now),
             Body::Feed { channel, up } => self.on_feed(*channel, *up, effects),
             Body::Requests { ok, failed } => self.on_requests(*ok, *failed, effects),
+            Body::Skew { micros } => self.on_skew(*micros, effects),
             Body::Account(view) => self.reconcile(view, effects),
             Body::Command(command) => self.on_command(command, effects),
             Body::Strategy(change) => self.on_strategy(change, effects),
@@ -153,7 +156,10 @@ impl Engine {
                 }
             }
             Body::TakeOver(carry) => self.take_over(carry, effects),
-            Body::Limits(limits) => self.limits = *limits,
+            Body::Limits(limits) => {
+                self.limits = *limits;
+                effects.push(Effect::Answered { refused: None });
+            }
             Body::Session(start) => self.begin(start, effects),
             Body::HostFault { fault } => self.on_host_fault(*fault, effects),
         }

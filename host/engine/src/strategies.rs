@@ -92,6 +92,7 @@ impl Engine {
             let (strategy, reason) = (answer.strategy, reason.clone());
             effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
             self.clear_targets(|who, _| who == strategy, effects);
+            self.note_fault(strategy, effects);
             return;
         }
         for intent in answer.intents.iter().take(INTENTS_MAX) {

@@ -40,6 +40,9 @@ impl fmt::Display for Side {
 pub struct Price(u32);
 
 impl Price {
+    /// The lowest price: a millionth of a dollar.
+    pub const MIN: Self = Self(1);
+
     /// Returns the price of `micros` micro-dollars a share, or `None` outside 1..=999,999.
     pub const fn from_micros(micros: u32) -> Option<Self> {
         if micros > 0 && micros < SCALE { Some(Self(micros)) } else { None }

@@ -4,7 +4,7 @@
 use crate::amount::{Side, Size, Usd};
 use crate::event::Reason;
 use crate::id::{MarketIx, OrderId, StrategyId, TokenIx, TradeId};
-use crate::input::{Breaker, Settlement};
+use crate::input::{Breaker, Scope, Settlement};
 use crate::order::{NewOrder, OrderState};
 use crate::position::Position;
 use crate::time::Time;
@@ -36,12 +36,14 @@ pub struct Carry {
     pub orders: Vec<CarriedOrder>,
     /// The latest fills, oldest first.
     pub fills: Vec<CarriedFill>,
-    /// Breakers of the whole session that time and reconnecting do not close.
-    pub breakers: Vec<(Breaker, Reason)>,
+    /// Breakers that time and reconnecting do not close.
+    pub breakers: Vec<((Breaker, Scope), Reason)>,
     /// Where strategies may only reduce, and until when.
     pub cooling: Vec<((StrategyId, MarketIx), Time)>,
     /// The placements of the last minute.
     pub sent: Vec<Time>,
+    /// The highest valuation of the portfolio that drawdown counts from.
+    pub peak: Usd,
 }
 
 /// An order that is carried over.

@@ -114,6 +114,10 @@ macro_rules! hex_id {
 }
 
 hex_id!(
+    /// The venue's id of a negative-risk event (`neg_risk_market_id`).
+    EventId
+);
+hex_id!(
     /// The venue's id of an order: the EIP-712 digest of the signed order, known before it is sent.
     VenueOrderId
 );

@@ -98,6 +98,11 @@ pub enum Body {
         /// Those that failed: transport, 5xx, 429, authentication.
         failed: u32,
     },
+    /// How far the venue's clock is ahead of ours (behind, if negative), in microseconds.
+    Skew {
+        /// The distance.
+        micros: i64,
+    },
     /// The venue's own account, read by REST.
     Account(AccountView),
     /// Something in the host failed and trading must stop until a restart.
@@ -367,11 +372,32 @@ pub enum Breaker {
     JournalFailure,
     /// Our own books contradict themselves.
     InvariantBroken,
+    /// The portfolio fell too far from its peak.
+    Drawdown,
+    /// A strategy's calls failed three times within a minute.
+    StrategyFault,
+    /// A strategy repeats itself, or is filled again and again.
+    RepeatedExecution,
+    /// Too many matches fail to settle, or one takes too long.
+    SettlementFailures,
+    /// Our clock is not the venue's.
+    ClockSkew,
+}
+
+/// What a breaker restricts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Everything.
+    Session,
+    /// One market.
+    Market(MarketIx),
+    /// One strategy.
+    Strategy(StrategyId),
 }
 
 impl Breaker {
     /// All of them, in the order they are shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::StaleData,
         Self::WebsocketDisconnect,
         Self::HighErrorRate,
@@ -379,6 +405,11 @@ impl Breaker {
         Self::DailyLossLimit,
         Self::JournalFailure,
         Self::InvariantBroken,
+        Self::Drawdown,
+        Self::StrategyFault,
+        Self::RepeatedExecution,
+        Self::SettlementFailures,
+        Self::ClockSkew,
     ];
 
     /// Returns the name in addresses and rows.
@@ -391,12 +422,28 @@ impl Breaker {
             Self::DailyLossLimit => "daily_loss_limit",
             Self::JournalFailure => "journal_failure",
             Self::InvariantBroken => "invariant_broken",
+            Self::Drawdown => "drawdown",
+            Self::StrategyFault => "strategy_fault",
+            Self::RepeatedExecution => "repeated_execution",
+            Self::SettlementFailures => "settlement_failures",
+            Self::ClockSkew => "clock_skew",
         }
     }
 
     /// Returns the breaker of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|breaker| breaker.as_str() == name)
+    }
+}
+
+impl Scope {
+    /// Says whether it covers what a strategy does in a market.
+    pub fn covers(self, strategy: StrategyId, market: MarketIx) -> bool {
+        match self {
+            Self::Session => true,
+            Self::Market(only) => only == market,
+            Self::Strategy(only) => only == strategy,
+        }
     }
 }
 

@@ -24,7 +24,9 @@ pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
 pub use book::{Book, Level};
 pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry};
 pub use event::{MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent};
-pub use id::{ConditionId, MarketIx, OrderId, Seq, SessionId, StrategyId, TokenId, TokenIx, TradeId, VenueOrderId};
+pub use id::{
+    ConditionId, EventId, MarketIx, OrderId, Seq, SessionId, StrategyId, TokenId, TokenIx, TradeId, VenueOrderId,
+};
 pub use input::{Body, Input};
 pub use intent::{Intent, IntentKind, Quote};
 pub use limits::Limits;

@@ -1,7 +1,7 @@
 //! A market: one condition with two outcome tokens that pay one dollar together.
 
 use crate::amount::{Price, Size, TickSize, Usd};
-use crate::id::{ConditionId, TokenId};
+use crate::id::{ConditionId, EventId, TokenId};
 use crate::time::Time;
 use alloc::string::String;
 
@@ -59,6 +59,8 @@ pub struct Market {
     pub min_size: Size,
     /// Whether orders are signed for the negative-risk exchange.
     pub neg_risk: bool,
+    /// The event whose markets exclude each other, if it is one of several: at most one of them resolves to YES.
+    pub event: Option<EventId>,
     /// What takers pay.
     pub fee: FeeRate,
     /// When the market is due to end, if it says.

@@ -54,6 +54,7 @@ pub(crate) mod tests {
             tick: TickSize::CENT,
             min_size: Size::shares(5),
             neg_risk: false,
+            event: None,
             fee: FeeRate::default(),
             end: None,
         }

@@ -52,6 +52,7 @@ function Breaker({ breaker }: { breaker: BreakerView }) {
             {markets.length === 1 ? markets[0] : `${markets.length} markets`}
           </p>
         )}
+        {breaker.strategies.length === 0 ? null : <p class="dim">{breaker.strategies.join(", ")}</p>}
       </div>
       <ConfirmButton
         label={`Reset ${breaker.name}`}

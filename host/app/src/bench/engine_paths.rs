@@ -174,6 +174,7 @@ fn market(number: u32) -> Market {
         tick: TickSize::CENT,
         min_size: Size::shares(5),
         neg_risk: false,
+        event: None,
         fee: FeeRate { rate_micros: 50_000 },
         end: None,
     }

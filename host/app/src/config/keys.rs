@@ -67,7 +67,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 24] = [
+pub const KEYS: [Key; 39] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -90,8 +90,88 @@ pub const KEYS: [Key; 24] = [
     key("stop_loss_pct", Kind::Percent(1, 10_000), "5", "The loss on its cost at which the host closes a position."),
     key("max_open_positions", Kind::Count(1, 10_000), "5", "The most markets that are held or bid for."),
     key("max_order_usd", Kind::Usd(CENT, MILLION), "100", "The most one order may cost, whatever the portfolio."),
+    key(
+        "max_order_shares",
+        Kind::Count(1, 1_000_000_000),
+        "500",
+        "The most shares of one order; catches a size in the wrong unit.",
+    ),
+    key(
+        "max_event_usd",
+        Kind::Usd(CENT, MILLION),
+        "200",
+        "The most that can be lost on one event whose markets exclude each other, all open orders filled.",
+    ),
+    key(
+        "max_gross_pct",
+        Kind::Percent(1, 1_000_000),
+        "50",
+        "The most that positions and bids may cost together, in percent of the portfolio.",
+    ),
+    key(
+        "max_resting_pct",
+        Kind::Percent(1, 1_000_000),
+        "40",
+        "The most that bids which could all fill may cost, in percent of the portfolio.",
+    ),
+    key("cash_reserve_pct", Kind::Percent(0, 10_000), "10", "The cash that stays free, in percent of the portfolio."),
+    key(
+        "max_strategy_pct",
+        Kind::Percent(1, 1_000_000),
+        "20",
+        "The most that one strategy's positions and bids may cost, in percent of the portfolio.",
+    ),
+    key(
+        "max_drawdown_pct",
+        Kind::Percent(1, 10_000),
+        "10",
+        "The fall from the portfolio's peak at which trading stops, in percent of the peak.",
+    ),
+    key(
+        "price_collar_pct",
+        Kind::Percent(1, 1_000_000),
+        "15",
+        "How far beyond the middle of the book an order may reach, in percent of it; 5 cents at the least.",
+    ),
+    key(
+        "max_slippage_ticks",
+        Kind::Count(0, 1_000),
+        "2",
+        "How many ticks beyond the best opposite price an order may reach.",
+    ),
+    key(
+        "max_depth_pct",
+        Kind::Percent(1, 1_000_000),
+        "10",
+        "The part of the visible depth within that reach which one order may take, in percent.",
+    ),
     key("max_open_orders", Kind::Count(1, 10_000), "100", "The most orders that are not over."),
-    key("max_orders_per_minute", Kind::Count(1, 100_000), "300", "The most orders placed in any 60 seconds."),
+    key("max_market_orders", Kind::Count(1, 10_000), "10", "The most orders that are not over in one market."),
+    key("max_orders_per_minute", Kind::Count(1, 100_000), "600", "The most orders placed in any 60 seconds."),
+    key(
+        "max_strategy_orders_per_minute",
+        Kind::Count(1, 100_000),
+        "300",
+        "The most orders that one strategy places in any 60 seconds.",
+    ),
+    key(
+        "max_repeats",
+        Kind::Count(1, 10_000),
+        "5",
+        "Equal orders of one strategy within 10 seconds; one more disables it. Standing quotes do not count.",
+    ),
+    key(
+        "max_fills_per_minute",
+        Kind::Count(1, 10_000),
+        "10",
+        "Fills of one strategy on one side of a market within 60 seconds; one more disables it.",
+    ),
+    key(
+        "min_time_to_end_s",
+        Kind::Count(0, 31_536_000),
+        "7200",
+        "No new risk in a market that is due to end within this many seconds.",
+    ),
     key("stale_after_s", Kind::Count(1, 3_600), "60", "How long a book is trusted after its last sign of life."),
     key(
         "signer.max_order_usd",

@@ -53,6 +53,15 @@ impl Value {
     }
 }
 
+/// Returns a number of a kind as it would be written.
+pub(super) fn written(kind: Kind, number: i64) -> String {
+    match kind {
+        Kind::Usd(..) => Usd(number).to_string(),
+        Kind::Percent(..) => percent(number).to_string(),
+        _ => number.to_string(),
+    }
+}
+
 /// Returns what fits `kind`, as the end of a sentence.
 pub(super) fn range(kind: Kind) -> String {
     match kind {

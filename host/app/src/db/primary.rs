@@ -1,7 +1,7 @@
 //! Primary rows: tokens, audit, halts, opening valuations and the numbers of strategies. Each is written before the call
 //! returns.
 
-use super::{AuditRow, Db, DbError, Halt, TokenRow, big, execute, fetch};
+use super::{AuditRow, Db, DbError, Halt, SettingRow, TokenRow, big, execute, fetch};
 use model::{StrategyId, Usd};
 
 /// The most rows of the audit that one read returns.
@@ -67,6 +67,24 @@ impl Db {
         };
         let sql = "INSERT INTO halts (scope, reason, at_ms) VALUES ($1, $2, $3) ON CONFLICT (scope) DO NOTHING";
         execute!(self, sql, scope, &halt.reason, big(halt.at_ms)?).await.map(drop)
+    }
+
+    /// Returns what operators set while the host ran.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn settings(&self) -> Result<Vec<SettingRow>, DbError> {
+        fetch!(self, SettingRow, "SELECT name, value, who, at_ms FROM settings ORDER BY at_ms, name").await
+    }
+
+    /// Keeps what an operator set; the last value of a key stays.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn set_setting(&self, row: &SettingRow) -> Result<(), DbError> {
+        let sql = "INSERT INTO settings (name, value, who, at_ms) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (name) DO UPDATE SET value = excluded.value, who = excluded.who, at_ms = excluded.at_ms";
+        execute!(self, sql, &row.name, &row.value, &row.who, big(row.at_ms)?).await.map(drop)
     }
 
     /// Returns what `funder` was worth when the UTC day `day` (counted from the epoch) began; none if nobody said.

@@ -210,7 +210,7 @@ pub struct BreakerRow {
     pub seq: u64,
     /// The breaker's name.
     pub name: String,
-    /// The market's slug; empty for the whole session.
+    /// The market's slug, or `strategy NUMBER`; empty for the whole session.
     pub market: String,
     /// Whether it is tripped now.
     pub tripped: bool,
@@ -263,6 +263,20 @@ pub struct AuditRow {
     pub claimed_user: String,
     /// `ok`, or why it was not done.
     pub outcome: String,
+}
+
+/// A limit that an operator set while the host ran.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct SettingRow {
+    /// The key.
+    pub name: String,
+    /// The value as it was written.
+    pub value: String,
+    /// Whose token it was.
+    pub who: String,
+    /// When.
+    #[sqlx(try_from = "i64")]
+    pub at_ms: u64,
 }
 
 /// An emergency stop that nobody has released yet.

@@ -1,7 +1,6 @@
 //! The engine's door: two bounded queues, account before market. Account inputs never drop; market inputs that do not
 //! fit are dropped and the loss is told, so that books are fetched again.
 
-use model::input::Command;
 use model::{Body, Time};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -60,9 +59,9 @@ impl Inbox {
         self.put(Arrival { at, body, reply: None });
     }
 
-    /// Adds a command whose answer somebody waits for.
-    pub(crate) fn command(&self, at: Time, command: Command, reply: Reply) {
-        self.put(Arrival { at, body: Body::Command(command), reply: Some(reply) });
+    /// Adds an operator's word, whose answer somebody waits for.
+    pub(crate) fn asked(&self, at: Time, body: Body, reply: Reply) {
+        self.put(Arrival { at, body, reply: Some(reply) });
     }
 
     fn put(&self, arrival: Arrival) {

@@ -6,7 +6,8 @@ use crate::db::{
 };
 use crate::http::types::{OrderView, PositionView, RefusalView, TradeView, Update};
 use engine::Record;
-use model::{Market, MarketIx, Seq, Time, Usd};
+use model::input::Scope;
+use model::{Market, Seq, Time, Usd};
 use tokio::runtime::Handle;
 
 /// Writes a session's rows; never waits.
@@ -44,11 +45,11 @@ impl Rows {
             (Record::Fill { .. }, Some(Update::Trade(view))) => DbWrite::Fill(self.fill(view)),
             (Record::Position { .. }, Some(Update::Position(view))) => DbWrite::Position(self.position(view, at)),
             (Record::Refused { .. }, Some(Update::Refusal(view))) => DbWrite::Refusal(self.refusal(seq, view)),
-            (Record::Breaker { breaker, market, tripped, reason }, _) => DbWrite::Breaker(BreakerRow {
+            (Record::Breaker { breaker, scope, tripped, reason }, _) => DbWrite::Breaker(BreakerRow {
                 session: self.session,
                 seq: seq.0,
                 name: breaker.as_str().to_owned(),
-                market: market.map(|market| self.slug(market)).unwrap_or_default(),
+                market: self.scope(*scope),
                 tripped: *tripped,
                 reason: reason.clone(),
                 at_ms: at.millis(),
@@ -128,8 +129,12 @@ impl Rows {
         }
     }
 
-    fn slug(&self, market: MarketIx) -> String {
-        self.slugs.get(market.index()).cloned().unwrap_or_default()
+    fn scope(&self, scope: Scope) -> String {
+        match scope {
+            Scope::Session => String::new(),
+            Scope::Market(market) => self.slugs.get(market.index()).cloned().unwrap_or_default(),
+            Scope::Strategy(strategy) => format!("strategy {strategy}"),
+        }
     }
 
     /// Keeps an emergency stop across restarts, or forgets it.

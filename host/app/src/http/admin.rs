@@ -1,10 +1,10 @@
-//! The bot's state, the breakers and the configuration. What makes the host do less is done first and audited after; what
+//! The bot's state and the breakers. What makes the host do less is done first and audited after; what
 //! makes it do more is audited first.
 
 use super::App;
 use super::guard::Caller;
 use super::problem::ProblemResponse;
-use super::types::{BotView, ConfigView};
+use super::types::BotView;
 use crate::auth::Role;
 use crate::control::ControlError;
 use crate::db::AuditRow;
@@ -15,7 +15,6 @@ use axum::http::StatusCode;
 use model::event::{REASON_MAX, Reason};
 use model::input::{Breaker, Command};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 type Done = Result<Json<BotView>, ProblemResponse>;
 
@@ -174,18 +173,6 @@ pub(super) async fn reset_breaker(
     let action = Action::new(&app, &caller, format!("circuit-breakers/{name}/reset"), &body)?;
     action.permit(Command::ResetBreaker { breaker }).await?;
     Ok(Json(app.picture.bot()))
-}
-
-/// Every key of the configuration, what holds and where it comes from.
-#[utoipa::path(get, path = "/v1/config/", tag = "configuration", responses((status = 200, body = BTreeMap<String, ConfigView>)))]
-pub(super) async fn config(State(app): State<App>, _: Caller) -> Json<BTreeMap<String, ConfigView>> {
-    let view = |entry: &crate::config::ConfigEntry| ConfigView {
-        value: entry.value.clone(),
-        default: entry.default.to_owned(),
-        description: entry.description.clone(),
-        source: entry.source.as_str().to_owned(),
-    };
-    Json(app.config.iter().map(|entry| (entry.key.to_owned(), view(entry))).collect())
 }
 
 /// The answer to what was taken and needs no more words.

@@ -1,6 +1,6 @@
 //! The API's description, made from the routes and types themselves.
 
-use super::{admin, health, session, stream, trading};
+use super::{admin, config, health, session, stream, trading};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -21,7 +21,8 @@ use utoipa::openapi::OpenApi as Document;
         admin::emergency_stop,
         admin::release,
         admin::reset_breaker,
-        admin::config,
+        config::all,
+        config::set,
         trading::snapshot,
         trading::positions,
         trading::pnl,

@@ -56,7 +56,8 @@ impl Rig {
         answer_commands(inbox.clone(), Arc::clone(&heard));
         let picture = Picture::new(&Begin { mode: "demo".into(), session: 7, at: NOW() });
         let control = Control::new(inbox.clone(), None);
-        let parts = Parts { picture, control, auth, db, config: Vec::new(), session: 7, remote: false, clock: NOW };
+        let settings = Settings::open(&config(&dir), &db).await.unwrap();
+        let parts = Parts { picture, control, auth, db, settings, session: 7, remote: false, clock: NOW };
         let parts = Arc::new(parts);
         let router = router(Arc::clone(&parts));
         Self { router, parts, dir, inbox, heard, admin, trader, viewer }
@@ -80,12 +81,22 @@ impl Rig {
     }
 }
 
+fn config(dir: &std::path::Path) -> crate::config::Config {
+    let mode = crate::config::Mode::Paper;
+    let sources = crate::config::Sources { mode, data_dir: dir.to_owned(), file: None, flags: Vec::new() };
+    crate::config::Config::from_sources(sources, std::iter::empty()).unwrap()
+}
+
 fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>) {
     std::thread::spawn(move || {
         let mut taken = crate::host::Taken::default();
         while !taken.closed {
             inbox.take(&mut taken, 16, Duration::from_millis(50));
             for arrival in taken.arrivals.drain(..) {
+                if let model::Body::Limits(_) = arrival.body {
+                    let _told = arrival.reply.map(|reply| reply.send(Ok(())));
+                    continue;
+                }
                 let model::Body::Command(command) = arrival.body else { continue };
                 let answer = if command == Command::Pause { Err("not RUNNING".to_owned()) } else { Ok(()) };
                 heard.lock().unwrap().push(command);
@@ -99,6 +110,31 @@ async fn read(response: Response<Body>) -> (StatusCode, Value) {
     let status = response.status();
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn a_limit_is_changed_kept_and_audited_and_a_ceiling_holds() {
+    let rig = Rig::new("limits").await;
+    let path = "/v1/config/daily_loss_limit_usd";
+    let body = |value: Value| json!({ "value": value, "user": "joe" }).to_string();
+    assert_eq!(rig.as_(&rig.trader, "PUT", path, &body(json!(10))).await.0, StatusCode::FORBIDDEN);
+    let (status, view) = rig.as_(&rig.admin, "PUT", path, &body(json!(10.5))).await;
+    assert_eq!((status, &view["value"], &view["source"]), (StatusCode::OK, &json!("10.5"), &json!("operator")));
+    let (_, all) = rig.as_(&rig.viewer, "GET", "/v1/config/", "").await;
+    assert_eq!(all["daily_loss_limit_usd"]["value"], "10.5");
+    let (status, problem) = rig.as_(&rig.admin, "PUT", path, &body(json!("100.01"))).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(problem["detail"].as_str().unwrap().contains("100 is the furthest"), "{problem}");
+    for bad in [json!("much"), json!(null), json!(-1), json!({})] {
+        assert_eq!(rig.as_(&rig.admin, "PUT", path, &body(bad.clone())).await.0, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    assert_eq!(rig.as_(&rig.admin, "PUT", "/v1/config/api.listen", &body(json!(1))).await.0, StatusCode::BAD_REQUEST);
+    let audits = rig.parts.db.audits(10).await.unwrap();
+    assert_eq!((audits[0].action.as_str(), audits[0].detail.as_str()), ("config/daily_loss_limit_usd", "25 -> 10.5"));
+    assert_eq!((audits[0].who.as_str(), audits[0].claimed_user.as_str()), ("admin", "joe"));
+    // It holds after a restart, as long as it fits.
+    let again = Settings::open(&config(&rig.dir), &rig.parts.db).await.unwrap();
+    assert_eq!(again.limits().await.daily_loss, model::Usd(10_500_000));
 }
 
 #[tokio::test]
@@ -272,6 +308,7 @@ fn the_pages_types_are_ours() {
     types::ReasonBody::export_all(&config).unwrap();
     types::Problem::export_all(&config).unwrap();
     types::ConfigView::export_all(&config).unwrap();
+    types::SettingBody::export_all(&config).unwrap();
     types::HealthView::export_all(&config).unwrap();
     types::OrderHistoryView::export_all(&config).unwrap();
     types::VenueOrderView::export_all(&config).unwrap();

@@ -239,6 +239,8 @@ pub struct BreakerView {
     pub reason: String,
     /// The markets concerned, if it is not the whole session.
     pub markets: Vec<String>,
+    /// The strategies concerned, if it is not the whole session.
+    pub strategies: Vec<String>,
     #[ts(type = "number | null")]
     pub since_ms: Option<u64>,
 }
@@ -346,8 +348,10 @@ pub struct ConfigView {
     pub default: String,
     /// What it does, with its unit and range.
     pub description: String,
-    /// `default`, `demo profile`, `file`, `environment` or `flag`.
+    /// `default`, `demo profile`, `file`, `environment`, `flag` or `operator`.
     pub source: String,
+    /// Whether `PUT /v1/config/{key}` changes it while the host runs.
+    pub live: bool,
 }
 
 /// How the host is: `GET /health/detailed`.
@@ -390,6 +394,17 @@ pub struct Login {
 #[derive(Debug, Clone, Deserialize, TS, ToSchema)]
 pub struct ReasonBody {
     pub reason: String,
+}
+
+/// The body of `PUT /v1/config/{key}`.
+#[derive(Debug, Clone, Deserialize, TS, ToSchema)]
+pub struct SettingBody {
+    /// A number or a text, as in the configuration file.
+    #[ts(type = "number | string")]
+    pub value: serde_json::Value,
+    /// Who it is claimed to come from; the token says who it is.
+    #[serde(default)]
+    pub user: String,
 }
 
 /// A problem document (RFC 9457), `application/problem+json`.

@@ -1,4 +1,11 @@
 //! Files of several sessions, whole, torn and damaged.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
 
 use super::*;
 use ::journal::encode;
@@ -51,6 +58,7 @@ fn market() -> Market {
         tick: TickSize::CENT,
         min_size: Size::shares(5),
         neg_risk: false,
+        event: None,
         fee: FeeRate::default(),
         end: None,
     }
@@ -61,16 +69,13 @@ fn bodies(session: u64) -> Vec<Body> {
     let price = |micros| Price::from_micros(micros).unwrap();
     let level = |micros| vec![Level { price: price(micros), size: Size::shares(100) }];
     let kind = MarketEventKind::Book { bids: level(400_000), asks: level(420_000) };
-    let wanted = IntentKind::Place {
-        token: TokenIx(0),
-        side: Side::Buy,
-        price: price(400_000),
-        size: Size::shares(10),
-        kind: OrderKind::Gtc { post_only: true },
+    let wanted = |micros| {
+        let (token, side, price, size) = (TokenIx(0), Side::Buy, price(micros), Size::shares(10));
+        let kind = IntentKind::Place { token, side, price, size, kind: OrderKind::Gtc { post_only: true } };
+        Intent { tag: 1, reason: Reason::new(), kind }
     };
-    let intent = Intent { tag: 1, reason: Reason::new(), kind: wanted };
     let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
-    let intents = vec![intent.clone(), intent];
+    let intents = vec![wanted(400_000), wanted(390_000)];
     vec![
         Body::Session(SessionStart {
             session: SessionId(session),

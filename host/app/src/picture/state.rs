@@ -6,10 +6,8 @@ use crate::http::types::{
     TokenView, TradeView, Update,
 };
 use engine::Record;
-use model::input::{Breaker, Channel, Settlement};
-use model::{
-    Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, VenueOrderId,
-};
+use model::input::{Breaker, Channel, Scope, Settlement};
+use model::{Market, MarketState, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, VenueOrderId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Points of the plot, one a second.
@@ -23,8 +21,7 @@ const TOP_MICROS: u64 = 500_000;
 
 #[derive(Debug, Default)]
 struct BreakerState {
-    session: bool,
-    markets: BTreeSet<MarketIx>,
+    scopes: BTreeSet<Scope>,
     reason: String,
     since_ms: Option<u64>,
 }
@@ -236,8 +233,8 @@ impl State {
                 keep(&mut self.refusals, view.clone(), REFUSALS_MAX);
                 Some(Update::Refusal(view))
             }
-            Record::Breaker { breaker, market, tripped, reason } => {
-                Some(self.breaker(at, *breaker, *market, *tripped, reason))
+            Record::Breaker { breaker, scope, tripped, reason } => {
+                Some(self.breaker(at, *breaker, *scope, *tripped, reason))
             }
             Record::StrategyFault { strategy, reason } => {
                 self.edit_strategy(*strategy, |view| view.error.clone_from(reason))
@@ -338,14 +335,14 @@ impl State {
         })
     }
 
-    fn breaker(&mut self, at: Time, breaker: Breaker, market: Option<MarketIx>, tripped: bool, reason: &str) -> Update {
+    fn breaker(&mut self, at: Time, breaker: Breaker, scope: Scope, tripped: bool, reason: &str) -> Update {
         let mut state = self.breakers.remove(&breaker).unwrap_or_default();
-        match (market, tripped) {
-            (Some(market), true) => drop(state.markets.insert(market)),
-            (Some(market), false) => drop(state.markets.remove(&market)),
-            (None, _) => state.session = tripped,
+        if tripped {
+            state.scopes.insert(scope);
+        } else {
+            state.scopes.remove(&scope);
         }
-        let open = state.session || !state.markets.is_empty();
+        let open = !state.scopes.is_empty();
         if tripped {
             state.reason = reason.to_owned();
         }
@@ -360,12 +357,20 @@ impl State {
     }
 
     fn breaker_view(&self, breaker: Breaker, state: &BreakerState) -> BreakerView {
-        let slug = |market: &MarketIx| self.markets.get(market.index()).map(|view| view.slug.clone());
+        let slug = |scope: &Scope| match scope {
+            Scope::Market(market) => self.markets.get(market.index()).map(|view| view.slug.clone()),
+            _ => None,
+        };
+        let name = |scope: &Scope| match scope {
+            Scope::Strategy(strategy) => self.strategies.get(strategy).map(|view| view.name.clone()),
+            _ => None,
+        };
         BreakerView {
             name: breaker.as_str().to_owned(),
             tripped: state.since_ms.is_some(),
             reason: state.reason.clone(),
-            markets: state.markets.iter().filter_map(slug).collect(),
+            markets: state.scopes.iter().filter_map(slug).collect(),
+            strategies: state.scopes.iter().filter_map(name).collect(),
             since_ms: state.since_ms,
         }
     }

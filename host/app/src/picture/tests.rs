@@ -9,7 +9,7 @@
 use super::*;
 use engine::{BotState, Refusal, Restriction, Rule};
 use model::event::Reason;
-use model::input::{Breaker, Settlement};
+use model::input::{Breaker, Scope, Settlement};
 use model::{ConditionId, FeeRate, MarketIx, NewOrder, OrderKind, OrderState, Side, Size, TokenId, TradeId, Usd};
 
 fn picture() -> Picture {
@@ -23,6 +23,7 @@ fn picture() -> Picture {
         tick: TickSize::CENT,
         min_size: Size::shares(5),
         neg_risk: false,
+        event: None,
         fee: FeeRate::default(),
         end: None,
     });
@@ -104,19 +105,15 @@ fn a_fill_that_settles_further_is_the_same_trade() {
 #[test]
 fn a_breaker_of_markets_is_open_while_one_of_them_is() {
     let picture = picture();
-    let record = |market, tripped| Record::Breaker {
-        breaker: Breaker::StaleData,
-        market,
-        tripped,
-        reason: Reason::from("60 s"),
-    };
-    picture.record(Time(5_000_000), &record(Some(MarketIx(0)), true));
+    let record =
+        |scope, tripped| Record::Breaker { breaker: Breaker::StaleData, scope, tripped, reason: Reason::from("60 s") };
+    picture.record(Time(5_000_000), &record(Scope::Market(MarketIx(0)), true));
     let shown = || picture.snapshot().breakers.into_iter().find(|view| view.name == "stale_data").unwrap();
     assert_eq!((shown().tripped, shown().markets, shown().since_ms), (true, vec!["btc".to_owned()], Some(5_000)));
-    picture.record(Time(6_000_000), &record(None, true));
-    picture.record(Time(7_000_000), &record(Some(MarketIx(0)), false));
+    picture.record(Time(6_000_000), &record(Scope::Session, true));
+    picture.record(Time(7_000_000), &record(Scope::Market(MarketIx(0)), false));
     assert!(shown().tripped && shown().markets.is_empty());
-    picture.record(Time(8_000_000), &record(None, false));
+    picture.record(Time(8_000_000), &record(Scope::Session, false));
     assert_eq!((shown().tripped, shown().reason.as_str()), (false, ""));
 }
 

@@ -67,11 +67,13 @@ impl Exchange {
         let mut command = program();
         command.args(["exchange", "--listen", "127.0.0.1:0", "--seed", &seed.to_string(), "--data-dir"]).arg(dir);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut exchange = Self { child, address: String::new() };
         let started = Instant::now();
         loop {
             let state = fs::read_to_string(dir.join("exchange.json")).ok();
             if let Some(state) = state.and_then(|text| serde_json::from_str::<Value>(&text).ok()) {
-                return Self { child, address: state["address"].as_str().unwrap().to_owned() };
+                state["address"].as_str().unwrap().clone_into(&mut exchange.address);
+                return exchange;
             }
             assert!(started.elapsed() < Duration::from_secs(60), "the exchange did not come up");
             std::thread::sleep(Duration::from_millis(20));

@@ -4,7 +4,7 @@ use crate::postgres::Cluster;
 use crate::scratch::Scratch;
 use app::db::{
     AuditRow, BreakerRow, Db, DbError, DbWrite, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow,
-    StrategyRow, TokenRow,
+    SettingRow, StrategyRow, TokenRow,
 };
 use model::{StrategyId, Usd};
 use std::time::Duration;
@@ -213,6 +213,16 @@ async fn history(db: &Db) {
 }
 
 async fn primary(db: &Db) {
+    let setting = |value: &str, at_ms| SettingRow {
+        name: "max_order_usd".to_owned(),
+        value: value.to_owned(),
+        who: "desk".to_owned(),
+        at_ms,
+    };
+    assert_eq!(db.settings().await.unwrap(), []);
+    db.set_setting(&setting("20", 1)).await.unwrap();
+    db.set_setting(&setting("30.5", 2)).await.unwrap();
+    assert_eq!(db.settings().await.unwrap(), [setting("30.5", 2)]);
     let token =
         TokenRow { name: "desk".to_owned(), role: "trader".to_owned(), hash: "ab".to_owned(), created_at_ms: 5 };
     assert!(db.add_token(&token).await.unwrap());

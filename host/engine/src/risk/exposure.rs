@@ -3,12 +3,30 @@
 use crate::ledger::Ledger;
 use crate::markets::{MarketEntry, Markets};
 use crate::orders::Orders;
-use model::{MarketIx, NewOrder, Price, Side, Size, Usd};
+use model::{EventId, MarketIx, NewOrder, Price, Side, Size, Usd};
 
 /// Returns the most that can be lost in a market at cost, over its two outcomes and over every subset of its open
 /// orders, matched ones whose trades are not told yet, and `extra` being filled: if an outcome wins, the worst is that the bids for the other one and the asks of
 /// this one were filled. Shares of both outcomes net, for a pair pays a dollar. Never below zero; fees apart.
 pub(crate) fn worst_loss(ledger: &Ledger, orders: &Orders, market: MarketIx, extra: Option<&NewOrder>) -> Usd {
+    losses(ledger, orders, market, extra).into_iter().max().unwrap_or_default().max(Usd::ZERO)
+}
+
+/// Returns the most that can be lost at cost over the markets of an event of which at most one resolves to YES: the worst over each
+/// of them winning and none.
+pub(crate) fn event_loss(ledger: &Ledger, orders: &Orders, markets: &Markets, event: EventId, extra: &NewOrder) -> Usd {
+    let mut none_wins = Usd::ZERO;
+    let mut worst_switch = Usd::ZERO;
+    for (market, _) in markets.iter().filter(|(_, entry)| entry.market.event == Some(event)) {
+        let [yes, no] = losses(ledger, orders, market, Some(extra).filter(|order| order.token.market() == market));
+        none_wins = none_wins.saturating_add(no);
+        worst_switch = worst_switch.max(yes.saturating_sub(no));
+    }
+    none_wins.saturating_add(worst_switch).max(Usd::ZERO)
+}
+
+/// Returns what is lost if YES wins, and if NO does; below zero is a gain.
+fn losses(ledger: &Ledger, orders: &Orders, market: MarketIx, extra: Option<&NewOrder>) -> [Usd; 2] {
     let [yes, no] = [ledger.position(market.token(0)), ledger.position(market.token(1))];
     let cost = yes.cost.saturating_add(no.cost);
     let mut losses = [cost.saturating_sub(face(yes.size)), cost.saturating_sub(face(no.size))];
@@ -24,7 +42,7 @@ pub(crate) fn worst_loss(ledger: &Ledger, orders: &Orders, market: MarketIx, ext
             *sum = sum.saturating_add(loss);
         }
     }
-    losses.into_iter().max().unwrap_or_default().max(Usd::ZERO)
+    losses
 }
 
 /// Says whether a market is held (dust below the minimum size apart) or bid for.

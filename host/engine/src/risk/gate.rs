@@ -3,11 +3,14 @@
 use super::approved::{Approved, Placement};
 use super::refusal::{Refusal, Rule};
 use super::rules::{Check, RULES, refusal};
+use crate::breakers::Trip;
 use crate::effect::{Effect, Effects, Record};
 use crate::orders::OrderEntry;
 use crate::step::{Engine, Purpose};
 use alloc::collections::VecDeque;
+use alloc::format;
 use model::event::Reason;
+use model::input::Breaker;
 use model::{NewOrder, OrderId, OrderKind, OrderState, OwnEvent, Price, Side, Size, StrategyId, Time, TokenIx};
 
 /// How long an approval is good for. The state it was judged by grows old.
@@ -69,8 +72,8 @@ impl Rate {
 
 impl Engine {
     /// Judges an order without placing it.
-    pub(crate) fn judge(&self, order: &NewOrder, origin: Origin) -> Result<(), Refusal> {
-        let check = Check::new(self, order, origin)?;
+    pub(crate) fn judge(&self, order: &NewOrder, origin: Origin, target: bool) -> Result<(), Refusal> {
+        let check = Check::new(self, order, origin, target)?;
         RULES.iter().try_for_each(|rule| rule(&check))
     }
 
@@ -87,11 +90,20 @@ impl Engine {
             size: wish.size,
             kind: wish.kind,
         };
-        if let Err(refusal) = self.judge(&order, wish.origin) {
+        let judged = self.judge(&order, wish.origin, wish.target);
+        if wish.origin == Origin::Strategy && !wish.target {
+            self.habits.note_wish(&order, self.now);
+        }
+        if let Err(refusal) = judged {
             self.tell_refusal(order.strategy, order.tag, Some(order.token), refusal, effects);
+            if refusal.rule == Rule::Repeats {
+                let reason = format!("{} equal placements within 10 s, the limit is {}", refusal.value, refusal.limit);
+                self.trip(Trip::strategy(Breaker::RepeatedExecution, order.strategy, reason), effects);
+            }
             return None;
         }
         self.rate.note(self.now);
+        self.habits.note_sent(order.strategy, self.now);
         let entry = OrderEntry {
             order,
             state: OrderState::Pending,

@@ -19,10 +19,28 @@ pub enum Rule {
     Tick,
     /// The size is below the market's minimum or finer than a hundredth, in micro-shares.
     Size,
+    /// The market is due to end too soon, in seconds.
+    TimeToEnd,
+    /// An equal order is pending, unknown or live.
+    Duplicate,
+    /// Equal placements within ten seconds.
+    Repeats,
     /// Placements in the last 60 seconds.
     OrderRate,
+    /// Placements of the strategy in the last 60 seconds.
+    StrategyRate,
     /// Orders that are not over.
     OpenOrders,
+    /// Orders of the market that are not over.
+    MarketOrders,
+    /// The shares of one order, in micro-shares.
+    MaxOrderShares,
+    /// A price too far beyond the middle of the book, in micro-dollars.
+    PriceCollar,
+    /// A price too far beyond the best opposite one, in micro-dollars.
+    Slippage,
+    /// A part of the visible depth, in micro-shares.
+    Depth,
     /// A SELL of more than the free shares, in micro-shares.
     Shares,
     /// A BUY of more than the free cash, in micro-dollars.
@@ -33,6 +51,16 @@ pub enum Rule {
     MaxOrderUsd,
     /// The worst-case loss in one market, in micro-dollars.
     MaxMarketUsd,
+    /// The worst-case loss in one event, in micro-dollars.
+    MaxEventUsd,
+    /// Cost of the strategy's positions and bids, in micro-dollars.
+    MaxStrategyPct,
+    /// Cost of all bids that could fill, in micro-dollars.
+    MaxRestingPct,
+    /// Cost of all positions and bids, in micro-dollars.
+    MaxGrossPct,
+    /// Cash that is left, below what must stay, in micro-dollars.
+    CashReserve,
     /// Conditions held or bid for.
     MaxOpenPositions,
     /// The order would trade with our own.
@@ -54,13 +82,27 @@ impl Rule {
             Self::UnknownOrder => "unknown_order",
             Self::Tick => "tick",
             Self::Size => "size",
+            Self::TimeToEnd => "min_time_to_end_s",
+            Self::Duplicate => "duplicate",
+            Self::Repeats => "max_repeats",
             Self::OrderRate => "max_orders_per_minute",
+            Self::StrategyRate => "max_strategy_orders_per_minute",
             Self::OpenOrders => "max_open_orders",
+            Self::MarketOrders => "max_market_orders",
+            Self::MaxOrderShares => "max_order_shares",
+            Self::PriceCollar => "price_collar_pct",
+            Self::Slippage => "max_slippage_ticks",
+            Self::Depth => "max_depth_pct",
             Self::Shares => "shares",
             Self::Cash => "cash",
             Self::PortfolioTradePct => "portfolio_trade_pct",
             Self::MaxOrderUsd => "max_order_usd",
             Self::MaxMarketUsd => "max_market_usd",
+            Self::MaxEventUsd => "max_event_usd",
+            Self::MaxStrategyPct => "max_strategy_pct",
+            Self::MaxRestingPct => "max_resting_pct",
+            Self::MaxGrossPct => "max_gross_pct",
+            Self::CashReserve => "cash_reserve_pct",
             Self::MaxOpenPositions => "max_open_positions",
             Self::SelfTrade => "self_trade",
             Self::Timers => "timers",

@@ -7,6 +7,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod controls;
 mod properties;
 mod recovery;
 mod scenarios;

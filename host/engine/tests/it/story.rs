@@ -16,14 +16,15 @@ pub(crate) const START: Time = Time(20_000 * 86_400_000_000);
 
 /// Limits under which only the one that a story is about can refuse.
 pub(crate) const WIDE: Limits = Limits {
-    portfolio_trade_bps: 10_000,
     max_order: Usd::dollars(1_000),
     max_market: Usd::dollars(1_000),
     max_open_positions: 100,
     daily_loss: Usd::dollars(1_000),
     take_profit_bps: 1_000_000,
     stop_loss_bps: 10_000,
-    ..Limits::DEFAULT
+    max_open_orders: 100,
+    max_orders_per_minute: 300,
+    ..Limits::WIDE
 };
 
 /// An engine with one strategy on some markets, and the clock and sequence of its inputs.
@@ -126,6 +127,7 @@ pub(crate) fn market(number: u8) -> Market {
         tick: TickSize::CENT,
         min_size: Size::shares(5),
         neg_risk: false,
+        event: None,
         fee: FeeRate::default(),
         end: None,
     }
@@ -185,6 +187,16 @@ fn tell(story: &mut Story, line: &str) {
         ["feed", channel, up] => {
             let channel = if *channel == "user" { Channel::User } else { Channel::Market };
             story.step(Body::Feed { channel, up: *up == "up" });
+        }
+        ["skew", seconds] => {
+            let seconds: i64 = seconds.trim_end_matches('s').parse().unwrap();
+            story.step(Body::Skew { micros: seconds * 1_000_000 });
+        }
+        ["faults"] => {
+            let (strategy, instance, first, count, consumed, fuel) = (StrategyId(story.who), 1, 0, 1, 0, 1);
+            let (fault, intents) = (Some("it panicked".into()), Vec::new());
+            let answer = StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents };
+            story.step(Body::Intents(answer));
         }
         ["requests", ok, failed] => {
             story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
@@ -284,6 +296,10 @@ fn refused(Refusal { rule, value, limit }: &Refusal) -> String {
     let (value, limit) = match rule {
         Rule::Tick | Rule::SelfTrade | Rule::Size | Rule::Shares => (units(*value), units(*limit)),
         Rule::Cash | Rule::PortfolioTradePct | Rule::MaxOrderUsd | Rule::MaxMarketUsd => (units(*value), units(*limit)),
+        Rule::MaxEventUsd | Rule::MaxStrategyPct | Rule::MaxRestingPct | Rule::MaxGrossPct | Rule::CashReserve => {
+            (units(*value), units(*limit))
+        }
+        Rule::MaxOrderShares | Rule::PriceCollar | Rule::Slippage | Rule::Depth => (units(*value), units(*limit)),
         _ => (value.to_string(), limit.to_string()),
     };
     format!("refuse {}: {value} over {limit}", rule.as_str())

@@ -121,6 +121,7 @@ fn market(recording: &Recording, now: Time) -> Market {
         tick: TickSize::CENT,
         min_size: MIN_SIZE,
         neg_risk: false,
+        event: None,
         fee: FEE,
         end: Some(now.plus_micros(LASTS_MICROS)),
     }

@@ -2,14 +2,28 @@
 
 use super::{structure, variants};
 use model::input::{
-    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, SessionStart, Settlement,
-    StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
+    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, Scope, SessionStart,
+    Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
 };
 use model::{Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position};
 
 variants!(Mode, "mode" { 0 => Demo, 1 => Paper, 2 => Live, 3 => Backtest, 4 => Replay });
 structure!(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted });
-structure!(Carry { at, last_order, cash, fees, unsettled, positions, parts, orders, fills, breakers, cooling, sent });
+structure!(Carry {
+    at,
+    last_order,
+    cash,
+    fees,
+    unsettled,
+    positions,
+    parts,
+    orders,
+    fills,
+    breakers,
+    cooling,
+    sent,
+    peak
+});
 structure!(Position { size, cost, realised, unsettled });
 structure!(CarriedOrder { order, state, matched, traded });
 structure!(CarriedFill { trade, part, order, entry, settlement, at });
@@ -51,7 +65,13 @@ variants!(Breaker, "breaker" {
     4 => DailyLossLimit,
     5 => JournalFailure,
     6 => InvariantBroken,
+    7 => Drawdown,
+    8 => StrategyFault,
+    9 => RepeatedExecution,
+    10 => SettlementFailures,
+    11 => ClockSkew,
 });
+variants!(Scope, "scope of a breaker" { 0 => Session, 1 => Market(market), 2 => Strategy(strategy) });
 structure!(AccountView { cash, shares });
 variants!(HostFault, "fault of the host" { 0 => Journal, 1 => AccountOverflow, 2 => TaskEnded });
 variants!(Body, "input" {
@@ -74,5 +94,6 @@ variants!(Body, "input" {
     16 => Account(view),
     17 => HostFault { fault },
     18 => TakeOver(carry),
+    19 => Skew { micros },
 });
 structure!(Input { seq, at, body });

@@ -3,8 +3,8 @@
 use super::{Bytes, DecodeError, Field, What, structure, variants};
 use alloc::vec::Vec;
 use model::{
-    ConditionId, FeeRate, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Price, Seq,
-    SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd, VenueOrderId,
+    ConditionId, EventId, FeeRate, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Price,
+    Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd, VenueOrderId,
 };
 
 macro_rules! newtype {
@@ -33,6 +33,7 @@ newtype!(
     StrategyId,
     TradeId,
     ConditionId,
+    EventId,
     VenueOrderId,
     TokenId
 );
@@ -72,19 +73,34 @@ structure!(FeeRate { rate_micros });
 structure!(Limits {
     portfolio_trade_bps,
     max_order,
+    max_order_size,
     max_market,
+    max_event,
+    max_gross_bps,
+    max_resting_bps,
+    cash_reserve_bps,
+    max_strategy_bps,
     max_open_positions,
     daily_loss,
+    max_drawdown_bps,
     take_profit_bps,
     stop_loss_bps,
+    price_collar_bps,
+    max_slippage_ticks,
+    max_depth_bps,
     max_open_orders,
+    max_market_orders,
     max_orders_per_minute,
+    max_strategy_orders_per_minute,
+    max_repeats,
+    max_fills_per_minute,
+    min_time_to_end_micros,
     stale_after_micros,
 });
 
 impl Field for Market {
     fn put(&self, out: &mut Vec<u8>) {
-        let Self { condition, tokens, outcomes, slug, question, tick, min_size, neg_risk, fee, end } = self;
+        let Self { condition, tokens, outcomes, slug, question, tick, min_size, neg_risk, event, fee, end } = self;
         condition.put(out);
         tokens.iter().for_each(|token| token.put(out));
         outcomes.iter().for_each(|outcome| outcome.put(out));
@@ -93,6 +109,7 @@ impl Field for Market {
         tick.put(out);
         min_size.put(out);
         neg_risk.put(out);
+        event.put(out);
         fee.put(out);
         end.put(out);
     }
@@ -107,6 +124,7 @@ impl Field for Market {
             tick: Field::take(bytes)?,
             min_size: Field::take(bytes)?,
             neg_risk: Field::take(bytes)?,
+            event: Field::take(bytes)?,
             fee: Field::take(bytes)?,
             end: Field::take(bytes)?,
         })

@@ -2,8 +2,8 @@
 
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
-    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, SessionStart, Settlement,
-    StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
+    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, Scope, SessionStart,
+    Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
 };
 use model::{
     Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent, IntentKind, Level, Limits,
@@ -29,6 +29,7 @@ fn market() -> Market {
         tick: TickSize::CENT,
         min_size: Size::shares(5),
         neg_risk: true,
+        event: Some(model::EventId([6; 32])),
         fee: FeeRate { rate_micros: 70_000 },
         end: Some(Time(77)),
     }
@@ -102,9 +103,12 @@ fn carry() -> Carry {
             settlement,
             at: Time(27),
         }],
-        breakers: vec![(Breaker::DailyLossLimit, "too much".into())],
+        breakers: [Scope::Session, Scope::Market(market), Scope::Strategy(strategy)]
+            .map(|scope| ((Breaker::DailyLossLimit, scope), "too much".into()))
+            .to_vec(),
         cooling: vec![((strategy, market), Time(24))],
         sent: vec![Time(25), Time(26)],
+        peak: Usd(29),
     }
 }
 
@@ -190,6 +194,7 @@ pub(crate) fn every_input() -> Vec<Input> {
         Body::HostFault { fault: HostFault::AccountOverflow },
         Body::HostFault { fault: HostFault::TaskEnded },
         Body::TakeOver(Box::new(carry())),
+        Body::Skew { micros: -5 },
     ]);
     bodies.extend(orders());
     bodies.extend(commands());

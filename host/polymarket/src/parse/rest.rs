@@ -11,8 +11,8 @@ use model::amount::parse_micros;
 use model::book::LEVELS_MAX;
 use model::input::VenueStatus;
 use model::{
-    ConditionId, FeeRate, Level, Market, MarketEvent, MarketEventKind, Price, SCALE, Side, Size, TickSize, Time,
-    TokenId, TokenIx, VenueOrderId,
+    ConditionId, EventId, FeeRate, Level, Market, MarketEvent, MarketEventKind, Price, SCALE, Side, Size, TickSize,
+    Time, TokenId, TokenIx, VenueOrderId,
 };
 use order::Address;
 
@@ -118,6 +118,7 @@ pub(crate) struct Tradable {
     pub(crate) slug: String,
     pub(crate) question: String,
     pub(crate) end: Option<Time>,
+    pub(crate) event: Option<EventId>,
 }
 
 /// Reads a page of `GET /markets` and keeps what can be traded. Conditions of 31 bytes belong to the protocol's other
@@ -136,6 +137,7 @@ pub(crate) fn tradable_conditions(markets: &[WireMarket<'_>]) -> Vec<Tradable> {
                 slug: market.market_slug.as_str().to_owned(),
                 question: market.question.as_str().to_owned(),
                 end: parse_iso_time(market.end_date_iso.as_str()),
+                event: EventId::parse(market.neg_risk_market_id.as_str()),
             })
         })
         .collect()
@@ -157,6 +159,7 @@ pub(crate) fn clob_market(bytes: &[u8], listed: Tradable) -> Result<Market, Pars
         tick: field("mts", &wire.mts, TickSize::parse)?,
         min_size: field("mos", &wire.mos, Size::parse)?,
         neg_risk: wire.nr,
+        event: listed.event,
         fee: fee(&wire)?,
         end: listed.end,
     })
@@ -240,7 +243,7 @@ mod tests {
 
     fn listed() -> Tradable {
         let condition = ConditionId::parse(CONDITION).unwrap();
-        Tradable { condition, slug: "s".into(), question: "q".into(), end: None }
+        Tradable { condition, slug: "s".into(), question: "q".into(), end: None, event: None }
     }
 
     fn with_fee(fee: serde_json::Value) -> Result<Market, ParseError> {

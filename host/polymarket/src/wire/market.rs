@@ -57,6 +57,8 @@ pub(crate) struct Market<'a> {
     pub(crate) market_slug: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) end_date_iso: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) neg_risk_market_id: Text<'a>,
 }
 
 impl Market<'_> {

@@ -73,6 +73,7 @@ fn market(name: &str, byte: u8) -> Market {
         tick: TickSize::CENT,
         min_size: Size::shares(5),
         neg_risk: false,
+        event: None,
         fee: FeeRate::default(),
         end: None,
     }

@@ -62,6 +62,7 @@ impl Gate {
             tick: TickSize::CENT,
             min_size: Size::shares(5),
             neg_risk: false,
+            event: None,
             fee: FeeRate::default(),
             end: None,
         }));

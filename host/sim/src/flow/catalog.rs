@@ -81,6 +81,7 @@ pub(super) fn markets(rng: &mut Rng) -> Vec<Market> {
             tick: entry.tick,
             min_size: Size::shares(5),
             neg_risk: entry.neg_risk,
+            event: None,
             fee: FeeRate { rate_micros: entry.fee },
             end: None,
         })

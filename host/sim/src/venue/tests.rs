@@ -39,6 +39,7 @@ fn venue(accounts: u32, dollars: u32) -> (Venue, Vec<AccountId>) {
         tick: TickSize::CENT,
         min_size: Size::shares(5),
         neg_risk: false,
+        event: None,
         fee: FeeRate { rate_micros: 70_000 },
         end: None,
     };

@@ -1,0 +1,66 @@
+//! The configuration, and the limits in it that change while the host runs.
+
+use super::App;
+use super::guard::Caller;
+use super::problem::ProblemResponse;
+use super::types::{ConfigView, SettingBody};
+use crate::auth::Role;
+use crate::config::ConfigEntry;
+use crate::config::limits::is_limit;
+use crate::settings::{SettingError, Wish};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use std::collections::BTreeMap;
+
+fn view(entry: &ConfigEntry) -> ConfigView {
+    ConfigView {
+        value: entry.value.clone(),
+        default: entry.default.to_owned(),
+        description: entry.description.clone(),
+        source: entry.source.as_str().to_owned(),
+        live: is_limit(entry.key),
+    }
+}
+
+/// Every key of the configuration, what holds and where it comes from.
+#[utoipa::path(get, path = "/v1/config/", tag = "configuration", responses((status = 200, body = BTreeMap<String, ConfigView>)))]
+pub(super) async fn all(State(app): State<App>, _: Caller) -> Json<BTreeMap<String, ConfigView>> {
+    let entries = app.settings.entries().await;
+    Json(entries.iter().map(|entry| (entry.key.to_owned(), view(entry))).collect())
+}
+
+/// Changes a limit at once and for later starts: `{"value": 10.5, "user": "who"}`. Tightening is free; loosening goes up to four times
+/// the default, or to what the configuration said at the start. Needs an admin.
+#[utoipa::path(put, path = "/v1/config/{key}", tag = "configuration", params(("key" = String, Path, description = "the limit")), request_body = SettingBody, responses((status = 200, body = ConfigView), (status = 400)))]
+pub(super) async fn set(
+    State(app): State<App>,
+    Path(key): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Json<ConfigView>, ProblemResponse> {
+    caller.must_be(Role::Admin)?;
+    let said: SettingBody = serde_json::from_slice(&body)
+        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `value` and `user`: {error}")))?;
+    // A number is taken by its text: no decimal passes through floating point.
+    let value = match &said.value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Number(number) => number.to_string(),
+        other => return Err(ProblemResponse::bad(format!("`{other}` is no value; write a number or a text"))),
+    };
+    let at_ms = (app.clock)().millis();
+    let wish = Wish { name: &key, value: &value, who: &caller.0.name, claimed_user: &said.user, at_ms };
+    let entry = app.settings.set(wish, &app.control, &app.db).await?;
+    Ok(Json(view(&entry)))
+}
+
+impl From<SettingError> for ProblemResponse {
+    fn from(error: SettingError) -> Self {
+        match error {
+            SettingError::Refused(words) => Self::new(StatusCode::BAD_REQUEST, words),
+            SettingError::Control(error) => error.into(),
+            SettingError::Db(error) => error.into(),
+        }
+    }
+}

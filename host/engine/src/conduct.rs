@@ -1,0 +1,110 @@
+//! Breakers that watch conduct over time: the portfolio's fall from its peak, strategies that fail or repeat themselves, matches
+//! that do not settle, and the clock.
+
+use crate::breakers::Trip;
+use crate::effect::Effects;
+use crate::step::Engine;
+use alloc::format;
+use model::event::Reason;
+use model::input::{Breaker, Scope};
+use model::{NewOrder, StrategyId, Usd};
+
+/// So many faults of a strategy within this disable it.
+const FAULTS_MAX: usize = 3;
+const FAULTS_MICROS: u64 = 60_000_000;
+/// The window of settlements, and the failures it must hold to mean anything.
+const ENDINGS_MICROS: u64 = 600_000_000;
+const FAILURES_MIN: usize = 3;
+/// A match that is not final after this is stuck.
+const SETTLES_MAX_MICROS: u64 = 120_000_000;
+/// A clock that is further off than the first is wrong; closer than the second it is right again.
+const SKEW_MAX_MICROS: u64 = 5_000_000;
+const SKEW_GOOD_MICROS: u64 = 1_000_000;
+
+impl Engine {
+    /// Trips when the portfolio fell too far from its peak. The peak rises only on fresh valuations.
+    pub(crate) fn watch_drawdown(&mut self, effects: &mut Effects) {
+        if !self.day.known {
+            return;
+        }
+        let value = self.portfolio_value();
+        self.breakers.peak = self.breakers.peak.max(value);
+        let peak = self.breakers.peak;
+        let (fall, limit) = (peak.saturating_sub(value), peak.bps_floor(self.limits.max_drawdown_bps));
+        if fall > limit {
+            let reason = format!("{fall} below the peak of {peak}, the limit is {limit}");
+            self.trip(Trip::session(Breaker::Drawdown, reason), effects);
+        }
+    }
+
+    /// A strategy's call failed.
+    pub(crate) fn note_fault(&mut self, strategy: StrategyId, effects: &mut Effects) {
+        let now = self.now;
+        let faults = self.breakers.faults_of(strategy);
+        while faults.front().is_some_and(|at| now.since(*at) >= FAULTS_MICROS) {
+            faults.pop_front();
+        }
+        faults.push_back(now);
+        if faults.len() >= FAULTS_MAX {
+            faults.clear();
+            let reason = format!("{FAULTS_MAX} calls failed within {} s", FAULTS_MICROS / 1_000_000);
+            self.trip(Trip::strategy(Breaker::StrategyFault, strategy, reason), effects);
+        }
+    }
+
+    /// A strategy was filled.
+    pub(crate) fn note_fill(&mut self, order: &NewOrder, effects: &mut Effects) {
+        let (fills, limit) = (self.habits.note_fill(order, self.now), self.limits.max_fills_per_minute);
+        if fills > limit {
+            let market = order.token.market();
+            let reason = format!("{fills} fills on one side of market {market} within a minute, the limit is {limit}");
+            self.trip(Trip::strategy(Breaker::RepeatedExecution, order.strategy, reason), effects);
+        }
+    }
+
+    /// A match settled for good, or failed for good.
+    pub(crate) fn note_ending(&mut self, failed: bool, effects: &mut Effects) {
+        let (now, endings) = (self.now, self.breakers.endings());
+        while endings.front().is_some_and(|(at, _)| now.since(*at) >= ENDINGS_MICROS) {
+            endings.pop_front();
+        }
+        endings.push_back((now, failed));
+        let (all, bad) = (endings.len(), endings.iter().filter(|(_, failed)| *failed).count());
+        if bad >= FAILURES_MIN && bad.saturating_mul(20) > all {
+            let reason = format!("{bad} of the last {all} matches failed to settle");
+            self.trip(Trip::session(Breaker::SettlementFailures, reason), effects);
+        }
+    }
+
+    /// Trips when a match is stuck.
+    pub(crate) fn watch_settlement(&mut self, effects: &mut Effects) {
+        if let Some(reason) = self.unsettled_too_long() {
+            self.trip(Trip::session(Breaker::SettlementFailures, reason), effects);
+        }
+    }
+
+    /// Says which match waits for too long, if one does.
+    pub(crate) fn unsettled_too_long(&self) -> Option<Reason> {
+        let waits = self.now.since(self.orders.oldest_unsettled()?);
+        let limit = SETTLES_MAX_MICROS / 1_000_000;
+        (waits > SETTLES_MAX_MICROS)
+            .then(|| format!("a match waits for {} s to settle, the limit is {limit}", waits / 1_000_000))
+    }
+
+    /// The venue told its time.
+    pub(crate) fn on_skew(&mut self, micros: i64, effects: &mut Effects) {
+        let distance = micros.unsigned_abs();
+        if distance > SKEW_MAX_MICROS {
+            let reason =
+                format!("our clock is {} ms off the venue's, the limit is {}", micros / 1_000, SKEW_MAX_MICROS / 1_000);
+            self.trip(Trip::session(Breaker::ClockSkew, reason), effects);
+        } else if distance <= SKEW_GOOD_MICROS {
+            self.close(Breaker::ClockSkew, Scope::Session, effects);
+        }
+    }
+
+    /// Returns the highest valuation that drawdown counts from.
+    pub fn peak(&self) -> Usd {
+        self.breakers.peak
+    }
+}

@@ -1,0 +1,107 @@
+//! What an order costs, and what could be lost.
+
+use super::{Check, refusal};
+use crate::risk::exposure::{event_loss, is_position, open_positions};
+use crate::risk::{Refusal, Rule};
+use model::{Side, Usd};
+
+pub(super) fn shares(check: &Check<'_>) -> Result<(), Refusal> {
+    if check.order.side == Side::Buy {
+        return Ok(());
+    }
+    let free = check.engine.sellable(check.order.strategy, check.order.token);
+    if check.order.size <= free { Ok(()) } else { Err(refusal(Rule::Shares, check.order.size.0, free.0)) }
+}
+
+pub(super) fn cash(check: &Check<'_>) -> Result<(), Refusal> {
+    if check.order.side == Side::Sell {
+        return Ok(());
+    }
+    let needed = check.needs()?;
+    let free = check.engine.free_cash();
+    if needed <= free { Ok(()) } else { Err(refusal(Rule::Cash, needed.0, free.0)) }
+}
+
+pub(super) fn portfolio_trade_pct(check: &Check<'_>) -> Result<(), Refusal> {
+    let limit = check.engine.portfolio_value().bps_floor(check.engine.limits.portfolio_trade_bps);
+    cost_within(check, Rule::PortfolioTradePct, limit)
+}
+
+pub(super) fn max_order_usd(check: &Check<'_>) -> Result<(), Refusal> {
+    cost_within(check, Rule::MaxOrderUsd, check.engine.limits.max_order)
+}
+
+fn cost_within(check: &Check<'_>, rule: Rule, limit: Usd) -> Result<(), Refusal> {
+    if !check.increases_risk() {
+        return Ok(());
+    }
+    let cost = check.cost()?;
+    if cost <= limit { Ok(()) } else { Err(refusal(rule, cost.0, limit.0)) }
+}
+
+pub(super) fn max_market_usd(check: &Check<'_>) -> Result<(), Refusal> {
+    let ([_, after], limit) = (check.loss, check.engine.limits.max_market);
+    if !check.increases_risk() || after <= limit {
+        return Ok(());
+    }
+    Err(refusal(Rule::MaxMarketUsd, after.0, limit.0))
+}
+
+pub(super) fn max_open_positions(check: &Check<'_>) -> Result<(), Refusal> {
+    if check.order.side == Side::Sell {
+        return Ok(());
+    }
+    let engine = check.engine;
+    // A market that counts already does not count twice; this is also much cheaper than counting.
+    if is_position(&engine.ledger, &engine.orders, check.order.token.market(), check.entry) {
+        return Ok(());
+    }
+    let (open, limit) =
+        (open_positions(&engine.ledger, &engine.orders, &engine.markets), engine.limits.max_open_positions);
+    if open < limit { Ok(()) } else { Err(refusal(Rule::MaxOpenPositions, open.saturating_add(1), limit)) }
+}
+
+/// Refuses what would risk too much on one event whose markets exclude each other.
+pub(super) fn max_event_usd(check: &Check<'_>) -> Result<(), Refusal> {
+    let Some(event) = check.entry.market.event.filter(|_| check.increases_risk()) else { return Ok(()) };
+    let (engine, limit) = (check.engine, check.engine.limits.max_event);
+    let loss = event_loss(&engine.ledger, &engine.orders, &engine.markets, event, check.order);
+    if loss <= limit { Ok(()) } else { Err(refusal(Rule::MaxEventUsd, loss.0, limit.0)) }
+}
+
+/// Refuses what would put too much of the portfolio into one strategy's hands.
+pub(super) fn max_strategy_pct(check: &Check<'_>) -> Result<(), Refusal> {
+    if check.order.side == Side::Sell || !check.increases_risk() {
+        return Ok(());
+    }
+    let (engine, strategy) = (check.engine, check.order.strategy);
+    let limit = engine.portfolio_value().bps_floor(engine.limits.max_strategy_bps);
+    let held = engine.ledger.parts_of(strategy).fold(Usd::ZERO, |sum, part| sum.saturating_add(part.cost));
+    let all = held.saturating_add(engine.orders.reserved_by(strategy)).saturating_add(check.cost()?);
+    if all <= limit { Ok(()) } else { Err(refusal(Rule::MaxStrategyPct, all.0, limit.0)) }
+}
+
+/// Refuses what would bind too much: in bids that could all fill at once, in bids and positions together, or of the cash that must
+/// stay.
+pub(super) fn gross(check: &Check<'_>) -> Result<(), Refusal> {
+    if check.order.side == Side::Sell || !check.increases_risk() {
+        return Ok(());
+    }
+    let engine = check.engine;
+    let portfolio = engine.portfolio_value();
+    let needs = check.needs()?;
+    let resting = engine.orders.reserved_cash().saturating_add(needs);
+    let limit = portfolio.bps_floor(engine.limits.max_resting_bps);
+    if resting > limit {
+        return Err(refusal(Rule::MaxRestingPct, resting.0, limit.0));
+    }
+    let held = engine.ledger.positions().fold(Usd::ZERO, |sum, (_, position)| sum.saturating_add(position.cost));
+    let (all, limit) = (held.saturating_add(resting), portfolio.bps_floor(engine.limits.max_gross_bps));
+    if all > limit {
+        return Err(refusal(Rule::MaxGrossPct, all.0, limit.0));
+    }
+    let left = engine.free_cash().saturating_sub(needs);
+    let reserve = portfolio.bps_floor(engine.limits.cash_reserve_bps);
+    // What is not there at all is the cash rule's to refuse.
+    if left >= reserve || left < Usd::ZERO { Ok(()) } else { Err(refusal(Rule::CashReserve, left.0, reserve.0)) }
+}

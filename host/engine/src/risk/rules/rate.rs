@@ -1,0 +1,70 @@
+//! How many, how often, and the same again.
+
+use super::{Check, refusal};
+use crate::risk::gate::Origin;
+use crate::risk::{Refusal, Rule};
+use model::NewOrder;
+
+pub(super) fn order_rate(check: &Check<'_>) -> Result<(), Refusal> {
+    let limit = check.engine.limits.max_orders_per_minute;
+    let sent = check.engine.rate.in_last_minute(check.engine.now);
+    // Exits of the guards are few and must not wait behind a strategy's flood.
+    if check.origin == Origin::Guard || sent < limit {
+        return Ok(());
+    }
+    Err(refusal(Rule::OrderRate, sent.saturating_add(1), limit))
+}
+
+pub(super) fn open_orders(check: &Check<'_>) -> Result<(), Refusal> {
+    let limit = check.engine.limits.max_open_orders;
+    let open = u32::try_from(check.engine.orders.open_count()).unwrap_or(u32::MAX);
+    if check.origin == Origin::Guard || open < limit {
+        return Ok(());
+    }
+    Err(refusal(Rule::OpenOrders, open.saturating_add(1), limit))
+}
+
+/// Refuses more orders of one market than its part.
+pub(super) fn market_orders(check: &Check<'_>) -> Result<(), Refusal> {
+    let limit = check.engine.limits.max_market_orders;
+    let open = check.engine.orders.open_in(check.order.token.market()).count();
+    let open = u32::try_from(open).unwrap_or(u32::MAX);
+    if check.origin == Origin::Guard || open < limit {
+        return Ok(());
+    }
+    Err(refusal(Rule::MarketOrders, open.saturating_add(1), limit))
+}
+
+/// Refuses more placements of one strategy than its part.
+pub(super) fn strategy_rate(check: &Check<'_>) -> Result<(), Refusal> {
+    let limit = check.engine.limits.max_strategy_orders_per_minute;
+    let sent = check.engine.habits.in_last_minute(check.order.strategy, check.engine.now);
+    if check.origin == Origin::Guard || sent < limit {
+        return Ok(());
+    }
+    Err(refusal(Rule::StrategyRate, sent.saturating_add(1), limit))
+}
+
+/// Refuses an order that is there already: one like it of the same strategy is pending, unknown or on the book.
+pub(super) fn duplicate(check: &Check<'_>) -> Result<(), Refusal> {
+    let order = check.order;
+    let alike = |other: &NewOrder| {
+        (other.strategy, other.token, other.side, other.price, other.size, other.kind)
+            == (order.strategy, order.token, order.side, order.price, order.size, order.kind)
+    };
+    // A cancel that is on its way makes room for a new one.
+    let mut open = check.engine.orders.open_in(order.token.market()).filter(|entry| entry.cancel.is_none());
+    match open.find(|entry| alike(&entry.order)) {
+        Some(other) if check.origin != Origin::Guard => Err(refusal(Rule::Duplicate, other.order.id.0, 0u32)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what a strategy asks for again and again. Standing quotes are kept by the host and do not count.
+pub(super) fn repeats(check: &Check<'_>) -> Result<(), Refusal> {
+    if check.origin == Origin::Guard || check.target {
+        return Ok(());
+    }
+    let (seen, limit) = (check.engine.habits.repeats(check.order, check.engine.now), check.engine.limits.max_repeats);
+    if seen < limit { Ok(()) } else { Err(refusal(Rule::Repeats, seen.saturating_add(1), limit)) }
+}

@@ -1,0 +1,108 @@
+//! What an order looks like, by itself and against the book.
+
+use super::{Check, refusal};
+use crate::risk::gate::Origin;
+use crate::risk::{Refusal, Rule};
+use model::{Level, OrderKind, Price, Side};
+
+pub(super) fn tick(check: &Check<'_>) -> Result<(), Refusal> {
+    let tick = check.entry.market.tick;
+    if check.order.price.is_on(tick) {
+        return Ok(());
+    }
+    Err(refusal(Rule::Tick, check.order.price.micros(), tick.micros()))
+}
+
+pub(super) fn size(check: &Check<'_>) -> Result<(), Refusal> {
+    let (size, least) = (check.order.size, check.entry.market.min_size);
+    let whole = size.floor_to_cents() == size;
+    if whole && size >= least && !size.is_zero() { Ok(()) } else { Err(refusal(Rule::Size, size.0, least.0)) }
+}
+
+/// Refuses a size that can only be a mistake, such as micro-shares taken for shares.
+pub(super) fn max_order_shares(check: &Check<'_>) -> Result<(), Refusal> {
+    let (size, limit) = (check.order.size, check.engine.limits.max_order_size);
+    if !check.increases_risk() || size <= limit {
+        return Ok(());
+    }
+    Err(refusal(Rule::MaxOrderShares, size.0, limit.0))
+}
+
+/// A collar is never narrower than this, in micro-dollars: a few percent of a cheap token are less than a tick.
+const COLLAR_MIN: u64 = 50_000;
+
+/// Refuses a price too far on the wrong side of the middle: a BUY above it, a SELL below it. Prices that wait for the market to come
+/// are no danger. Without both sides there is no middle, and the touch decides alone.
+pub(super) fn price_collar(check: &Check<'_>) -> Result<(), Refusal> {
+    let Some((bid, ask)) = check.touch() else { return Ok(()) };
+    let (Some(bid), Some(ask)) = (bid, ask) else { return Ok(()) };
+    let middle = u64::from(bid.price.micros().midpoint(ask.price.micros()));
+    let part = middle.saturating_mul(u64::from(check.engine.limits.price_collar_bps)) / 10_000;
+    let width = part.max(COLLAR_MIN);
+    let price = u64::from(check.order.price.micros());
+    let (good, limit) = match check.order.side {
+        Side::Buy => (price <= middle.saturating_add(width), middle.saturating_add(width)),
+        Side::Sell => (price >= middle.saturating_sub(width), middle.saturating_sub(width)),
+    };
+    if good || check.origin == Origin::Guard { Ok(()) } else { Err(refusal(Rule::PriceCollar, price, limit)) }
+}
+
+/// Refuses an order that would sweep the book: its worst price lies too many ticks beyond the best opposite one. Guards have a reach
+/// of their own.
+pub(super) fn slippage(check: &Check<'_>) -> Result<(), Refusal> {
+    let Some(limit) = check.reach().filter(|_| check.origin != Origin::Guard) else { return Ok(()) };
+    let price = check.order.price.micros();
+    let good = match check.order.side {
+        Side::Buy => price <= limit,
+        Side::Sell => price >= limit,
+    };
+    if good { Ok(()) } else { Err(refusal(Rule::Slippage, price, limit)) }
+}
+
+/// Refuses an order that takes more than its part of what is visible within its reach.
+pub(super) fn depth(check: &Check<'_>) -> Result<(), Refusal> {
+    let order = check.order;
+    if check.origin == Origin::Guard || !check.takes() {
+        return Ok(());
+    }
+    let Some(reach) = check.reach() else { return Ok(()) };
+    let Some(state) = check.engine.markets.token(order.token) else { return Ok(()) };
+    let within = |price: Price| match order.side {
+        Side::Buy => price.micros() <= reach,
+        Side::Sell => price.micros() >= reach,
+    };
+    let levels = state.book.levels(order.side.opposite()).take_while(|level| within(level.price));
+    let visible = levels.fold(0u128, |sum, level| sum.saturating_add(u128::from(level.size.0)));
+    let limit = visible.saturating_mul(u128::from(check.engine.limits.max_depth_bps)) / 10_000;
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    if order.size.0 <= limit { Ok(()) } else { Err(refusal(Rule::Depth, order.size.0, limit)) }
+}
+
+impl Check<'_> {
+    /// Returns the best bid and ask of the order's token.
+    fn touch(&self) -> Option<(Option<Level>, Option<Level>)> {
+        self.engine.markets.token(self.order.token).map(|state| (state.book.best_bid(), state.book.best_ask()))
+    }
+
+    /// Returns the worst price, in micro-dollars, that an order may reach on the other side of the book; none if that is empty.
+    fn reach(&self) -> Option<u32> {
+        let (bid, ask) = self.touch()?;
+        let away = self.entry.market.tick.micros().saturating_mul(self.engine.limits.max_slippage_ticks);
+        match self.order.side {
+            Side::Buy => ask.map(|level| level.price.micros().saturating_add(away)),
+            Side::Sell => bid.map(|level| level.price.micros().saturating_sub(away)),
+        }
+    }
+
+    /// Says whether the order would match at once.
+    fn takes(&self) -> bool {
+        if self.order.kind == (OrderKind::Gtc { post_only: true }) {
+            return false;
+        }
+        match (self.touch(), self.order.side) {
+            (Some((_, Some(ask))), Side::Buy) => self.order.price >= ask.price,
+            (Some((Some(bid), _)), Side::Sell) => self.order.price <= bid.price,
+            _ => false,
+        }
+    }
+}

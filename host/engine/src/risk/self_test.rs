@@ -1,0 +1,219 @@
+//! The boot self-test: each rule of the gate, alone, on a scratch engine, with an order that only it refuses. An engine whose rule
+//! stays silent must not trade.
+
+use super::gate::Origin;
+use super::refusal::{Refusal, Rule};
+use super::rules::{Check, RULES, RuleFn};
+use crate::breakers::Trip;
+use crate::effect::Effects;
+use crate::step::{Engine, Purpose};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use model::event::{MarketEvent, MarketEventKind};
+use model::input::{Breaker, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
+use model::{
+    Body, ConditionId, EventId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId,
+    OrderKind, Price, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
+};
+
+const NOW: Time = Time(1_795_392_000_000_000);
+const DAY_MICROS: u64 = 86_400_000_000;
+const WHO: StrategyId = StrategyId(1);
+
+/// One rule with what makes it, and only it, refuse the bench's order.
+struct Case {
+    rule: Rule,
+    arrange: fn(&mut Bench),
+}
+
+/// A scratch engine and the order that is judged.
+struct Bench {
+    engine: Engine,
+    limits: Limits,
+    order: NewOrder,
+    seq: u64,
+}
+
+/// A function for each rule, in the order of precedence.
+const CASES: [Case; 29] = [
+    Case { rule: Rule::NotRunning, arrange: |bench| bench.step(Body::Command(Command::Stop)) },
+    Case { rule: Rule::Restricted, arrange: Bench::restrict },
+    Case { rule: Rule::UnknownMarket, arrange: |bench| bench.order.token = MarketIx(1).token(0) },
+    Case { rule: Rule::MarketNotOpen, arrange: |bench| bench.event(MarketEventKind::Resolved { won: true }) },
+    Case { rule: Rule::TimeToEnd, arrange: |bench| bench.limits.min_time_to_end_micros = DAY_MICROS.saturating_mul(2) },
+    Case { rule: Rule::Tick, arrange: |bench| bench.order.price = micros(405_000) },
+    Case { rule: Rule::Size, arrange: |bench| bench.order.size = Size::shares(4) },
+    Case { rule: Rule::Duplicate, arrange: |bench| bench.place(TokenIx(0), 40) },
+    Case { rule: Rule::Repeats, arrange: Bench::repeat },
+    Case { rule: Rule::OrderRate, arrange: |bench| bench.limits.max_orders_per_minute = 0 },
+    Case { rule: Rule::StrategyRate, arrange: |bench| bench.limits.max_strategy_orders_per_minute = 0 },
+    Case { rule: Rule::OpenOrders, arrange: |bench| bench.limits.max_open_orders = 0 },
+    Case { rule: Rule::MarketOrders, arrange: |bench| bench.limits.max_market_orders = 0 },
+    Case { rule: Rule::MaxOrderShares, arrange: |bench| bench.limits.max_order_size = Size::shares(9) },
+    Case {
+        rule: Rule::PriceCollar,
+        arrange: |bench| (bench.limits.price_collar_bps, bench.order.price) = (0, cents(47)),
+    },
+    Case {
+        rule: Rule::Slippage,
+        arrange: |bench| (bench.limits.max_slippage_ticks, bench.order.price) = (0, cents(43)),
+    },
+    Case { rule: Rule::Depth, arrange: |bench| (bench.limits.max_depth_bps, bench.order.price) = (10, cents(42)) },
+    Case { rule: Rule::Shares, arrange: |bench| (bench.order.side, bench.order.price) = (Side::Sell, cents(42)) },
+    Case { rule: Rule::Cash, arrange: |bench| bench.order.size = Size::shares(10_000) },
+    Case { rule: Rule::PortfolioTradePct, arrange: |bench| bench.limits.portfolio_trade_bps = 1 },
+    Case { rule: Rule::MaxOrderUsd, arrange: |bench| bench.limits.max_order = Usd::dollars(1) },
+    Case { rule: Rule::MaxMarketUsd, arrange: |bench| bench.limits.max_market = Usd::dollars(1) },
+    Case { rule: Rule::MaxEventUsd, arrange: |bench| bench.limits.max_event = Usd::dollars(1) },
+    Case { rule: Rule::MaxStrategyPct, arrange: |bench| bench.limits.max_strategy_bps = 1 },
+    Case { rule: Rule::MaxRestingPct, arrange: |bench| bench.limits.max_resting_bps = 1 },
+    Case { rule: Rule::MaxGrossPct, arrange: |bench| bench.limits.max_gross_bps = 1 },
+    Case { rule: Rule::CashReserve, arrange: |bench| bench.limits.cash_reserve_bps = 10_000 },
+    Case { rule: Rule::MaxOpenPositions, arrange: |bench| bench.limits.max_open_positions = 0 },
+    Case { rule: Rule::SelfTrade, arrange: |bench| bench.place(TokenIx(1), 60) },
+];
+
+/// Fires each rule of the gate alone.
+///
+/// # Errors
+/// The rule that stayed silent, or was not alone, as a sentence. Nothing may trade then.
+pub fn self_test() -> Result<(), String> {
+    test(&RULES)
+}
+
+fn test(rules: &[RuleFn]) -> Result<(), String> {
+    let refused = Bench::new().judge(rules);
+    if let Some(refusal) = refused.first() {
+        return Err(format!("the gate's self-test: a good order was refused: {refusal}"));
+    }
+    for Case { rule, arrange } in CASES {
+        let mut bench = Bench::new();
+        arrange(&mut bench);
+        let refused: Vec<Rule> = bench.judge(rules).into_iter().map(|refusal| refusal.rule).collect();
+        if refused != [rule] {
+            let names: Vec<&str> = refused.iter().map(|rule| rule.as_str()).collect();
+            let said = if names.is_empty() { "nothing".to_string() } else { names.join(", ") };
+            return Err(format!("the gate's self-test: {} was to refuse alone, but {said} did", rule.as_str()));
+        }
+    }
+    Ok(())
+}
+
+impl Bench {
+    /// An engine with limits that nothing reaches, and an order that it takes: 10 of YES at 0.40, beside the touch of 0.40 / 0.42.
+    fn new() -> Self {
+        let (id, tag, token, side) = (OrderId(1_000), 1, TokenIx(0), Side::Buy);
+        let (price, size, kind) = (cents(40), Size::shares(10), OrderKind::Gtc { post_only: false });
+        let order = NewOrder { id, strategy: WHO, tag, token, side, price, size, kind };
+        let mut bench = Self { engine: Engine::new(Purpose::Rehearse), limits: Limits::WIDE, order, seq: 0 };
+        bench.step(Body::Session(SessionStart {
+            session: SessionId(1),
+            mode: Mode::Backtest,
+            cash: Usd::dollars(1_000),
+            day_start: None,
+            limits: Limits::WIDE,
+            salt_seed: 1,
+            halted: false,
+        }));
+        (0..2).for_each(|number| bench.step(Body::Market(market(number))));
+        let (name, hash, markets) = ("self-test".to_string(), [0; 32], vec![MarketIx(0)]);
+        bench.step(Body::Strategy(StrategyChange::Loaded { strategy: WHO, name, hash, instance: 1, markets }));
+        for (token, bid, ask) in [(0, 40, 42), (1, 58, 60), (2, 40, 42), (3, 58, 60)] {
+            let level = |price| vec![Level { price: cents(price), size: Size::shares(1_000) }];
+            let kind = MarketEventKind::Book { bids: level(bid), asks: level(ask) };
+            bench.step(Body::Event(MarketEvent { token: TokenIx(token), venue_time: NOW, kind }));
+        }
+        bench.step(Body::Command(Command::Start));
+        bench
+    }
+
+    fn step(&mut self, body: Body) {
+        self.seq = self.seq.saturating_add(1);
+        self.engine.step(&Input { seq: Seq(self.seq), at: NOW, body }, &mut Effects::new());
+    }
+
+    fn event(&mut self, kind: MarketEventKind) {
+        self.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: NOW, kind }));
+    }
+
+    fn restrict(&mut self) {
+        self.engine.trip(Trip::session(Breaker::ReconciliationMismatch, "the self-test"), &mut Effects::new());
+    }
+
+    fn repeat(&mut self) {
+        self.limits.max_repeats = 1;
+        self.engine.habits.note_wish(&self.order, NOW);
+    }
+
+    /// Puts an order of ten shares on the books.
+    fn place(&mut self, token: TokenIx, price: u32) {
+        let (side, price, size, kind) = (Side::Buy, cents(price), self.order.size, self.order.kind);
+        let kind = IntentKind::Place { token, side, price, size, kind };
+        let intents = vec![Intent { tag: 1, reason: String::new(), kind }];
+        let (strategy, instance, first, count, consumed, fuel, fault) = (WHO, 1, 0, 1, 1, 1, None);
+        self.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }));
+    }
+
+    /// Returns what every rule says to the order, each asked whatever the others say.
+    fn judge(&mut self, rules: &[RuleFn]) -> Vec<Refusal> {
+        self.engine.limits = self.limits;
+        match Check::new(&self.engine, &self.order, Origin::Strategy, false) {
+            Ok(check) => rules.iter().filter_map(|rule| rule(&check).err()).collect(),
+            Err(refusal) => vec![refusal],
+        }
+    }
+}
+
+fn cents(cents: u32) -> Price {
+    micros(cents.saturating_mul(10_000))
+}
+
+/// Every number of micro-dollars here is a price; another would fail the self-test by its tick.
+fn micros(micros: u32) -> Price {
+    Price::from_micros(micros).unwrap_or(Price::MIN)
+}
+
+fn market(number: u8) -> Market {
+    let id = |kind: u8| {
+        let mut bytes = [kind; 32];
+        if let Some(first) = bytes.first_mut() {
+            *first = number;
+        }
+        bytes
+    };
+    Market {
+        condition: ConditionId(id(0)),
+        tokens: [TokenId(id(1)), TokenId(id(2))],
+        outcomes: ["Yes".to_string(), "No".to_string()],
+        slug: format!("self-test-{number}"),
+        question: String::new(),
+        tick: TickSize::CENT,
+        min_size: Size::shares(5),
+        neg_risk: true,
+        event: Some(EventId(id(3))),
+        fee: FeeRate::default(),
+        end: Some(NOW.plus_micros(DAY_MICROS)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_refuses_alone() {
+        self_test().unwrap();
+        assert!(CASES.len() >= RULES.len());
+    }
+
+    #[test]
+    fn a_rule_that_is_silent_is_found() {
+        for place in 0..RULES.len() {
+            let mut rules = RULES;
+            rules[place] = |_| Ok(());
+            assert!(test(&rules).is_err(), "rule {place} can be silent");
+        }
+    }
+}

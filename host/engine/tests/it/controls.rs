@@ -1,0 +1,126 @@
+//! The controls beyond the runbook's, as stories. That each rule of the gate refuses alone is the self-test's to show.
+
+use crate::story::{WIDE, check};
+use model::{Limits, Usd};
+
+#[test]
+fn a_strategy_that_repeats_itself_is_disabled_until_somebody_looked() {
+    let limits = Limits { max_repeats: 2, ..WIDE };
+    check(
+        limits,
+        "buy 10 at 0.40 fak -> place 1 buy 10 at 0.4
+         refused #1
+         buy 10 at 0.40 fak -> place 2 buy 10 at 0.4
+         refused #2
+         buy 10 at 0.40 fak -> refuse max_repeats: 3 over 2; trip repeated_execution
+         buy 20 at 0.40 -> refuse restricted: 2 over 0
+         who 2
+         buy 20 at 0.40 -> place 3 buy 20 at 0.4
+         operator resets repeated_execution -> close repeated_execution
+         who 1
+         buy 20 at 0.39 -> place 4 buy 20 at 0.39",
+    );
+}
+
+#[test]
+fn a_strategy_that_is_filled_again_and_again_is_disabled() {
+    let limits = Limits { max_fills_per_minute: 2, ..WIDE };
+    check(
+        limits,
+        "buy 30 at 0.40 -> place 1 buy 30 at 0.4
+         live #1
+         fill #1 5 at 0.40
+         fill #1 5 at 0.40
+         fill #1 5 at 0.40 -> trip repeated_execution; cancel 1",
+    );
+}
+
+#[test]
+fn an_equal_order_is_refused_while_the_first_is_there() {
+    check(
+        WIDE,
+        "buy 10 at 0.40 -> place 1 buy 10 at 0.4
+         buy 10 at 0.40 -> refuse duplicate: 1 over 0
+         live #1
+         buy 10 at 0.40 -> refuse duplicate: 1 over 0
+         cancelled #1 0
+         buy 10 at 0.40 -> place 2 buy 10 at 0.4
+         lost #2
+         buy 10 at 0.40 -> refuse duplicate: 2 over 0",
+    );
+}
+
+#[test]
+fn three_faults_in_a_minute_disable_a_strategy() {
+    check(
+        WIDE,
+        "buy 10 at 0.40 -> place 1 buy 10 at 0.4
+         faults
+         faults
+         faults -> trip strategy_fault; cancel 1
+         buy 10 at 0.39 -> refuse restricted: 2 over 0
+         operator resets strategy_fault -> close strategy_fault
+         buy 10 at 0.39 -> place 2 buy 10 at 0.39",
+    );
+}
+
+#[test]
+fn a_fall_from_the_peak_stops_trading_until_somebody_looked() {
+    let limits = Limits { max_drawdown_bps: 500, ..WIDE };
+    check(
+        limits,
+        "buy 900 at 0.40 -> place 1 buy 900 at 0.4
+         live #1
+         fill #1 900 at 0.40
+         wait 1s
+         book 0.30 0.32
+         wait 1s -> trip drawdown
+         buy 10 at 0.20 -> refuse restricted: 2 over 0
+         operator resets drawdown -> close drawdown
+         wait 1s
+         buy 10 at 0.20 -> place 2 buy 10 at 0.2",
+    );
+}
+
+#[test]
+fn matches_that_fail_to_settle_leave_only_exits() {
+    check(
+        WIDE,
+        "buy 90 at 0.40 -> place 1 buy 90 at 0.4
+         live #1
+         match #1 10 at 0.40 as 1
+         match #1 10 at 0.40 as 2
+         match #1 10 at 0.40 as 3
+         fail #1 10 at 0.40 as 1
+         fail #1 10 at 0.40 as 2
+         fail #1 10 at 0.40 as 3 -> trip settlement_failures
+         buy 10 at 0.20 -> refuse restricted: 1 over 0",
+    );
+}
+
+#[test]
+fn a_wrong_clock_leaves_only_cancels_until_it_is_right() {
+    check(
+        WIDE,
+        "skew 4s
+         skew -6s -> trip clock_skew
+         buy 10 at 0.40 -> refuse restricted: 2 over 0
+         operator resets clock_skew -> no: it closes by itself when the clocks agree to a second
+         skew 2s
+         skew 1s -> close clock_skew",
+    );
+}
+
+#[test]
+fn the_defaults_stop_fat_fingers_one_by_one() {
+    let limits = Limits { max_order: Usd::dollars(1_000), portfolio_trade_bps: 10_000, ..Limits::DEFAULT };
+    check(
+        limits,
+        "buy 501 at 0.01 -> refuse max_order_shares: 501 over 500
+         buy 10 at 0.48 -> refuse price_collar_pct: 0.48 over 0.4715
+         buy 10 at 0.45 -> refuse max_slippage_ticks: 0.45 over 0.44
+         buy 101 at 0.42 -> refuse max_depth_pct: 101 over 100
+         buy 100 at 0.42 -> place 1 buy 100 at 0.42
+         buy 400 at 0.40 m1 -> refuse max_market_usd: 160 over 100",
+    );
+}
