@@ -3,7 +3,7 @@
 use crate::host::Inbox;
 use crate::host::clock;
 use model::input::Command;
-use model::{Body, Limits};
+use model::{Body, Limits, Transfer};
 use polymarket::AccountClient;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -49,6 +49,14 @@ impl Control {
     /// If the engine does not answer.
     pub async fn limits(&self, limits: Limits) -> Result<(), ControlError> {
         self.ask(Body::Limits(limits)).await
+    }
+
+    /// Books a named transfer, and returns when it is in the ledger.
+    ///
+    /// # Errors
+    /// If it cannot be booked, or the engine does not answer.
+    pub async fn transfer(&self, transfer: Transfer) -> Result<(), ControlError> {
+        self.ask(Body::Transfer(transfer)).await
     }
 
     async fn ask(&self, body: Body) -> Result<(), ControlError> {

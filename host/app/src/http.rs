@@ -9,6 +9,7 @@ mod health;
 mod openapi;
 mod page;
 mod problem;
+mod scopes;
 mod session;
 mod stream;
 #[cfg(test)]
@@ -73,6 +74,9 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/config/{key}", put(config::set))
         .route("/v1/positions", get(trading::positions))
         .route("/v1/positions/pnl", get(trading::pnl))
+        .route("/v1/positions/{token}/close", post(trading::close))
+        .route("/v1/admin/restrictions", put(scopes::restrict))
+        .route("/v1/admin/transfers", post(scopes::transfer))
         .route("/v1/trading/orders", get(trading::orders))
         .route("/v1/trading/orders/cancel-all", post(trading::cancel_all))
         .route("/v1/trading/orders/{id}", get(trading::order).delete(trading::cancel))

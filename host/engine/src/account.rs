@@ -73,9 +73,20 @@ impl Engine {
         }
     }
 
-    /// Returns what a position is worth now.
+    /// Returns what a position is worth now: after the market is resolved what it pays, before what it could be sold for.
     pub(crate) fn value_of(&self, token: TokenIx, size: Size) -> Usd {
+        if let Some(pays) = self.pays(token) {
+            let micros = u128::from(size.0).saturating_mul(u128::from(pays)).checked_div(u128::from(model::SCALE));
+            return micros.and_then(|micros| i64::try_from(micros).ok()).map_or(Usd(i64::MAX), Usd);
+        }
         self.mark(token).and_then(|price| price.cost_floor(size)).unwrap_or_default()
+    }
+
+    /// Returns what a share of a resolved market pays, in micro-dollars. The other outcome's word counts too.
+    fn pays(&self, token: TokenIx) -> Option<u32> {
+        let own = self.markets.token(token)?.pays;
+        let other = self.markets.token(token.complement()).and_then(|state| state.pays);
+        own.or(other.map(|pays| model::SCALE.saturating_sub(pays)))
     }
 
     /// Returns what all positions are worth now.

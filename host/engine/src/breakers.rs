@@ -51,6 +51,8 @@ pub(crate) struct Breakers {
     endings: VecDeque<(Time, bool)>,
     /// The highest valuation of the portfolio.
     pub(crate) peak: Usd,
+    /// What operators restricted.
+    pub(crate) restrictions: BTreeMap<Scope, Restriction>,
 }
 
 impl Breakers {
@@ -91,7 +93,11 @@ impl Breakers {
             _ => Restriction::CancelOnly,
         };
         let tripped = self.tripped.keys().filter(|(_, scope)| *scope == Scope::Session);
-        tripped.map(|(breaker, _)| of(breaker)).max().unwrap_or(Restriction::None)
+        tripped.map(|(breaker, _)| of(breaker)).max().unwrap_or(Restriction::None).max(self.by_hand(Scope::Session))
+    }
+
+    fn by_hand(&self, scope: Scope) -> Restriction {
+        self.restrictions.get(&scope).copied().unwrap_or(Restriction::None)
     }
 
     pub(crate) fn faults_of(&mut self, strategy: StrategyId) -> &mut VecDeque<Time> {
@@ -109,7 +115,7 @@ impl Breakers {
             _ => Restriction::CancelOnly,
         };
         let tripped = Breaker::ALL.iter().filter(|breaker| self.is_tripped(**breaker, scope));
-        tripped.map(of).max().unwrap_or(Restriction::None)
+        tripped.map(of).max().unwrap_or(Restriction::None).max(self.by_hand(scope))
     }
 }
 
@@ -129,6 +135,29 @@ impl Engine {
         let cooling = if cooling { Restriction::ReduceOnly } else { Restriction::None };
         let local = self.breakers.local(Scope::Market(market)).max(self.breakers.local(Scope::Strategy(strategy)));
         self.restriction().max(local).max(cooling)
+    }
+
+    /// An operator restricts a scope, or lifts what was restricted there.
+    pub(crate) fn restrict(
+        &mut self,
+        scope: Scope,
+        restriction: Restriction,
+        effects: &mut Effects,
+    ) -> Result<(), Reason> {
+        if restriction == Restriction::Halted {
+            return Err("halted is what an emergency stop does; cancel_only is the tightest here".into());
+        }
+        if restriction == Restriction::None {
+            self.breakers.restrictions.remove(&scope);
+        } else {
+            self.breakers.restrictions.insert(scope, restriction);
+            self.clear_targets(|strategy, token| scope.covers(strategy, token.market()), effects);
+        }
+        if restriction == Restriction::CancelOnly {
+            self.cancel_in(scope, effects);
+        }
+        self.tell_state(Reason::new(), effects);
+        Ok(())
     }
 
     /// Trips a breaker, once, and does what it stands for.

@@ -3,6 +3,7 @@
 use crate::risk::{Approved, Placement, Refusal};
 use alloc::vec::Vec;
 use model::event::Reason;
+pub use model::input::Restriction;
 use model::input::{Breaker, Scope, Settlement};
 use model::{
     MarketNote, NewOrder, OrderId, OrderState, OwnEvent, Price, Side, Size, StrategyId, TokenIx, TradeId, Usd,
@@ -79,31 +80,6 @@ impl BotState {
             Self::Stopped => "STOPPED",
             Self::Running => "RUNNING",
             Self::Paused => "PAUSED",
-        }
-    }
-}
-
-/// What is forbidden although the bot runs; the larger is the tighter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Restriction {
-    /// Nothing.
-    None,
-    /// Only orders that reduce a position.
-    ReduceOnly,
-    /// Only cancels.
-    CancelOnly,
-    /// Only cancels, until an operator releases it.
-    Halted,
-}
-
-impl Restriction {
-    /// Returns the word in rows and streams.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::ReduceOnly => "reduce_only",
-            Self::CancelOnly => "cancel_only",
-            Self::Halted => "halted",
         }
     }
 }
@@ -199,6 +175,15 @@ pub enum Record {
         rule: &'static str,
         /// The gain (or loss, negative) in basis points of cost.
         gain_bps: i64,
+    },
+    /// Money or shares moved without a trade.
+    Transfer {
+        /// What happened, in the word of [`model::TransferKind::as_str`].
+        kind: &'static str,
+        /// What it did to the cash.
+        cash: Usd,
+        /// The transaction, or an operator's words.
+        reference: Reason,
     },
     /// A strategy's call failed.
     StrategyFault {

@@ -131,7 +131,7 @@ impl Engine {
     }
 
     /// Takes the market away from the strategy and cancels what it has there; the exit follows when that is proven.
-    fn fire(&mut self, (strategy, token): (StrategyId, TokenIx), effects: &mut Effects) {
+    pub(crate) fn fire(&mut self, (strategy, token): (StrategyId, TokenIx), effects: &mut Effects) {
         let market = token.market();
         self.guards.stages.insert((strategy, token), Stage::Exiting { tries: 0, next: self.now });
         self.guards.cooling.insert((strategy, market), self.now.plus_micros(COOL_DOWN_MICROS));

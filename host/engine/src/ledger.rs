@@ -1,6 +1,7 @@
 //! Cash and positions. They change only by fills, their reversal, and named transfers.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use model::{Carry, FillEntry, Position, Side, Size, StrategyId, TokenIx, Usd};
 
 /// Our books contradict themselves or a sum left its range; nothing was changed.
@@ -122,6 +123,50 @@ impl Ledger {
         self.positions.insert(token, account.0);
         self.parts.insert((strategy, token), part.0);
         Ok(FillEntry { strategy, token, side, size, cost, fee, basis: [account.1, part.1] })
+    }
+
+    /// Moves cash without a trade.
+    pub(crate) fn add_cash(&mut self, amount: Usd) -> Result<(), LedgerError> {
+        self.cash = self.cash.checked_add(amount).ok_or(LedgerError::Overflow)?;
+        Ok(())
+    }
+
+    /// Adds shares that cost `cost` to what the host itself holds.
+    pub(crate) fn add_shares(&mut self, token: TokenIx, size: Size, cost: Usd) -> Result<(), LedgerError> {
+        for position in
+            [self.positions.entry(token).or_default(), self.parts.entry((StrategyId::HOST, token)).or_default()]
+        {
+            position.size = position.size.checked_add(size).ok_or(LedgerError::Overflow)?;
+            position.cost = position.cost.checked_add(cost).ok_or(LedgerError::Overflow)?;
+        }
+        Ok(())
+    }
+
+    /// Takes shares away for `paid`, from the strategies that hold them in the order of their numbers.
+    pub(crate) fn take_shares(&mut self, token: TokenIx, size: Size, paid: Usd) -> Result<(), LedgerError> {
+        let owned = self.position(token).size;
+        if owned < size {
+            return Err(LedgerError::Oversold { token, sold: size, owned });
+        }
+        let account = moved(self.position(token), token, Side::Sell, size, paid)?.0;
+        let holders: Vec<StrategyId> =
+            self.parts.keys().filter(|(_, held)| *held == token).map(|(strategy, _)| *strategy).collect();
+        let (mut left, mut paid_left) = (size, paid);
+        for strategy in holders {
+            let part = self.part(strategy, token);
+            let taken = part.size.min(left);
+            let share =
+                if taken == left { paid_left } else { share_of(paid, taken, size).ok_or(LedgerError::Overflow)? };
+            let part = moved(part, token, Side::Sell, taken, share)?.0;
+            self.parts.insert((strategy, token), part);
+            left = left.saturating_sub(taken);
+            paid_left = paid_left.saturating_sub(share);
+            if left.is_zero() {
+                break;
+            }
+        }
+        self.positions.insert(token, account);
+        Ok(())
     }
 
     /// A fill is final: its shares can be sold, its proceeds spent.

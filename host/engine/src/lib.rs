@@ -22,6 +22,7 @@ pub mod risk;
 mod step;
 mod strategies;
 mod targets;
+mod transfers;
 
 pub use digest::digest;
 pub use effect::{BotState, Effect, Effects, Record, Restriction};

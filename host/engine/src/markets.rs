@@ -21,6 +21,8 @@ pub(crate) struct TokenState {
     pub(crate) alive: Time,
     /// The last price traded at.
     pub(crate) last_trade: Option<Price>,
+    /// What a share pays, once the outcome is known, in micro-dollars.
+    pub(crate) pays: Option<u32>,
     /// The best bid when the book was last fresh.
     pub(crate) last_bid: Option<Price>,
     crossed_since: Option<Time>,
@@ -42,7 +44,7 @@ impl TokenState {
 #[derive(Debug)]
 pub(crate) struct MarketEntry {
     pub(crate) market: Market,
-    /// The outcome that won, once it is known.
+    /// Whether the outcome is known.
     pub(crate) resolved: bool,
     /// Strategies that hear about it.
     pub(crate) listeners: Vec<StrategyId>,
@@ -153,8 +155,10 @@ impl Markets {
                 state.lose();
                 return Applied::Lost;
             }
-            MarketEventKind::Resolved { .. } => {
+            MarketEventKind::Resolved { won } => {
                 entry.resolved = true;
+                state.pays = Some(if *won { model::SCALE } else { 0 });
+                state.alive = now;
                 let status = NoteKind::Status { tick: entry.market.tick, state: MarketState::Resolved };
                 return Applied::Heard(status);
             }

@@ -62,6 +62,7 @@ impl Engine {
             breakers: self.breakers.lasting().map(|(key, reason)| (key, reason.clone())).collect(),
             cooling: self.guards.cooling().collect(),
             sent: self.rate.recent(self.now).collect(),
+            restrictions: self.breakers.restrictions.iter().map(|(scope, by_hand)| (*scope, *by_hand)).collect(),
             peak: self.breakers.peak,
         }
     }
@@ -102,6 +103,7 @@ impl Engine {
         carry.cooling.iter().for_each(|(place, until)| self.guards.cool(*place, *until));
         self.breakers.put_back(&carry.breakers);
         self.breakers.peak = carry.peak;
+        self.breakers.restrictions = carry.restrictions.iter().copied().collect();
         self.tell_state("the venue's account is to be looked at first".into(), effects);
     }
 }

@@ -146,6 +146,7 @@ impl Engine {
             Body::Alive { token } => self.markets.alive(*token, self.now),
             Body::Feed { channel, up } => self.on_feed(*channel, *up, effects),
             Body::Requests { ok, failed } => self.on_requests(*ok, *failed, effects),
+            Body::Transfer(transfer) => self.on_transfer(transfer, effects),
             Body::Skew { micros } => self.on_skew(*micros, effects),
             Body::Account(view) => self.reconcile(view, effects),
             Body::Command(command) => self.on_command(command, effects),
@@ -284,6 +285,8 @@ impl Engine {
                 Ok(())
             }
             Command::ResetBreaker { breaker } => self.reset(*breaker, effects),
+            Command::Close { token } => self.close_position(*token, effects),
+            Command::Restrict { scope, restriction } => self.restrict(*scope, *restriction, effects),
         };
         effects.push(Effect::Answered { refused: answer.err() });
     }

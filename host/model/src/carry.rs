@@ -4,7 +4,7 @@
 use crate::amount::{Side, Size, Usd};
 use crate::event::Reason;
 use crate::id::{MarketIx, OrderId, StrategyId, TokenIx, TradeId};
-use crate::input::{Breaker, Scope, Settlement};
+use crate::input::{Breaker, Restriction, Scope, Settlement};
 use crate::order::{NewOrder, OrderState};
 use crate::position::Position;
 use crate::time::Time;
@@ -42,6 +42,8 @@ pub struct Carry {
     pub cooling: Vec<((StrategyId, MarketIx), Time)>,
     /// The placements of the last minute.
     pub sent: Vec<Time>,
+    /// What operators restricted.
+    pub restrictions: Vec<(Scope, Restriction)>,
     /// The highest valuation of the portfolio that drawdown counts from.
     pub peak: Usd,
 }

@@ -2,6 +2,7 @@
 //! acts, so a journal replays to the same decisions.
 
 use crate::amount::{Price, Size, Usd};
+pub use crate::breaker::{Breaker, Restriction, Scope};
 use crate::carry::Carry;
 use crate::event::{MarketEvent, Reason};
 use crate::id::{MarketIx, OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId};
@@ -9,6 +10,7 @@ use crate::intent::Intent;
 use crate::limits::Limits;
 use crate::market::Market;
 use crate::time::Time;
+use crate::transfer::Transfer;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -98,6 +100,8 @@ pub enum Body {
         /// Those that failed: transport, 5xx, 429, authentication.
         failed: u32,
     },
+    /// Money or shares moved without a trade.
+    Transfer(Transfer),
     /// How far the venue's clock is ahead of ours (behind, if negative), in microseconds.
     Skew {
         /// The distance.
@@ -348,103 +352,23 @@ pub enum Command {
     },
     /// Cancels all our orders and clears all targets.
     CancelAll,
+    /// Closes a position: cancels what its owners have in that market, then sells as the guards do.
+    Close {
+        /// The token.
+        token: TokenIx,
+    },
+    /// Restricts a scope until it is set to something else.
+    Restrict {
+        /// What.
+        scope: Scope,
+        /// How far.
+        restriction: Restriction,
+    },
     /// Closes a breaker, unless its cause still stands.
     ResetBreaker {
         /// Which.
         breaker: Breaker,
     },
-}
-
-/// The circuit breakers, by the runbook's names and ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Breaker {
-    /// A market's book has no proof of life.
-    StaleData,
-    /// A connection is lost.
-    WebsocketDisconnect,
-    /// Too many requests fail.
-    HighErrorRate,
-    /// Orders, fills or positions differ from the venue's, unexplained.
-    ReconciliationMismatch,
-    /// Today's loss reached its limit.
-    DailyLossLimit,
-    /// The journal cannot be written.
-    JournalFailure,
-    /// Our own books contradict themselves.
-    InvariantBroken,
-    /// The portfolio fell too far from its peak.
-    Drawdown,
-    /// A strategy's calls failed three times within a minute.
-    StrategyFault,
-    /// A strategy repeats itself, or is filled again and again.
-    RepeatedExecution,
-    /// Too many matches fail to settle, or one takes too long.
-    SettlementFailures,
-    /// Our clock is not the venue's.
-    ClockSkew,
-}
-
-/// What a breaker restricts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// Everything.
-    Session,
-    /// One market.
-    Market(MarketIx),
-    /// One strategy.
-    Strategy(StrategyId),
-}
-
-impl Breaker {
-    /// All of them, in the order they are shown.
-    pub const ALL: [Self; 12] = [
-        Self::StaleData,
-        Self::WebsocketDisconnect,
-        Self::HighErrorRate,
-        Self::ReconciliationMismatch,
-        Self::DailyLossLimit,
-        Self::JournalFailure,
-        Self::InvariantBroken,
-        Self::Drawdown,
-        Self::StrategyFault,
-        Self::RepeatedExecution,
-        Self::SettlementFailures,
-        Self::ClockSkew,
-    ];
-
-    /// Returns the name in addresses and rows.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::StaleData => "stale_data",
-            Self::WebsocketDisconnect => "websocket_disconnect",
-            Self::HighErrorRate => "high_error_rate",
-            Self::ReconciliationMismatch => "reconciliation_mismatch",
-            Self::DailyLossLimit => "daily_loss_limit",
-            Self::JournalFailure => "journal_failure",
-            Self::InvariantBroken => "invariant_broken",
-            Self::Drawdown => "drawdown",
-            Self::StrategyFault => "strategy_fault",
-            Self::RepeatedExecution => "repeated_execution",
-            Self::SettlementFailures => "settlement_failures",
-            Self::ClockSkew => "clock_skew",
-        }
-    }
-
-    /// Returns the breaker of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|breaker| breaker.as_str() == name)
-    }
-}
-
-impl Scope {
-    /// Says whether it covers what a strategy does in a market.
-    pub fn covers(self, strategy: StrategyId, market: MarketIx) -> bool {
-        match self {
-            Self::Session => true,
-            Self::Market(only) => only == market,
-            Self::Strategy(only) => only == strategy,
-        }
-    }
 }
 
 /// The venue's account as REST shows it, in the venue's own words.

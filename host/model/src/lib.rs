@@ -9,6 +9,7 @@ extern crate std;
 
 pub mod amount;
 pub mod book;
+pub mod breaker;
 pub mod carry;
 pub mod event;
 pub mod id;
@@ -19,6 +20,7 @@ pub mod market;
 pub mod order;
 pub mod position;
 pub mod time;
+pub mod transfer;
 
 pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
 pub use book::{Book, Level};
@@ -34,3 +36,4 @@ pub use market::{FeeRate, Market};
 pub use order::{NewOrder, OrderKind, OrderState};
 pub use position::Position;
 pub use time::Time;
+pub use transfer::{Transfer, TransferKind};

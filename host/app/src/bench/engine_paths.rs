@@ -31,13 +31,7 @@ impl Rig {
             Purpose::Rehearse => START,
         };
         let mut rig = Self { engine: Engine::new(purpose), effects: Effects::new(), seq: 0, now };
-        let limits = Limits {
-            portfolio_trade_bps: 10_000,
-            max_orders_per_minute: u32::MAX,
-            max_open_orders: u32::MAX,
-            max_open_positions: u32::MAX,
-            ..Limits::DEFAULT
-        };
+        let limits = Limits::WIDE;
         rig.step(Body::Session(SessionStart {
             session: SESSION,
             mode: if purpose == Purpose::Trade { Mode::Demo } else { Mode::Backtest },

@@ -18,6 +18,8 @@ use tokio::sync::mpsc;
 
 /// How often the venue's account is held against ours.
 const RECONCILE_EVERY: Duration = Duration::from_secs(5);
+/// How often the clocks are compared.
+const CLOCK_EVERY: Duration = Duration::from_secs(60);
 /// How often the requests are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before REST is asked again for what the channel missed.
@@ -58,6 +60,7 @@ impl VenueAccount {
         self.runtime.spawn(self.clone().listen(received));
         self.runtime.spawn(self.clone().reconcile());
         self.runtime.spawn(self.clone().count_requests());
+        self.runtime.spawn(self.clone().compare_clocks());
         Ok(feed)
     }
 
@@ -251,6 +254,23 @@ impl VenueAccount {
         Some(if token.outcome() == 0 { *yes } else { *no })
     }
 
+    /// Compares the clocks. The venue's tells whole seconds, so less than one says nothing.
+    async fn compare_clocks(self) {
+        let mut ticks = tokio::time::interval(CLOCK_EVERY);
+        loop {
+            ticks.tick().await;
+            let asked = clock::now();
+            match self.client.public().time().await {
+                Ok(theirs) => {
+                    let heard = clock::now();
+                    let micros = skew(asked, heard, theirs);
+                    self.inbox.account(heard, Body::Skew { micros });
+                }
+                Err(error) => tracing::debug!(%error, "the venue did not tell its time"),
+            }
+        }
+    }
+
     async fn count_requests(self) {
         let mut ticks = tokio::time::interval(COUNT_EVERY);
         loop {
@@ -261,5 +281,31 @@ impl VenueAccount {
                 self.inbox.account(clock::now(), Body::Requests { ok, failed });
             }
         }
+    }
+}
+
+/// Returns how far the venue's clock is ahead of ours, in microseconds: nothing while its second could be the one in which it was asked.
+fn skew(asked: Time, heard: Time, theirs: Time) -> i64 {
+    let (first, last) = (theirs, theirs.plus_micros(999_999));
+    if last < asked {
+        return i64::try_from(asked.since(last)).map_or(i64::MIN, i64::wrapping_neg);
+    }
+    if first > heard {
+        return i64::try_from(first.since(heard)).unwrap_or(i64::MAX);
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_agree_as_far_as_whole_seconds_tell() {
+        let at = |millis: u64| Time(millis * 1_000);
+        assert_eq!(skew(at(5_100), at(5_200), at(5_000)), 0);
+        assert_eq!(skew(at(5_900), at(6_100), at(5_000)), 0);
+        assert_eq!(skew(at(9_000), at(9_100), at(5_000)), -3_000_001);
+        assert_eq!(skew(at(1_000), at(1_500), at(5_000)), 3_500_000);
     }
 }

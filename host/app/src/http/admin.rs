@@ -72,7 +72,7 @@ impl<'a> Action<'a> {
     }
 
     /// Does what makes the host do more, if it can be written down who wanted it.
-    async fn permit(self, command: Command) -> Result<(), ProblemResponse> {
+    pub(super) async fn permit(self, command: Command) -> Result<(), ProblemResponse> {
         let asked = AuditRow { outcome: "asked".to_owned(), ..self.row(&Ok(())) };
         self.app.db.audit(&asked).await?;
         let done = self.app.control.command(command).await;

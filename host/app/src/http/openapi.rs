@@ -1,6 +1,6 @@
 //! The API's description, made from the routes and types themselves.
 
-use super::{admin, config, health, session, stream, trading};
+use super::{admin, config, health, scopes, session, stream, trading};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -26,6 +26,9 @@ use utoipa::openapi::OpenApi as Document;
         trading::snapshot,
         trading::positions,
         trading::pnl,
+        trading::close,
+        scopes::restrict,
+        scopes::transfer,
         trading::orders,
         trading::order,
         trading::cancel,

@@ -93,7 +93,7 @@ fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>) {
         while !taken.closed {
             inbox.take(&mut taken, 16, Duration::from_millis(50));
             for arrival in taken.arrivals.drain(..) {
-                if let model::Body::Limits(_) = arrival.body {
+                if let model::Body::Limits(_) | model::Body::Transfer(_) = arrival.body {
                     let _told = arrival.reply.map(|reply| reply.send(Ok(())));
                     continue;
                 }
@@ -110,6 +110,43 @@ async fn read(response: Response<Body>) -> (StatusCode, Value) {
     let status = response.status();
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn scopes_are_restricted_and_transfers_booked_with_a_reason() {
+    let rig = Rig::new("scopes").await;
+    let restrict = |scope: &str, word: &str| json!({ "scope": scope, "restriction": word }).to_string();
+    let path = "/v1/admin/restrictions";
+    assert_eq!(rig.as_(&rig.trader, "PUT", path, &restrict("session", "reduce_only")).await.0, StatusCode::OK);
+    assert_eq!(rig.as_(&rig.viewer, "PUT", path, &restrict("session", "none")).await.0, StatusCode::FORBIDDEN);
+    for (scope, word) in [("market:none-such", "none"), ("strategy:x", "none"), ("all", "none"), ("session", "tight")] {
+        assert_eq!(
+            rig.as_(&rig.trader, "PUT", path, &restrict(scope, word)).await.0,
+            StatusCode::BAD_REQUEST,
+            "{scope}"
+        );
+    }
+    let heard = rig.heard.lock().unwrap().clone();
+    let scope = model::input::Scope::Session;
+    assert_eq!(heard, [Command::Restrict { scope, restriction: model::input::Restriction::ReduceOnly }]);
+    let transfer = |kind: &str, amount: &str, reason: &str| {
+        json!({ "kind": kind, "amount_usd": amount, "reason": reason }).to_string()
+    };
+    let path = "/v1/admin/transfers";
+    assert_eq!(rig.as_(&rig.trader, "POST", path, &transfer("deposit", "5", "x")).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(rig.as_(&rig.admin, "POST", path, &transfer("deposit", "5.25", "0xabc")).await.0, StatusCode::OK);
+    for (kind, amount, reason) in [("gift", "5", "x"), ("deposit", "-5", "x"), ("deposit", "0", "x"), ("gas", "1", " ")]
+    {
+        let (status, _) = rig.as_(&rig.admin, "POST", path, &transfer(kind, amount, reason)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{kind} {amount} {reason}");
+    }
+    let audits = rig.parts.db.audits(1).await.unwrap();
+    assert_eq!((audits[0].action.as_str(), audits[0].detail.as_str()), ("transfers/deposit", "5.25: 0xabc"));
+    let (status, problem) = rig.as_(&rig.trader, "POST", "/v1/positions/123/close", "").await;
+    assert_eq!(
+        (status, problem["detail"].as_str().unwrap()),
+        (StatusCode::NOT_FOUND, "no market here has the token `123`")
+    );
 }
 
 #[tokio::test]
@@ -309,6 +346,8 @@ fn the_pages_types_are_ours() {
     types::Problem::export_all(&config).unwrap();
     types::ConfigView::export_all(&config).unwrap();
     types::SettingBody::export_all(&config).unwrap();
+    types::RestrictionBody::export_all(&config).unwrap();
+    types::TransferBody::export_all(&config).unwrap();
     types::HealthView::export_all(&config).unwrap();
     types::OrderHistoryView::export_all(&config).unwrap();
     types::VenueOrderView::export_all(&config).unwrap();

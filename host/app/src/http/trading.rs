@@ -101,6 +101,22 @@ pub(super) async fn cancel_all(
     Ok(TAKEN)
 }
 
+/// Closes a position through the gate, as the guards do: its owners' orders in that market are cancelled first. Needs a trader.
+#[utoipa::path(post, path = "/v1/positions/{token}/close", tag = "trading", params(("token" = String, Path, description = "the token's id at the venue")), responses((status = 202), (status = 404), (status = 409)))]
+pub(super) async fn close(
+    State(app): State<App>,
+    Path(token): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<StatusCode, ProblemResponse> {
+    caller.must_be(Role::Trader)?;
+    let known = app.picture.token(&token);
+    let ix = known.ok_or_else(|| ProblemResponse::not_found(format!("no market here has the token `{token}`")))?;
+    let action = Action::new(&app, &caller, format!("positions/{token}/close"), &body)?;
+    action.restrict(Command::Close { token: ix }).await?;
+    Ok(TAKEN)
+}
+
 /// How many rows.
 #[derive(Debug, Deserialize)]
 pub(super) struct Limit {

@@ -396,6 +396,26 @@ pub struct ReasonBody {
     pub reason: String,
 }
 
+/// The body of `PUT /v1/admin/restrictions`.
+#[derive(Debug, Clone, Deserialize, TS, ToSchema)]
+pub struct RestrictionBody {
+    /// `session`, `market:SLUG` or `strategy:NAME`.
+    pub scope: String,
+    /// `none`, `reduce_only` or `cancel_only`.
+    pub restriction: String,
+}
+
+/// The body of `POST /v1/admin/transfers`.
+#[derive(Debug, Clone, Deserialize, TS, ToSchema)]
+pub struct TransferBody {
+    /// `deposit`, `withdrawal`, `reward`, `rebate` or `gas`.
+    pub kind: String,
+    /// Dollars, above zero, with at most six decimals.
+    pub amount_usd: String,
+    /// The transaction, or why.
+    pub reason: String,
+}
+
 /// The body of `PUT /v1/config/{key}`.
 #[derive(Debug, Clone, Deserialize, TS, ToSchema)]
 pub struct SettingBody {

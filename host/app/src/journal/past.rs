@@ -166,5 +166,4 @@ impl Reading {
 }
 
 #[cfg(test)]
-#[path = "past_tests.rs"]
 mod tests;

@@ -239,7 +239,8 @@ impl State {
             Record::StrategyFault { strategy, reason } => {
                 self.edit_strategy(*strategy, |view| view.error.clone_from(reason))
             }
-            Record::Guard { .. } => None,
+            // Money shows in the account, and the audit has who booked it.
+            Record::Guard { .. } | Record::Transfer { .. } => None,
         }
     }
 
@@ -373,6 +374,11 @@ impl State {
             strategies: state.scopes.iter().filter_map(name).collect(),
             since_ms: state.since_ms,
         }
+    }
+
+    /// Returns the number of the strategy of that name.
+    pub(super) fn strategy_of(&self, name: &str) -> Option<StrategyId> {
+        self.strategies.iter().find(|(_, view)| view.name == name).map(|(id, _)| *id)
     }
 
     fn count(&mut self, strategy: StrategyId, field: impl FnOnce(&mut StrategyView) -> &mut u64) {

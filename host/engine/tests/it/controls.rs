@@ -124,3 +124,82 @@ fn the_defaults_stop_fat_fingers_one_by_one() {
          buy 400 at 0.40 m1 -> refuse max_market_usd: 160 over 100",
     );
 }
+
+#[test]
+fn an_operator_restricts_a_market_or_a_strategy_and_lifts_it_again() {
+    check(
+        WIDE,
+        "buy 10 at 0.40 -> place 1 buy 10 at 0.4
+         operator restricts market cancel_only -> cancel 1
+         buy 10 at 0.39 -> refuse restricted: 2 over 0
+         buy 10 at 0.39 m1 -> place 2 buy 10 at 0.39
+         operator restricts market none
+         buy 10 at 0.39 -> place 3 buy 10 at 0.39
+         operator restricts strategy reduce_only
+         buy 10 at 0.38 -> refuse restricted: 1 over 0
+         who 2
+         buy 10 at 0.38 -> place 4 buy 10 at 0.38
+         operator restricts session halted -> no: halted is what an emergency stop does; cancel_only is the tightest here",
+    );
+}
+
+#[test]
+fn an_operator_closes_a_position_through_the_gate() {
+    check(
+        WIDE,
+        "operator closes 0 -> no: there is no position in token 0
+         buy 30 at 0.40 -> place 1 buy 30 at 0.4
+         live #1
+         fill #1 20 at 0.40
+         operator closes 0 -> cancel 1
+         wait 1s
+         cancelled #1 20
+         wait 1s -> place 2 sell 20 at 0.35
+         operator stop -> cancel 2
+         operator closes 0 -> no: the bot is STOPPED; start or pause it first, so that the gate lets an exit pass",
+    );
+}
+
+#[test]
+fn money_from_outside_is_no_gain() {
+    check(
+        WIDE,
+        "worth 1000
+         wait 1s
+         deposit 500
+         worth 1500
+         today 0
+         buy 10 at 0.40 -> place 1 buy 10 at 0.4
+         fill #1 10 at 0.40
+         redeem 20 for 20 -> no: a redeem cannot be booked: sold 20 shares of token 0 but only 10 were owned; trip reconciliation_mismatch",
+    );
+}
+
+#[test]
+fn a_resolved_market_counts_what_it_pays_and_a_redemption_moves_it_to_cash() {
+    check(
+        WIDE,
+        "buy 100 at 0.40 -> place 1 buy 100 at 0.4
+         fill #1 100 at 0.40
+         worth 1000
+         resolves yes
+         worth 1060
+         buy 10 at 0.40 -> refuse market_not_open: 2 over 1
+         redeem 100 for 100
+         worth 1060",
+    );
+}
+
+#[test]
+fn a_merged_pair_is_worth_its_dollar() {
+    check(
+        WIDE,
+        "buy 100 at 0.40 -> place 1 buy 100 at 0.4
+         fill #1 100 at 0.40
+         buy 100 at 0.55 no -> place 2 buy 100 at 0.55 no
+         fill #2 100 at 0.55
+         merge 100
+         worth 1005
+         merge 1 -> no: a merge cannot be booked: sold 1 shares of token 0 but only 0 were owned; trip reconciliation_mismatch",
+    );
+}

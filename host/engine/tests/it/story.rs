@@ -3,12 +3,13 @@
 use engine::{Effect, Effects, Engine, Purpose, Record, Refusal, Rule};
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
-    Breaker, CancelOutcome, Channel, Command, Mode, PlaceOutcome, SessionStart, Settlement, StrategyAnswer,
-    StrategyChange, TradeUpdate, VenueStatus,
+    Breaker, CancelOutcome, Channel, Command, Mode, PlaceOutcome, Restriction, Scope, SessionStart, Settlement,
+    StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
 };
 use model::{
     Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price,
-    Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd,
+    Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind,
+    Usd,
 };
 
 /// Midnight UTC of some day.
@@ -188,10 +189,6 @@ fn tell(story: &mut Story, line: &str) {
             let channel = if *channel == "user" { Channel::User } else { Channel::Market };
             story.step(Body::Feed { channel, up: *up == "up" });
         }
-        ["skew", seconds] => {
-            let seconds: i64 = seconds.trim_end_matches('s').parse().unwrap();
-            story.step(Body::Skew { micros: seconds * 1_000_000 });
-        }
         ["faults"] => {
             let (strategy, instance, first, count, consumed, fuel) = (StrategyId(story.who), 1, 0, 1, 0, 1);
             let (fault, intents) = (Some("it panicked".into()), Vec::new());
@@ -201,7 +198,44 @@ fn tell(story: &mut Story, line: &str) {
         ["requests", ok, failed] => {
             story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
         }
-        _ => panic!("no such line: {line}"),
+        words => account(story, words),
+    }
+}
+
+/// Feeds what happens to the account beside trading.
+fn account(story: &mut Story, words: &[&str]) {
+    match words {
+        ["deposit", dollars] => {
+            let amount = Usd::parse(dollars).unwrap();
+            let kind = TransferKind::Deposit(amount);
+            story.step(Body::Transfer(Transfer { kind, reference: "0x1".into() }));
+        }
+        ["merge", pairs] => {
+            let kind = TransferKind::Merge { market: MarketIx(0), size: size(pairs) };
+            story.step(Body::Transfer(Transfer { kind, reference: "0x2".into() }));
+        }
+        ["redeem", shares, "for", dollars] => {
+            let kind =
+                TransferKind::Redeem { token: TokenIx(0), size: size(shares), paid: Usd::parse(dollars).unwrap() };
+            story.step(Body::Transfer(Transfer { kind, reference: "0x3".into() }));
+        }
+        ["resolves", winner] => {
+            let kind = MarketEventKind::Resolved { won: *winner == "yes" };
+            story.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: story.now, kind }));
+        }
+        ["worth", dollars] => {
+            assert_eq!(story.engine.summary().portfolio, Usd::parse(dollars).unwrap());
+            story.effects.clear();
+        }
+        ["today", dollars] => {
+            assert_eq!(story.engine.summary().today, Usd::parse(dollars).unwrap());
+            story.effects.clear();
+        }
+        ["skew", seconds] => {
+            let seconds: i64 = seconds.trim_end_matches('s').parse().unwrap();
+            story.step(Body::Skew { micros: seconds * 1_000_000 });
+        }
+        _ => panic!("no such line: {words:?}"),
     }
 }
 
@@ -257,6 +291,15 @@ fn command(story: &mut Story, words: &[&str]) {
         ["cancels", order] => Command::Cancel { order: id(order) },
         ["kills"] => Command::EmergencyStop { reason: "smoke".into() },
         ["releases", reason @ ..] => Command::Release { reason: reason.join(" ") },
+        ["closes", token] => Command::Close { token: TokenIx(token.parse().unwrap()) },
+        ["restricts", scope, word] => Command::Restrict {
+            scope: match *scope {
+                "session" => Scope::Session,
+                "market" => Scope::Market(MarketIx(0)),
+                _ => Scope::Strategy(StrategyId(1)),
+            },
+            restriction: Restriction::parse(word).unwrap(),
+        },
         ["resets", name] => Command::ResetBreaker { breaker: Breaker::parse(name).unwrap() },
         _ => panic!("no such command: {words:?}"),
     };

@@ -2,10 +2,10 @@
 
 use super::{structure, variants};
 use model::input::{
-    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, Scope, SessionStart,
-    Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
+    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, Restriction, Scope,
+    SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
 };
-use model::{Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position};
+use model::{Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position, Transfer, TransferKind};
 
 variants!(Mode, "mode" { 0 => Demo, 1 => Paper, 2 => Live, 3 => Backtest, 4 => Replay });
 structure!(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted });
@@ -22,6 +22,7 @@ structure!(Carry {
     breakers,
     cooling,
     sent,
+    restrictions,
     peak
 });
 structure!(Position { size, cost, realised, unsettled });
@@ -56,7 +57,22 @@ variants!(Command, "command" {
     6 => Cancel { order },
     7 => CancelAll,
     8 => ResetBreaker { breaker },
+    9 => Close { token },
+    10 => Restrict { scope, restriction },
 });
+variants!(Restriction, "restriction" { 0 => None, 1 => ReduceOnly, 2 => CancelOnly, 3 => Halted });
+variants!(TransferKind, "kind of transfer" {
+    0 => Deposit(amount),
+    1 => Withdrawal(amount),
+    2 => Reward(amount),
+    3 => Rebate(amount),
+    4 => Gas(amount),
+    5 => Split { market, size },
+    6 => Merge { market, size },
+    7 => Redeem { token, size, paid },
+    8 => Convert { token, size, paid },
+});
+structure!(Transfer { kind, reference });
 variants!(Breaker, "breaker" {
     0 => StaleData,
     1 => WebsocketDisconnect,
@@ -95,5 +111,6 @@ variants!(Body, "input" {
     17 => HostFault { fault },
     18 => TakeOver(carry),
     19 => Skew { micros },
+    20 => Transfer(transfer),
 });
 structure!(Input { seq, at, body });

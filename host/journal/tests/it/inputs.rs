@@ -2,13 +2,13 @@
 
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
-    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, Scope, SessionStart,
-    Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
+    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, Restriction, Scope,
+    SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
 };
 use model::{
     Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent, IntentKind, Level, Limits,
     Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote, Seq, SessionId, Side, Size,
-    StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Usd,
+    StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd,
 };
 
 fn price(micros: u32) -> Price {
@@ -63,9 +63,17 @@ fn commands() -> Vec<Body> {
         Command::Release { reason: reason() },
         Command::Cancel { order: OrderId(3) },
         Command::CancelAll,
+        Command::Close { token: TokenIx(4) },
+        Command::Restrict { scope: Scope::Session, restriction: Restriction::None },
+        Command::Restrict { scope: Scope::Session, restriction: Restriction::CancelOnly },
+        Command::Restrict { scope: Scope::Session, restriction: Restriction::Halted },
     ];
     commands.extend(Breaker::ALL.map(|breaker| Command::ResetBreaker { breaker }));
     commands.into_iter().map(Body::Command).collect()
+}
+
+fn transfer(kind: TransferKind) -> Body {
+    Body::Transfer(Transfer { kind, reference: "0x1".into() })
 }
 
 fn carry() -> Carry {
@@ -108,6 +116,7 @@ fn carry() -> Carry {
             .to_vec(),
         cooling: vec![((strategy, market), Time(24))],
         sent: vec![Time(25), Time(26)],
+        restrictions: vec![(Scope::Session, Restriction::ReduceOnly)],
         peak: Usd(29),
     }
 }
@@ -195,6 +204,15 @@ pub(crate) fn every_input() -> Vec<Input> {
         Body::HostFault { fault: HostFault::TaskEnded },
         Body::TakeOver(Box::new(carry())),
         Body::Skew { micros: -5 },
+        transfer(TransferKind::Deposit(Usd(1))),
+        transfer(TransferKind::Withdrawal(Usd(2))),
+        transfer(TransferKind::Reward(Usd(3))),
+        transfer(TransferKind::Rebate(Usd(4))),
+        transfer(TransferKind::Gas(Usd(5))),
+        transfer(TransferKind::Split { market: MarketIx(1), size: Size(6) }),
+        transfer(TransferKind::Merge { market: MarketIx(1), size: Size(7) }),
+        transfer(TransferKind::Redeem { token: TokenIx(1), size: Size(8), paid: Usd(9) }),
+        transfer(TransferKind::Convert { token: TokenIx(1), size: Size(10), paid: Usd(11) }),
     ]);
     bodies.extend(orders());
     bodies.extend(commands());

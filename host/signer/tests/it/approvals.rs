@@ -44,12 +44,7 @@ impl Gate {
             mode: Mode::Demo,
             cash: Usd::dollars(1_000_000),
             day_start: None,
-            limits: Limits {
-                max_market: Usd::dollars(100_000),
-                max_open_orders: 10_000,
-                max_orders_per_minute: 10_000,
-                ..Limits::DEFAULT
-            },
+            limits: Limits::WIDE,
             salt_seed: 7,
             halted: false,
         }));

@@ -1,0 +1,89 @@
+//! What operators restrict by hand, and money that they book.
+
+use super::App;
+use super::admin::Action;
+use super::guard::Caller;
+use super::problem::ProblemResponse;
+use super::types::{BotView, RestrictionBody, TransferBody};
+use crate::auth::Role;
+use crate::db::AuditRow;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use model::input::{Command, Restriction};
+use model::{Transfer, TransferKind, Usd};
+
+/// Restricts the session, a market or a strategy until it is set to something else; `none` lifts it. Needs a trader.
+#[utoipa::path(put, path = "/v1/admin/restrictions", tag = "bot", request_body = RestrictionBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]
+pub(super) async fn restrict(
+    State(app): State<App>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Json<BotView>, ProblemResponse> {
+    caller.must_be(Role::Trader)?;
+    let said: RestrictionBody = serde_json::from_slice(&body).map_err(|error| {
+        ProblemResponse::bad(format!("the body is no object with `scope` and `restriction`: {error}"))
+    })?;
+    let scope = app.picture.scope(&said.scope).ok_or_else(|| {
+        ProblemResponse::bad(format!("`{}` is no scope here; write session, market:SLUG or strategy:NAME", said.scope))
+    })?;
+    let restriction = Restriction::parse(&said.restriction).ok_or_else(|| {
+        ProblemResponse::bad(format!(
+            "`{}` is no restriction; write none, reduce_only or cancel_only",
+            said.restriction
+        ))
+    })?;
+    let name = format!("restrictions/{}/{}", said.scope, said.restriction);
+    let action = Action::new(&app, &caller, name, &Bytes::new())?;
+    let command = Command::Restrict { scope, restriction };
+    if restriction == Restriction::None {
+        action.permit(command).await?
+    } else {
+        action.restrict(command).await?
+    }
+    Ok(Json(app.picture.bot()))
+}
+
+/// Books money that moved without a trade, so that it is neither gain nor mismatch. Needs an admin and a reason.
+#[utoipa::path(post, path = "/v1/admin/transfers", tag = "bot", request_body = TransferBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]
+pub(super) async fn transfer(
+    State(app): State<App>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Json<BotView>, ProblemResponse> {
+    caller.must_be(Role::Admin)?;
+    let said: TransferBody = serde_json::from_slice(&body).map_err(|error| {
+        ProblemResponse::bad(format!("the body is no object with `kind`, `amount_usd` and `reason`: {error}"))
+    })?;
+    let amount = Usd::parse(&said.amount_usd).filter(|amount| *amount > Usd::ZERO).ok_or_else(|| {
+        ProblemResponse::bad(format!("`{}` is no amount; write dollars above zero such as 12.5", said.amount_usd))
+    })?;
+    let kind = match said.kind.as_str() {
+        "deposit" => TransferKind::Deposit(amount),
+        "withdrawal" => TransferKind::Withdrawal(amount),
+        "reward" => TransferKind::Reward(amount),
+        "rebate" => TransferKind::Rebate(amount),
+        "gas" => TransferKind::Gas(amount),
+        other => {
+            let known = "deposit, withdrawal, reward, rebate or gas";
+            return Err(ProblemResponse::bad(format!("`{other}` is no kind of transfer; write {known}")));
+        }
+    };
+    if said.reason.trim().is_empty() {
+        return Err(ProblemResponse::bad("a transfer needs a reason: the transaction, or why"));
+    }
+    let mut reference = said.reason;
+    reference.truncate(reference.floor_char_boundary(model::event::REASON_MAX));
+    app.db
+        .audit(&AuditRow {
+            at_ms: (app.clock)().millis(),
+            who: caller.0.name.clone(),
+            action: format!("transfers/{}", said.kind),
+            detail: format!("{amount}: {reference}"),
+            claimed_user: String::new(),
+            outcome: "asked".to_owned(),
+        })
+        .await?;
+    app.control.transfer(Transfer { kind, reference }).await?;
+    Ok(Json(app.picture.bot()))
+}

@@ -1,0 +1,93 @@
+//! Money and shares that move without a trade.
+
+use crate::breakers::Trip;
+use crate::effect::{Effect, Effects, Record};
+use crate::ledger::LedgerError;
+use crate::step::Engine;
+use alloc::format;
+use alloc::vec::Vec;
+use model::event::Reason;
+use model::input::Breaker;
+use model::{Size, StrategyId, TokenIx, Transfer, TransferKind, Usd};
+
+impl Engine {
+    /// Books a transfer. What cannot be means that our books are not the venue's.
+    pub(crate) fn on_transfer(&mut self, transfer: &Transfer, effects: &mut Effects) {
+        let before = self.ledger.clone();
+        if let Err(error) = self.book_transfer(transfer.kind) {
+            self.ledger = before;
+            let reason = format!("a {} cannot be booked: {error}", transfer.kind.as_str());
+            effects.push(Effect::Answered { refused: Some(reason.clone()) });
+            return self.trip(Trip::session(Breaker::ReconciliationMismatch, reason), effects);
+        }
+        // Money from outside is no gain: the day and the peak count without it.
+        let external = transfer.kind.external();
+        self.day.value = self.day.value.saturating_add(external);
+        self.breakers.peak = self.breakers.peak.saturating_add(external).max(Usd::ZERO);
+        self.mismatch = Default::default();
+        effects.push(Effect::Record(Record::Transfer {
+            kind: transfer.kind.as_str(),
+            cash: self.ledger.cash().saturating_sub(before.cash()),
+            reference: transfer.reference.clone(),
+        }));
+        effects.push(Effect::Answered { refused: None });
+    }
+
+    fn book_transfer(&mut self, kind: TransferKind) -> Result<(), LedgerError> {
+        let minus = |amount: Usd| Usd::ZERO.saturating_sub(amount);
+        match kind {
+            TransferKind::Deposit(amount) | TransferKind::Reward(amount) | TransferKind::Rebate(amount) => {
+                self.ledger.add_cash(amount)
+            }
+            TransferKind::Withdrawal(amount) | TransferKind::Gas(amount) => self.ledger.add_cash(minus(amount)),
+            TransferKind::Split { market, size } => {
+                let cost = size.face_value().ok_or(LedgerError::Overflow)?;
+                let (first, second) = self.divided(market.token(0), size, cost);
+                self.ledger.add_shares(market.token(0), size, first)?;
+                self.ledger.add_shares(market.token(1), size, second)?;
+                self.ledger.add_cash(minus(cost))
+            }
+            TransferKind::Merge { market, size } => {
+                let paid = size.face_value().ok_or(LedgerError::Overflow)?;
+                let (first, second) = self.divided(market.token(0), size, paid);
+                self.ledger.take_shares(market.token(0), size, first)?;
+                self.ledger.take_shares(market.token(1), size, second)?;
+                self.ledger.add_cash(paid)
+            }
+            TransferKind::Redeem { token, size, paid } | TransferKind::Convert { token, size, paid } => {
+                self.ledger.take_shares(token, size, paid)?;
+                self.ledger.add_cash(paid)
+            }
+        }
+    }
+
+    /// Divides a pair's dollars between the outcomes by the price of the first, so that neither shows a loss which the pair has not;
+    /// evenly if there is no price.
+    fn divided(&self, token: TokenIx, size: Size, sum: Usd) -> (Usd, Usd) {
+        let top = self.markets.token(token).and_then(|state| state.book.best_bid().or(state.book.best_ask()));
+        let first = top.and_then(|level| level.price.cost_floor(size)).unwrap_or(Usd(sum.0 / 2)).min(sum);
+        (first, sum.saturating_sub(first))
+    }
+
+    /// Closes a position on an operator's word, as a guard would.
+    pub(crate) fn close_position(&mut self, token: TokenIx, effects: &mut Effects) -> Result<(), Reason> {
+        if self.state == crate::BotState::Stopped || self.halted {
+            return Err("the bot is STOPPED; start or pause it first, so that the gate lets an exit pass".into());
+        }
+        let held = self.ledger.parts().filter(|(_, held, part)| *held == token && !part.size.is_zero());
+        let holders: Vec<(StrategyId, TokenIx)> = held.map(|(strategy, held, _)| (strategy, held)).collect();
+        if holders.is_empty() {
+            return Err(format!("there is no position in token {token}"));
+        }
+        let least = self.markets.of_token(token).map(|entry| entry.market.min_size).unwrap_or_default();
+        let size = self.ledger.position(token).size;
+        if size < least {
+            return Err(format!("{size} shares are below the venue's smallest order of {least}"));
+        }
+        if self.markets.token(token).and_then(|state| state.book.best_bid()).is_none() {
+            return Err(format!("nobody bids for token {token}"));
+        }
+        holders.into_iter().for_each(|key| self.fire(key, effects));
+        Ok(())
+    }
+}
