@@ -7,12 +7,16 @@ use crate::step::Engine;
 use alloc::format;
 use alloc::vec::Vec;
 use model::event::Reason;
-use model::input::Breaker;
+use model::input::{Breaker, Scope};
 use model::{Size, StrategyId, TokenIx, Transfer, TransferKind, Usd};
 
 impl Engine {
     /// Books a transfer. What cannot be means that our books are not the venue's.
     pub(crate) fn on_transfer(&mut self, transfer: &Transfer, effects: &mut Effects) {
+        if self.breakers.is_tripped(Breaker::JournalFailure, Scope::Session) {
+            let reason = Reason::from("the journal is broken: what cannot be written down is not booked");
+            return effects.push(Effect::Answered { refused: Some(reason) });
+        }
         let before = self.ledger.clone();
         if let Err(error) = self.book_transfer(transfer.kind) {
             self.ledger = before;

@@ -5,9 +5,10 @@ use super::restart::{STRATEGIES, draw_limits, tokens_of};
 use super::wire::World;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use model::input::{Breaker, Command, StrategyAnswer, StrategyChange};
+use model::input::{Breaker, Command, Restriction, Scope, StrategyAnswer, StrategyChange};
 use model::{
-    Body, Intent, IntentKind, OrderId, OrderKind, OwnEvent, Price, Quote, Side, Size, StrategyId, Time, TokenIx,
+    Body, Intent, IntentKind, MarketIx, OrderId, OrderKind, OwnEvent, Price, Quote, Side, Size, StrategyId, Time,
+    TokenIx, Transfer, TransferKind, Usd,
 };
 
 impl Story<'_> {
@@ -44,7 +45,7 @@ impl Story<'_> {
             return Ok(());
         }
         let reason = || "soak".to_string();
-        let command = match self.world.rng.below(14) {
+        let command = match self.world.rng.below(18) {
             0 => Command::Stop,
             1 => Command::Pause,
             2 => Command::EmergencyStop { reason: reason() },
@@ -59,11 +60,50 @@ impl Story<'_> {
                 return self.feed(Body::Limits(limits));
             }
             7 => return self.reload(),
+            14 => Command::Close { token: TokenIx(u32::try_from(self.world.rng.below(14)).unwrap_or(0)) },
+            15 => self.restriction(),
+            16 => return self.transfer(),
             8 | 9 => Command::Release { reason: reason() },
             10 => Command::Resume,
             _ => Command::Start,
         };
         self.feed(Body::Command(command))
+    }
+
+    fn restriction(&mut self) -> Command {
+        let scope = match self.world.rng.below(3) {
+            0 => Scope::Session,
+            1 => Scope::Market(MarketIx(u32::try_from(self.world.rng.below(6)).unwrap_or(0))),
+            _ => Scope::Strategy(StrategyId(1)),
+        };
+        // Lifted twice as often as set, so that there is trade.
+        let restriction = match self.world.rng.below(6) {
+            0 => Restriction::ReduceOnly,
+            1 => Restriction::CancelOnly,
+            _ => Restriction::None,
+        };
+        Command::Restrict { scope, restriction }
+    }
+
+    /// Money comes or goes, at the venue and in the books at once.
+    fn transfer(&mut self) -> Result<(), String> {
+        // What cannot be written down is not booked.
+        if self.host.disk_failed {
+            return Ok(());
+        }
+        let amount = Usd(i64::try_from(self.world.rng.below(50_000_000)).unwrap_or(0));
+        let cash = self.world.venue.cash(self.world.account).free();
+        let goes = self.world.rng.below(2) == 0 && amount.0 < cash;
+        let (kind, change) = if goes {
+            (TransferKind::Withdrawal(amount), Usd::ZERO.saturating_sub(amount))
+        } else {
+            (TransferKind::Deposit(amount), amount)
+        };
+        self.world.venue.deposit(self.world.account, change).map_err(|error| error.to_string())?;
+        self.feed(Body::Transfer(Transfer { kind, reference: "soak".to_string() }))?;
+        // What an operator books is acknowledged when it is on the disk.
+        self.host.synced = self.host.journal.len();
+        Ok(())
     }
 
     fn reload(&mut self) -> Result<(), String> {
