@@ -26,6 +26,9 @@ const CANCELS_MAX: usize = 65_536;
 /// Placements under way at once; fewer than the signer takes.
 const UNDER_WAY_MAX: usize = 48;
 
+/// Said when signature and journal took longer than an approval is good for.
+const TOO_OLD: &str = "signing and the journal's sync took longer than the approval is good for";
+
 /// A placement on its way.
 pub(crate) struct Job {
     pub(crate) approved: Approved<Placement>,
@@ -124,7 +127,7 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
     let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
     while let Some(Job { approved, listing, place }) = jobs.recv().await {
         let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
-        let order = approved.item().order;
+        let (order, expires) = (approved.item().order, approved.expires());
         let signer = Arc::clone(&tools.signer);
         let mut signing = Box::pin(async move { signer.sign(approved, &listing, clock::now()).await });
         let first = poll_fn(|context| Poll::Ready(signing.as_mut().poll(context))).await;
@@ -136,6 +139,8 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
         tokio::spawn(async move {
             let (signed, synced) = tokio::join!(signed, tools.journal.synced(place));
             let outcome = match synced {
+                // What it was judged by is too old by now; whoever wants it asks again.
+                Ok(()) if clock::now() > expires => PlaceOutcome::NotSent { reason: TOO_OLD.to_owned() },
                 Ok(()) => tools.send(signed, order.kind).await,
                 Err(reason) => PlaceOutcome::NotSent { reason: format!("the journal: {reason}") },
             };
