@@ -129,6 +129,16 @@ impl Orders {
         self.by_market.get(&market).into_iter().flatten().filter_map(|id| self.entries.get(id))
     }
 
+    /// Markets with orders through which money may still move.
+    pub(crate) fn markets_at_risk(&self) -> impl Iterator<Item = MarketIx> {
+        self.by_market.iter().filter(|(_, ids)| !ids.is_empty()).map(|(market, _)| *market)
+    }
+
+    /// Says whether a market has such orders.
+    pub(crate) fn is_at_risk_in(&self, market: MarketIx) -> bool {
+        self.by_market.get(&market).is_some_and(|ids| !ids.is_empty())
+    }
+
     /// Returns how many orders are not over.
     pub(crate) fn open_count(&self) -> usize {
         self.open

@@ -3,7 +3,7 @@
 use crate::ledger::Ledger;
 use crate::markets::{MarketEntry, Markets};
 use crate::orders::Orders;
-use model::{EventId, MarketIx, NewOrder, Price, Side, Size, Usd};
+use model::{EventId, MarketIx, NewOrder, Price, Side, Size, TokenIx, Usd};
 
 /// Returns the most that can be lost in a market at cost, over its two outcomes and over every subset of its open
 /// orders, matched ones whose trades are not told yet, and `extra` being filled: if an outcome wins, the worst is that the bids for the other one and the asks of
@@ -54,10 +54,19 @@ pub(crate) fn is_position(ledger: &Ledger, orders: &Orders, market: MarketIx, en
     held || orders.at_risk_in(market).any(|order| order.order.side == Side::Buy)
 }
 
-/// Returns how many markets are held or bid for.
+/// Returns how many markets are held or bid for. Looks only at markets in which there is anything.
 pub(crate) fn open_positions(ledger: &Ledger, orders: &Orders, markets: &Markets) -> u32 {
-    let open = markets.iter().filter(|(market, entry)| is_position(ledger, orders, *market, entry)).count();
-    u32::try_from(open).unwrap_or(u32::MAX)
+    let with_orders = orders.markets_at_risk();
+    // A market counts once, by its first token that is held, unless it counted by its orders.
+    let held = ledger.positions().filter(|(_, position)| !position.size.is_zero()).map(|(token, _)| token);
+    let held = held.filter(|token| {
+        let first = token.outcome() == 0 || ledger.position(token.complement()).size.is_zero();
+        first && !orders.is_at_risk_in(token.market())
+    });
+    let all = with_orders.chain(held.map(TokenIx::market));
+    let counts =
+        |market: &MarketIx| markets.get(*market).is_some_and(|entry| is_position(ledger, orders, *market, entry));
+    u32::try_from(all.filter(counts).count()).unwrap_or(u32::MAX)
 }
 
 fn face(size: Size) -> Usd {

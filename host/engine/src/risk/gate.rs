@@ -90,6 +90,7 @@ impl Engine {
             size: wish.size,
             kind: wish.kind,
         };
+        self.habits.forget_old_wishes(self.now);
         let judged = self.judge(&order, wish.origin, wish.target);
         if wish.origin == Origin::Strategy && !wish.target {
             self.habits.note_wish(&order, self.now);

@@ -19,6 +19,8 @@ type Wish = (TokenIx, bool, Price, Size, bool);
 pub(crate) struct Habits {
     sent: BTreeMap<StrategyId, VecDeque<Time>>,
     wishes: VecDeque<(Time, StrategyId, Wish)>,
+    /// How often each is among `wishes`.
+    counts: BTreeMap<(StrategyId, Wish), u32>,
     fills: BTreeMap<(StrategyId, MarketIx, bool), VecDeque<Time>>,
 }
 
@@ -48,22 +50,34 @@ impl Habits {
         u32::try_from(sent.len().saturating_sub(old)).unwrap_or(u32::MAX)
     }
 
-    /// Notes what a strategy asked for, whatever became of it.
-    pub(crate) fn note_wish(&mut self, order: &NewOrder, now: Time) {
+    /// Forgets what is too old to count; to be called before [`Habits::repeats`] is asked.
+    pub(crate) fn forget_old_wishes(&mut self, now: Time) {
         while self.wishes.front().is_some_and(|(at, ..)| now.since(*at) >= REPEAT_MICROS)
             || self.wishes.len() >= WISHES_MAX
         {
-            self.wishes.pop_front();
+            let Some((_, strategy, wish)) = self.wishes.pop_front() else { return };
+            self.uncount(strategy, wish);
         }
-        self.wishes.push_back((now, order.strategy, wish(order)));
+    }
+
+    fn uncount(&mut self, strategy: StrategyId, wish: Wish) {
+        let count = self.counts.remove(&(strategy, wish)).unwrap_or(0).saturating_sub(1);
+        if count > 0 {
+            self.counts.insert((strategy, wish), count);
+        }
+    }
+
+    /// Notes what a strategy asked for, whatever became of it.
+    pub(crate) fn note_wish(&mut self, order: &NewOrder, now: Time) {
+        let key = (order.strategy, wish(order));
+        self.wishes.push_back((now, key.0, key.1));
+        let count = self.counts.entry(key).or_default();
+        *count = count.saturating_add(1);
     }
 
     /// Returns how often a strategy asked for the same in the last ten seconds.
-    pub(crate) fn repeats(&self, order: &NewOrder, now: Time) -> u32 {
-        let wanted = wish(order);
-        let recent = self.wishes.iter().rev().take_while(|(at, ..)| now.since(*at) < REPEAT_MICROS);
-        let same = recent.filter(|(_, strategy, wish)| *strategy == order.strategy && *wish == wanted);
-        u32::try_from(same.count()).unwrap_or(u32::MAX)
+    pub(crate) fn repeats(&self, order: &NewOrder) -> u32 {
+        self.counts.get(&(order.strategy, wish(order))).copied().unwrap_or(0)
     }
 
     /// Notes a fill, and returns how many there were on this side of the market in the last minute.
@@ -75,6 +89,7 @@ impl Habits {
     /// Forgets what a strategy did, after an operator looked at it.
     pub(crate) fn forgive(&mut self, strategy: StrategyId) {
         self.wishes.retain(|(_, who, _)| *who != strategy);
+        self.counts.retain(|(who, _), _| *who != strategy);
         self.fills.retain(|(who, ..), _| *who != strategy);
     }
 }

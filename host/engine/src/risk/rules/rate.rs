@@ -65,6 +65,6 @@ pub(super) fn repeats(check: &Check<'_>) -> Result<(), Refusal> {
     if check.origin == Origin::Guard || check.target {
         return Ok(());
     }
-    let (seen, limit) = (check.engine.habits.repeats(check.order, check.engine.now), check.engine.limits.max_repeats);
+    let (seen, limit) = (check.engine.habits.repeats(check.order), check.engine.limits.max_repeats);
     if seen < limit { Ok(()) } else { Err(refusal(Rule::Repeats, seen.saturating_add(1), limit)) }
 }
