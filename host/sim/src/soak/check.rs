@@ -4,7 +4,8 @@ use super::Story;
 use alloc::format;
 use alloc::string::String;
 use engine::{Approved, BotState, Placement, Restriction};
-use model::{MarketIx, NewOrder, OrderId, Side, Size, Usd};
+use model::input::AccountView;
+use model::{CarriedOrder, Carry, MarketIx, NewOrder, OrderId, Side, Size, Usd};
 
 impl Story<'_> {
     /// Checks an approval at the moment it is given.
@@ -24,7 +25,7 @@ impl Story<'_> {
                 order.id, summary.state, summary.restriction
             ));
         }
-        if !engine.is_reconciled() {
+        if !self.host.proved {
             return Err(format!("order {} was approved before the account was reconciled", order.id));
         }
         self.check_exposure(&order)?;
@@ -35,6 +36,36 @@ impl Story<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Says whether the venue's account is the one in the books.
+    pub(super) fn is_equal(&self, view: &AccountView) -> bool {
+        let ledger = self.host.engine.ledger();
+        let shares =
+            |token| view.shares.iter().find(|(other, _)| *other == token).map_or(Size::ZERO, |(_, size)| *size);
+        view.cash == ledger.cash() && ledger.positions().all(|(token, position)| position.size == shares(token))
+    }
+
+    /// Checks that a session which took over forgives nothing.
+    pub(super) fn check_carry(&self, left: &Carry) -> Result<(), String> {
+        let now = self.host.engine.carry(|_| true);
+        let same = [
+            ("cash", now.cash == left.cash && now.fees == left.fees && now.unsettled == left.unsettled),
+            ("positions", now.positions == left.positions && now.parts == left.parts),
+            ("fills", now.fills == left.fills),
+            ("order numbers", now.last_order >= left.last_order),
+            ("breakers", left.breakers.iter().all(|tripped| now.breakers.contains(tripped))),
+            ("restrictions", now.restrictions == left.restrictions),
+            ("cool-downs", now.cooling.iter().all(|place| left.cooling.contains(place))),
+            ("peak", now.peak >= left.peak),
+        ];
+        let kept = |order: &&CarriedOrder| now.orders.iter().any(|here| here.order == order.order);
+        let lost = left.orders.iter().find(|order| !kept(order));
+        match (same.iter().find(|(_, same)| !same), lost) {
+            (Some((what, _)), _) => Err(format!("the new session begins with other {what} than the last one left")),
+            (None, Some(order)) => Err(format!("the new session does not know order {}", order.order.id)),
+            (None, None) => Ok(()),
+        }
     }
 
     /// The worst case of the market, and the order's own cost, at most at their limits if the order made them worse.

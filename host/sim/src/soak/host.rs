@@ -33,6 +33,8 @@ pub(super) struct Host {
     pub(super) since: Time,
     /// The venue's ids of our orders, as the journal's placements tell them.
     pub(super) placements: BTreeMap<OrderId, VenueOrderId>,
+    /// Whether this process saw the venue's account equal to its books, or began with no books at all.
+    pub(super) proved: bool,
     /// The highest number of an order that was approved.
     pub(super) last_order: OrderId,
     pub(super) life: Life,
@@ -56,6 +58,7 @@ impl Host {
             process: 0,
             since: Time(0),
             placements: BTreeMap::new(),
+            proved: true,
             last_order: OrderId(0),
             life: Life::default(),
             told: Vec::new(),
@@ -83,6 +86,9 @@ impl Story<'_> {
         }
         self.world.summary.inputs = self.world.summary.inputs.saturating_add(1);
         self.tell_input(&input.body);
+        if let Body::Account(view) = &input.body {
+            self.host.proved |= self.is_equal(view);
+        }
         let mut effects = core::mem::take(&mut self.host.effects);
         self.host.engine.step(&input, &mut effects);
         for effect in effects.drain(..) {

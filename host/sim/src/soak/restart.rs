@@ -51,7 +51,9 @@ impl Story<'_> {
         if let Some(carry) = carry {
             self.write_placements(&carry)?;
             self.host.since = carry.since();
-            self.feed(Body::TakeOver(carry.into()))?;
+            self.host.proved = false;
+            self.feed(Body::TakeOver(carry.clone().into()))?;
+            self.check_carry(&carry)?;
         }
         self.host.synced = self.host.journal.len();
         for number in 1..=STRATEGIES {
