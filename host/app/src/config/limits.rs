@@ -138,8 +138,8 @@ pub(crate) fn change(now: &Limits, boot: &Limits, name: &str, text: &str) -> any
     };
     ensure!(
         allowed,
-        "`{}` is looser than {name} may become while running: {} is the furthest, four times the default; to go beyond, set it in \
-         polytrader.toml and start again",
+        "`{}` is looser than {name} may become while running: {} is the furthest (four times the default, or what the host \
+         was started with); to go beyond, set it in polytrader.toml and start again",
         value.text,
         ceiling.text
     );
