@@ -85,6 +85,10 @@ impl Markets {
         Some(index)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn get(&self, market: MarketIx) -> Option<&MarketEntry> {
         self.entries.get(market.index())
     }

@@ -2,47 +2,56 @@
 
 use crate::ledger::Ledger;
 use crate::markets::{MarketEntry, Markets};
-use crate::orders::Orders;
+use crate::orders::{OrderEntry, Orders};
 use model::{EventId, MarketIx, NewOrder, Price, Side, Size, TokenIx, Usd};
 
-/// Returns the most that can be lost in a market at cost, over its two outcomes and over every subset of its open
-/// orders, matched ones whose trades are not told yet, and `extra` being filled: if an outcome wins, the worst is that the bids for the other one and the asks of
-/// this one were filled. Shares of both outcomes net, for a pair pays a dollar. Never below zero; fees apart.
-pub(crate) fn worst_loss(ledger: &Ledger, orders: &Orders, market: MarketIx, extra: Option<&NewOrder>) -> Usd {
-    losses(ledger, orders, market, extra).into_iter().max().unwrap_or_default().max(Usd::ZERO)
+/// What is lost at cost if YES wins, and if NO does; below zero is a gain.
+pub(crate) type Losses = [Usd; 2];
+
+/// Returns what is lost in a market for each outcome, over every subset of its open orders and of matched ones whose trades are not
+/// told yet being filled: if an outcome wins, the worst is that the bids for the other one and the asks of this one were filled.
+/// Shares of both outcomes net, for a pair pays a dollar. Fees apart.
+pub(crate) fn losses<'a>(ledger: &Ledger, market: MarketIx, at_risk: impl Iterator<Item = &'a OrderEntry>) -> Losses {
+    let [yes, no] = [ledger.position(market.token(0)), ledger.position(market.token(1))];
+    let cost = yes.cost.saturating_add(no.cost);
+    let mut losses = [cost.saturating_sub(face(yes.size)), cost.saturating_sub(face(no.size))];
+    at_risk.for_each(|entry| add(&mut losses, &entry.order, entry.at_risk()));
+    losses
 }
 
-/// Returns the most that can be lost at cost over the markets of an event of which at most one resolves to YES: the worst over each
-/// of them winning and none.
+/// Adds what `size` shares of an order could lose.
+pub(crate) fn add(losses: &mut Losses, order: &NewOrder, size: Size) {
+    let wins = u32::from(order.side == Side::Buy) ^ order.token.outcome();
+    let loss = match order.side {
+        Side::Buy => cost_of(order.price, size),
+        Side::Sell => cost_of(order.price.complement(), size),
+    };
+    // A bid for YES hurts if NO wins, an ask of YES if YES wins, and the same the other way round.
+    if let Some(sum) = losses.get_mut(usize::from(wins == 1)) {
+        *sum = sum.saturating_add(loss);
+    }
+}
+
+/// Returns the worse of both, never below zero.
+pub(crate) fn worst(losses: Losses) -> Usd {
+    losses.into_iter().max().unwrap_or_default().max(Usd::ZERO)
+}
+
+/// Returns the most that can be lost at cost over the markets of an event of which at most one resolves to YES, `extra` filled too: the
+/// worst over each of them winning and none.
 pub(crate) fn event_loss(ledger: &Ledger, orders: &Orders, markets: &Markets, event: EventId, extra: &NewOrder) -> Usd {
     let mut none_wins = Usd::ZERO;
     let mut worst_switch = Usd::ZERO;
     for (market, _) in markets.iter().filter(|(_, entry)| entry.market.event == Some(event)) {
-        let [yes, no] = losses(ledger, orders, market, Some(extra).filter(|order| order.token.market() == market));
+        let mut losses = losses(ledger, market, orders.at_risk_in(market));
+        if extra.token.market() == market {
+            add(&mut losses, extra, extra.size);
+        }
+        let [yes, no] = losses;
         none_wins = none_wins.saturating_add(no);
         worst_switch = worst_switch.max(yes.saturating_sub(no));
     }
     none_wins.saturating_add(worst_switch).max(Usd::ZERO)
-}
-
-/// Returns what is lost if YES wins, and if NO does; below zero is a gain.
-fn losses(ledger: &Ledger, orders: &Orders, market: MarketIx, extra: Option<&NewOrder>) -> [Usd; 2] {
-    let [yes, no] = [ledger.position(market.token(0)), ledger.position(market.token(1))];
-    let cost = yes.cost.saturating_add(no.cost);
-    let mut losses = [cost.saturating_sub(face(yes.size)), cost.saturating_sub(face(no.size))];
-    let open = orders.at_risk_in(market).map(|entry| (entry.order, entry.at_risk()));
-    for (order, size) in open.chain(extra.map(|order| (*order, order.size))) {
-        let wins = u32::from(order.side == Side::Buy) ^ order.token.outcome();
-        let loss = match order.side {
-            Side::Buy => cost_of(order.price, size),
-            Side::Sell => cost_of(order.price.complement(), size),
-        };
-        // A bid for YES hurts if NO wins, an ask of YES if YES wins, and the same the other way round.
-        if let Some(sum) = losses.get_mut(usize::from(wins == 1)) {
-            *sum = sum.saturating_add(loss);
-        }
-    }
-    losses
 }
 
 /// Says whether a market is held (dust below the minimum size apart) or bid for.

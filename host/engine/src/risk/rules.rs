@@ -6,11 +6,14 @@ mod rate;
 mod shape;
 mod state;
 
-use super::exposure::worst_loss;
+use super::exposure::{add, losses, worst};
 use super::gate::Origin;
 use super::refusal::{Refusal, Rule};
 use crate::markets::MarketEntry;
+use crate::orders::OrderEntry;
 use crate::step::Engine;
+use alloc::vec::Vec;
+use core::cell::OnceCell;
 use model::{NewOrder, OrderKind, Side, Usd};
 
 /// An order on its way through the gate, with what several rules need.
@@ -19,10 +22,14 @@ pub(crate) struct Check<'a> {
     pub(crate) order: &'a NewOrder,
     pub(crate) origin: Origin,
     pub(crate) entry: &'a MarketEntry,
+    /// The market's orders through which money may still move.
+    pub(crate) nearby: Vec<&'a OrderEntry>,
     /// Worst-case loss of the market as it stands, and with this order.
     pub(crate) loss: [Usd; 2],
     /// Whether it is one leg of a standing quote.
     pub(crate) target: bool,
+    /// What the portfolio is worth, once a rule has asked.
+    portfolio: OnceCell<Usd>,
 }
 
 /// A rule.
@@ -63,8 +70,22 @@ impl<'a> Check<'a> {
     pub(crate) fn new(engine: &'a Engine, order: &'a NewOrder, origin: Origin, target: bool) -> Result<Self, Refusal> {
         let market = order.token.market();
         let entry = engine.markets.get(market).ok_or_else(|| refusal(Rule::UnknownMarket, market.0, 0u32))?;
-        let loss = [None, Some(order)].map(|extra| worst_loss(&engine.ledger, &engine.orders, market, extra));
-        Ok(Self { engine, order, origin, entry, loss, target })
+        let nearby: Vec<&OrderEntry> = engine.orders.at_risk_in(market).collect();
+        let before = losses(&engine.ledger, market, nearby.iter().copied());
+        let mut after = before;
+        add(&mut after, order, order.size);
+        let loss = [before, after].map(worst);
+        Ok(Self { engine, order, origin, entry, nearby, loss, target, portfolio: OnceCell::new() })
+    }
+
+    /// Returns what the portfolio is worth now.
+    fn portfolio(&self) -> Usd {
+        *self.portfolio.get_or_init(|| self.engine.portfolio_value())
+    }
+
+    /// The market's orders that are not over.
+    pub(super) fn open(&self) -> impl Iterator<Item = &'a OrderEntry> {
+        self.nearby.iter().copied().filter(|entry| entry.is_open())
     }
 
     /// Says whether the order raises what could be lost. Only such orders meet the limits on value. A guard's exit sells

@@ -8,7 +8,7 @@ use model::Side;
 /// is not proven still counts.
 pub(super) fn self_trade(check: &Check<'_>) -> Result<(), Refusal> {
     let order = check.order;
-    for other in check.engine.orders.open_in(order.token.market()) {
+    for other in check.open() {
         let (theirs, same_token) = (other.order.price, other.order.token == order.token);
         let meets = match (order.side, other.order.side, same_token) {
             (Side::Buy, Side::Sell, true) => order.price >= theirs,

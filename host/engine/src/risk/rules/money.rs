@@ -23,7 +23,7 @@ pub(super) fn cash(check: &Check<'_>) -> Result<(), Refusal> {
 }
 
 pub(super) fn portfolio_trade_pct(check: &Check<'_>) -> Result<(), Refusal> {
-    let limit = check.engine.portfolio_value().bps_floor(check.engine.limits.portfolio_trade_bps);
+    let limit = check.portfolio().bps_floor(check.engine.limits.portfolio_trade_bps);
     cost_within(check, Rule::PortfolioTradePct, limit)
 }
 
@@ -53,7 +53,8 @@ pub(super) fn max_open_positions(check: &Check<'_>) -> Result<(), Refusal> {
     }
     let engine = check.engine;
     // A market that counts already does not count twice; this is also much cheaper than counting.
-    if is_position(&engine.ledger, &engine.orders, check.order.token.market(), check.entry) {
+    let counted = is_position(&engine.ledger, &engine.orders, check.order.token.market(), check.entry);
+    if counted || usize::try_from(engine.limits.max_open_positions).is_ok_and(|limit| limit >= engine.markets.len()) {
         return Ok(());
     }
     let (open, limit) =
@@ -75,7 +76,7 @@ pub(super) fn max_strategy_pct(check: &Check<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     let (engine, strategy) = (check.engine, check.order.strategy);
-    let limit = engine.portfolio_value().bps_floor(engine.limits.max_strategy_bps);
+    let limit = check.portfolio().bps_floor(engine.limits.max_strategy_bps);
     let held = engine.ledger.parts_of(strategy).fold(Usd::ZERO, |sum, part| sum.saturating_add(part.cost));
     let all = held.saturating_add(engine.orders.reserved_by(strategy)).saturating_add(check.cost()?);
     if all <= limit { Ok(()) } else { Err(refusal(Rule::MaxStrategyPct, all.0, limit.0)) }
@@ -88,7 +89,7 @@ pub(super) fn gross(check: &Check<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     let engine = check.engine;
-    let portfolio = engine.portfolio_value();
+    let portfolio = check.portfolio();
     let needs = check.needs()?;
     let resting = engine.orders.reserved_cash().saturating_add(needs);
     let limit = portfolio.bps_floor(engine.limits.max_resting_bps);

@@ -27,7 +27,7 @@ pub(super) fn open_orders(check: &Check<'_>) -> Result<(), Refusal> {
 /// Refuses more orders of one market than its part.
 pub(super) fn market_orders(check: &Check<'_>) -> Result<(), Refusal> {
     let limit = check.engine.limits.max_market_orders;
-    let open = check.engine.orders.open_in(check.order.token.market()).count();
+    let open = check.open().count();
     let open = u32::try_from(open).unwrap_or(u32::MAX);
     if check.origin == Origin::Guard || open < limit {
         return Ok(());
@@ -53,7 +53,7 @@ pub(super) fn duplicate(check: &Check<'_>) -> Result<(), Refusal> {
             == (order.strategy, order.token, order.side, order.price, order.size, order.kind)
     };
     // A cancel that is on its way makes room for a new one.
-    let mut open = check.engine.orders.open_in(order.token.market()).filter(|entry| entry.cancel.is_none());
+    let mut open = check.open().filter(|entry| entry.cancel.is_none());
     match open.find(|entry| alike(&entry.order)) {
         Some(other) if check.origin != Origin::Guard => Err(refusal(Rule::Duplicate, other.order.id.0, 0u32)),
         _ => Ok(()),
