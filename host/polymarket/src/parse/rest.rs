@@ -235,6 +235,9 @@ fn saturating(digits: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
+mod samples;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;

@@ -1,0 +1,88 @@
+//! The venue's own answers, read as the client reads them.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
+
+use super::*;
+use std::path::PathBuf;
+
+/// Reads a sample, or says loudly that the test cannot run. In CI that is a failure.
+fn sample(name: &str) -> Option<Vec<u8>> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+    let shared = std::env::var_os("POLYTRADER_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+    let path = shared.join("polymarket/samples/rest").join(name);
+    if let Ok(bytes) = std::fs::read(&path) {
+        return Some(bytes);
+    }
+    eprintln!("NOT RUN: {name} needs the shared folder (set POLYTRADER_SHARED)");
+    assert!(std::env::var_os("CI").is_none(), "NOT RUN in CI: {} is missing", path.display());
+    None
+}
+
+#[test]
+fn books_are_read_with_every_level() {
+    let Some(bytes) = sample("book.json") else { return };
+    let read = book(&bytes).unwrap();
+    assert_eq!((read.bids.len(), read.asks.len()), (3, 3));
+    let best = read.bids.iter().map(|level| level.price).max().unwrap();
+    assert_eq!((best, read.tick), (Price::parse("0.45").unwrap(), TickSize::parse("0.01")));
+    assert_eq!(read.venue_time.millis(), 1_795_424_400_123);
+    let empty = book(&sample("book_empty.json").unwrap()).unwrap();
+    assert!(empty.bids.is_empty() && empty.asks.is_empty());
+    assert!(!books(&sample("books.json").unwrap()).unwrap().is_empty());
+}
+
+#[test]
+fn orders_are_read_in_every_state() {
+    let states = [
+        ("order.json", VenueStatus::Live, "25"),
+        ("order_canceled.json", VenueStatus::Cancelled, "25"),
+        ("order_matched.json", VenueStatus::Matched, "100"),
+    ];
+    for (name, status, matched) in states {
+        let Some(bytes) = sample(name) else { return };
+        let order = open_order(&bytes).unwrap().unwrap();
+        assert_eq!((order.status, order.matched), (status, Size::parse(matched).unwrap()), "{name}");
+        assert_eq!(order.price, Price::parse("0.42").unwrap());
+    }
+    let page = open_order_page(&sample("open_orders_page.json").unwrap()).unwrap();
+    assert_eq!((page.items.len(), page.next), (1, None), "LTE= is the end");
+}
+
+#[test]
+fn balances_are_read_and_unlimited_allowances_do_not_overflow() {
+    let Some(bytes) = sample("balance_allowance_collateral.json") else { return };
+    let read = balance(&bytes).unwrap();
+    assert_eq!(read.balance, 1_000_000_000);
+    assert_eq!(read.allowances.len(), 3);
+    assert!(read.allowances.iter().all(|(_, amount)| *amount == u64::MAX));
+}
+
+#[test]
+fn markets_are_read_from_the_list_and_their_own_page() {
+    let Some(bytes) = sample("markets_page.json") else { return };
+    let mut page = market_page(&bytes).unwrap();
+    assert_eq!((page.items.len(), page.next.clone()), (1, None));
+    let listed = page.items.pop().unwrap();
+    assert_eq!(listed.slug, "btc-updown-5m-1795424400");
+    let market = clob_market(&sample("clob_market.json").unwrap(), listed).unwrap();
+    assert_eq!((market.tick, market.min_size), (TickSize::CENT, Size::shares(5)));
+    assert_eq!((market.fee.rate_micros, market.neg_risk, market.event), (70_000, false, None));
+    assert_eq!(market.outcomes, ["Up", "Down"]);
+}
+
+#[test]
+fn trades_are_read_for_whoever_took_part() {
+    let Some(bytes) = sample("trades_page.json") else { return };
+    let text: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let api_key = text["data"][0]["owner"].as_str().unwrap().to_owned();
+    let address = Address::parse(text["data"][0]["maker_address"].as_str().unwrap()).unwrap();
+    let owner = Owner { api_key, funder: address };
+    let page = trade_page(&bytes, &owner).unwrap();
+    assert!(!page.items.is_empty());
+    assert!(page.items.iter().all(|trade| !trade.parts.is_empty()));
+}
