@@ -107,12 +107,12 @@ impl Engine {
     }
 
     /// Begins a new day at midnight UTC and trips the daily loss limit when it is reached.
-    pub(crate) fn watch_the_day(&mut self, effects: &mut Effects) {
+    pub(crate) fn watch_the_day(&mut self, value: Usd, effects: &mut Effects) {
         if !self.day.known || self.day.day < self.now.day() {
-            self.day = DayStart { day: self.now.day(), value: self.portfolio_value(), known: true };
+            self.day = DayStart { day: self.now.day(), value, known: true };
             self.close(Breaker::DailyLossLimit, Scope::Session, effects);
         }
-        let (today, limit) = (self.today(), self.limits.daily_loss);
+        let (today, limit) = (value.saturating_sub(self.day.value), self.limits.daily_loss);
         if today <= Usd::ZERO.saturating_sub(limit) {
             let reason = format!("lost {} today, the limit is {limit}", Usd::ZERO.saturating_sub(today));
             self.trip(Trip::session(Breaker::DailyLossLimit, reason), effects);

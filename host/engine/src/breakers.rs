@@ -1,6 +1,7 @@
 //! Circuit breakers. They only ever restrict; what they restrict, and when they close, is in DESIGN section 6.
 
 use crate::effect::{Effect, Effects, Record, Restriction};
+use crate::risk::Rate;
 use crate::step::Engine;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
@@ -8,7 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use model::event::Reason;
 use model::input::{Breaker, Channel, HostFault, Scope};
-use model::{MarketIx, MarketState, OrderId, StrategyId, Time, Usd};
+use model::{MarketIx, MarketState, StrategyId, Time, TokenIx, Usd};
 
 /// The user channel may be gone this long before only cancels are allowed.
 const USER_CHANNEL_GRACE_MICROS: u64 = 15_000_000;
@@ -46,7 +47,7 @@ pub(crate) struct Breakers {
     market_down: Option<Time>,
     requests: VecDeque<(Time, u32, u32)>,
     /// Faults of strategies, the last ones.
-    faults: BTreeMap<StrategyId, VecDeque<Time>>,
+    faults: BTreeMap<StrategyId, Rate>,
     /// How the last matches ended: when, and whether they failed.
     endings: VecDeque<(Time, bool)>,
     /// The highest valuation of the portfolio.
@@ -100,7 +101,7 @@ impl Breakers {
         self.restrictions.get(&scope).copied().unwrap_or(Restriction::None)
     }
 
-    pub(crate) fn faults_of(&mut self, strategy: StrategyId) -> &mut VecDeque<Time> {
+    pub(crate) fn faults_of(&mut self, strategy: StrategyId) -> &mut Rate {
         self.faults.entry(strategy).or_default()
     }
 
@@ -147,14 +148,16 @@ impl Engine {
         if restriction == Restriction::Halted {
             return Err("halted is what an emergency stop does; cancel_only is the tightest here".into());
         }
+        let covered = |strategy, token: TokenIx| scope.covers(strategy, token.market());
         if restriction == Restriction::None {
             self.breakers.restrictions.remove(&scope);
         } else {
             self.breakers.restrictions.insert(scope, restriction);
-            self.clear_targets(|strategy, token| scope.covers(strategy, token.market()), effects);
         }
-        if restriction == Restriction::CancelOnly {
-            self.cancel_in(scope, effects);
+        match restriction {
+            Restriction::None => {}
+            Restriction::ReduceOnly => self.clear_targets(covered, effects),
+            Restriction::CancelOnly | Restriction::Halted => self.withdraw(covered, effects),
         }
         self.tell_state(Reason::new(), effects);
         Ok(())
@@ -168,7 +171,7 @@ impl Engine {
         }
         self.breakers.tripped.insert((breaker, scope), reason.clone());
         effects.push(Effect::Record(Record::Breaker { breaker, scope, tripped: true, reason: reason.clone() }));
-        self.clear_targets(|strategy, token| scope.covers(strategy, token.market()), effects);
+        let covered = |strategy, token: TokenIx| scope.covers(strategy, token.market());
         let cancels = !matches!(
             breaker,
             Breaker::StaleData
@@ -178,18 +181,13 @@ impl Engine {
                 | Breaker::SettlementFailures
         );
         if cancels {
-            self.cancel_in(scope, effects);
+            self.withdraw(covered, effects);
+        } else {
+            self.clear_targets(covered, effects);
         }
         if scope == Scope::Session {
             self.tell_state(reason, effects);
         }
-    }
-
-    /// Cancels all our orders that a scope covers.
-    fn cancel_in(&mut self, scope: Scope, effects: &mut Effects) {
-        let covered = self.orders.open().filter(|entry| scope.covers(entry.order.strategy, entry.order.token.market()));
-        let covered: Vec<OrderId> = covered.map(|entry| entry.order.id).collect();
-        covered.into_iter().for_each(|order| self.cancel(order, effects));
     }
 
     /// Closes a breaker if it is tripped.
@@ -252,8 +250,9 @@ impl Engine {
     pub(crate) fn watch_breakers(&mut self, effects: &mut Effects) {
         self.watch_errors(effects);
         self.watch_freshness(effects);
-        self.watch_the_day(effects);
-        self.watch_drawdown(effects);
+        let value = self.portfolio_value();
+        self.watch_the_day(value, effects);
+        self.watch_drawdown(value, effects);
         self.watch_settlement(effects);
     }
 

@@ -9,9 +9,8 @@ use model::event::Reason;
 use model::input::{Breaker, Scope};
 use model::{NewOrder, StrategyId, Usd};
 
-/// So many faults of a strategy within this disable it.
-const FAULTS_MAX: usize = 3;
-const FAULTS_MICROS: u64 = 60_000_000;
+/// So many faults of a strategy within a minute disable it.
+const FAULTS_MAX: u32 = 3;
 /// The window of settlements, and the failures it must hold to mean anything.
 const ENDINGS_MICROS: u64 = 600_000_000;
 const FAILURES_MIN: usize = 3;
@@ -23,11 +22,10 @@ const SKEW_GOOD_MICROS: u64 = 1_000_000;
 
 impl Engine {
     /// Trips when the portfolio fell too far from its peak. The peak rises only on fresh valuations.
-    pub(crate) fn watch_drawdown(&mut self, effects: &mut Effects) {
+    pub(crate) fn watch_drawdown(&mut self, value: Usd, effects: &mut Effects) {
         if !self.day.known {
             return;
         }
-        let value = self.portfolio_value();
         self.breakers.peak = self.breakers.peak.max(value);
         let peak = self.breakers.peak;
         let (fall, limit) = (peak.saturating_sub(value), peak.bps_floor(self.limits.max_drawdown_bps));
@@ -41,13 +39,10 @@ impl Engine {
     pub(crate) fn note_fault(&mut self, strategy: StrategyId, effects: &mut Effects) {
         let now = self.now;
         let faults = self.breakers.faults_of(strategy);
-        while faults.front().is_some_and(|at| now.since(*at) >= FAULTS_MICROS) {
-            faults.pop_front();
-        }
-        faults.push_back(now);
-        if faults.len() >= FAULTS_MAX {
-            faults.clear();
-            let reason = format!("{FAULTS_MAX} calls failed within {} s", FAULTS_MICROS / 1_000_000);
+        faults.note(now);
+        if faults.in_last_minute(now) >= FAULTS_MAX {
+            *faults = Default::default();
+            let reason = format!("{FAULTS_MAX} calls failed within 60 s");
             self.trip(Trip::strategy(Breaker::StrategyFault, strategy, reason), effects);
         }
     }

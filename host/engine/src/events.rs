@@ -291,13 +291,13 @@ impl Engine {
         }
     }
 
-    /// Wants all our orders cancelled.
-    pub(crate) fn cancel_all_ours(&mut self, effects: &mut Effects) {
-        let open: Vec<OrderId> = self.orders.open().map(|entry| entry.order.id).collect();
-        open.into_iter().for_each(|order| self.cancel(order, effects));
+    /// Wants the open orders cancelled that `pick` picks.
+    pub(crate) fn cancel_where(&mut self, pick: impl Fn(&OrderEntry) -> bool, effects: &mut Effects) {
+        let picked: Vec<OrderId> = self.orders.open().filter(|entry| pick(entry)).map(|entry| entry.order.id).collect();
+        picked.into_iter().for_each(|order| self.cancel(order, effects));
     }
 
-    /// As [`Engine::cancel_all_ours`], where one call to the venue does it all.
+    /// Wants all our orders cancelled, where one call to the venue does it all.
     pub(crate) fn mark_all_for_cancel(&mut self) {
         let now = self.now;
         let open: Vec<OrderId> = self.orders.open().map(|entry| entry.order.id).collect();

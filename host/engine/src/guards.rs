@@ -7,7 +7,7 @@ use crate::step::Engine;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use model::event::Reason;
-use model::{MarketIx, OrderId, OrderKind, Position, Price, Side, StrategyId, Time, TokenIx};
+use model::{MarketIx, OrderKind, Position, Price, Side, StrategyId, Time, TokenIx};
 
 /// Looks at a gain or loss that must agree before a guard fires, and how far apart they are.
 const LOOKS: u32 = 2;
@@ -135,10 +135,7 @@ impl Engine {
         let market = token.market();
         self.guards.stages.insert((strategy, token), Stage::Exiting { tries: 0, next: self.now });
         self.guards.cooling.insert((strategy, market), self.now.plus_micros(COOL_DOWN_MICROS));
-        self.clear_targets(|who, what| who == strategy && what.market() == market, effects);
-        let own = self.orders.open_in(market).filter(|entry| entry.order.strategy == strategy);
-        let own: Vec<OrderId> = own.map(|entry| entry.order.id).collect();
-        own.into_iter().for_each(|order| self.cancel(order, effects));
+        self.withdraw(|who, what| who == strategy && what.market() == market, effects);
     }
 
     /// Sells what can be sold, once nothing of the strategy is open in the market.

@@ -9,7 +9,7 @@ mod rules;
 mod self_test;
 
 pub use approved::{Approved, Placement};
-pub(crate) use gate::{Origin, Rate, Wish};
-pub(crate) use habits::Habits;
+pub(crate) use gate::{Origin, Wish};
+pub(crate) use habits::{Habits, Rate};
 pub use refusal::{Refusal, Rule};
 pub use self_test::self_test;

@@ -280,8 +280,7 @@ impl Engine {
             Command::Release { reason } => self.release(reason, effects),
             Command::Cancel { order } => self.cancel_by_operator(*order, effects),
             Command::CancelAll => {
-                self.clear_targets(|_, _| true, effects);
-                self.cancel_all_ours(effects);
+                self.withdraw(|_, _| true, effects);
                 Ok(())
             }
             Command::ResetBreaker { breaker } => self.reset(*breaker, effects),
@@ -308,8 +307,7 @@ impl Engine {
     /// Leaves RUNNING: no targets, no orders.
     fn halt_to(&mut self, state: BotState, effects: &mut Effects) -> Result<(), Reason> {
         self.set_state(state, Reason::new(), effects);
-        self.clear_targets(|_, _| true, effects);
-        self.cancel_all_ours(effects);
+        self.withdraw(|_, _| true, effects);
         Ok(())
     }
 

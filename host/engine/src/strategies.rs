@@ -41,7 +41,7 @@ impl Engine {
                 self.strategies.instances.remove(strategy);
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
                 self.grant(*strategy, &[]);
-                self.silence(*strategy, effects);
+                self.withdraw(|who, _| who == *strategy, effects);
                 let (strategy, reason) = (*strategy, reason.clone());
                 effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
             }
@@ -75,14 +75,6 @@ impl Engine {
         }
     }
 
-    /// Clears a strategy's targets and cancels its orders.
-    fn silence(&mut self, strategy: StrategyId, effects: &mut Effects) {
-        self.clear_targets(|who, _| who == strategy, effects);
-        let open: Vec<OrderId> =
-            self.orders.open().filter(|entry| entry.order.strategy == strategy).map(|entry| entry.order.id).collect();
-        open.into_iter().for_each(|order| self.cancel(order, effects));
-    }
-
     pub(crate) fn on_answer(&mut self, answer: &StrategyAnswer, effects: &mut Effects) {
         // An answer of an instance that was replaced means nothing any more.
         if self.strategies.instances.get(&answer.strategy) != Some(&answer.instance) {
@@ -109,8 +101,10 @@ impl Engine {
                 self.submit(wish, effects);
             }
             IntentKind::Cancel { order } => self.cancel_own(strategy, tag, order, effects),
-            IntentKind::CancelAll { token: None } => self.silence(strategy, effects),
-            IntentKind::CancelAll { token: Some(token) } => self.silence_token(strategy, token, effects),
+            IntentKind::CancelAll { token: None } => self.withdraw(|who, _| who == strategy, effects),
+            IntentKind::CancelAll { token: Some(token) } => {
+                self.withdraw(|who, what| who == strategy && what == token, effects);
+            }
             IntentKind::Quote { token, bid, ask } => self.on_quote(strategy, tag, &reason, token, [bid, ask], effects),
             IntentKind::SetTimer { timer, at } => self.set_timer(strategy, tag, timer, at, effects),
         }
@@ -122,14 +116,6 @@ impl Engine {
             // Orders of others, forged numbers and orders that are over look the same to a strategy.
             _ => self.refuse(strategy, tag, Rule::UnknownOrder, order.0, effects),
         }
-    }
-
-    fn silence_token(&mut self, strategy: StrategyId, token: TokenIx, effects: &mut Effects) {
-        self.clear_targets(|who, what| who == strategy && what == token, effects);
-        let open = self.orders.open_in(token.market());
-        let own = open.filter(|entry| entry.order.strategy == strategy && entry.order.token == token);
-        let own: Vec<OrderId> = own.map(|entry| entry.order.id).collect();
-        own.into_iter().for_each(|order| self.cancel(order, effects));
     }
 
     fn on_quote(

@@ -72,9 +72,13 @@ impl Engine {
     /// Clears the targets that `of` picks and cancels the orders that served them.
     pub(crate) fn clear_targets(&mut self, of: impl Fn(StrategyId, TokenIx) -> bool, effects: &mut Effects) {
         self.targets.by_token.retain(|(strategy, token), _| !of(*strategy, *token));
-        let serving = self.orders.open().filter(|entry| entry.target && of(entry.order.strategy, entry.order.token));
-        let serving: Vec<OrderId> = serving.map(|entry| entry.order.id).collect();
-        serving.into_iter().for_each(|order| self.cancel(order, effects));
+        self.cancel_where(|entry| entry.target && of(entry.order.strategy, entry.order.token), effects);
+    }
+
+    /// Clears the targets that `of` picks and cancels all orders that it picks.
+    pub(crate) fn withdraw(&mut self, of: impl Fn(StrategyId, TokenIx) -> bool, effects: &mut Effects) {
+        self.clear_targets(&of, effects);
+        self.cancel_where(|entry| of(entry.order.strategy, entry.order.token), effects);
     }
 
     /// Compares all targets with the orders that serve them.

@@ -7,15 +7,13 @@ use crate::breakers::Trip;
 use crate::effect::{Effect, Effects, Record};
 use crate::orders::OrderEntry;
 use crate::step::{Engine, Purpose};
-use alloc::collections::VecDeque;
 use alloc::format;
 use model::event::Reason;
 use model::input::Breaker;
-use model::{NewOrder, OrderId, OrderKind, OrderState, OwnEvent, Price, Side, Size, StrategyId, Time, TokenIx};
+use model::{NewOrder, OrderId, OrderKind, OrderState, OwnEvent, Price, Side, Size, StrategyId, TokenIx};
 
 /// How long an approval is good for. The state it was judged by grows old.
 const APPROVAL_MICROS: u64 = 250_000;
-const MINUTE_MICROS: u64 = 60_000_000;
 /// Salts travel as JSON numbers.
 const SALT_BITS: u64 = (1 << 53) - 1;
 
@@ -42,32 +40,6 @@ pub(crate) struct Wish {
     /// Whether it is one leg of a standing quote.
     pub(crate) target: bool,
     pub(crate) origin: Origin,
-}
-
-/// The placements of the last minute.
-#[derive(Debug, Default)]
-pub(crate) struct Rate {
-    sent: VecDeque<Time>,
-}
-
-impl Rate {
-    pub(crate) fn in_last_minute(&self, now: Time) -> u32 {
-        // The times rise, so what is older than a minute stands in front.
-        let old = self.sent.partition_point(|at| now.since(*at) >= MINUTE_MICROS);
-        u32::try_from(self.sent.len().saturating_sub(old)).unwrap_or(u32::MAX)
-    }
-
-    /// Returns the placements that still count at `now`, oldest first.
-    pub(crate) fn recent(&self, now: Time) -> impl Iterator<Item = Time> {
-        self.sent.iter().copied().filter(move |at| now.since(*at) < MINUTE_MICROS)
-    }
-
-    pub(crate) fn note(&mut self, now: Time) {
-        while self.sent.front().is_some_and(|at| now.since(*at) >= MINUTE_MICROS) {
-            self.sent.pop_front();
-        }
-        self.sent.push_back(now);
-    }
 }
 
 impl Engine {

@@ -6,8 +6,6 @@ use model::{MarketIx, NewOrder, OrderKind, Price, Side, Size, StrategyId, Time, 
 const MINUTE_MICROS: u64 = 60_000_000;
 /// Equal placements within this count as repeated.
 const REPEAT_MICROS: u64 = 10_000_000;
-/// Moments that are remembered for one thing; a limit beyond this has no effect.
-const REMEMBERED_MAX: usize = 10_000;
 /// Different placements of the last seconds that are remembered for all strategies.
 const WISHES_MAX: usize = 10_000;
 
@@ -17,37 +15,52 @@ type Wish = (TokenIx, bool, Price, Size, bool);
 /// The lately of all strategies.
 #[derive(Debug, Default)]
 pub(crate) struct Habits {
-    sent: BTreeMap<StrategyId, VecDeque<Time>>,
+    sent: BTreeMap<StrategyId, Rate>,
     wishes: VecDeque<(Time, StrategyId, Wish)>,
     /// How often each is among `wishes`.
     counts: BTreeMap<(StrategyId, Wish), u32>,
-    fills: BTreeMap<(StrategyId, MarketIx, bool), VecDeque<Time>>,
+    fills: BTreeMap<(StrategyId, MarketIx, bool), Rate>,
 }
 
 fn wish(order: &NewOrder) -> Wish {
     (order.token, order.side == Side::Buy, order.price, order.size, matches!(order.kind, OrderKind::Gtc { .. }))
 }
 
-/// Notes a moment, and forgets those that are out of the window.
-fn note(moments: &mut VecDeque<Time>, now: Time, window: u64) -> u32 {
-    while moments.front().is_some_and(|at| now.since(*at) >= window) || moments.len() >= REMEMBERED_MAX {
-        moments.pop_front();
+/// Moments of the last minute.
+#[derive(Debug, Default)]
+pub(crate) struct Rate {
+    moments: VecDeque<Time>,
+}
+
+impl Rate {
+    pub(crate) fn in_last_minute(&self, now: Time) -> u32 {
+        // The times rise, so what is older than a minute stands in front.
+        let old = self.moments.partition_point(|at| now.since(*at) >= MINUTE_MICROS);
+        u32::try_from(self.moments.len().saturating_sub(old)).unwrap_or(u32::MAX)
     }
-    moments.push_back(now);
-    u32::try_from(moments.len()).unwrap_or(u32::MAX)
+
+    /// Returns the moments that still count at `now`, oldest first.
+    pub(crate) fn recent(&self, now: Time) -> impl Iterator<Item = Time> {
+        self.moments.iter().copied().filter(move |at| now.since(*at) < MINUTE_MICROS)
+    }
+
+    pub(crate) fn note(&mut self, now: Time) {
+        while self.moments.front().is_some_and(|at| now.since(*at) >= MINUTE_MICROS) {
+            self.moments.pop_front();
+        }
+        self.moments.push_back(now);
+    }
 }
 
 impl Habits {
     /// Notes a placement of a strategy.
     pub(crate) fn note_sent(&mut self, strategy: StrategyId, now: Time) {
-        note(self.sent.entry(strategy).or_default(), now, MINUTE_MICROS);
+        self.sent.entry(strategy).or_default().note(now);
     }
 
     /// Returns how many placements a strategy made in the last minute.
     pub(crate) fn in_last_minute(&self, strategy: StrategyId, now: Time) -> u32 {
-        let Some(sent) = self.sent.get(&strategy) else { return 0 };
-        let old = sent.partition_point(|at| now.since(*at) >= MINUTE_MICROS);
-        u32::try_from(sent.len().saturating_sub(old)).unwrap_or(u32::MAX)
+        self.sent.get(&strategy).map_or(0, |sent| sent.in_last_minute(now))
     }
 
     /// Forgets what is too old to count; to be called before [`Habits::repeats`] is asked.
@@ -83,7 +96,9 @@ impl Habits {
     /// Notes a fill, and returns how many there were on this side of the market in the last minute.
     pub(crate) fn note_fill(&mut self, order: &NewOrder, now: Time) -> u32 {
         let key = (order.strategy, order.token.market(), order.side == Side::Buy);
-        note(self.fills.entry(key).or_default(), now, MINUTE_MICROS)
+        let fills = self.fills.entry(key).or_default();
+        fills.note(now);
+        fills.in_last_minute(now)
     }
 
     /// Forgets what a strategy did, after an operator looked at it.
