@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-mod file;
 #[cfg(test)]
 mod tests;
 
@@ -154,7 +153,9 @@ impl Auth {
         if tokens.is_empty() {
             let (secret, row) = new_token("admin", Role::Admin, now)?;
             // The file first: a token that only the database knows would lock everybody out.
-            file::write_secret(&admin_token_path(data_dir), &secret)?;
+            let path = admin_token_path(data_dir);
+            crate::private::replace(&path, &format!("{secret}\n"))
+                .map_err(|source| AuthError::File { path, source })?;
             db.add_token(&row).await?;
             tokens.push(row);
         }

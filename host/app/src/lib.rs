@@ -12,6 +12,7 @@ pub mod http;
 mod journal;
 mod logging;
 pub mod picture;
+mod private;
 mod replay;
 mod run;
 pub mod settings;

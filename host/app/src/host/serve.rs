@@ -51,7 +51,7 @@ impl Served {
             "login": login,
             "pid": std::process::id(),
         });
-        write_private(&state, &text.to_string())?;
+        crate::private::replace(&state, &text.to_string()).with_context(|| format!("writing {}", state.display()))?;
         Ok(Self { api, login, state, tasks: [api_task, dashboard_task] })
     }
 
@@ -75,15 +75,4 @@ async fn serve(listen: SocketAddr, parts: Arc<Parts>, key: &str) -> anyhow::Resu
         }
     });
     Ok((format!("http://{address}"), task))
-}
-
-/// Writes a file that only its owner may read, whole or not at all.
-fn write_private(path: &std::path::Path, text: &str) -> anyhow::Result<()> {
-    use std::io::Write;
-    let part = path.with_extension("part");
-    let mut options = std::fs::OpenOptions::new();
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.write(true).create(true).truncate(true).open(&part)?;
-    file.write_all(text.as_bytes())?;
-    std::fs::rename(&part, path).with_context(|| format!("writing {}", path.display()))
 }

@@ -17,7 +17,7 @@ impl DataLock {
     /// If another run has it.
     pub(crate) fn take(data_dir: &Path) -> anyhow::Result<Self> {
         let path = data_dir.join("lock");
-        let file = super::private().write(true).create(true).truncate(false).open(&path);
+        let file = crate::private::options().write(true).create(true).truncate(false).open(&path);
         let file = file.with_context(|| format!("opening {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),

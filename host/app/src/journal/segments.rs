@@ -1,6 +1,6 @@
 //! The files of a session's journal: `SESSION-NNNN.journal`, a new one when the last has grown enough.
 
-use super::{Storage, beginning, private};
+use super::{Storage, beginning};
 use journal::Header;
 use model::SessionId;
 use std::fs::File;
@@ -76,7 +76,7 @@ fn path(dir: &Path, header: &Header) -> PathBuf {
 }
 
 fn open(dir: &Path, path: &Path) -> std::io::Result<File> {
-    let file = private().create_new(true).append(true).open(path)?;
+    let file = crate::private::options().create_new(true).append(true).open(path)?;
     // The file's name has to be on the disk too.
     File::open(dir)?.sync_all()?;
     Ok(file)

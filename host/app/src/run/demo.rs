@@ -154,14 +154,7 @@ pub(super) fn key(args: &RunArgs) -> anyhow::Result<SigningKey> {
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let (key, text) = drawn_key()?;
-            let mut options = fs::OpenOptions::new();
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.write(true).create_new(true).open(&path);
-            let written = file
-                .as_mut()
-                .map_err(|error| std::io::Error::from(error.kind()))
-                .and_then(|file| std::io::Write::write_all(file, text.as_bytes()));
-            written.with_context(|| format!("writing {}", path.display()))?;
+            crate::private::replace(&path, &text).with_context(|| format!("writing {}", path.display()))?;
             Ok(key)
         }
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
@@ -170,12 +163,7 @@ pub(super) fn key(args: &RunArgs) -> anyhow::Result<SigningKey> {
 
 fn parse_key(text: &str) -> Option<SigningKey> {
     let mut bytes = zeroize::Zeroizing::new([0u8; 32]);
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
+    model::id::parse_hex(text, bytes.as_mut())?;
     SigningKey::from_bytes(&bytes).ok()
 }
 
