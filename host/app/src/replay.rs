@@ -46,10 +46,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let (session, files) = find(args)?;
     let started = Instant::now();
     let mut replay = Replay::new(session);
-    walk(&files, |step| {
-        replay.take(step);
-        Ok(())
-    })?;
+    walk(&files, |step| replay.take(step))?;
     let outcome = replay.end(started);
     if args.json {
         say(&serde_json::to_string(&outcome)?);

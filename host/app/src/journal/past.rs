@@ -1,13 +1,17 @@
 //! What a journal brings back. A torn end is what a crash leaves; damage in the middle is refused with its place.
 
 use super::segments::{folder, segments_of};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use engine::{Engine, Purpose};
 use journal::{Header, Reader, Record};
 use model::input::SessionStart;
 use model::{Body, Carry, Market, OrderId, SessionId, VenueOrderId};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// More than the first record of a journal takes.
+const HEADER_MAX: u64 = 256 * 1024;
 
 /// The last session of an account.
 #[derive(Debug)]
@@ -44,34 +48,28 @@ pub(crate) enum Step {
 /// Steps through the records of a session's files in order.
 ///
 /// # Errors
-/// If a file cannot be read, is damaged where more follows, or `each` fails.
-pub(crate) fn walk(files: &[PathBuf], mut each: impl FnMut(Step) -> anyhow::Result<()>) -> anyhow::Result<()> {
+/// If a file cannot be read, or is damaged where more follows.
+pub(crate) fn walk(files: &[PathBuf], mut each: impl FnMut(Step)) -> anyhow::Result<()> {
     for (place, file) in (1usize..).zip(files) {
         let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-        let damaged = |what: String| {
-            format!(
-                "the journal {} is damaged at {what}; restore it from a backup, or move the journals away and reconcile by hand",
-                file.display()
-            )
-        };
         let last = place == files.len();
         if last && bytes.len() < journal::MAGIC.len() {
             // A crash in the moment in which the file was made.
-            each(Step::Torn { file: file.clone(), at: 0 })?;
+            each(Step::Torn { file: file.clone(), at: 0 });
             continue;
         }
-        let mut reader = Reader::new(&bytes).map_err(|error| anyhow::anyhow!(damaged(error.to_string())))?;
+        let mut reader = Reader::new(&bytes).map_err(|error| damaged(file, &error))?;
         loop {
             let at = reader.at();
-            match reader.step().map_err(|error| anyhow::anyhow!(damaged(error.to_string())))? {
+            match reader.step().map_err(|error| damaged(file, &error))? {
                 None => break,
-                Some(journal::Step::Record(record)) => each(Step::Record(record))?,
+                Some(journal::Step::Record(record)) => each(Step::Record(record)),
                 Some(journal::Step::Torn { .. }) if last => {
-                    each(Step::Torn { file: file.clone(), at })?;
+                    each(Step::Torn { file: file.clone(), at });
                     break;
                 }
                 Some(journal::Step::Torn { .. }) => {
-                    bail!(damaged(format!("byte {at}, where it ends although more files follow")))
+                    return Err(damaged(file, &format_args!("byte {at}, where it ends although more files follow")));
                 }
             }
         }
@@ -79,7 +77,30 @@ pub(crate) fn walk(files: &[PathBuf], mut each: impl FnMut(Step) -> anyhow::Resu
     Ok(())
 }
 
-/// Returns what the newest session of `account` left; none if there is no such session.
+fn damaged(file: &Path, place: &dyn std::fmt::Display) -> anyhow::Error {
+    anyhow::anyhow!(
+        "the journal {} is damaged at {place}; restore it from a backup, or move the journals away and reconcile by hand",
+        file.display()
+    )
+}
+
+/// Reads whose journal it is; none if a crash left less than that.
+fn header_of(file: &Path) -> anyhow::Result<Option<Header>> {
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).with_context(|| format!("reading {}", file.display()))?;
+    opened.take(HEADER_MAX).read_to_end(&mut bytes).with_context(|| format!("reading {}", file.display()))?;
+    if bytes.len() < journal::MAGIC.len() {
+        return Ok(None);
+    }
+    let mut reader = Reader::new(&bytes).map_err(|error| damaged(file, &error))?;
+    match reader.step().map_err(|error| damaged(file, &error))? {
+        Some(journal::Step::Record(Record::Header(header))) => Ok(Some(header)),
+        _ => Ok(None),
+    }
+}
+
+/// Returns what the newest session of `account` left; none if there is no such session. Journals of other accounts are not read
+/// beyond their first record.
 ///
 /// # Errors
 /// If a journal is damaged, as a sentence with the file and the place.
@@ -87,17 +108,15 @@ pub(crate) fn last_of(data_dir: &Path, account: &str) -> anyhow::Result<Option<P
     let dir = folder(data_dir);
     let sessions = segments_of(&dir).with_context(|| format!("reading {}", dir.display()))?;
     for (_, files) in sessions {
+        let Some(first) = files.first() else { continue };
+        let Some(header) = header_of(first)?.filter(|header| header.account == account) else { continue };
         let mut reading = Reading::default();
-        walk(&files, |step| {
-            reading.take(step);
-            Ok(())
-        })?;
-        let Some(header) = reading.header.as_ref().filter(|header| header.account == account) else { continue };
+        walk(&files, |step| reading.take(step))?;
         // A session that crashed before it had taken over is nothing; the one before it still holds.
         if reading.start.is_none() || (header.follows.is_some() && !reading.taken_over) {
             continue;
         }
-        return Ok(Some(reading.past()));
+        return Ok(Some(reading.past(header.session)));
     }
     Ok(None)
 }
@@ -105,7 +124,6 @@ pub(crate) fn last_of(data_dir: &Path, account: &str) -> anyhow::Result<Option<P
 /// A session as it is read.
 struct Reading {
     engine: Engine,
-    header: Option<Header>,
     start: Option<SessionStart>,
     taken_over: bool,
     markets: Vec<Market>,
@@ -118,7 +136,6 @@ impl Default for Reading {
     fn default() -> Self {
         Self {
             engine: Engine::new(Purpose::Rehearse),
-            header: None,
             start: None,
             taken_over: false,
             markets: Vec::new(),
@@ -132,7 +149,6 @@ impl Default for Reading {
 impl Reading {
     fn take(&mut self, step: Step) {
         match step {
-            Step::Record(Record::Header(header)) => drop(self.header.get_or_insert(header)),
             Step::Record(Record::Input(input)) => {
                 match &input.body {
                     Body::Session(start) => self.start = Some(start.clone()),
@@ -146,7 +162,7 @@ impl Reading {
             Step::Record(Record::Placement(placement)) => {
                 self.placements.insert(placement.order, placement.venue);
             }
-            Step::Record(Record::Effects { .. }) => {}
+            Step::Record(Record::Header(_) | Record::Effects { .. }) => {}
             Step::Record(Record::End(_)) => self.ended = true,
             Step::Torn { file, at } => {
                 tracing::warn!(file = %file.display(), at, "the journal's last record was cut off; all before it holds");
@@ -154,13 +170,12 @@ impl Reading {
         }
     }
 
-    fn past(self) -> Past {
-        let Self { engine, header, markets, mut placements, ended, inputs, .. } = self;
+    fn past(self, session: SessionId) -> Past {
+        let Self { engine, markets, mut placements, ended, inputs, .. } = self;
         let carry = engine.carry(|order| placements.contains_key(&order));
         let carried: std::collections::BTreeSet<OrderId> =
             carry.orders.iter().map(|carried| carried.order.id).collect();
         placements.retain(|order, _| carried.contains(order));
-        let session = header.map(|header| header.session).unwrap_or_default();
         Past { session, carry, markets, placements, ended, inputs }
     }
 }

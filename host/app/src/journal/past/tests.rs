@@ -147,6 +147,19 @@ fn the_last_session_of_an_account_comes_back() {
 }
 
 #[test]
+fn a_journal_of_another_account_is_not_read_beyond_its_header() {
+    let dir = Folder::new("other");
+    write(&dir.0, "7-0001.journal", &bytes(&header(7, None), bodies(7), &[1, 2]));
+    let other = Header { account: "0xother".into(), ..header(8, None) };
+    let mut damaged = bytes(&other, bodies(8), &[]);
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    write(&dir.0, "8-0001.journal", &damaged);
+    assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().session, SessionId(7));
+    assert!(last_of(&dir.0, "0xother").is_err());
+}
+
+#[test]
 fn an_order_without_a_placement_record_never_left() {
     let dir = Folder::new("left");
     write(&dir.0, "7-0001.journal", &bytes(&header(7, None), bodies(7), &[1]));
