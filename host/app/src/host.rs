@@ -192,7 +192,7 @@ async fn begin(
     let heard = wires.inbox.clone();
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&heard))?;
     let user_channel = account.start(venue.feed.clone(), venue.credentials.clone())?;
-    tokio::spawn(wires.strategies(&db, config, venue).run(reports));
+    tokio::spawn(wires.strategies(&db, venue).run(reports));
     let control = Control::new(wires.inbox.clone(), Some(venue.account.clone()));
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
     Ok(Session {
@@ -228,10 +228,10 @@ impl Wires {
         self.inbox.account(now, Body::TakeOver(Box::new(carry)));
     }
 
-    fn strategies(&self, db: &Db, config: &Config, venue: &Venue) -> Strategies {
+    fn strategies(&self, db: &Db, venue: &Venue) -> Strategies {
         let markets = u32::try_from(venue.markets.len()).unwrap_or(u32::MAX);
         let (inbox, picture, starts) = (self.inbox.clone(), self.picture.clone(), self.starts.clone());
-        Strategies::new(db.clone(), inbox, picture, starts, config.limits(), markets)
+        Strategies::new(db.clone(), inbox, picture, starts, markets)
     }
 
     fn duties(

@@ -12,7 +12,7 @@ use crate::http::types::{BotView, PnlPoint, PnlView, PositionView, Snapshot, Str
 use engine::Record;
 use feed::Stream;
 use model::input::{Channel, Scope};
-use model::{Level, Market, MarketIx, MarketState, OrderId, Price, StrategyId, TickSize, Time, TokenIx, VenueOrderId};
+use model::{Level, Market, MarketState, OrderId, Price, StrategyId, TickSize, Time, TokenIx, VenueOrderId};
 use state::State;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -115,21 +115,14 @@ impl Picture {
 
     /// Returns the number of a token by its id at the venue.
     pub fn token(&self, id: &str) -> Option<TokenIx> {
-        let markets = self.snapshot().markets;
-        (0u32..).map(MarketIx).zip(&markets).find_map(|(market, view)| {
-            let place = view.tokens.iter().position(|token| token.token == id)?;
-            Some(market.token(u32::try_from(place).ok()?))
-        })
+        self.lock().0.token_of(id)
     }
 
     /// Returns the scope of `session`, `market:SLUG` or `strategy:NAME`.
     pub fn scope(&self, text: &str) -> Option<Scope> {
         match text.split_once(':') {
             None if text == "session" => Some(Scope::Session),
-            Some(("market", slug)) => {
-                let place = self.snapshot().markets.iter().position(|view| view.slug == slug)?;
-                Some(Scope::Market(MarketIx(u32::try_from(place).ok()?)))
-            }
+            Some(("market", slug)) => self.lock().0.market_of(slug).map(Scope::Market),
             Some(("strategy", name)) => self.lock().0.strategy_of(name).map(Scope::Strategy),
             _ => None,
         }

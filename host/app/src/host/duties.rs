@@ -88,7 +88,7 @@ impl Duties {
                 .filter(|(order, ..)| order.strategy == strategy)
                 .map(|(order, state, filled)| (order, filled, state))
                 .collect(),
-            limits: start.limits,
+            limits: *engine.limits(),
             restored: None,
         };
         if let Err(error) = self.supervisor.start(strategy, instance, start.module, session) {

@@ -8,7 +8,7 @@ use crate::http::types::StrategyView;
 use crate::picture::Picture;
 use model::event::{REASON_MAX, Reason};
 use model::input::StrategyChange;
-use model::{Body, Limits, MarketIx, StrategyId, Time};
+use model::{Body, MarketIx, StrategyId, Time};
 use sandbox::{LogLevel, LogLine, Module, Report};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,6 @@ pub(crate) struct Start {
     pub(crate) module: Module,
     pub(crate) markets: Vec<MarketIx>,
     pub(crate) parameters: String,
-    pub(crate) limits: Limits,
 }
 
 /// Instances that the engine has been told of and has not taken yet.
@@ -60,7 +59,6 @@ pub(crate) struct Strategies {
     inbox: Inbox,
     picture: Picture,
     starts: Starts,
-    limits: Limits,
     /// How many markets there are.
     markets: u32,
     /// The market that the next new strategy's grant begins with, so that strategies spread over the markets.
@@ -69,8 +67,8 @@ pub(crate) struct Strategies {
 }
 
 impl Strategies {
-    pub(crate) fn new(db: Db, inbox: Inbox, picture: Picture, starts: Starts, limits: Limits, markets: u32) -> Self {
-        Self { db, inbox, picture, starts, limits, markets, next: 0, known: BTreeMap::new() }
+    pub(crate) fn new(db: Db, inbox: Inbox, picture: Picture, starts: Starts, markets: u32) -> Self {
+        Self { db, inbox, picture, starts, markets, next: 0, known: BTreeMap::new() }
     }
 
     /// Works until the supervisor is gone.
@@ -125,20 +123,13 @@ impl Strategies {
         let view = StrategyView {
             name: name.clone(),
             state: "starting".to_owned(),
-            error: String::new(),
             hash: hash.clone(),
             version: manifest.version.clone(),
             description: manifest.description.clone(),
             instance: known.instance.saturating_add(1),
             markets: u32::try_from(known.markets.len()).unwrap_or(u32::MAX),
-            events: 0,
-            intents: 0,
-            orders: 0,
-            fills: 0,
-            refusals: 0,
-            fuel: 0,
-            log: String::new(),
             loaded_at_ms: clock::now().millis(),
+            ..StrategyView::default()
         };
         self.picture.strategy(known.id, view);
         Rows::strategy(&self.db.writer(), &name, hash, &manifest.version);
@@ -163,7 +154,7 @@ impl Strategies {
         let Some(module) = known.module.clone() else { return };
         known.instance = known.instance.saturating_add(1);
         let (strategy, instance, markets, hash) = (known.id, known.instance, known.markets.clone(), module.hash());
-        let start = Start { module, markets: markets.clone(), parameters: "{}".to_owned(), limits: self.limits };
+        let start = Start { module, markets: markets.clone(), parameters: "{}".to_owned() };
         self.starts.put(strategy, instance, start);
         let change = StrategyChange::Loaded { strategy, name: name.to_owned(), hash, instance, markets };
         self.inbox.account(clock::now(), Body::Strategy(change));
@@ -248,19 +239,8 @@ fn failed(name: &str, error: String) -> StrategyView {
         name: name.to_owned(),
         state: "failed".to_owned(),
         error,
-        hash: String::new(),
-        version: String::new(),
-        description: String::new(),
-        instance: 0,
-        markets: 0,
-        events: 0,
-        intents: 0,
-        orders: 0,
-        fills: 0,
-        refusals: 0,
-        fuel: 0,
-        log: String::new(),
         loaded_at_ms: clock::now().millis(),
+        ..StrategyView::default()
     }
 }
 

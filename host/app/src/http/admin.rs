@@ -58,6 +58,12 @@ impl<'a> Action<'a> {
         Ok(Self { app, caller, name: name.into(), said: said(body)? })
     }
 
+    /// Puts this in front of the reason in the audit.
+    pub(super) fn about(mut self, what: &str) -> Self {
+        self.said.reason = format!("{what}: {}", self.said.reason);
+        self
+    }
+
     fn reason(&self) -> Reason {
         self.said.reason.clone()
     }
@@ -73,9 +79,18 @@ impl<'a> Action<'a> {
 
     /// Does what makes the host do more, if it can be written down who wanted it.
     pub(super) async fn permit(self, command: Command) -> Result<(), ProblemResponse> {
+        let app = self.app;
+        self.permitted(app.control.command(command)).await
+    }
+
+    /// As [`Action::permit`], for what is no command. Nothing is done before it is written down.
+    pub(super) async fn permitted(
+        self,
+        act: impl Future<Output = Result<(), ControlError>>,
+    ) -> Result<(), ProblemResponse> {
         let asked = AuditRow { outcome: "asked".to_owned(), ..self.row(&Ok(())) };
         self.app.db.audit(&asked).await?;
-        let done = self.app.control.command(command).await;
+        let done = act.await;
         self.app.db.audit(&self.row(&done)).await?;
         Ok(done?)
     }

@@ -6,7 +6,6 @@ use super::guard::Caller;
 use super::problem::ProblemResponse;
 use super::types::{BotView, RestrictionBody, TransferBody};
 use crate::auth::Role;
-use crate::db::AuditRow;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -74,16 +73,7 @@ pub(super) async fn transfer(
     }
     let mut reference = said.reason;
     reference.truncate(reference.floor_char_boundary(model::event::REASON_MAX));
-    app.db
-        .audit(&AuditRow {
-            at_ms: (app.clock)().millis(),
-            who: caller.0.name.clone(),
-            action: format!("transfers/{}", said.kind),
-            detail: format!("{amount}: {reference}"),
-            claimed_user: String::new(),
-            outcome: "asked".to_owned(),
-        })
-        .await?;
-    app.control.transfer(Transfer { kind, reference }).await?;
+    let action = Action::new(&app, &caller, format!("transfers/{}", said.kind), &body)?.about(&amount.to_string());
+    action.permitted(app.control.transfer(Transfer { kind, reference })).await?;
     Ok(Json(app.picture.bot()))
 }

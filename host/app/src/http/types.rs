@@ -195,7 +195,7 @@ pub struct RefusalView {
 }
 
 /// A strategy and what it has done since it was loaded.
-#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, TS, ToSchema)]
 pub struct StrategyView {
     /// The file's stem.
     pub name: String,

@@ -7,7 +7,9 @@ use crate::http::types::{
 };
 use engine::Record;
 use model::input::{Breaker, Channel, Scope, Settlement};
-use model::{Market, MarketState, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, VenueOrderId};
+use model::{
+    Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, VenueOrderId,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Points of the plot, one a second.
@@ -374,6 +376,20 @@ impl State {
             strategies: state.scopes.iter().filter_map(name).collect(),
             since_ms: state.since_ms,
         }
+    }
+
+    /// Returns the number of the token of that id.
+    pub(super) fn token_of(&self, id: &str) -> Option<TokenIx> {
+        (0u32..).map(MarketIx).zip(&self.markets).find_map(|(market, view)| {
+            let place = view.tokens.iter().position(|token| token.token == id)?;
+            Some(market.token(u32::try_from(place).ok()?))
+        })
+    }
+
+    /// Returns the number of the market of that slug.
+    pub(super) fn market_of(&self, slug: &str) -> Option<MarketIx> {
+        let place = self.markets.iter().position(|view| view.slug == slug)?;
+        u32::try_from(place).ok().map(MarketIx)
     }
 
     /// Returns the number of the strategy of that name.
