@@ -86,13 +86,11 @@ impl Settings {
         let changed = change(&state.limits, &self.boot, wish.name, wish.value);
         let changed = changed.map_err(|error| SettingError::Refused(error.to_string()))?;
         if changed.loosens {
-            keep(wish, &state, &changed, db).await?;
-            control.limits(changed.limits).await?;
-        } else {
-            control.limits(changed.limits).await?;
-            if let Err(error) = keep(wish, &state, &changed, db).await {
-                tracing::error!(%error, key = wish.name, "a tightened limit holds but is not written down");
-            }
+            db.audit(&row(wish, &state, &changed, "asked")).await?;
+        }
+        control.limits(changed.limits).await?;
+        if let Err(error) = keep(wish, &state, &changed, db).await {
+            tracing::error!(%error, key = wish.name, "a limit holds but is not written down");
         }
         state.take(wish.name, &changed);
         let entry = state.entries.iter().find(|entry| entry.key == wish.name).cloned();
@@ -114,17 +112,20 @@ impl State {
     }
 }
 
-async fn keep(wish: Wish<'_>, state: &State, changed: &Changed, db: &Db) -> Result<(), DbError> {
+fn row(wish: Wish<'_>, state: &State, changed: &Changed, outcome: &str) -> AuditRow {
     let before = state.entries.iter().find(|entry| entry.key == wish.name).map_or("", |entry| entry.value.as_str());
-    db.audit(&AuditRow {
+    AuditRow {
         at_ms: wish.at_ms,
         who: wish.who.to_owned(),
         action: format!("config/{}", wish.name),
         detail: format!("{before} -> {}", changed.shown),
         claimed_user: wish.claimed_user.to_owned(),
-        outcome: "ok".to_owned(),
-    })
-    .await?;
+        outcome: outcome.to_owned(),
+    }
+}
+
+async fn keep(wish: Wish<'_>, state: &State, changed: &Changed, db: &Db) -> Result<(), DbError> {
+    db.audit(&row(wish, state, changed, "ok")).await?;
     db.set_setting(&SettingRow {
         name: wish.name.to_owned(),
         value: changed.shown.clone(),
