@@ -8,10 +8,14 @@ extern crate alloc;
 extern crate std;
 
 pub mod flow;
+pub mod member;
+pub mod paper;
 pub mod rng;
 pub mod soak;
 pub mod venue;
 
 pub use flow::Flow;
+pub use member::Member;
+pub use paper::{Latency, Paper};
 pub use rng::Rng;
 pub use venue::{AccountId, Balance, Change, Event, MarketError, OpenOrder, Order, Part, Placed, Reject, Trade, Venue};

@@ -21,7 +21,8 @@ use ledger::Ledger;
 use model::{
     Book, ConditionId, Level, Market, MarketIx, Price, Side, Size, TickSize, TokenId, TokenIx, Usd, VenueOrderId,
 };
-use shelves::{Shelves, Spot};
+use shelves::Shelves;
+pub(crate) use shelves::Spot;
 
 /// The most markets of one venue.
 pub const MARKETS_MAX: usize = 1_000;

@@ -1,13 +1,14 @@
 //! From the venue's events to what the host hears of them, and the arrival of everything that is due.
 
 use super::Story;
-use super::wire::{Delivery, Known, Trade, World};
-use crate::venue::{Change, Event, OpenOrder};
+use super::wire::{Delivery, World};
+use crate::member::Trade;
+use crate::venue::Event;
 use alloc::string::String;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
-use model::input::{Channel, Settlement, TradeUpdate, VenueStatus};
-use model::{Body, MarketIx, NewOrder, Side, Time, TokenIx, TradeId, Usd};
+use model::input::{Channel, Settlement};
+use model::{Body, MarketIx, Side, TokenIx};
 
 /// How long a trade takes to be mined, and to be confirmed or to fail.
 const MINED_MICROS: u64 = 2_000_000;
@@ -74,7 +75,7 @@ impl Story<'_> {
             }
             Channel::User => {
                 self.world.user_up = true;
-                for body in self.world.catch_up(self.host.since) {
+                for body in self.world.member.catch_up(self.host.since) {
                     self.feed(body)?;
                 }
                 self.feed(Body::Feed { channel, up: true })
@@ -98,10 +99,13 @@ impl World {
                 Event::Trade(trade) => {
                     let (token, side, price, size) = (trade.token, trade.side, trade.price, trade.size);
                     self.tell_market(token, MarketEventKind::Trade { side, price, size });
-                    self.tell_trade(&trade);
+                    self.member.hear_trade(&trade).into_iter().for_each(|part| self.begin_trade(part));
                 }
-                Event::Order { change, order, .. } if order.account == self.account => self.tell_order(change, &order),
-                Event::Order { .. } => {}
+                Event::Order { change, order, .. } => {
+                    if let Some(update) = self.member.hear_order(change, &order) {
+                        self.tell_user(update);
+                    }
+                }
                 Event::Tick { market, new, .. } => self.tell_tick(market, new),
                 Event::BookReset { market } => {
                     for token in [market.token(0), market.token(1)] {
@@ -142,85 +146,25 @@ impl World {
         self.send(Delivery::User(body));
     }
 
-    fn tell_order(&mut self, change: Change, order: &OpenOrder) {
-        let Some(ours) = self.ours.get(&order.id).copied() else { return };
-        let status = match change {
-            Change::Placement => VenueStatus::Live,
-            Change::Update if order.rest().is_zero() => VenueStatus::Matched,
-            Change::Update => VenueStatus::Live,
-            Change::Cancellation => VenueStatus::Cancelled,
-        };
-        self.known.insert(ours.id, Known { venue: order.id, status, matched: order.matched });
-        self.tell_user(Body::OrderUpdate { order: ours.id, status, matched: order.matched });
-    }
-
-    /// Takes our parts out of a trade.
-    fn tell_trade(&mut self, trade: &crate::venue::Trade) {
-        let mut id = [0; 16];
-        if let Some(place) = id.last_chunk_mut() {
-            *place = trade.number.to_be_bytes();
-        }
-        let taker = trade.order.and_then(|order| self.ours.get(&order).copied());
-        for (number, part) in (0u32..).zip(&trade.parts) {
-            let maker = part.order.and_then(|order| self.ours.get(&order).copied());
-            for (ours, is_maker) in [(taker, false), (maker, true)] {
-                let Some(order) = ours else { continue };
-                let update = TradeUpdate {
-                    trade: TradeId(id),
-                    part: number,
-                    order: order.id,
-                    settlement: Settlement::Matched,
-                    maker_price: part.price,
-                    size: part.size,
-                    maker: is_maker,
-                    crossed: part.token != trade.token,
-                };
-                self.begin_trade(update, order, if is_maker { Usd::ZERO } else { part.fee });
-            }
-        }
-    }
-
-    fn begin_trade(&mut self, update: TradeUpdate, order: NewOrder, fee: Usd) {
-        let trade = Trade { update, order, fee, at: self.now };
-        self.trades.push(trade);
+    fn begin_trade(&mut self, trade: Trade) {
         self.summary.fills = self.summary.fills.saturating_add(1);
-        self.tell_user(Body::Trade(update));
-        let mined = Trade { update: TradeUpdate { settlement: Settlement::Mined, ..update }, ..trade };
-        self.send_in(MINED_MICROS, Delivery::Settle(mined));
+        self.tell_user(Body::Trade(trade.update));
+        self.send_in(MINED_MICROS, Delivery::Settle(trade.settled(Settlement::Mined)));
         let failed = self.happens(self.faults.failed_settlement);
-        let settlement = if failed { Settlement::Failed } else { Settlement::Confirmed };
-        let over = Trade { update: TradeUpdate { settlement, ..update }, ..trade };
         if failed {
-            let retrying = Trade { update: TradeUpdate { settlement: Settlement::Retrying, ..update }, ..trade };
+            let retrying = trade.settled(Settlement::Retrying);
             self.send_in(MINED_MICROS.saturating_add(500_000), Delivery::Settle(retrying));
         }
-        self.send_in(FINAL_MICROS, Delivery::Settle(over));
+        let last = if failed { Settlement::Failed } else { Settlement::Confirmed };
+        self.send_in(FINAL_MICROS, Delivery::Settle(trade.settled(last)));
     }
 
     /// A trade settles further.
     fn settle(&mut self, trade: Trade) {
-        let update = trade.update;
-        let known = self.trades.iter_mut().find(|known| {
-            (known.update.trade, known.update.part, known.update.order) == (update.trade, update.part, update.order)
-        });
-        if let Some(known) = known {
-            known.update.settlement = update.settlement;
-        }
-        if update.settlement == Settlement::Failed {
+        if trade.update.settlement == Settlement::Failed {
             self.summary.faults = self.summary.faults.saturating_add(1);
-            self.take_back(&trade);
         }
-        self.tell_user(Body::Trade(update));
-    }
-
-    /// Returns what REST says to somebody who was away: trades since then, oldest first, and how every order stands.
-    pub(super) fn catch_up(&self, since: Time) -> Vec<Body> {
-        let trades = self.trades.iter().filter(|trade| trade.at >= since).map(|trade| Body::Trade(trade.update));
-        let orders = self.known.iter().map(|(order, known)| Body::OrderUpdate {
-            order: *order,
-            status: known.status,
-            matched: known.matched,
-        });
-        trades.chain(orders).collect()
+        self.member.settle(&mut self.venue, &trade);
+        self.tell_user(Body::Trade(trade.update));
     }
 }

@@ -119,8 +119,8 @@ impl Story<'_> {
     /// Checks that hold after every step.
     pub(super) fn check(&self) -> Result<(), String> {
         // Every order of ours on the venue's book is one that the engine minds.
-        for open in self.world.venue.orders(self.world.account) {
-            let Some(ours) = self.world.ours.get(&open.id) else {
+        for open in self.world.venue.orders(self.world.member.account()) {
+            let Some(ours) = self.world.member.order(open.id) else {
                 return Err(format!("the venue has order {} of ours, which was never sent", open.id));
             };
             let state = self.host.engine.order_state(ours.id);
@@ -134,7 +134,7 @@ impl Story<'_> {
     /// After the calm: nothing is open on either side, and both sides' books are the same to the millionth.
     pub(super) fn compare_books(&self) -> Result<(), String> {
         let (engine, world) = (&self.host.engine, &self.world);
-        let open: usize = world.venue.orders(world.account).count();
+        let open: usize = world.venue.orders(world.member.account()).count();
         if open > 0 {
             return Err(format!("{open} orders are open at the venue after the calm"));
         }

@@ -92,14 +92,14 @@ impl Story<'_> {
             return Ok(());
         }
         let amount = Usd(i64::try_from(self.world.rng.below(50_000_000)).unwrap_or(0));
-        let cash = self.world.venue.cash(self.world.account).free();
+        let cash = self.world.venue.cash(self.world.member.account()).free();
         let goes = self.world.rng.below(2) == 0 && amount.0 < cash;
         let (kind, change) = if goes {
             (TransferKind::Withdrawal(amount), Usd::ZERO.saturating_sub(amount))
         } else {
             (TransferKind::Deposit(amount), amount)
         };
-        self.world.venue.deposit(self.world.account, change).map_err(|error| error.to_string())?;
+        self.world.venue.deposit(self.world.member.account(), change).map_err(|error| error.to_string())?;
         self.feed(Body::Transfer(Transfer { kind, reference: "soak".to_string() }))?;
         // What an operator books is acknowledged when it is on the disk.
         self.host.synced = self.host.journal.len();

@@ -3,12 +3,13 @@
 use super::chaos::Faults;
 use super::{START, Summary};
 use crate::flow::Flow;
+use crate::member::{Member, Trade};
 use crate::rng::Rng;
 use crate::venue::{AccountId, Venue};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use model::input::{Channel, TradeUpdate, VenueStatus};
-use model::{Body, MarketIx, NewOrder, OrderId, Size, Time, Usd, VenueOrderId};
+use model::input::Channel;
+use model::{Body, MarketIx, NewOrder, OrderId, Time, Usd, VenueOrderId};
 
 /// What the account starts with.
 pub(super) const CASH: Usd = Usd::dollars(2_000);
@@ -40,41 +41,20 @@ pub(super) enum Delivery {
     Leave(NewOrder, VenueOrderId, usize, Time),
 }
 
-/// One of our trades with what it takes to undo it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Trade {
-    pub(super) update: TradeUpdate,
-    pub(super) order: NewOrder,
-    pub(super) fee: Usd,
-    pub(super) at: Time,
-}
-
-/// What the venue knows of one of our orders.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
-    pub(super) venue: VenueOrderId,
-    pub(super) status: VenueStatus,
-    pub(super) matched: Size,
-}
-
 /// The world around the host.
 pub(super) struct World {
     pub(super) rng: Rng,
     pub(super) now: Time,
     pub(super) venue: Venue,
     pub(super) flow: Flow,
-    pub(super) account: AccountId,
+    /// Our account, with the orders that reached the venue.
+    pub(super) member: Member,
     pub(super) faults: Faults,
     pub(super) markets: Vec<MarketIx>,
     pub(super) user_up: bool,
     pub(super) market_up: bool,
     /// The venue refuses everything until then.
     pub(super) venue_back: Time,
-    /// Orders that reached the venue.
-    pub(super) known: BTreeMap<OrderId, Known>,
-    pub(super) ours: BTreeMap<VenueOrderId, NewOrder>,
-    /// Our trades in the order they happened, as far as they have settled.
-    pub(super) trades: Vec<Trade>,
     pub(super) summary: Summary,
     wire: BTreeMap<(Time, u64), Delivery>,
     sent: u64,
@@ -93,15 +73,12 @@ impl World {
             now: START,
             venue,
             flow,
-            account,
+            member: Member::new(account),
             faults,
             markets,
             user_up: true,
             market_up: true,
             venue_back: START,
-            known: BTreeMap::new(),
-            ours: BTreeMap::new(),
-            trades: Vec::new(),
             summary: Summary::default(),
             wire: BTreeMap::new(),
             sent: 0,

@@ -1,11 +1,11 @@
 //! External depth: levels of a recorded book that belong to nobody. Orders trade with them at their price, against the house.
 
 use super::Venue;
-use super::matching::{Taker, plan};
+use super::matching::{Plan, Taker, plan};
 use super::shelves::Spot;
 use super::types::{AccountId, Event, MarketError};
 use alloc::collections::BTreeMap;
-use model::{FeeRate, Level, MarketIx, Price, Side, Size, Time, TokenIx};
+use model::{FeeRate, Level, MarketIx, Price, Side, Size, Time, TokenIx, VenueOrderId};
 
 impl Venue {
     /// Tells a level of the recording, on either token (the other one shows the mirror); zero takes it away. What accounts
@@ -67,6 +67,29 @@ impl Venue {
         }
         self.reset_told(market);
         Ok(())
+    }
+
+    /// Returns what is left of the external depth at a place.
+    pub(crate) fn external(&self, market: MarketIx, spot: Spot) -> Size {
+        self.listing(market).map_or(Size::ZERO, |listing| listing.shelves.external(spot))
+    }
+
+    /// Somebody outside of the recording's book took up to `size` shares of a resting order, at its price.
+    pub(crate) fn fill_resting(&mut self, now: Time, id: VenueOrderId, size: Size) {
+        let Some(order) = self.orders.get(&id).copied() else { return };
+        let taker = Taker {
+            order: None,
+            account: AccountId::HOUSE,
+            token: order.token,
+            side: order.side.opposite(),
+            price: order.price,
+            size,
+            spend: None,
+            fee: FeeRate::default(),
+        };
+        let plan = Plan::of(&order, &taker);
+        self.execute(now, &taker, &plan, None);
+        self.tell_levels();
     }
 
     fn reset_told(&mut self, market: MarketIx) {

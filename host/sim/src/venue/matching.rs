@@ -69,6 +69,22 @@ impl Plan {
         self.fills.is_empty()
     }
 
+    /// Plans to meet one resting order and nothing else.
+    pub(super) fn of(maker: &OpenOrder, taker: &Taker) -> Self {
+        let mut plan = Self::default();
+        let part = Part {
+            order: Some(maker.id),
+            account: maker.account,
+            token: maker.token,
+            side: maker.side,
+            price: maker.price,
+            size: Size::ZERO,
+            fee: Usd::ZERO,
+        };
+        plan.meet(taker, Spot::of(maker.token, maker.side, maker.price), part, maker.rest());
+        plan
+    }
+
     /// Meets at most `available` shares of a maker; false when the taker wants no more.
     fn meet(&mut self, taker: &Taker, spot: Spot, mut part: Part, available: Size) -> bool {
         let (_, price) = spot.seen_from(taker.token);

@@ -6,14 +6,14 @@ use model::{Price, Side, Size, TokenIx, VenueOrderId};
 
 /// A place in a market's book, seen from its YES token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Spot {
-    pub(super) side: Side,
-    pub(super) price: Price,
+pub(crate) struct Spot {
+    pub(crate) side: Side,
+    pub(crate) price: Price,
 }
 
 impl Spot {
     /// Returns where an order on `token` stands: one on NO stands as its mirror on YES.
-    pub(super) const fn of(token: TokenIx, side: Side, price: Price) -> Self {
+    pub(crate) const fn of(token: TokenIx, side: Side, price: Price) -> Self {
         if token.outcome() == 0 {
             Self { side, price }
         } else {
@@ -94,6 +94,10 @@ impl Shelves {
 
     pub(super) fn total(&self, spot: Spot) -> Size {
         self.side(spot.side).get(&spot.price).map_or(Size::ZERO, Shelf::total)
+    }
+
+    pub(super) fn external(&self, spot: Spot) -> Size {
+        self.side(spot.side).get(&spot.price).map_or(Size::ZERO, |shelf| shelf.external)
     }
 
     /// Puts an order behind all others at its price.

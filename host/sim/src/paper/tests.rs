@@ -1,0 +1,235 @@
+#![allow(clippy::arithmetic_side_effects, reason = "test code may overflow loudly")]
+
+use super::*;
+use alloc::string::String;
+use alloc::vec;
+use model::input::VenueStatus;
+use model::{ConditionId, FeeRate, Level, OrderKind, Price, Side, StrategyId, TickSize, TokenId};
+
+const YES: TokenIx = TokenIx(0);
+const NO: TokenIx = TokenIx(1);
+const START: Time = Time(1_000_000_000);
+const WAY: u64 = Latency::DEFAULT.one_way;
+
+fn price(cents: u32) -> Price {
+    Price::from_micros(cents * 10_000).unwrap()
+}
+
+fn level(cents: u32, shares: u64) -> Level {
+    Level { price: price(cents), size: Size::shares(shares) }
+}
+
+fn market() -> Market {
+    Market {
+        condition: ConditionId([1; 32]),
+        tokens: [TokenId([2; 32]), TokenId([3; 32])],
+        outcomes: ["Yes".to_string(), "No".to_string()],
+        slug: "one".to_string(),
+        question: "One?".to_string(),
+        tick: TickSize::CENT,
+        min_size: Size::shares(5),
+        neg_risk: false,
+        event: None,
+        fee: FeeRate { rate_micros: 70_000 },
+        end: None,
+    }
+}
+
+/// A story: the paper venue, and the clock.
+struct Story {
+    paper: Paper,
+    now: Time,
+    heard: Vec<Body>,
+}
+
+impl Story {
+    /// 100 dollars and 50 shares of YES; bids of 100 at 40 cents, asks of 80 at 42.
+    fn new() -> Self {
+        let owned = [(YES, Size::shares(50))];
+        let paper = Paper::new(Latency::DEFAULT, [market()], Usd::dollars(100), &owned).unwrap();
+        let mut story = Self { paper, now: START, heard: Vec::new() };
+        story.hear(YES, MarketEventKind::Book { bids: vec![level(40, 100)], asks: vec![level(42, 80)] });
+        story
+    }
+
+    fn hear(&mut self, token: TokenIx, kind: MarketEventKind) {
+        self.paper.hear(self.now, &MarketEvent { token, venue_time: self.now, kind }).unwrap();
+    }
+
+    fn level(&mut self, side: Side, cents: u32, shares: u64) {
+        self.hear(YES, MarketEventKind::Level { side, price: price(cents), size: Size::shares(shares) });
+    }
+
+    fn trade(&mut self, token: TokenIx, taker: Side, cents: u32, shares: u64) {
+        self.hear(token, MarketEventKind::Trade { side: taker, price: price(cents), size: Size::shares(shares) });
+    }
+
+    fn order(&mut self, id: u64, side: Side, cents: u32, shares: u64, kind: OrderKind) {
+        let (strategy, tag) = (StrategyId(1), 0);
+        let (id, price, size) = (OrderId(id), price(cents), Size::shares(shares));
+        let order = NewOrder { id, strategy, tag, token: YES, side, price, size, kind };
+        let mut venue = [0; 32];
+        venue[..8].copy_from_slice(&id.0.to_be_bytes());
+        self.paper.place(self.now, &order, VenueOrderId(venue));
+    }
+
+    fn bid(&mut self, id: u64, cents: u32, shares: u64) {
+        self.order(id, Side::Buy, cents, shares, OrderKind::Gtc { post_only: false });
+        self.pass(2 * WAY);
+    }
+
+    fn pass(&mut self, micros: u64) {
+        self.now = self.now.plus_micros(micros);
+        self.paper.advance(self.now, &mut self.heard);
+    }
+
+    /// Shares of all trades that were heard of for the first time since the last call.
+    fn filled(&mut self) -> Size {
+        self.pass(WAY);
+        let sizes = self.heard.drain(..).filter_map(|body| match body {
+            Body::Trade(update) if update.settlement == Settlement::Matched => Some(update.size),
+            _ => None,
+        });
+        sizes.fold(Size::ZERO, Size::saturating_add)
+    }
+}
+
+#[test]
+fn an_order_takes_effect_one_way_later_and_is_answered_two_ways_later() {
+    let mut story = Story::new();
+    story.order(1, Side::Buy, 42, 10, OrderKind::Fak);
+    story.pass(WAY - 1);
+    // The price that was there when it left is gone when it arrives.
+    story.level(Side::Sell, 42, 0);
+    story.pass(WAY);
+    assert_eq!(story.heard, vec![], "the answer is on its way");
+    story.pass(1);
+    let refused: Vec<String> = story
+        .heard
+        .iter()
+        .filter_map(|body| match body {
+            Body::Placed { outcome: PlaceOutcome::Refused { reason }, .. } => Some(reason.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(refused, ["no orders found to match with FAK order"]);
+}
+
+#[test]
+fn a_taker_pays_the_price_and_the_fee_and_the_depth_stays_taken() {
+    let mut story = Story::new();
+    story.order(1, Side::Buy, 42, 60, OrderKind::Fak);
+    assert_eq!((story.pass(2 * WAY), story.filled()), ((), Size::shares(60)));
+    // 60 at 0.42, and 60 x 0.07 x 0.42 x 0.58 of fees.
+    let paid = Usd(25_200_000 + 1_023_120);
+    assert_eq!(story.paper.view().cash, Usd::dollars(100).saturating_sub(paid));
+    assert_eq!(story.paper.view().shares, [(YES, Size::shares(110))]);
+    story.order(2, Side::Buy, 42, 60, OrderKind::Fak);
+    assert_eq!((story.pass(2 * WAY), story.filled()), ((), Size::shares(20)));
+}
+
+#[test]
+fn what_stood_before_us_trades_first() {
+    let mut story = Story::new();
+    story.bid(1, 40, 10);
+    story.trade(YES, Side::Sell, 40, 70);
+    assert_eq!(story.filled(), Size::ZERO, "100 stood before us");
+    story.trade(YES, Side::Sell, 40, 36);
+    assert_eq!(story.filled(), Size::shares(6));
+    story.trade(YES, Side::Sell, 40, 500);
+    assert_eq!(story.filled(), Size::shares(4), "never more than the order");
+    assert_eq!(story.paper.open_orders(), 0);
+}
+
+#[test]
+fn a_trade_that_the_level_showed_before_does_not_count_twice() {
+    let mut story = Story::new();
+    story.bid(1, 40, 10);
+    story.level(Side::Buy, 40, 30);
+    story.trade(YES, Side::Sell, 40, 70);
+    story.trade(YES, Side::Sell, 40, 30);
+    assert_eq!(story.filled(), Size::ZERO, "30 were left before us, and they went");
+    story.trade(YES, Side::Sell, 40, 5);
+    assert_eq!(story.filled(), Size::shares(5));
+}
+
+#[test]
+fn depth_that_goes_without_a_trade_moves_us_forward_only_as_far_as_it_must() {
+    let mut story = Story::new();
+    story.bid(1, 40, 10);
+    story.level(Side::Buy, 40, 60);
+    // New depth comes behind us.
+    story.level(Side::Buy, 40, 200);
+    story.pass(3_000_000);
+    story.trade(YES, Side::Sell, 40, 65);
+    assert_eq!(story.filled(), Size::shares(5));
+}
+
+#[test]
+fn a_trade_beyond_our_price_and_a_book_that_crosses_us_reach_us_whatever_stood_before() {
+    let mut story = Story::new();
+    story.bid(1, 40, 10);
+    story.bid(2, 41, 5);
+    // A buyer of NO at 61 cents is a seller of YES at 39.
+    story.trade(NO, Side::Buy, 61, 12);
+    assert_eq!(story.filled(), Size::shares(12), "5 at 41 cents, then 7 at 40");
+    story.level(Side::Sell, 40, 2);
+    assert_eq!(story.filled(), Size::shares(2));
+    let cash = story.paper.view().cash;
+    assert_eq!(
+        cash,
+        Usd::dollars(100).saturating_sub(Usd(5 * 410_000 + 9 * 400_000)),
+        "each at its own price, no fees"
+    );
+}
+
+#[test]
+fn a_cancel_that_loses_the_race_is_told_so() {
+    let mut story = Story::new();
+    story.bid(1, 41, 10);
+    story.heard.clear();
+    story.paper.cancel(story.now, OrderId(1));
+    story.trade(YES, Side::Sell, 41, 10);
+    story.pass(2 * WAY);
+    let lost = Body::CancelAnswer { order: OrderId(1), outcome: CancelOutcome::NotOpen };
+    assert!(story.heard.contains(&lost), "{:?}", story.heard);
+    assert_eq!(story.filled(), Size::shares(10));
+}
+
+#[test]
+fn a_lost_channel_and_a_resolved_market_fill_nothing() {
+    let mut story = Story::new();
+    story.bid(1, 40, 10);
+    story.paper.lose_books();
+    story.order(2, Side::Buy, 42, 10, OrderKind::Fak);
+    assert_eq!((story.pass(2 * WAY), story.filled()), ((), Size::ZERO));
+    story.hear(YES, MarketEventKind::Resolved { won: true });
+    story.pass(WAY);
+    let (order, matched) = (OrderId(1), Size::ZERO);
+    let gone = Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched };
+    assert!(story.heard.contains(&gone), "{:?}", story.heard);
+    story.bid(3, 40, 10);
+    assert_eq!(story.paper.open_orders(), 0, "nothing trades any more");
+}
+
+#[test]
+fn trades_settle_and_questions_are_answered() {
+    let mut story = Story::new();
+    story.order(1, Side::Buy, 42, 5, OrderKind::Fak);
+    story.pass(2 * WAY + 4_000_000);
+    let settled: Vec<Settlement> = story
+        .heard
+        .drain(..)
+        .filter_map(|body| if let Body::Trade(update) = body { Some(update.settlement) } else { None })
+        .collect();
+    assert_eq!(settled, [Settlement::Matched, Settlement::Mined, Settlement::Confirmed]);
+    story.paper.look(story.now, OrderId(1));
+    story.paper.look(story.now, OrderId(2));
+    story.pass(2 * WAY);
+    let denied = story.heard.iter().any(|body| matches!(body, Body::Looked { order: OrderId(2), denied: true, .. }));
+    let told = story
+        .heard
+        .iter()
+        .any(|body| matches!(body, Body::Trade(update) if update.settlement == Settlement::Confirmed));
+    assert!(denied && told, "{:?}", story.heard);
+}
