@@ -106,7 +106,8 @@ pub(crate) struct CommonArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) common: CommonArgs,
-    /// Demo: trade on this exchange, which runs already, instead of starting one.
+    /// Demo: trade on this exchange, which runs already, instead of starting one. Paper: hear this exchange's markets instead
+    /// of the venue's of the configuration.
     #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "recording", "speed"])]
     pub(crate) exchange: Option<String>,
     #[command(flatten)]
@@ -189,9 +190,12 @@ pub(crate) struct BenchArgs {
 pub(crate) struct HostArgs {
     #[command(flatten)]
     pub(crate) common: CommonArgs,
-    /// The exchange's base address.
+    /// The venue's REST address.
     #[arg(long)]
     pub(crate) exchange: String,
+    /// The venue's WebSocket address.
+    #[arg(long)]
+    pub(crate) channels: String,
 }
 
 /// Runs the command line of this process.
@@ -264,7 +268,7 @@ mod tests {
         let line = "polytrader run --mode demo --for 90s --data-dir /d --config /c --strategies /s --api-port 0 \
                     --dashboard-port 1 --set a=b --set c=d --json --stopped";
         let Command::Run(run) = Cli::parse_from(line.split_whitespace()).command else { panic!("not run") };
-        let told = [OsString::from("polytrader"), "host".into(), "--exchange".into(), "x".into()];
+        let told = ["polytrader", "host", "--exchange", "x", "--channels", "y"].map(OsString::from);
         let told = told.into_iter().chain(run.common.to_arguments());
         let Command::Host(host) = Cli::parse_from(told).command else { panic!("not host") };
         assert_eq!(format!("{:?}", host.common), format!("{:?}", run.common));

@@ -87,6 +87,12 @@ pub struct Config {
     pub funder: Option<String>,
     /// The chain: 137 is Polygon.
     pub chain_id: u64,
+    /// Whether the configuration file allows real money.
+    pub live_enabled: bool,
+    /// What a new account on paper begins with.
+    pub paper_cash: Usd,
+    /// How long things take on paper.
+    pub paper_latency: sim::Latency,
     /// The most markets that are watched.
     pub markets_max: u32,
     /// The database, as [`crate::db::Db::open`] takes it.
@@ -151,6 +157,9 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         signature_type: fit(get("account.signature_type")?)?,
         funder: Some(text("account.funder")?).filter(|funder| !funder.is_empty()),
         chain_id: fit(get("chain_id")?)?,
+        live_enabled: number(get("live.enabled")?)? == 1 && layers.source("live.enabled") == Some(Source::File),
+        paper_cash: Usd(number(get("paper.cash_usd")?)?),
+        paper_latency: paper_latency(layers)?,
         markets_max: fit(get("markets_max")?)?,
         database_url: Some(text("database_url")?)
             .filter(|url| !url.is_empty())
@@ -175,6 +184,12 @@ fn signer_limits(layers: &layers::Layers) -> anyhow::Result<signer::Limits> {
         minute_max: Usd(number(layers.get("signer.max_minute_usd")?)?),
         orders_per_minute: fit(layers.get("signer.max_orders_per_minute")?)?,
     })
+}
+
+/// Each way takes `paper.latency_ms`.
+fn paper_latency(layers: &layers::Layers) -> anyhow::Result<sim::Latency> {
+    let millis: u64 = fit(layers.get("paper.latency_ms")?)?;
+    Ok(sim::Latency { one_way: millis.saturating_mul(1_000), ..sim::Latency::DEFAULT })
 }
 
 fn number(value: &Value) -> anyhow::Result<i64> {

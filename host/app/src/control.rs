@@ -1,10 +1,9 @@
 //! What operators can make the host do: the API's only way to the engine.
 
-use crate::host::Inbox;
-use crate::host::clock;
+use crate::host::{Access, Inbox, clock};
+use crate::http::types::VenueOrderView;
 use model::input::Command;
 use model::{Body, Limits, Transfer};
-use polymarket::AccountClient;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -26,13 +25,13 @@ pub enum ControlError {
 #[derive(Debug, Clone)]
 pub struct Control {
     inbox: Inbox,
-    account: Option<AccountClient>,
+    access: Option<Access>,
 }
 
 impl Control {
-    /// Returns a handle that gives commands to `inbox` and asks `account` what is open at the venue.
-    pub(crate) const fn new(inbox: Inbox, account: Option<AccountClient>) -> Self {
-        Self { inbox, account }
+    /// Returns a handle that gives commands to `inbox` and asks `access` what is open at the venue.
+    pub(crate) const fn new(inbox: Inbox, access: Option<Access>) -> Self {
+        Self { inbox, access }
     }
 
     /// Gives a command, and returns when the engine has taken it.
@@ -72,8 +71,8 @@ impl Control {
     ///
     /// # Errors
     /// A sentence, if the venue gives no answer.
-    pub async fn venue_orders(&self) -> Result<Vec<polymarket::parse::VenueOrder>, String> {
-        let Some(account) = &self.account else { return Err("there is no venue".to_owned()) };
-        account.open_orders().await.map_err(|error| format!("the venue gave no answer: {error}"))
+    pub async fn venue_orders(&self) -> Result<Vec<VenueOrderView>, String> {
+        let Some(access) = &self.access else { return Err("there is no venue".to_owned()) };
+        access.open_orders().await
     }
 }

@@ -1,6 +1,7 @@
 //! The host process: everything between the venue, the engine, the signer, the strategies and the operators. It holds no key.
 //! Start reading in [`trade`], which sets everything up in order; then `core`, the engine's thread, and `duties`, its hands.
 
+mod access;
 pub(crate) mod clock;
 mod core;
 mod desk;
@@ -9,6 +10,8 @@ mod finish;
 mod inbox;
 mod index;
 mod market;
+mod paper;
+mod pulse;
 mod rows;
 mod serve;
 mod strategies;
@@ -16,6 +19,7 @@ mod takeover;
 mod venue;
 mod venue_account;
 
+pub(crate) use access::Access;
 pub(crate) use inbox::Inbox;
 #[cfg(test)]
 pub(crate) use inbox::Taken;
@@ -38,6 +42,7 @@ use index::Index;
 use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
 use model::{Body, Carry, Limits, SessionId, Time};
+use paper::PaperVenue;
 use rows::Rows;
 use sandbox::{Report, Sandbox, Supervisor};
 use serve::Served;
@@ -49,7 +54,7 @@ use std::time::{Duration, Instant};
 use strategies::{REPORTS_MAX, Starts, Strategies};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use venue::Venue;
+use venue::{Login, Venue};
 use venue_account::VenueAccount;
 
 /// How long both channels may take before the bot is started all the same; breakers hold it back then.
@@ -86,12 +91,12 @@ struct Session {
     picture: Picture,
     journal: Journal,
     supervisor: Supervisor,
-    account: VenueAccount,
+    access: Access,
     control: Control,
     db: Db,
     engine: JoinHandle<Ended>,
-    /// Ends when it is dropped.
-    _user_channel: polymarket::Feed,
+    /// Ends when it is dropped; none on paper.
+    _user_channel: Option<polymarket::Feed>,
 }
 
 async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
@@ -109,7 +114,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     let db = Db::open(&config.database_url).await?;
     let auth = Auth::open(&db, &config.data_dir, clock::now()).await?;
     let past = past(&config, &signer).await?;
-    let venue = Venue::open(&args.exchange, &signer, config.markets_max, past.as_ref()).await?;
+    let venue = Venue::open(args, &config, &signer, past.as_ref()).await?;
     let settings = Settings::open(&config, &db).await?;
     let session = begin(&config, settings.limits().await, signer, db, venue, past).await?;
     let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
@@ -181,19 +186,22 @@ async fn begin(
     };
     wires.inbox.account(now, Body::Session(start));
     venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));
-    let account = wires.account(venue, carry.as_ref().map_or(now, Carry::since));
+    let since = carry.as_ref().map_or(now, Carry::since);
+    let opening = paper::Opening::new(venue.cash, carry.as_ref());
     if let Some((carry, past)) = carry.zip(past) {
         wires.take_over(now, carry, past);
     }
+    let access = wires.access(config, venue, opening, since)?;
     let (sink, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
     let supervisor = supervise(config, Sandbox::new(sandbox::Settings::default())?, &wires.inbox, sink)?;
     let row = SessionRow { session: session.0, mode: mode.as_str(), account: funder, started_at_ms: now.millis() };
-    let core = Core::new(wires.duties(&db, venue, &account, &supervisor, &row)?, Arc::clone(&wires.latest));
+    let core = Core::new(wires.duties(&db, venue, &access, &supervisor, &row)?, Arc::clone(&wires.latest));
     let heard = wires.inbox.clone();
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&heard))?;
-    let user_channel = account.start(venue.feed.clone(), venue.credentials.clone())?;
+    let user_channel = wires.user_channel(venue, &access)?;
+    pulse::watch(&venue.client, &wires.inbox);
     tokio::spawn(wires.strategies(&db, venue).run(reports));
-    let control = Control::new(wires.inbox.clone(), Some(venue.account.clone()));
+    let control = Control::new(wires.inbox.clone(), Some(access.clone()));
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
     Ok(Session {
         started,
@@ -204,7 +212,7 @@ async fn begin(
         picture,
         journal,
         supervisor,
-        account,
+        access,
         control,
         db,
         engine,
@@ -213,9 +221,35 @@ async fn begin(
 }
 
 impl Wires {
-    fn account(&self, venue: &Venue, since: Time) -> VenueAccount {
-        let (inbox, index, latest) = (self.inbox.clone(), self.index.clone(), Arc::clone(&self.latest));
-        VenueAccount::new(venue.account.clone(), inbox, index, latest, &venue.markets, since)
+    /// Opens the way to the account: the venue's, or paper in its place. What paper says first comes after the take-over.
+    fn access(&self, config: &Config, venue: &Venue, opening: paper::Opening, since: Time) -> anyhow::Result<Access> {
+        let (inbox, index) = (self.inbox.clone(), self.index.clone());
+        let Some(Login { account: client, .. }) = &venue.login else {
+            let (latency, journal) = (config.paper_latency, self.journal.clone());
+            let paper = PaperVenue::start(latency, &venue.markets, opening, inbox, index, journal)?;
+            return Ok(Access::Paper(paper));
+        };
+        let tools = Tools {
+            signer: Arc::clone(&self.signer),
+            account: client.clone(),
+            journal: self.journal.clone(),
+            inbox: inbox.clone(),
+            index: index.clone(),
+            runtime: Handle::current(),
+        };
+        let latest = Arc::clone(&self.latest);
+        let account = VenueAccount::new(client.clone(), inbox, index, latest, &venue.markets, since);
+        Ok(Access::Venue { desk: Box::new(Desk::start(tools)), account: Box::new(account) })
+    }
+
+    /// Connects the user channel, if there is one.
+    fn user_channel(&self, venue: &Venue, access: &Access) -> anyhow::Result<Option<polymarket::Feed>> {
+        match (access, &venue.login) {
+            (Access::Venue { account, .. }, Some(login)) => {
+                Ok(Some(account.start(venue.feed.clone(), login.credentials.clone())?))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Gives the engine what the last session left, and remembers which orders are whose, here and in the new journal.
@@ -238,27 +272,18 @@ impl Wires {
         &self,
         db: &Db,
         venue: &Venue,
-        account: &VenueAccount,
+        access: &Access,
         supervisor: &Supervisor,
         row: &SessionRow,
     ) -> anyhow::Result<Duties> {
-        let tools = Tools {
-            signer: Arc::clone(&self.signer),
-            account: venue.account.clone(),
-            journal: self.journal.clone(),
-            inbox: self.inbox.clone(),
-            index: self.index.clone(),
-            runtime: Handle::current(),
-        };
-        let client = venue.account.public().clone();
+        let client = venue.client.clone();
         Ok(Duties {
             journal: self.journal.clone(),
             supervisor: supervisor.clone(),
             starts: self.starts.clone(),
             index: self.index.clone(),
-            desk: Desk::start(tools),
             feeds: MarketFeeds::start(&venue.feed, &venue.markets, &self.inbox, client, self.picture.clone())?,
-            account: account.clone(),
+            access: access.clone(),
             picture: self.picture.clone(),
             rows: Rows::new(db, Handle::current(), row, &venue.markets),
             signer: Arc::clone(&self.signer),
@@ -405,7 +430,7 @@ async fn wait(session: &Session, mut told: Told, run_for: Option<Duration>) -> &
 /// Stops, checks, and closes everything in order.
 async fn end(session: Session) -> anyhow::Result<Outcome> {
     finish::stop(&session.control, &session.latest).await;
-    let end = finish::check(&session.account, &session.control, &session.latest).await;
+    let end = finish::check(&session.access, &session.latest).await;
     let Session { started, mode, inbox, journal, supervisor, db, engine, .. } = session;
     let closed = tokio::task::spawn_blocking(move || {
         supervisor.shutdown();

@@ -11,13 +11,13 @@ mod queue;
 mod tests;
 
 use crate::member::{Member, Trade};
-use crate::venue::{AccountId, Event, MarketError, Venue};
+use crate::venue::{AccountId, Change, Event, MarketError, OpenOrder, Venue};
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{AccountView, CancelOutcome, PlaceOutcome, Settlement};
-use model::{Body, Market, MarketIx, NewOrder, OrderId, Size, Time, TokenIx, Usd, VenueOrderId};
+use model::{Body, Market, MarketIx, NewOrder, OrderId, Size, Time, TokenId, TokenIx, Usd, VenueOrderId};
 use queue::Queue;
 
 /// Requests and answers that may be on their way; more than the host ever sends.
@@ -204,9 +204,9 @@ impl Paper {
         self.member.view(&self.venue, self.markets().into_iter())
     }
 
-    /// Returns how many orders are open.
-    pub fn open_orders(&self) -> usize {
-        self.venue.orders(self.member.account()).count()
+    /// Returns the open orders, with the ids of their tokens.
+    pub fn open_orders(&self) -> impl Iterator<Item = (OpenOrder, Option<TokenId>)> {
+        self.venue.orders(self.member.account()).map(|order| (*order, self.venue.token_id(order.token)))
     }
 
     fn markets(&self) -> Vec<MarketIx> {
@@ -218,7 +218,7 @@ impl Paper {
         for event in self.venue.drain() {
             match event {
                 Event::Order { at, change, order } => {
-                    if order.rest().is_zero() || change == crate::venue::Change::Cancellation {
+                    if order.rest().is_zero() || change == Change::Cancellation {
                         self.queue.leave(order.id);
                     }
                     if let Some(update) = self.member.hear_order(change, &order) {

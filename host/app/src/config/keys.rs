@@ -67,7 +67,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 39] = [
+pub const KEYS: [Key; 42] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -213,6 +213,19 @@ pub const KEYS: [Key; 39] = [
         Kind::Url(&["wss://", "ws://"]),
         "wss://ws-subscriptions-clob.polymarket.com",
         "The venue's WebSocket address; the demo has its own.",
+    ),
+    key(
+        "live.enabled",
+        Kind::Flag,
+        "false",
+        "Whether `--mode live` may trade real money. Only the line in the configuration file counts.",
+    ),
+    key("paper.cash_usd", Kind::Usd(CENT, MILLION), "1000", "What a new account on paper begins with."),
+    key(
+        "paper.latency_ms",
+        Kind::Count(0, 10_000),
+        "50",
+        "How long a request takes to the paper venue, and an answer back, in milliseconds.",
     ),
     key(
         "account.signature_type",

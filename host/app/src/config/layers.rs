@@ -85,6 +85,10 @@ impl Layers {
         self.0.get(name).map(|(value, _)| value).ok_or_else(|| anyhow!("there is no key `{name}`"))
     }
 
+    pub(super) fn source(&self, name: &str) -> Option<Source> {
+        self.0.get(name).map(|(_, source)| *source)
+    }
+
     pub(super) fn entries(&self) -> anyhow::Result<Vec<ConfigEntry>> {
         let entry = |key: &Key| {
             let (value, source) = self.0.get(key.name).ok_or_else(|| anyhow!("there is no key `{}`", key.name))?;

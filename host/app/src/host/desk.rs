@@ -27,7 +27,7 @@ const CANCELS_MAX: usize = 65_536;
 const UNDER_WAY_MAX: usize = 48;
 
 /// Said when signature and journal took longer than an approval is good for.
-const TOO_OLD: &str = "signing and the journal's sync took longer than the approval is good for";
+pub(crate) const TOO_OLD: &str = "signing and the journal's sync took longer than the approval is good for";
 
 /// A placement on its way.
 pub(crate) struct Job {
@@ -38,7 +38,7 @@ pub(crate) struct Job {
 }
 
 /// What the desk works with.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tools {
     pub(crate) signer: Arc<signer::Client>,
     pub(crate) account: AccountClient,
@@ -49,6 +49,7 @@ pub(crate) struct Tools {
 }
 
 /// The engine's handle on the way out. Nothing here waits.
+#[derive(Debug, Clone)]
 pub(crate) struct Desk {
     tools: Tools,
     placements: mpsc::Sender<Job>,

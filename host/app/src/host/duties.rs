@@ -1,12 +1,12 @@
 //! What the engine wants done, given to those who do it. Everything here returns at once.
 
+use super::access::Access;
 use super::clock;
-use super::desk::{Desk, Job};
+use super::desk::Job;
 use super::index::Index;
 use super::market::MarketFeeds;
 use super::rows::Rows;
 use super::strategies::Starts;
-use super::venue_account::VenueAccount;
 use crate::http::types::{PnlView, PositionView};
 use crate::journal::Journal;
 use crate::picture::{Picture, Top};
@@ -26,9 +26,8 @@ pub(crate) struct Duties {
     pub(crate) supervisor: Supervisor,
     pub(crate) starts: Starts,
     pub(crate) index: Index,
-    pub(crate) desk: Desk,
     pub(crate) feeds: MarketFeeds,
-    pub(crate) account: VenueAccount,
+    pub(crate) access: Access,
     pub(crate) picture: Picture,
     pub(crate) rows: Rows,
     pub(crate) signer: std::sync::Arc<signer::Client>,
@@ -53,6 +52,9 @@ impl Duties {
 
     /// Looks at what a step took, after it.
     pub(crate) fn watch(&mut self, engine: &Engine, input: &Input) {
+        if !self.access.hear(input.at, &input.body) {
+            self.resync();
+        }
         match &input.body {
             Body::Event(event) => self.show_top(engine, input.at, event.token),
             Body::Market(market) => self.picture.market(market),
@@ -122,19 +124,19 @@ impl Duties {
             self.picture.venue_id(order.id, venue);
             place = self.journal.placement(&journal::Placement { order: order.id, salt, timestamp_ms, venue });
         }
-        self.desk.place(Job { approved, listing, place });
+        self.access.place(Job { approved, listing, place });
     }
 
     pub(crate) fn cancel(&self, order: OrderId) {
-        self.desk.cancel(order);
+        self.access.cancel(order);
     }
 
     pub(crate) fn cancel_everything(&self) {
-        self.desk.cancel_everything();
+        self.access.cancel_everything();
     }
 
     pub(crate) fn lock(&self, lock: bool) {
-        self.desk.lock(lock);
+        self.access.lock(lock);
         self.rows.halted(lock.then(clock::now));
     }
 
@@ -147,7 +149,7 @@ impl Duties {
     }
 
     pub(crate) fn look(&self, order: OrderId) {
-        self.account.look(order);
+        self.access.look(order);
     }
 
     pub(crate) fn resnapshot(&self, token: TokenIx) {

@@ -1,7 +1,7 @@
 //! The end of a session: nothing open, and the ledger held against the exchange's own account.
 
+use super::access::Access;
 use super::core::{Counts, Latest, View};
-use super::venue_account::VenueAccount;
 use crate::cli::complain;
 use crate::control::Control;
 use engine::{BotState, Summary};
@@ -95,8 +95,8 @@ pub(super) async fn stop(control: &Control, latest: &Latest) {
 }
 
 /// Asks the venue what is open and what we own, and compares.
-pub(super) async fn check(account: &VenueAccount, control: &Control, latest: &Latest) -> End {
-    let open = match control.venue_orders().await {
+pub(super) async fn check(access: &Access, latest: &Latest) -> End {
+    let open = match access.open_orders().await {
         Ok(orders) => Some(orders.len()),
         Err(error) => {
             complain(&error);
@@ -105,7 +105,7 @@ pub(super) async fn check(account: &VenueAccount, control: &Control, latest: &La
     };
     let started = Instant::now();
     loop {
-        let whole = account.whole().await;
+        let whole = access.whole().await;
         let ours = view(latest);
         let equal = matches!((&whole, &ours), (Ok(theirs), Some(ours)) if is_equal(ours, theirs));
         if equal || started.elapsed() > FILLS_WITHIN {
@@ -126,12 +126,12 @@ fn is_equal(ours: &View, theirs: &AccountView) -> bool {
     same && ours.positions.len() == theirs.shares.len() && ours.summary.cash == theirs.cash
 }
 
-fn difference(ours: Option<&View>, theirs: Result<AccountView, polymarket::RequestError>) -> String {
+fn difference(ours: Option<&View>, theirs: Result<AccountView, String>) -> String {
     let ours = ours.map(|view| format!("cash {}, shares {:?}", view.summary.cash, view.positions));
     let theirs = theirs.map(|view| format!("cash {}, shares {:?}", view.cash, view.shares));
     format!(
         "here {}; there {}",
         ours.unwrap_or_else(|| "nothing is known".to_owned()),
-        theirs.unwrap_or_else(|error| error.to_string())
+        theirs.unwrap_or_else(|error| error)
     )
 }

@@ -1,6 +1,8 @@
 //! Getting to know the venue: its version, our API key, our cash, and the markets to watch.
 
 use super::clock;
+use crate::cli::HostArgs;
+use crate::config::{Config, Mode};
 use crate::journal::Past;
 use anyhow::{Context, ensure};
 use model::{Market, Usd, VenueOrderId};
@@ -14,31 +16,56 @@ const ORDER_VERSION: u32 = 2;
 
 /// The venue, and our account there.
 pub(super) struct Venue {
-    pub(super) account: AccountClient,
-    pub(super) credentials: Credentials,
+    pub(super) client: Client,
+    /// Our account there; none on paper.
+    pub(super) login: Option<Login>,
     pub(super) feed: FeedConfig,
     pub(super) cash: Usd,
     pub(super) markets: Vec<Market>,
 }
 
+/// Our account at the venue.
+pub(super) struct Login {
+    pub(super) account: AccountClient,
+    pub(super) credentials: Credentials,
+}
+
 impl Venue {
-    /// Logs in and reads what a session begins with.
+    /// Logs in, unless on paper, and reads what a session begins with.
     ///
     /// # Errors
     /// If the venue does not answer, speaks another version, has orders of ours that we know nothing of, or no markets.
     pub(super) async fn open(
-        address: &str,
+        args: &HostArgs,
+        config: &Config,
         signer: &signer::Client,
-        markets_max: u32,
         past: Option<&Past>,
     ) -> anyhow::Result<Self> {
+        let address = &args.exchange;
         let client = Client::new(address, Timeouts::default()).with_context(|| format!("the venue at {address}"))?;
         let version = client.version().await.with_context(|| format!("asking {address} for its version"))?;
         ensure!(
             version == ORDER_VERSION,
             "the venue takes orders of version {version}, and this program signs version {ORDER_VERSION}"
         );
-        let credentials = log_in(&client, signer).await?;
+        let (login, cash) = if config.mode == Mode::Paper {
+            (None, past.map_or(config.paper_cash, |past| past.carry.cash))
+        } else {
+            let login = Login::open(&client, signer, past).await?;
+            let cash = login.account.cash().await.context("reading the cash")?;
+            (Some(login), cash)
+        };
+        let limit = usize::try_from(config.markets_max).unwrap_or(usize::MAX);
+        let markets = client.markets(limit).await.context("reading the markets")?;
+        ensure!(!markets.is_empty(), "the venue at {address} has no market that can be traded");
+        let feed = FeedConfig { address: args.channels.clone(), timings: Timings::default(), now: clock::now };
+        Ok(Self { client, login, feed, cash, markets })
+    }
+}
+
+impl Login {
+    async fn open(client: &Client, signer: &signer::Client, past: Option<&Past>) -> anyhow::Result<Self> {
+        let credentials = log_in(client, signer).await?;
         let account = AccountClient::new(client.clone(), credentials.clone(), *signer.account());
         let open = account.open_orders().await.context("reading the open orders")?;
         let ours: BTreeSet<VenueOrderId> = past.iter().flat_map(|past| past.placements.values().copied()).collect();
@@ -47,12 +74,7 @@ impl Venue {
             foreign == 0,
             "{foreign} orders are open on the account that the journal knows nothing of; cancel them first"
         );
-        let cash = account.cash().await.context("reading the cash")?;
-        let limit = usize::try_from(markets_max).unwrap_or(usize::MAX);
-        let markets = client.markets(limit).await.context("reading the markets")?;
-        ensure!(!markets.is_empty(), "the venue at {address} has no market that can be traded");
-        let feed = FeedConfig { address: channel_address(address)?, timings: Timings::default(), now: clock::now };
-        Ok(Self { account, credentials, feed, cash, markets })
+        Ok(Self { account, credentials })
     }
 }
 
@@ -62,10 +84,4 @@ async fn log_in(client: &Client, signer: &signer::Client) -> anyhow::Result<Cred
     let signature = signer.sign_auth(timestamp_s, nonce).await.context("signing the login")?;
     let headers = L1Headers { address: signer.account().signer, signature, timestamp_s, nonce };
     client.create_or_derive_api_key(&headers).await.context("making the API key")
-}
-
-/// Returns where the local exchange serves its channels: the same port.
-fn channel_address(address: &str) -> anyhow::Result<String> {
-    let rest = address.strip_prefix("http").with_context(|| format!("`{address}` is no http address"))?;
-    Ok(format!("ws{rest}"))
 }

@@ -18,15 +18,11 @@ use tokio::sync::mpsc;
 
 /// How often the venue's account is held against ours.
 const RECONCILE_EVERY: Duration = Duration::from_secs(5);
-/// How often the clocks are compared.
-const CLOCK_EVERY: Duration = Duration::from_secs(60);
-/// How often the requests are counted.
-const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before REST is asked again for what the channel missed.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// A handle on the account.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct VenueAccount {
     client: AccountClient,
     inbox: Inbox,
@@ -59,9 +55,12 @@ impl VenueAccount {
         let (feed, received) = Feed::user(config, credentials)?;
         self.runtime.spawn(self.clone().listen(received));
         self.runtime.spawn(self.clone().reconcile());
-        self.runtime.spawn(self.clone().count_requests());
-        self.runtime.spawn(self.clone().compare_clocks());
         Ok(feed)
+    }
+
+    /// Returns the way to ask the venue.
+    pub(crate) const fn client(&self) -> &AccountClient {
+        &self.client
     }
 
     async fn listen(self, mut received: mpsc::Receiver<FeedEvent>) {
@@ -252,60 +251,5 @@ impl VenueAccount {
     fn token_id(&self, token: TokenIx) -> Option<TokenId> {
         let [yes, no] = self.tokens.get(token.market().index())?;
         Some(if token.outcome() == 0 { *yes } else { *no })
-    }
-
-    /// Compares the clocks. The venue's tells whole seconds, so less than one says nothing.
-    async fn compare_clocks(self) {
-        let mut ticks = tokio::time::interval(CLOCK_EVERY);
-        loop {
-            ticks.tick().await;
-            let asked = clock::now();
-            match self.client.public().time().await {
-                Ok(theirs) => {
-                    let heard = clock::now();
-                    let micros = skew(asked, heard, theirs);
-                    self.inbox.account(heard, Body::Skew { micros });
-                }
-                Err(error) => tracing::debug!(%error, "the venue did not tell its time"),
-            }
-        }
-    }
-
-    async fn count_requests(self) {
-        let mut ticks = tokio::time::interval(COUNT_EVERY);
-        loop {
-            ticks.tick().await;
-            let counts = self.client.public().take_counts();
-            if counts.ok > 0 || counts.failed > 0 {
-                let (ok, failed) = (counts.ok, counts.failed);
-                self.inbox.account(clock::now(), Body::Requests { ok, failed });
-            }
-        }
-    }
-}
-
-/// Returns how far the venue's clock is ahead of ours, in microseconds: nothing while its second could be the one in which it was asked.
-fn skew(asked: Time, heard: Time, theirs: Time) -> i64 {
-    let (first, last) = (theirs, theirs.plus_micros(999_999));
-    if last < asked {
-        return i64::try_from(asked.since(last)).map_or(i64::MIN, i64::wrapping_neg);
-    }
-    if first > heard {
-        return i64::try_from(first.since(heard)).unwrap_or(i64::MAX);
-    }
-    0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clocks_agree_as_far_as_whole_seconds_tell() {
-        let at = |millis: u64| Time(millis * 1_000);
-        assert_eq!(skew(at(5_100), at(5_200), at(5_000)), 0);
-        assert_eq!(skew(at(5_900), at(6_100), at(5_000)), 0);
-        assert_eq!(skew(at(9_000), at(9_100), at(5_000)), -3_000_001);
-        assert_eq!(skew(at(1_000), at(1_500), at(5_000)), 3_500_000);
     }
 }

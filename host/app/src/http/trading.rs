@@ -142,18 +142,7 @@ pub(super) async fn venue_orders(
 ) -> Result<Json<Vec<VenueOrderView>>, ProblemResponse> {
     let orders = app.control.venue_orders().await;
     let orders = orders.map_err(|error| ProblemResponse::new(StatusCode::BAD_GATEWAY, error))?;
-    let view = |order: polymarket::parse::VenueOrder| VenueOrderView {
-        venue_id: order.id.to_string(),
-        token: order.token.to_string(),
-        side: match order.side {
-            model::Side::Buy => "BUY".to_owned(),
-            model::Side::Sell => "SELL".to_owned(),
-        },
-        price_micro_usd: order.price.micros(),
-        size_micros: order.original.micros(),
-        filled_micros: order.matched.micros(),
-    };
-    Ok(Json(orders.into_iter().map(view).collect()))
+    Ok(Json(orders))
 }
 
 /// Strategies.

@@ -15,11 +15,11 @@ pub(super) fn sign_for_host(
     config: &Config,
     common: &CommonArgs,
     key: SigningKey,
-    exchange: &str,
+    venue: &super::Venue,
 ) -> anyhow::Result<ExitCode> {
     let account = Account::eoa(key.address(), Chain::Polygon);
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
-    command.arg("host").args(["--exchange", exchange]).args(common.to_arguments());
+    command.arg("host").args(["--exchange", &venue.rest, "--channels", &venue.channels]).args(common.to_arguments());
     let signer = SignerConfig { account, limits: config.signer_limits() };
     let exit = signer::run(signer, key, command, tell)?;
     Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))

@@ -2,7 +2,6 @@
 
 use crate::cli::{ExchangeArgs, FlowArgs, RunArgs, complain};
 use anyhow::{Context, bail, ensure};
-use order::SigningKey;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -39,12 +38,7 @@ impl Drop for Venue {
 /// Starts an exchange of our own, or takes the one that runs already.
 pub(super) fn venue(args: &RunArgs) -> anyhow::Result<Venue> {
     if let Some(address) = &args.exchange {
-        let address = address.trim_end_matches('/').to_owned();
-        ensure!(
-            address.starts_with("http://"),
-            "--exchange takes an address such as http://127.0.0.1:8100, not `{address}`"
-        );
-        return Ok(Venue { address, child: None });
+        return Ok(Venue { address: running(address)?.to_owned(), child: None });
     }
     let dir = args.common.data_dir.join("exchange");
     fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
@@ -60,6 +54,15 @@ pub(super) fn venue(args: &RunArgs) -> anyhow::Result<Venue> {
             Err(error)
         }
     }
+}
+
+/// Returns the address of an exchange that runs already, without a slash at the end.
+pub(super) fn running(address: &str) -> anyhow::Result<&str> {
+    ensure!(
+        address.starts_with("http://"),
+        "--exchange takes an address such as http://127.0.0.1:8100, not `{address}`"
+    );
+    Ok(address.trim_end_matches('/'))
 }
 
 fn exchange_command(dir: &Path, flow: &FlowArgs) -> anyhow::Result<Command> {
@@ -139,51 +142,6 @@ pub(crate) fn shipped_strategies() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let dir = program.parent()?;
     [Some(dir), dir.parent()].into_iter().flatten().map(|dir| dir.join("strategies")).find(|dir| dir.is_dir())
-}
-
-/// Returns the key of the run. A new exchange gives any new address play money, so its key is new too; an exchange that was there
-/// before knows us by the key of the last run, which stands in the data folder. It is worth nothing anywhere else.
-pub(super) fn key(args: &RunArgs) -> anyhow::Result<SigningKey> {
-    if args.exchange.is_none() {
-        return fresh_key();
-    }
-    let path = args.common.data_dir.join("demo.key");
-    match fs::read_to_string(&path) {
-        Ok(text) => {
-            parse_key(text.trim()).with_context(|| format!("{} holds no key: 64 hexadecimal digits", path.display()))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let (key, text) = drawn_key()?;
-            crate::private::replace(&path, &text).with_context(|| format!("writing {}", path.display()))?;
-            Ok(key)
-        }
-        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
-    }
-}
-
-fn parse_key(text: &str) -> Option<SigningKey> {
-    let mut bytes = zeroize::Zeroizing::new([0u8; 32]);
-    model::id::parse_hex(text, bytes.as_mut())?;
-    SigningKey::from_bytes(&bytes).ok()
-}
-
-/// Makes a key for one run: the local exchange gives any new address play money. It is never written anywhere.
-pub(crate) fn fresh_key() -> anyhow::Result<SigningKey> {
-    drawn_key().map(|(key, _)| key)
-}
-
-/// Draws a key, and returns it as text too.
-fn drawn_key() -> anyhow::Result<(SigningKey, zeroize::Zeroizing<String>)> {
-    let mut bytes = zeroize::Zeroizing::new([0u8; 32]);
-    // All but one in 2^128 draws are keys.
-    for _ in 0..4 {
-        getrandom::fill(bytes.as_mut()).context("asking the system for randomness")?;
-        if let Ok(key) = SigningKey::from_bytes(&bytes) {
-            let text = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-            return Ok((key, zeroize::Zeroizing::new(text)));
-        }
-    }
-    bail!("the system's randomness made no key four times running")
 }
 
 /// Serves the local exchange until SIGINT or SIGTERM.

@@ -1,8 +1,7 @@
 //! The host is killed while it trades, again and again; the exchange lives on. No order may be lost or doubled, and in the end both
 //! sides' books must be the same.
 
-use crate::process::{Api, Exchange, Folder, Run, program, strategies};
-use rustix::process::{Pid, Signal, kill_process};
+use crate::process::{Api, Exchange, Folder, Run, kill, program, strategies};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -40,13 +39,8 @@ fn a_host_that_is_killed_again_and_again_loses_and_doubles_nothing() {
     assert_eq!(replay_all(&data), crashes + 1, "sessions that replay to the same decisions");
 }
 
-fn kill(addresses: &serde_json::Value) {
-    let pid = i32::try_from(addresses["pid"].as_i64().unwrap()).unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-}
-
 /// Replays every session that left a journal and returns how many there are.
-fn replay_all(data: &Path) -> u64 {
+pub(crate) fn replay_all(data: &Path) -> u64 {
     let mut sessions = 0;
     for entry in std::fs::read_dir(data.join("journal")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

@@ -11,6 +11,7 @@
 
 mod crash;
 mod demo;
+mod paper;
 mod process;
 mod recordings;
 mod strategies;

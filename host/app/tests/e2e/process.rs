@@ -88,7 +88,13 @@ impl Drop for Exchange {
     }
 }
 
-/// A `polytrader run --mode demo` under way.
+/// Kills the host process behind these addresses.
+pub(crate) fn kill(addresses: &Value) {
+    let pid = i32::try_from(addresses["pid"].as_i64().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+}
+
+/// A `polytrader run` under way.
 pub(crate) struct Run {
     child: Option<Child>,
     dir: PathBuf,
@@ -97,10 +103,15 @@ pub(crate) struct Run {
 impl Run {
     /// Starts a demo on free ports with its own data folder.
     pub(crate) fn start(dir: &Path, strategies: &Path, more: &[&str]) -> Self {
+        Self::start_as("demo", dir, strategies, more)
+    }
+
+    /// Starts a run in any mode.
+    pub(crate) fn start_as(mode: &str, dir: &Path, strategies: &Path, more: &[&str]) -> Self {
         // A run that was killed could not take its addresses away.
         let _gone = fs::remove_file(dir.join("run.json"));
         let mut command = program();
-        command.args(["run", "--mode", "demo", "--json", "--api-port", "0", "--dashboard-port", "0"]);
+        command.args(["run", "--mode", mode, "--json", "--api-port", "0", "--dashboard-port", "0"]);
         command.arg("--data-dir").arg(dir).arg("--strategies").arg(strategies).args(more);
         // Files, as nobody reads pipes meanwhile.
         let output = |name| Stdio::from(fs::File::create(dir.join(name)).unwrap());

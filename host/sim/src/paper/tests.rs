@@ -138,7 +138,7 @@ fn what_stood_before_us_trades_first() {
     assert_eq!(story.filled(), Size::shares(6));
     story.trade(YES, Side::Sell, 40, 500);
     assert_eq!(story.filled(), Size::shares(4), "never more than the order");
-    assert_eq!(story.paper.open_orders(), 0);
+    assert_eq!(story.paper.open_orders().count(), 0);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_lost_channel_and_a_resolved_market_fill_nothing() {
     let gone = Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched };
     assert!(story.heard.contains(&gone), "{:?}", story.heard);
     story.bid(3, 40, 10);
-    assert_eq!(story.paper.open_orders(), 0, "nothing trades any more");
+    assert_eq!(story.paper.open_orders().count(), 0, "nothing trades any more");
 }
 
 #[test]

@@ -1,0 +1,121 @@
+//! Where orders go and where the account is: the venue, or paper in its place.
+
+use super::desk::{Desk, Job};
+use super::paper::PaperVenue;
+use super::venue_account::VenueAccount;
+use crate::http::types::VenueOrderView;
+use model::event::MarketEvent;
+use model::input::{AccountView, Channel};
+use model::{Body, OrderId, Time};
+
+/// A cheap handle on the account, wherever it is.
+#[derive(Debug, Clone)]
+pub(crate) enum Access {
+    /// A venue that speaks Polymarket's protocol.
+    Venue {
+        /// The way out.
+        desk: Box<Desk>,
+        /// The way to ask.
+        account: Box<VenueAccount>,
+    },
+    /// Invented fills on the real market.
+    Paper(PaperVenue),
+}
+
+impl Access {
+    /// Sends an order on its way.
+    pub(crate) fn place(&self, job: Job) {
+        match self {
+            Self::Venue { desk, .. } => desk.place(job),
+            Self::Paper(paper) => paper.place(job),
+        }
+    }
+
+    /// Cancels an order.
+    pub(crate) fn cancel(&self, order: OrderId) {
+        match self {
+            Self::Venue { desk, .. } => desk.cancel(order),
+            Self::Paper(paper) => paper.cancel(order),
+        }
+    }
+
+    /// Cancels everything on the account.
+    pub(crate) fn cancel_everything(&self) {
+        match self {
+            Self::Venue { desk, .. } => desk.cancel_everything(),
+            Self::Paper(paper) => paper.cancel_everything(),
+        }
+    }
+
+    /// Locks or unlocks the signer; on paper nothing is signed.
+    pub(crate) fn lock(&self, lock: bool) {
+        if let Self::Venue { desk, .. } = self {
+            desk.lock(lock);
+        }
+    }
+
+    /// Asks how an order stands.
+    pub(crate) fn look(&self, order: OrderId) {
+        match self {
+            Self::Venue { account, .. } => account.look(order),
+            Self::Paper(paper) => paper.look(order),
+        }
+    }
+
+    /// Lets paper hear what the real market says; false if its books have a hole now.
+    pub(crate) fn hear(&self, at: Time, body: &Body) -> bool {
+        match (self, body) {
+            (Self::Paper(paper), Body::Event(event)) => Self::hear_event(paper, at, event),
+            (Self::Paper(paper), Body::Feed { channel: Channel::Market, up: false }) => {
+                paper.lose_books();
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn hear_event(paper: &PaperVenue, at: Time, event: &MarketEvent) -> bool {
+        let fits = paper.hear(at, event);
+        if !fits {
+            paper.lose_books();
+        }
+        fits
+    }
+
+    /// Reads the whole account.
+    ///
+    /// # Errors
+    /// A sentence, if there is no answer.
+    pub(crate) async fn whole(&self) -> Result<AccountView, String> {
+        match self {
+            Self::Venue { account, .. } => account.whole().await.map_err(|error| error.to_string()),
+            Self::Paper(paper) => paper.view().await.map(|(view, _)| view),
+        }
+    }
+
+    /// Asks which orders of the account are open now.
+    ///
+    /// # Errors
+    /// A sentence, if there is no answer.
+    pub(crate) async fn open_orders(&self) -> Result<Vec<VenueOrderView>, String> {
+        match self {
+            Self::Venue { account, .. } => {
+                let open = account.client().open_orders().await;
+                let open = open.map_err(|error| format!("the venue gave no answer: {error}"))?;
+                Ok(open.into_iter().map(view).collect())
+            }
+            Self::Paper(paper) => paper.view().await.map(|(_, open)| open),
+        }
+    }
+}
+
+fn view(order: polymarket::parse::VenueOrder) -> VenueOrderView {
+    VenueOrderView {
+        venue_id: order.id.to_string(),
+        token: order.token.to_string(),
+        side: order.side.to_string(),
+        price_micro_usd: order.price.micros(),
+        size_micros: order.original.micros(),
+        filled_micros: order.matched.micros(),
+    }
+}
