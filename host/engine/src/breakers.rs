@@ -34,7 +34,7 @@ impl Trip {
         Self { breaker, scope: Scope::Strategy(strategy), reason }
     }
 
-    fn market(breaker: Breaker, market: MarketIx, reason: String) -> Self {
+    pub(crate) fn market(breaker: Breaker, market: MarketIx, reason: String) -> Self {
         Self { breaker, scope: Scope::Market(market), reason }
     }
 }
@@ -72,6 +72,8 @@ impl Breakers {
                     | Breaker::StrategyFault
                     | Breaker::RepeatedExecution
                     | Breaker::SettlementFailures
+                    | Breaker::StrategyLoss
+                    | Breaker::LossStreak
             )
         };
         self.tripped.iter().map(|(key, reason)| (*key, reason)).filter(move |((breaker, _), _)| lasting(*breaker))
@@ -112,7 +114,7 @@ impl Breakers {
     /// Returns the restriction of one market or one strategy.
     fn local(&self, scope: Scope) -> Restriction {
         let of = |breaker: &Breaker| match breaker {
-            Breaker::StaleData => Restriction::ReduceOnly,
+            Breaker::StaleData | Breaker::PriceJump => Restriction::ReduceOnly,
             _ => Restriction::CancelOnly,
         };
         let tripped = Breaker::ALL.iter().filter(|breaker| self.is_tripped(**breaker, scope));
@@ -185,6 +187,9 @@ impl Engine {
         } else {
             self.clear_targets(covered, effects);
         }
+        if let Scope::Strategy(strategy) = scope {
+            self.exit_orphan(strategy, effects);
+        }
         if scope == Scope::Session {
             self.tell_state(reason, effects);
         }
@@ -254,6 +259,8 @@ impl Engine {
         self.watch_the_day(value, effects);
         self.watch_drawdown(value, effects);
         self.watch_settlement(effects);
+        self.watch_scores(effects);
+        self.watch_jumps(effects);
     }
 
     fn watch_freshness(&mut self, effects: &mut Effects) {
@@ -314,6 +321,8 @@ impl Engine {
                 .is_tripped(breaker, Scope::Session)
                 .then(|| "only a restart, which checks everything against the venue, closes this".into()),
             Breaker::SettlementFailures => self.unsettled_too_long(),
+            Breaker::StrategyLoss => self.still_losing(),
+            Breaker::PriceJump => self.still_jumping(),
             Breaker::ClockSkew => self
                 .breakers
                 .is_tripped(breaker, Scope::Session)
@@ -321,6 +330,7 @@ impl Engine {
             Breaker::HighErrorRate
             | Breaker::ReconciliationMismatch
             | Breaker::Drawdown
+            | Breaker::LossStreak
             | Breaker::StrategyFault
             | Breaker::RepeatedExecution => None,
         };
@@ -345,6 +355,7 @@ impl Engine {
                 self.strategies.ids().for_each(|strategy| self.habits.forgive(strategy));
             }
             Breaker::SettlementFailures => self.breakers.endings.clear(),
+            Breaker::LossStreak => self.scores.forgive(),
             _ => {}
         }
     }

@@ -176,6 +176,7 @@ impl Engine {
         });
         self.tell_fill(key, trade, effects);
         self.note_fill(&order, effects);
+        self.score_fill(&order, fee, effects);
         if trade.settlement > Settlement::Mined {
             self.settle_fill(key, fill, trade, effects);
         }

@@ -138,6 +138,16 @@ impl Engine {
         self.withdraw(|who, what| who == strategy && what.market() == market, effects);
     }
 
+    /// Closes what a strategy holds that was removed or disabled, if the limits say so.
+    pub(crate) fn exit_orphan(&mut self, strategy: StrategyId, effects: &mut Effects) {
+        if !self.limits.exit_orphans {
+            return;
+        }
+        let parts = self.ledger.parts().filter(|(who, _, part)| *who == strategy && !part.size.is_zero());
+        let held: Vec<TokenIx> = parts.map(|(_, token, _)| token).collect();
+        held.into_iter().for_each(|token| self.fire((strategy, token), effects));
+    }
+
     /// Sells what can be sold, once nothing of the strategy is open in the market.
     fn exit(&mut self, key: (StrategyId, TokenIx), bid: Price, tries: u32, effects: &mut Effects) {
         let (strategy, token) = key;
@@ -165,6 +175,7 @@ impl Engine {
             size,
             kind: OrderKind::Fak,
             reason: Reason::from("the host closes the position"),
+            fair: None,
             target: false,
             origin: Origin::Guard,
         };

@@ -1,5 +1,6 @@
 //! The table of markets: books, their freshness, and who listens.
 
+use crate::jumps::Middles;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::{Book, Level, Market, MarketIx, MarketNote, MarketState, NoteKind, Price, StrategyId, Time, TokenIx};
@@ -50,6 +51,8 @@ pub(crate) struct MarketEntry {
     pub(crate) listeners: Vec<StrategyId>,
     /// Whether `stale_data` is tripped for it.
     pub(crate) stale: bool,
+    /// Where its price was lately.
+    pub(crate) middles: Middles,
 }
 
 /// What became of a market event.
@@ -79,7 +82,13 @@ impl Markets {
             return None;
         }
         let index = u32::try_from(self.entries.len()).ok().map(MarketIx)?;
-        self.entries.push(MarketEntry { market, resolved: false, listeners: Vec::new(), stale: false });
+        self.entries.push(MarketEntry {
+            market,
+            resolved: false,
+            listeners: Vec::new(),
+            stale: false,
+            middles: Middles::default(),
+        });
         self.tokens.push(TokenState::default());
         self.tokens.push(TokenState::default());
         Some(index)
@@ -111,6 +120,15 @@ impl Markets {
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (MarketIx, &mut MarketEntry)> {
         (0u32..).map(MarketIx).zip(self.entries.iter_mut())
+    }
+
+    /// Returns the markets that a strategy trades and that are not resolved, each with its first token.
+    pub(crate) fn watched_mut(&mut self) -> impl Iterator<Item = (MarketIx, &mut MarketEntry, &TokenState)> {
+        let watched =
+            |(_, entry, _): &(MarketIx, &mut MarketEntry, &TokenState)| !entry.listeners.is_empty() && !entry.resolved;
+        let markets = (0u32..).map(MarketIx).zip(self.entries.iter_mut());
+        let pairs = markets.zip(self.tokens.iter().step_by(2));
+        pairs.map(|((market, entry), yes)| (market, entry, yes)).filter(watched)
     }
 
     /// Returns the state that strategies see.
@@ -159,9 +177,9 @@ impl Markets {
                 state.lose();
                 return Applied::Lost;
             }
-            MarketEventKind::Resolved { won } => {
+            MarketEventKind::Resolved { pays } => {
                 entry.resolved = true;
-                state.pays = Some(if *won { model::SCALE } else { 0 });
+                state.pays = Some(u32::try_from(pays.micros()).unwrap_or(0).min(model::SCALE));
                 state.alive = now;
                 let status = NoteKind::Status { tick: entry.market.tick, state: MarketState::Resolved };
                 return Applied::Heard(status);

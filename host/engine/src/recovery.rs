@@ -4,6 +4,7 @@
 use crate::effect::{Effect, Effects, Record};
 use crate::ledger::Ledger;
 use crate::orders::{Fill, OrderEntry};
+use crate::scores::Scores;
 use crate::step::Engine;
 use alloc::vec::Vec;
 use model::carry::{CarriedFill, CarriedOrder, DONE_MAX, FILLS_MAX};
@@ -64,6 +65,8 @@ impl Engine {
             sent: self.rate.recent(self.now).collect(),
             restrictions: self.breakers.restrictions.iter().map(|(scope, by_hand)| (*scope, *by_hand)).collect(),
             peak: self.breakers.peak,
+            scores: self.scores.scores().collect(),
+            trips: self.scores.trips().collect(),
         }
     }
 
@@ -103,6 +106,7 @@ impl Engine {
         carry.cooling.iter().for_each(|(place, until)| self.guards.cool(*place, *until));
         self.breakers.put_back(&carry.breakers);
         self.breakers.peak = carry.peak;
+        self.scores = Scores::carried(carry.at.day(), &carry.scores, &carry.trips);
         self.breakers.restrictions = carry.restrictions.iter().copied().collect();
         self.tell_state("the venue's account is to be looked at first".into(), effects);
     }

@@ -8,11 +8,12 @@ use crate::ledger::Ledger;
 use crate::markets::{Applied, Markets};
 use crate::orders::Orders;
 use crate::risk::{Habits, Rate};
+use crate::scores::Scores;
 use crate::strategies::Strategies;
 use crate::targets::Targets;
 use alloc::string::ToString;
 use model::event::Reason;
-use model::input::{Breaker, Command, Mode, SessionStart};
+use model::input::{Breaker, Command, Mode, SessionStart, VenueState};
 use model::{Body, Input, Limits, MarketEvent, MarketIx, OrderId, OwnEvent, Seq, SessionId, Time, Usd};
 
 /// How often cancels are asked for again while an emergency stop or a stop is not complete.
@@ -90,6 +91,9 @@ pub struct Engine {
     pub(crate) breakers: Breakers,
     pub(crate) rate: Rate,
     pub(crate) habits: Habits,
+    pub(crate) scores: Scores,
+    /// What the venue takes.
+    pub(crate) venue: VenueState,
     pub(crate) day: DayStart,
     pub(crate) mismatch: Mismatch,
     kill: Option<Kill>,
@@ -119,6 +123,8 @@ impl Engine {
             breakers: Breakers::default(),
             rate: Rate::default(),
             habits: Habits::default(),
+            scores: Scores::default(),
+            venue: VenueState::Open,
             day: DayStart::default(),
             mismatch: Mismatch::default(),
             kill: None,
@@ -148,6 +154,7 @@ impl Engine {
             Body::Requests { ok, failed } => self.on_requests(*ok, *failed, effects),
             Body::Transfer(transfer) => self.on_transfer(transfer, effects),
             Body::Skew { micros } => self.on_skew(*micros, effects),
+            Body::Venue { state } => self.venue = *state,
             Body::Account(view) => self.reconcile(view, effects),
             Body::Command(command) => self.on_command(command, effects),
             Body::Strategy(change) => self.on_strategy(change, effects),

@@ -5,7 +5,6 @@ use crate::risk::{Origin, Refusal, Rule, Wish};
 use crate::step::Engine;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use model::event::Reason;
 use model::input::{StrategyAnswer, StrategyChange};
 use model::{Intent, IntentKind, MarketIx, MarketState, NoteKind, OrderId, OwnEvent, Quote, StrategyId, Time, TokenIx};
 
@@ -18,10 +17,17 @@ const INTENTS_MAX: usize = 1_024;
 #[derive(Debug, Default)]
 pub(crate) struct Strategies {
     instances: BTreeMap<StrategyId, u32>,
+    /// When the module that runs was first loaded.
+    since: BTreeMap<StrategyId, Time>,
     timers: BTreeMap<(StrategyId, u32), Time>,
 }
 
 impl Strategies {
+    /// Returns when the module that a strategy runs was first loaded.
+    pub(crate) fn since(&self, strategy: StrategyId) -> Option<Time> {
+        self.since.get(&strategy).copied()
+    }
+
     /// Returns all that are loaded.
     pub(crate) fn ids(&self) -> impl Iterator<Item = StrategyId> + use<> {
         self.instances.keys().copied().collect::<Vec<_>>().into_iter()
@@ -31,8 +37,9 @@ impl Strategies {
 impl Engine {
     pub(crate) fn on_strategy(&mut self, change: &StrategyChange, effects: &mut Effects) {
         match change {
-            StrategyChange::Loaded { strategy, instance, markets, .. } => {
+            StrategyChange::Loaded { strategy, instance, markets, since, .. } => {
                 self.strategies.instances.insert(*strategy, *instance);
+                self.strategies.since.insert(*strategy, *since);
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
                 self.grant(*strategy, markets);
                 self.tell_beginning(*strategy, markets, effects);
@@ -42,6 +49,7 @@ impl Engine {
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
                 self.grant(*strategy, &[]);
                 self.withdraw(|who, _| who == *strategy, effects);
+                self.exit_orphan(*strategy, effects);
                 let (strategy, reason) = (*strategy, reason.clone());
                 effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
             }
@@ -93,11 +101,11 @@ impl Engine {
     }
 
     fn on_intent(&mut self, strategy: StrategyId, intent: &Intent, effects: &mut Effects) {
-        let (tag, reason) = (intent.tag, intent.reason.clone());
+        let (tag, reason, fair) = (intent.tag, intent.reason.clone(), intent.fair);
         match intent.kind {
             IntentKind::Place { token, side, price, size, kind } => {
                 let (target, origin) = (false, Origin::Strategy);
-                let wish = Wish { strategy, tag, token, side, price, size, kind, reason, target, origin };
+                let wish = Wish { strategy, tag, token, side, price, size, kind, reason, fair, target, origin };
                 self.submit(wish, effects);
             }
             IntentKind::Cancel { order } => self.cancel_own(strategy, tag, order, effects),
@@ -105,7 +113,7 @@ impl Engine {
             IntentKind::CancelAll { token: Some(token) } => {
                 self.withdraw(|who, what| who == strategy && what == token, effects);
             }
-            IntentKind::Quote { token, bid, ask } => self.on_quote(strategy, tag, &reason, token, [bid, ask], effects),
+            IntentKind::Quote { token, bid, ask } => self.on_quote(strategy, intent, token, [bid, ask], effects),
             IntentKind::SetTimer { timer, at } => self.set_timer(strategy, tag, timer, at, effects),
         }
     }
@@ -121,12 +129,12 @@ impl Engine {
     fn on_quote(
         &mut self,
         strategy: StrategyId,
-        tag: u64,
-        reason: &Reason,
+        intent: &Intent,
         token: TokenIx,
         legs: [Option<Quote>; 2],
         effects: &mut Effects,
     ) {
+        let tag = intent.tag;
         let granted = self.markets.of_token(token).is_some_and(|entry| entry.listeners.contains(&strategy));
         if !granted {
             return self.refuse(strategy, tag, Rule::UnknownMarket, token.0.into(), effects);
@@ -135,7 +143,7 @@ impl Engine {
             let refusal = Refusal { rule: Rule::NotRunning, value: 0, limit: 1 };
             return self.tell_refusal(strategy, tag, Some(token), refusal, effects);
         }
-        self.targets.set(strategy, token, tag, reason, legs);
+        self.targets.set(strategy, token, intent, legs);
         self.renew_target(strategy, token, effects);
     }
 

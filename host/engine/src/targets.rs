@@ -7,7 +7,7 @@ use crate::step::Engine;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use model::event::Reason;
-use model::{OrderId, OrderKind, OrderState, Quote, Side, StrategyId, Time, TokenIx};
+use model::{Intent, OrderId, OrderKind, OrderState, Price, Quote, Side, StrategyId, Time, TokenIx};
 
 /// How long a leg that was refused waits before it is tried again unchanged.
 const REFUSED_WAIT_MICROS: u64 = 1_000_000;
@@ -27,6 +27,7 @@ struct Leg {
 struct Target {
     tag: u64,
     reason: Reason,
+    fair: Option<Price>,
     bid: Leg,
     ask: Leg,
 }
@@ -52,13 +53,13 @@ impl Targets {
         &mut self,
         strategy: StrategyId,
         token: TokenIx,
-        tag: u64,
-        reason: &Reason,
+        intent: &Intent,
         [bid, ask]: [Option<Quote>; 2],
     ) {
         let target = self.by_token.entry((strategy, token)).or_default();
-        target.tag = tag;
-        target.reason.clone_from(reason);
+        target.tag = intent.tag;
+        target.fair = intent.fair;
+        target.reason.clone_from(&intent.reason);
         for (leg, want) in [(&mut target.bid, bid), (&mut target.ask, ask)] {
             if leg.want != want {
                 leg.want = want;
@@ -101,7 +102,7 @@ impl Engine {
         let Some(target) = self.targets.by_token.get_mut(&(strategy, token)) else {
             return;
         };
-        let (tag, reason) = (target.tag, target.reason.clone());
+        let (tag, reason, fair) = (target.tag, target.reason.clone(), target.fair);
         let leg = target.leg(side);
         let served = leg.order.and_then(|order| self.orders.get(order));
         // The venue refused the leg's last order (it would have crossed, say): the book has moved, so wait a moment.
@@ -121,7 +122,7 @@ impl Engine {
             (Some(want), None) if self.now >= leg.not_before && !want.size.is_zero() => {
                 let kind = OrderKind::Gtc { post_only: true };
                 let (price, size, target, origin) = (want.price, want.size, true, Origin::Strategy);
-                let wish = Wish { strategy, tag, token, side, price, size, kind, reason, target, origin };
+                let wish = Wish { strategy, tag, token, side, price, size, kind, reason, fair, target, origin };
                 let placed = self.submit(wish, effects);
                 let again = self.now.plus_micros(REFUSED_WAIT_MICROS);
                 if let Some(target) = self.targets.by_token.get_mut(&(strategy, token)) {

@@ -29,6 +29,12 @@ pub enum Breaker {
     SettlementFailures,
     /// Our clock is not the venue's.
     ClockSkew,
+    /// A strategy lost too much today.
+    StrategyLoss,
+    /// A strategy lost too many round trips running.
+    LossStreak,
+    /// A market's price jumped.
+    PriceJump,
 }
 
 /// What is forbidden although the bot runs; the larger is the tighter.
@@ -76,7 +82,7 @@ pub enum Scope {
 
 impl Breaker {
     /// All of them, in the order they are shown.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::StaleData,
         Self::WebsocketDisconnect,
         Self::HighErrorRate,
@@ -89,6 +95,9 @@ impl Breaker {
         Self::RepeatedExecution,
         Self::SettlementFailures,
         Self::ClockSkew,
+        Self::StrategyLoss,
+        Self::LossStreak,
+        Self::PriceJump,
     ];
 
     /// Returns the name in addresses and rows.
@@ -106,6 +115,9 @@ impl Breaker {
             Self::RepeatedExecution => "repeated_execution",
             Self::SettlementFailures => "settlement_failures",
             Self::ClockSkew => "clock_skew",
+            Self::StrategyLoss => "strategy_loss",
+            Self::LossStreak => "loss_streak",
+            Self::PriceJump => "price_jump",
         }
     }
 

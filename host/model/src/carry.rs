@@ -46,6 +46,25 @@ pub struct Carry {
     pub restrictions: Vec<(Scope, Restriction)>,
     /// The highest valuation of the portfolio that drawdown counts from.
     pub peak: Usd,
+    /// How the strategies fared.
+    pub scores: Vec<Score>,
+    /// What each strategy had realised on a token when its position there began.
+    pub trips: Vec<((StrategyId, TokenIx), Usd)>,
+}
+
+/// How a strategy fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Score {
+    /// Which.
+    pub strategy: StrategyId,
+    /// Its gain since ever when the day began, fees counted.
+    pub opening: Usd,
+    /// Fees that it paid since ever.
+    pub fees: Usd,
+    /// Losing round trips running.
+    pub losing: u32,
+    /// Until when it rests after too many of them; zero if it does not.
+    pub rests: Time,
 }
 
 /// An order that is carried over.
@@ -114,6 +133,7 @@ impl Carry {
         self.parts.iter_mut().try_for_each(|((_, of), _)| token(of))?;
         self.orders.iter_mut().try_for_each(|order| token(&mut order.order.token))?;
         self.fills.iter_mut().try_for_each(|fill| token(&mut fill.entry.token))?;
+        self.trips.iter_mut().try_for_each(|((_, of), _)| token(of))?;
         self.cooling.iter_mut().try_for_each(|((_, of), _)| market(of))
     }
 
@@ -131,6 +151,7 @@ impl Carry {
         let tokens = self.positions.iter().map(|(token, _)| *token);
         let tokens = tokens.chain(self.parts.iter().map(|((_, token), _)| *token));
         let tokens = tokens.chain(self.orders.iter().map(|order| order.order.token));
+        let tokens = tokens.chain(self.trips.iter().map(|((_, token), _)| *token));
         let tokens = tokens.chain(self.fills.iter().map(|fill| fill.entry.token));
         tokens.map(TokenIx::market).chain(self.cooling.iter().map(|((_, market), _)| *market)).collect()
     }

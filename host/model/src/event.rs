@@ -54,8 +54,8 @@ pub enum MarketEventKind {
     },
     /// The outcome is known; nothing trades any more.
     Resolved {
-        /// Whether this token pays one dollar.
-        won: bool,
+        /// What a share of this token pays: a dollar, nothing, or half a dollar where the outcome is undecided (PROTOCOL 14).
+        pays: Usd,
     },
 }
 

@@ -102,6 +102,11 @@ pub enum Body {
     },
     /// Money or shares moved without a trade.
     Transfer(Transfer),
+    /// What the venue takes at all has changed.
+    Venue {
+        /// What it takes now.
+        state: VenueState,
+    },
     /// How far the venue's clock is ahead of ours (behind, if negative), in microseconds.
     Skew {
         /// The distance.
@@ -172,6 +177,20 @@ pub enum Channel {
     User,
 }
 
+/// What the venue takes (PROTOCOL 9: trading modes).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VenueState {
+    /// Everything.
+    #[default]
+    Open,
+    /// Only orders that rest: the minutes after a restart.
+    PostOnly,
+    /// Only cancels.
+    CancelOnly,
+    /// Nothing: its matching engine restarts.
+    Restarting,
+}
+
 /// A strategy came, changed or went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StrategyChange {
@@ -187,6 +206,8 @@ pub enum StrategyChange {
         instance: u32,
         /// What it may see and trade.
         markets: Vec<MarketIx>,
+        /// When this very module was first loaded here.
+        since: Time,
     },
     /// The file is gone, or the instance failed for good.
     Removed {

@@ -13,6 +13,9 @@ pub struct Intent {
     pub tag: u64,
     /// Why, for the log and the order's history; may be empty.
     pub reason: Reason,
+    /// What the strategy thinks that a share of the token is worth. If it says so, an order that adds risk must be better than that by the
+    /// fee and `min_edge_usd`.
+    pub fair: Option<Price>,
     /// What is wanted.
     pub kind: IntentKind,
 }

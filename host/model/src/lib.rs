@@ -24,7 +24,7 @@ pub mod transfer;
 
 pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
 pub use book::{Book, Level};
-pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry};
+pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry, Score};
 pub use event::{MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent};
 pub use id::{
     ConditionId, EventId, MarketIx, OrderId, Seq, SessionId, StrategyId, TokenId, TokenIx, TradeId, VenueOrderId,

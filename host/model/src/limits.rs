@@ -25,6 +25,16 @@ pub struct Limits {
     pub max_strategy_bps: u32,
     /// `max_open_positions`: conditions held or bid for.
     pub max_open_positions: u32,
+    /// `max_strategy_loss_usd`: the loss of one strategy since 00:00 UTC at which it stops.
+    pub max_strategy_loss: Usd,
+    /// `max_losing_trips`: losing round trips of one strategy running after which it rests for an hour.
+    pub max_losing_trips: u32,
+    /// `max_jump_usd`: how far the middle of a market's book may move within 10 seconds, a share; beyond it quotes are pulled.
+    pub max_jump: Usd,
+    /// `min_edge_usd`: by how much, a share and after the fee, an order must be better than the strategy's own fair value.
+    pub min_edge: Usd,
+    /// `probation_s`, in microseconds: how long a new module trades a tenth of `max_order_usd`; live only.
+    pub probation_micros: u64,
     /// `daily_loss_limit_usd`: the loss since 00:00 UTC at which trading stops.
     pub daily_loss: Usd,
     /// `max_drawdown_pct`: the loss from the portfolio's peak at which trading stops, as a share of the peak.
@@ -53,6 +63,8 @@ pub struct Limits {
     pub max_fills_per_minute: u32,
     /// `min_time_to_end_s`, in microseconds: no new risk in a market that is due to end sooner.
     pub min_time_to_end_micros: u64,
+    /// `exit_orphans`: whether the guards close what a removed or disabled strategy holds.
+    pub exit_orphans: bool,
     /// `stale_after_s`, in microseconds: how long a book is fresh after the last proof of life.
     pub stale_after_micros: u64,
 }
@@ -70,6 +82,11 @@ impl Limits {
         cash_reserve_bps: 1_000,
         max_strategy_bps: 2_000,
         max_open_positions: 5,
+        max_strategy_loss: Usd::dollars(20),
+        max_losing_trips: 5,
+        max_jump: Usd(100_000),
+        min_edge: Usd(5_000),
+        probation_micros: 86_400_000_000,
         daily_loss: Usd::dollars(25),
         max_drawdown_bps: 1_000,
         take_profit_bps: 800,
@@ -84,6 +101,7 @@ impl Limits {
         max_repeats: 5,
         max_fills_per_minute: 10,
         min_time_to_end_micros: 7_200_000_000,
+        exit_orphans: false,
         stale_after_micros: 60_000_000,
     };
 
@@ -99,6 +117,11 @@ impl Limits {
         cash_reserve_bps: 0,
         max_strategy_bps: 10_000_000,
         max_open_positions: u32::MAX,
+        max_strategy_loss: Usd(i64::MAX),
+        max_losing_trips: u32::MAX,
+        max_jump: Usd(i64::MAX),
+        min_edge: Usd::ZERO,
+        probation_micros: 0,
         daily_loss: Usd(i64::MAX),
         max_drawdown_bps: 10_000,
         take_profit_bps: 1_000_000_000,
@@ -113,6 +136,7 @@ impl Limits {
         max_repeats: u32::MAX,
         max_fills_per_minute: u32::MAX,
         min_time_to_end_micros: 0,
+        exit_orphans: false,
         stale_after_micros: 60_000_000,
     };
 }

@@ -3,12 +3,14 @@
 
 mod account;
 mod error;
+mod mood;
 mod place;
 mod public;
 mod transport;
 
 pub use account::{AccountClient, CancelAnswer, Looked};
 pub use error::RequestError;
+pub use mood::Mood;
 pub use place::{Ack, AckStatus, PlaceError, order_body};
 pub use public::Client;
 pub use transport::{ClientError, RequestCounts, Timeouts};

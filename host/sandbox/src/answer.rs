@@ -54,7 +54,8 @@ fn convert_intent(grants: &Grants, said: types::Intent) -> Result<Intent, Fault>
         },
         types::IntentKind::SetTimer(timer) => IntentKind::SetTimer { timer: timer.id, at: Time(timer.at) },
     };
-    Ok(Intent { tag: said.tag, reason: cut(&said.reason, REASON_MAX), kind })
+    let fair = said.fair.map(price).transpose()?;
+    Ok(Intent { tag: said.tag, reason: cut(&said.reason, REASON_MAX), fair, kind })
 }
 
 fn leg(said: types::Quote) -> Result<Quote, Fault> {

@@ -37,6 +37,14 @@ impl Intents {
         self.push(0, "", IntentKind::SetTimer(Timer { id, at }));
     }
 
+    /// Says what a share is worth, for the wish that was made last: an order that adds risk must then be better than this by the fee and
+    /// the least edge that the operator set.
+    pub fn worth(&mut self, fair: u32) {
+        if let Some(last) = self.list.last_mut() {
+            last.fair = Some(fair);
+        }
+    }
+
     /// Returns whether nothing is wanted.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -47,6 +55,6 @@ impl Intents {
     }
 
     fn push(&mut self, tag: u64, reason: impl Into<String>, what: IntentKind) {
-        self.list.push(Intent { tag, reason: reason.into(), what });
+        self.list.push(Intent { tag, reason: reason.into(), fair: None, what });
     }
 }

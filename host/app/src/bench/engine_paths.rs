@@ -50,6 +50,7 @@ impl Rig {
             hash: [0; 32],
             instance: 1,
             markets: listeners.to_vec(),
+            since: Time(0),
         }));
         rig.step(Body::Feed { channel: Channel::Market, up: true });
         rig.step(Body::Feed { channel: Channel::User, up: true });
@@ -131,7 +132,7 @@ fn gate(mut rig: Rig) -> anyhow::Result<Figure> {
             size: Size::shares(5),
             kind: OrderKind::Gtc { post_only: true },
         };
-        let intents = vec![Intent { tag: 1, reason: String::new(), kind }];
+        let intents = vec![Intent { tag: 1, reason: String::new(), fair: None, kind }];
         let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
         rig.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }));
     });

@@ -67,7 +67,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 42] = [
+pub const KEYS: [Key; 48] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -121,6 +121,37 @@ pub const KEYS: [Key; 42] = [
         "20",
         "The most that one strategy's positions and bids may cost, in percent of the portfolio.",
     ),
+    key(
+        "max_strategy_loss_usd",
+        Kind::Usd(CENT, MILLION),
+        "20",
+        "The loss of one strategy since 00:00 UTC, fees counted, at which it stops.",
+    ),
+    key(
+        "max_losing_trips",
+        Kind::Count(1, 10_000),
+        "5",
+        "Losing round trips of one strategy running after which it rests for an hour.",
+    ),
+    key(
+        "max_jump_usd",
+        Kind::Usd(1_000, 1_000_000),
+        "0.1",
+        "How far the middle of a book may move within 10 seconds, in dollars a share; beyond it quotes are pulled for a minute.",
+    ),
+    key(
+        "min_edge_usd",
+        Kind::Usd(0, 1_000_000),
+        "0.005",
+        "By how much, in dollars a share and after the fee, an order must be better than the fair value that its strategy tells.",
+    ),
+    key(
+        "probation_s",
+        Kind::Count(0, 31_536_000),
+        "86400",
+        "How long a new module trades a tenth of max_order_usd, in seconds; live only.",
+    ),
+    key("exit_orphans", Kind::Flag, "false", "Whether the guards close what a removed or disabled strategy holds."),
     key(
         "max_drawdown_pct",
         Kind::Percent(1, 10_000),

@@ -51,6 +51,14 @@ macro_rules! limit {
             set: |limits, number| u64::try_from(number).ok().map(|number| limits.$field = Size::shares(number)),
         }
     };
+    ($name:literal, $tighter:ident, flag $field:ident) => {
+        LimitKey {
+            name: $name,
+            tighter: Tighter::$tighter,
+            get: |limits| i64::from(limits.$field),
+            set: |limits, number| Some(limits.$field = number == 1),
+        }
+    };
     ($name:literal, $tighter:ident, seconds $field:ident) => {
         LimitKey {
             name: $name,
@@ -64,7 +72,7 @@ macro_rules! limit {
     };
 }
 
-const LIMITS: [LimitKey; 25] = [
+const LIMITS: [LimitKey; 31] = [
     limit!("portfolio_trade_pct", Lower, count portfolio_trade_bps),
     limit!("max_order_usd", Lower, usd max_order),
     limit!("max_order_shares", Lower, shares max_order_size),
@@ -75,6 +83,12 @@ const LIMITS: [LimitKey; 25] = [
     limit!("cash_reserve_pct", Higher, count cash_reserve_bps),
     limit!("max_strategy_pct", Lower, count max_strategy_bps),
     limit!("max_open_positions", Lower, count max_open_positions),
+    limit!("max_strategy_loss_usd", Lower, usd max_strategy_loss),
+    limit!("max_losing_trips", Lower, count max_losing_trips),
+    limit!("max_jump_usd", Lower, usd max_jump),
+    limit!("min_edge_usd", Higher, usd min_edge),
+    limit!("probation_s", Higher, seconds probation_micros),
+    limit!("exit_orphans", Higher, flag exit_orphans),
     limit!("daily_loss_limit_usd", Lower, usd daily_loss),
     limit!("max_drawdown_pct", Lower, count max_drawdown_bps),
     limit!("take_profit_pct", Lower, count take_profit_bps),

@@ -109,6 +109,16 @@ impl Db {
         Ok(self.opening_valuation(funder, day).await?.unwrap_or(value))
     }
 
+    /// Returns when a module was first loaded under a name, in milliseconds; none if it never was.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn first_seen(&self, name: &str, hash: &str) -> Result<Option<u64>, DbError> {
+        let sql = "SELECT first_seen_ms FROM strategies WHERE name = $1 AND hash = $2";
+        let rows = fetch!(self, (i64,), sql, name, hash).await?;
+        rows.first().map(|(at,)| Ok(u64::try_from(*at)?)).transpose()
+    }
+
     /// Returns the number of the strategy `name`: the next free one at first, the same for ever after.
     ///
     /// # Errors

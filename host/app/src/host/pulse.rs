@@ -2,9 +2,12 @@
 
 use super::clock;
 use super::inbox::Inbox;
+use model::input::VenueState;
 use model::{Body, Time};
 use polymarket::Client;
+use polymarket::client::Mood;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How often the clocks are compared.
 const CLOCK_EVERY: Duration = Duration::from_secs(60);
@@ -15,6 +18,33 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 pub(super) fn watch(client: &Client, inbox: &Inbox) {
     tokio::spawn(count_requests(client.clone(), inbox.clone()));
     tokio::spawn(compare_clocks(client.clone(), inbox.clone()));
+    tokio::spawn(tell_moods(client.moods(), inbox.clone()));
+}
+
+/// Tells the engine what the venue takes, and that it takes more again when the time is over.
+async fn tell_moods(mut moods: watch::Receiver<Option<Mood>>, inbox: Inbox) {
+    let mut now: Option<Mood> = None;
+    loop {
+        let over = async {
+            match now {
+                Some(mood) => tokio::time::sleep(mood.lasts).await,
+                None => std::future::pending().await,
+            }
+        };
+        let next = tokio::select! {
+            changed = moods.changed() => match changed {
+                Ok(()) => *moods.borrow_and_update(),
+                Err(_) => return,
+            },
+            () = over => now.and_then(Mood::next),
+        };
+        if let Some(Mood { state, lasts }) = next {
+            tracing::warn!(?state, seconds = lasts.as_secs(), "what the venue takes has changed");
+            inbox.account(clock::now(), Body::Venue { state });
+        }
+        // Open lasts until something else is told.
+        now = next.filter(|mood| mood.state != VenueState::Open);
+    }
 }
 
 /// Compares the clocks. The venue's tells whole seconds, so less than one says nothing.

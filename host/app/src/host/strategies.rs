@@ -50,6 +50,8 @@ struct Known {
     instance: u32,
     markets: Vec<MarketIx>,
     module: Option<Module>,
+    /// When this module was first loaded.
+    since: Time,
     faults: VecDeque<Time>,
 }
 
@@ -104,7 +106,8 @@ impl Strategies {
                     return None;
                 }
             };
-            let known = Known { id, instance: 0, markets: Vec::new(), module: None, faults: VecDeque::new() };
+            let known =
+                Known { id, instance: 0, markets: Vec::new(), module: None, since: Time(0), faults: VecDeque::new() };
             self.known.insert(name.to_owned(), known);
         }
         self.known.get_mut(name)
@@ -114,11 +117,13 @@ impl Strategies {
         if self.known(&name).await.is_none() {
             return;
         }
+        let since = self.first_seen(&name, &hex(&module.hash())).await;
         let granted = self.grant(&name, module.manifest().markets_max);
         let Some(known) = self.known.get_mut(&name) else { return };
         known.module = Some(module.clone());
         known.faults.clear();
         known.markets = granted;
+        known.since = since;
         let (manifest, hash) = (module.manifest(), hex(&module.hash()));
         let view = StrategyView {
             name: name.clone(),
@@ -134,6 +139,18 @@ impl Strategies {
         self.picture.strategy(known.id, view);
         Rows::strategy(&self.db.writer(), &name, hash, &manifest.version);
         self.announce(&name);
+    }
+
+    /// Returns when a module was first loaded; now if that cannot be known, which is the careful side.
+    async fn first_seen(&self, name: &str, hash: &str) -> Time {
+        let now = clock::now();
+        match self.db.first_seen(name, hash).await {
+            Ok(seen) => seen.map_or(now, |millis| Time(millis.saturating_mul(1_000))),
+            Err(error) => {
+                tracing::warn!(%error, name, "nobody knows since when a module is here");
+                now
+            }
+        }
     }
 
     /// Returns the markets of a strategy: those it has, or the next ones in the row.
@@ -154,9 +171,10 @@ impl Strategies {
         let Some(module) = known.module.clone() else { return };
         known.instance = known.instance.saturating_add(1);
         let (strategy, instance, markets, hash) = (known.id, known.instance, known.markets.clone(), module.hash());
+        let since = known.since;
         let start = Start { module, markets: markets.clone(), parameters: "{}".to_owned() };
         self.starts.put(strategy, instance, start);
-        let change = StrategyChange::Loaded { strategy, name: name.to_owned(), hash, instance, markets };
+        let change = StrategyChange::Loaded { strategy, name: name.to_owned(), hash, instance, markets, since };
         self.inbox.account(clock::now(), Body::Strategy(change));
     }
 

@@ -37,6 +37,8 @@ pub(crate) struct Wish {
     pub(crate) size: Size,
     pub(crate) kind: OrderKind,
     pub(crate) reason: Reason,
+    /// What the strategy thinks that a share is worth, if it says so.
+    pub(crate) fair: Option<Price>,
     /// Whether it is one leg of a standing quote.
     pub(crate) target: bool,
     pub(crate) origin: Origin,
@@ -44,8 +46,8 @@ pub(crate) struct Wish {
 
 impl Engine {
     /// Judges an order without placing it.
-    pub(crate) fn judge(&self, order: &NewOrder, origin: Origin, target: bool) -> Result<(), Refusal> {
-        let check = Check::new(self, order, origin, target)?;
+    fn judge(&self, order: &NewOrder, wish: &Wish) -> Result<(), Refusal> {
+        let check = Check::new(self, order, wish.origin, wish.target, wish.fair)?;
         RULES.iter().try_for_each(|rule| rule(&check))
     }
 
@@ -63,7 +65,7 @@ impl Engine {
             kind: wish.kind,
         };
         self.habits.forget_old_wishes(self.now);
-        let judged = self.judge(&order, wish.origin, wish.target);
+        let judged = self.judge(&order, &wish);
         if wish.origin == Origin::Strategy && !wish.target {
             self.habits.note_wish(&order, self.now);
         }

@@ -13,6 +13,8 @@ pub enum Rule {
     UnknownMarket,
     /// The market is resolved or its book is blind.
     MarketNotOpen,
+    /// The venue does not take such orders now.
+    VenueState,
     /// The referenced order is not the strategy's own open order.
     UnknownOrder,
     /// The price is off the market's grid, in micro-dollars.
@@ -49,6 +51,10 @@ pub enum Rule {
     PortfolioTradePct,
     /// The cost of one order, in micro-dollars.
     MaxOrderUsd,
+    /// The cost of one order of a module that is new with real money, in micro-dollars.
+    Probation,
+    /// How much better than the strategy's fair value an order is, in micro-dollars a share.
+    MinEdge,
     /// The worst-case loss in one market, in micro-dollars.
     MaxMarketUsd,
     /// The worst-case loss in one event, in micro-dollars.
@@ -79,6 +85,9 @@ impl Rule {
             Self::Restricted => "restricted",
             Self::UnknownMarket => "unknown_market",
             Self::MarketNotOpen => "market_not_open",
+            Self::VenueState => "venue_state",
+            Self::Probation => "probation",
+            Self::MinEdge => "min_edge_usd",
             Self::UnknownOrder => "unknown_order",
             Self::Tick => "tick",
             Self::Size => "size",

@@ -14,7 +14,7 @@ use crate::orders::OrderEntry;
 use crate::step::Engine;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
-use model::{NewOrder, OrderKind, Side, Usd};
+use model::{NewOrder, OrderKind, Price, Side, Usd};
 
 /// An order on its way through the gate, with what several rules need.
 pub(crate) struct Check<'a> {
@@ -28,6 +28,8 @@ pub(crate) struct Check<'a> {
     pub(crate) loss: [Usd; 2],
     /// Whether it is one leg of a standing quote.
     pub(crate) target: bool,
+    /// What the strategy thinks that a share is worth, if it says so.
+    pub(crate) fair: Option<Price>,
     /// What the portfolio is worth, once a rule has asked.
     portfolio: OnceCell<Usd>,
 }
@@ -36,11 +38,12 @@ pub(crate) struct Check<'a> {
 pub(crate) type RuleFn = fn(&Check<'_>) -> Result<(), Refusal>;
 
 /// All rules in order of precedence.
-pub(crate) const RULES: [RuleFn; 27] = [
+pub(crate) const RULES: [RuleFn; 30] = [
     state::running,
     state::restricted,
     state::granted,
     state::market_open,
+    state::venue_open,
     state::time_to_end,
     shape::tick,
     shape::size,
@@ -58,6 +61,8 @@ pub(crate) const RULES: [RuleFn; 27] = [
     money::cash,
     money::portfolio_trade_pct,
     money::max_order_usd,
+    money::probation,
+    money::min_edge,
     money::max_market_usd,
     money::max_event_usd,
     money::max_strategy_pct,
@@ -67,7 +72,13 @@ pub(crate) const RULES: [RuleFn; 27] = [
 ];
 
 impl<'a> Check<'a> {
-    pub(crate) fn new(engine: &'a Engine, order: &'a NewOrder, origin: Origin, target: bool) -> Result<Self, Refusal> {
+    pub(crate) fn new(
+        engine: &'a Engine,
+        order: &'a NewOrder,
+        origin: Origin,
+        target: bool,
+        fair: Option<Price>,
+    ) -> Result<Self, Refusal> {
         let market = order.token.market();
         let entry = engine.markets.get(market).ok_or_else(|| refusal(Rule::UnknownMarket, market.0, 0u32))?;
         let nearby: Vec<&OrderEntry> = engine.orders.at_risk_in(market).collect();
@@ -75,7 +86,7 @@ impl<'a> Check<'a> {
         let mut after = before;
         add(&mut after, order, order.size);
         let loss = [before, after].map(worst);
-        Ok(Self { engine, order, origin, entry, nearby, loss, target, portfolio: OnceCell::new() })
+        Ok(Self { engine, order, origin, entry, nearby, loss, target, fair, portfolio: OnceCell::new() })
     }
 
     /// Returns what the portfolio is worth now.

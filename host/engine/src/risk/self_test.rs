@@ -12,7 +12,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
-use model::input::{Breaker, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
+use model::input::{Breaker, Command, Mode, SessionStart, StrategyAnswer, StrategyChange, VenueState};
 use model::{
     Body, ConditionId, EventId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId,
     OrderKind, Price, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
@@ -33,15 +33,20 @@ struct Bench {
     engine: Engine,
     limits: Limits,
     order: NewOrder,
+    fair: Option<Price>,
     seq: u64,
 }
 
 /// A function for each rule, in the order of precedence.
-const CASES: [Case; 29] = [
+const CASES: [Case; 32] = [
     Case { rule: Rule::NotRunning, arrange: |bench| bench.step(Body::Command(Command::Stop)) },
     Case { rule: Rule::Restricted, arrange: Bench::restrict },
     Case { rule: Rule::UnknownMarket, arrange: |bench| bench.order.token = MarketIx(1).token(0) },
-    Case { rule: Rule::MarketNotOpen, arrange: |bench| bench.event(MarketEventKind::Resolved { won: true }) },
+    Case {
+        rule: Rule::MarketNotOpen,
+        arrange: |bench| bench.event(MarketEventKind::Resolved { pays: Usd::dollars(1) }),
+    },
+    Case { rule: Rule::VenueState, arrange: |bench| bench.step(Body::Venue { state: VenueState::Restarting }) },
     Case { rule: Rule::TimeToEnd, arrange: |bench| bench.limits.min_time_to_end_micros = DAY_MICROS.saturating_mul(2) },
     Case { rule: Rule::Tick, arrange: |bench| bench.order.price = micros(405_000) },
     Case { rule: Rule::Size, arrange: |bench| bench.order.size = Size::shares(4) },
@@ -65,6 +70,8 @@ const CASES: [Case; 29] = [
     Case { rule: Rule::Cash, arrange: |bench| bench.order.size = Size::shares(10_000) },
     Case { rule: Rule::PortfolioTradePct, arrange: |bench| bench.limits.portfolio_trade_bps = 1 },
     Case { rule: Rule::MaxOrderUsd, arrange: |bench| bench.limits.max_order = Usd::dollars(1) },
+    Case { rule: Rule::Probation, arrange: Bench::go_live },
+    Case { rule: Rule::MinEdge, arrange: |bench| bench.fair = Some(cents(39)) },
     Case { rule: Rule::MaxMarketUsd, arrange: |bench| bench.limits.max_market = Usd::dollars(1) },
     Case { rule: Rule::MaxEventUsd, arrange: |bench| bench.limits.max_event = Usd::dollars(1) },
     Case { rule: Rule::MaxStrategyPct, arrange: |bench| bench.limits.max_strategy_bps = 1 },
@@ -107,19 +114,19 @@ impl Bench {
         let (id, tag, token, side) = (OrderId(1_000), 1, TokenIx(0), Side::Buy);
         let (price, size, kind) = (cents(40), Size::shares(10), OrderKind::Gtc { post_only: false });
         let order = NewOrder { id, strategy: WHO, tag, token, side, price, size, kind };
-        let mut bench = Self { engine: Engine::new(Purpose::Rehearse), limits: Limits::WIDE, order, seq: 0 };
-        bench.step(Body::Session(SessionStart {
-            session: SessionId(1),
-            mode: Mode::Backtest,
-            cash: Usd::dollars(1_000),
-            day_start: None,
-            limits: Limits::WIDE,
-            salt_seed: 1,
-            halted: false,
-        }));
+        let mut bench =
+            Self { engine: Engine::new(Purpose::Rehearse), limits: Limits::WIDE, order, fair: None, seq: 0 };
+        bench.session(Mode::Backtest);
         (0..2).for_each(|number| bench.step(Body::Market(market(number))));
         let (name, hash, markets) = ("self-test".to_string(), [0; 32], vec![MarketIx(0)]);
-        bench.step(Body::Strategy(StrategyChange::Loaded { strategy: WHO, name, hash, instance: 1, markets }));
+        bench.step(Body::Strategy(StrategyChange::Loaded {
+            strategy: WHO,
+            name,
+            hash,
+            instance: 1,
+            markets,
+            since: NOW,
+        }));
         for (token, bid, ask) in [(0, 40, 42), (1, 58, 60), (2, 40, 42), (3, 58, 60)] {
             let level = |price| vec![Level { price: cents(price), size: Size::shares(1_000) }];
             let kind = MarketEventKind::Book { bids: level(bid), asks: level(ask) };
@@ -127,6 +134,24 @@ impl Bench {
         }
         bench.step(Body::Command(Command::Start));
         bench
+    }
+
+    fn session(&mut self, mode: Mode) {
+        self.step(Body::Session(SessionStart {
+            session: SessionId(1),
+            mode,
+            cash: Usd::dollars(1_000),
+            day_start: None,
+            limits: Limits::WIDE,
+            salt_seed: 1,
+            halted: false,
+        }));
+    }
+
+    /// The strategy is as new as the session, and an order costs four dollars.
+    fn go_live(&mut self) {
+        self.session(Mode::Live);
+        (self.limits.probation_micros, self.limits.max_order) = (DAY_MICROS, Usd::dollars(39));
     }
 
     fn step(&mut self, body: Body) {
@@ -151,7 +176,7 @@ impl Bench {
     fn place(&mut self, token: TokenIx, price: u32) {
         let (side, price, size, kind) = (Side::Buy, cents(price), self.order.size, self.order.kind);
         let kind = IntentKind::Place { token, side, price, size, kind };
-        let intents = vec![Intent { tag: 1, reason: String::new(), kind }];
+        let intents = vec![Intent { tag: 1, reason: String::new(), fair: None, kind }];
         let (strategy, instance, first, count, consumed, fuel, fault) = (WHO, 1, 0, 1, 1, 1, None);
         self.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }));
     }
@@ -159,7 +184,7 @@ impl Bench {
     /// Returns what every rule says to the order, each asked whatever the others say.
     fn judge(&mut self, rules: &[RuleFn]) -> Vec<Refusal> {
         self.engine.limits = self.limits;
-        match Check::new(&self.engine, &self.order, Origin::Strategy, false) {
+        match Check::new(&self.engine, &self.order, Origin::Strategy, false, self.fair) {
             Ok(check) => rules.iter().filter_map(|rule| rule(&check).err()).collect(),
             Err(refusal) => vec![refusal],
         }

@@ -7,6 +7,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod conduct;
 mod controls;
 mod properties;
 mod recovery;

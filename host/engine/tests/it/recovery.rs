@@ -57,13 +57,20 @@ impl Next {
         (0..2).for_each(|number| drop(next.step(Body::Market(market(number)))));
         next.step(Body::TakeOver(Box::new(carry)));
         let (strategy, name, markets) = (StrategyId(1), "alice".into(), vec![MarketIx(0), MarketIx(1)]);
-        next.step(Body::Strategy(StrategyChange::Loaded { strategy, name, hash: [0; 32], instance: 1, markets }));
+        next.step(Body::Strategy(StrategyChange::Loaded {
+            strategy,
+            name,
+            hash: [0; 32],
+            instance: 1,
+            markets,
+            since: next.now,
+        }));
         next.step(Body::Feed { channel: Channel::User, up: true });
         next
     }
 
     fn buy(&mut self, shares: u64, limit: &str) -> String {
-        let intents = vec![Intent { tag: 9, reason: String::new(), kind: bid(shares, limit) }];
+        let intents = vec![Intent { tag: 9, reason: String::new(), fair: None, kind: bid(shares, limit) }];
         let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
         self.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }))
     }

@@ -4,7 +4,7 @@ use engine::{Effect, Effects, Engine, Purpose, Record, Refusal, Rule};
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
     Breaker, CancelOutcome, Channel, Command, Mode, PlaceOutcome, Restriction, Scope, SessionStart, Settlement,
-    StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
+    StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
     Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price,
@@ -37,6 +37,8 @@ pub(crate) struct Story {
     trades: u8,
     /// The strategy that speaks.
     pub(crate) who: u16,
+    /// What it says that a share is worth.
+    pub(crate) fair: Option<Price>,
 }
 
 impl Story {
@@ -49,6 +51,7 @@ impl Story {
             seq: 0,
             trades: 0,
             who: 1,
+            fair: None,
         };
         story.step(Body::Session(SessionStart {
             session: SessionId(1),
@@ -69,6 +72,7 @@ impl Story {
                 hash: [0; 32],
                 instance: 1,
                 markets: (0..u32::from(markets)).map(MarketIx).collect(),
+                since: story.now,
             }));
         }
         story.step(Body::Feed { channel: Channel::Market, up: true });
@@ -104,7 +108,7 @@ impl Story {
 
     /// Lets the strategy answer with one intent.
     pub(crate) fn intent(&mut self, kind: IntentKind) {
-        let intents = vec![Intent { tag: 9, reason: String::new(), kind }];
+        let intents = vec![Intent { tag: 9, reason: String::new(), fair: self.fair, kind }];
         let strategy = StrategyId(self.who);
         let (instance, first, count, consumed, fuel, fault) = (1, 0, 1, 1, 1, None);
         self.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }));
@@ -162,6 +166,19 @@ fn tell(story: &mut Story, line: &str) {
     let words: Vec<&str> = line.split_whitespace().collect();
     let token = TokenIx(0);
     match words.as_slice() {
+        ["fair", worth] => {
+            story.fair = (*worth != "untold").then(|| price(worth));
+            story.effects.clear();
+        }
+        ["venue", state] => {
+            let states = [VenueState::Open, VenueState::PostOnly, VenueState::CancelOnly, VenueState::Restarting];
+            let state = states.into_iter().find(|it| format!("{it:?}") == *state).unwrap();
+            story.step(Body::Venue { state });
+        }
+        ["removed"] => {
+            let (strategy, reason) = (StrategyId(story.who), "its file is gone".into());
+            story.step(Body::Strategy(StrategyChange::Removed { strategy, reason }));
+        }
         ["who", who] => {
             story.who = who.parse().unwrap();
             story.effects.clear();
@@ -220,7 +237,12 @@ fn account(story: &mut Story, words: &[&str]) {
             story.step(Body::Transfer(Transfer { kind, reference: "0x3".into() }));
         }
         ["resolves", winner] => {
-            let kind = MarketEventKind::Resolved { won: *winner == "yes" };
+            let pays = match *winner {
+                "yes" => Usd::dollars(1),
+                "half" => Usd(500_000),
+                _ => Usd::ZERO,
+            };
+            let kind = MarketEventKind::Resolved { pays };
             story.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: story.now, kind }));
         }
         ["worth", dollars] => {

@@ -9,7 +9,7 @@ variants!(MarketEventKind, "market event" {
     1 => Level { side, price, size },
     2 => Trade { side, price, size },
     3 => TickSize { tick },
-    4 => Resolved { won },
+    4 => Resolved { pays },
 });
 structure!(MarketEvent { token, venue_time, kind });
 structure!(Quote { price, size });
@@ -20,4 +20,4 @@ variants!(IntentKind, "intent" {
     3 => Quote { token, bid, ask },
     4 => SetTimer { timer, at },
 });
-structure!(Intent { tag, reason, kind });
+structure!(Intent { tag, reason, fair, kind });

@@ -3,9 +3,9 @@
 use super::{structure, variants};
 use model::input::{
     AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, Restriction, Scope,
-    SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
+    SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
-use model::{Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position, Transfer, TransferKind};
+use model::{Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position, Score, Transfer, TransferKind};
 
 variants!(Mode, "mode" { 0 => Demo, 1 => Paper, 2 => Live, 3 => Backtest, 4 => Replay });
 structure!(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted });
@@ -23,15 +23,18 @@ structure!(Carry {
     cooling,
     sent,
     restrictions,
-    peak
+    peak,
+    scores,
+    trips
 });
+structure!(Score { strategy, opening, fees, losing, rests });
 structure!(Position { size, cost, realised, unsettled });
 structure!(CarriedOrder { order, state, matched, traded });
 structure!(CarriedFill { trade, part, order, entry, settlement, at });
 structure!(FillEntry { strategy, token, side, size, cost, fee, basis });
 variants!(Channel, "channel" { 0 => Market, 1 => User });
 variants!(StrategyChange, "change of a strategy" {
-    0 => Loaded { strategy, name, hash, instance, markets },
+    0 => Loaded { strategy, name, hash, instance, markets, since },
     1 => Removed { strategy, reason },
 });
 structure!(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents });
@@ -47,6 +50,7 @@ variants!(CancelOutcome, "outcome of a cancel" { 0 => Cancelled, 1 => NotOpen, 2
 variants!(VenueStatus, "order status" { 0 => Live, 1 => Matched, 2 => Cancelled, 3 => Invalid });
 variants!(Settlement, "settlement" { 0 => Matched, 1 => Mined, 2 => Confirmed, 3 => Retrying, 4 => Failed });
 structure!(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed });
+variants!(VenueState, "state of the venue" { 0 => Open, 1 => PostOnly, 2 => CancelOnly, 3 => Restarting });
 variants!(Command, "command" {
     0 => Start,
     1 => Stop,
@@ -86,6 +90,9 @@ variants!(Breaker, "breaker" {
     9 => RepeatedExecution,
     10 => SettlementFailures,
     11 => ClockSkew,
+    12 => StrategyLoss,
+    13 => LossStreak,
+    14 => PriceJump,
 });
 variants!(Scope, "scope of a breaker" { 0 => Session, 1 => Market(market), 2 => Strategy(strategy) });
 structure!(AccountView { cash, shares });
@@ -112,5 +119,6 @@ variants!(Body, "input" {
     18 => TakeOver(carry),
     19 => Skew { micros },
     20 => Transfer(transfer),
+    21 => Venue { state },
 });
 structure!(Input { seq, at, body });

@@ -81,6 +81,11 @@ structure!(Limits {
     cash_reserve_bps,
     max_strategy_bps,
     max_open_positions,
+    max_strategy_loss,
+    max_losing_trips,
+    max_jump,
+    min_edge,
+    probation_micros,
     daily_loss,
     max_drawdown_bps,
     take_profit_bps,
@@ -95,6 +100,7 @@ structure!(Limits {
     max_repeats,
     max_fills_per_minute,
     min_time_to_end_micros,
+    exit_orphans,
     stale_after_micros,
 });
 

@@ -3,12 +3,12 @@
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
     AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, Restriction, Scope,
-    SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueStatus,
+    SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
     Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent, IntentKind, Level, Limits,
-    Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote, Seq, SessionId, Side, Size,
-    StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd,
+    Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote, Score, Seq, SessionId, Side,
+    Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd,
 };
 
 fn price(micros: u32) -> Price {
@@ -49,7 +49,10 @@ fn intents() -> Vec<Intent> {
         IntentKind::Quote { token, bid: quote, ask: None },
         IntentKind::SetTimer { timer: 1, at: Time(9) },
     ];
-    kinds.into_iter().map(|kind| Intent { tag: 8, reason: "because".into(), kind }).collect()
+    kinds
+        .into_iter()
+        .map(|kind| Intent { tag: 8, reason: "because".into(), fair: Some(price(420_000)), kind })
+        .collect()
 }
 
 fn commands() -> Vec<Body> {
@@ -118,6 +121,8 @@ fn carry() -> Carry {
         sent: vec![Time(25), Time(26)],
         restrictions: vec![(Scope::Session, Restriction::ReduceOnly)],
         peak: Usd(29),
+        scores: vec![Score { strategy, opening: Usd(-30), fees: Usd(31), losing: 32, rests: Time(33) }],
+        trips: vec![((strategy, token), Usd(-34))],
     }
 }
 
@@ -168,8 +173,14 @@ fn session(mode: Mode) -> Body {
 pub(crate) fn every_input() -> Vec<Input> {
     let level = Level { price: price(999_999), size: Size(1) };
     let (strategy, hash) = (StrategyId(2), [4; 32]);
-    let loaded =
-        StrategyChange::Loaded { strategy, name: "quoter".into(), hash, instance: 3, markets: vec![MarketIx(1)] };
+    let loaded = StrategyChange::Loaded {
+        strategy,
+        name: "quoter".into(),
+        hash,
+        instance: 3,
+        markets: vec![MarketIx(1)],
+        since: Time(4),
+    };
     let answer = StrategyAnswer {
         strategy,
         instance: 3,
@@ -188,7 +199,7 @@ pub(crate) fn every_input() -> Vec<Input> {
         event(MarketEventKind::Level { side: Side::Buy, price: price(1), size: Size::ZERO }),
         event(MarketEventKind::Trade { side: Side::Sell, price: price(2), size: Size(3) }),
         event(MarketEventKind::TickSize { tick: TickSize::MILL }),
-        event(MarketEventKind::Resolved { won: true }),
+        event(MarketEventKind::Resolved { pays: Usd(500_000) }),
         Body::Feed { channel: Channel::Market, up: true },
         Body::Feed { channel: Channel::User, up: false },
         Body::Alive { token: TokenIx(1) },
@@ -204,6 +215,10 @@ pub(crate) fn every_input() -> Vec<Input> {
         Body::HostFault { fault: HostFault::TaskEnded },
         Body::TakeOver(Box::new(carry())),
         Body::Skew { micros: -5 },
+        Body::Venue { state: VenueState::Open },
+        Body::Venue { state: VenueState::PostOnly },
+        Body::Venue { state: VenueState::CancelOnly },
+        Body::Venue { state: VenueState::Restarting },
         transfer(TransferKind::Deposit(Usd(1))),
         transfer(TransferKind::Withdrawal(Usd(2))),
         transfer(TransferKind::Reward(Usd(3))),

@@ -28,6 +28,11 @@ impl Client {
         Transport::new(address, timeouts).map(|transport| Self { transport })
     }
 
+    /// Returns what the venue takes, as refusals tell it; nothing while it never refused everything of a kind.
+    pub fn moods(&self) -> tokio::sync::watch::Receiver<Option<super::Mood>> {
+        self.transport.moods()
+    }
+
     /// Returns the requests since the last call, of all clones and of the account's client too.
     pub fn take_counts(&self) -> RequestCounts {
         self.transport.take_counts()

@@ -1,6 +1,6 @@
 //! One request and its answer, bounded in time and size and counted.
 
-use super::{BODY_MAX, RequestError};
+use super::{BODY_MAX, Mood, RequestError};
 use crate::auth::Header;
 use crate::parse::ParseError;
 use crate::tls;
@@ -9,6 +9,7 @@ use reqwest::{Method, Response, StatusCode, Url};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +90,7 @@ pub(super) struct Transport {
     http: reqwest::Client,
     base: Url,
     counters: Arc<Counters>,
+    moods: Arc<watch::Sender<Option<Mood>>>,
     pub(super) timeouts: Timeouts,
 }
 
@@ -111,7 +113,8 @@ impl Transport {
             .pool_idle_timeout(Duration::from_secs(30))
             .build()
             .map_err(ClientError::Build)?;
-        Ok(Self { http, base, counters: Arc::default(), timeouts })
+        let moods = Arc::new(watch::channel(None).0);
+        Ok(Self { http, base, counters: Arc::default(), moods, timeouts })
     }
 
     pub(super) fn take_counts(&self) -> RequestCounts {
@@ -119,6 +122,10 @@ impl Transport {
             ok: self.counters.ok.swap(0, Ordering::Relaxed),
             failed: self.counters.failed.swap(0, Ordering::Relaxed),
         }
+    }
+
+    pub(super) fn moods(&self) -> watch::Receiver<Option<Mood>> {
+        self.moods.subscribe()
     }
 
     /// Asks, and parses the answer. Safe to cancel for a read; a cancelled placement has an unknown outcome.
@@ -132,6 +139,9 @@ impl Transport {
             .exchange(call)
             .await
             .and_then(|body| parse(&body).map_err(|source| RequestError::Malformed { path: path.to_owned(), source }));
+        if let Some(mood) = answer.as_ref().err().and_then(Mood::of) {
+            self.moods.send_replace(Some(mood));
+        }
         let counter = match &answer {
             Err(error) if error.is_failure() => &self.counters.failed,
             _ => &self.counters.ok,

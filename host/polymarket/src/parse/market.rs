@@ -4,7 +4,7 @@ use super::scan::Scanner;
 use super::{ParseError, TokenMap};
 use crate::wire::text::parse_time;
 use model::book::LEVELS_MAX;
-use model::{Level, MarketEvent, MarketEventKind, Price, Side, Size, TickSize, Time, TokenIx};
+use model::{Level, MarketEvent, MarketEventKind, Price, Side, Size, TickSize, Time, TokenIx, Usd};
 
 /// What a frame held besides the events that were handed out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -214,7 +214,10 @@ impl Reader<'_, '_> {
             let won = asset == fields.winner;
             winners = winners.saturating_add(u32::from(won));
             match self.ours(asset)? {
-                Some(token) => self.push(token, fields.time, MarketEventKind::Resolved { won }),
+                Some(token) => {
+                    let pays = if won { Usd::dollars(1) } else { Usd::ZERO };
+                    self.push(token, fields.time, MarketEventKind::Resolved { pays })
+                }
                 None => Ok(()),
             }
         })?;

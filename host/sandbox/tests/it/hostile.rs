@@ -29,8 +29,8 @@ fn each_bad_guest_ends_in_its_fault_and_a_good_one_goes_on() {
     let table = "(table $t 1 funcref) (memory (export \"memory\") 4)";
     let grow_table = "(drop (table.grow $t (ref.null func) (i32.const 100000))) unreachable";
     let intent_of_a_foreign_token = format!(
-        "(i32.store8 (i32.const 4112) (i32.const 2)) (i32.store8 (i32.const 4120) (i32.const 1))
-         (i32.store (i32.const 4124) (i32.const 77)) {}",
+        "(i32.store8 (i32.const 4120) (i32.const 2)) (i32.store8 (i32.const 4128) (i32.const 1))
+         (i32.store (i32.const 4132) (i32.const 77)) {}",
         answer(1, 1)
     );
     let cases = [

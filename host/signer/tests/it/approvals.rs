@@ -67,6 +67,7 @@ impl Gate {
             hash: [0; 32],
             instance: 1,
             markets: vec![MarketIx(0)],
+            since: now(),
         }));
         gate.step(Body::Feed { channel: Channel::Market, up: true });
         gate.step(Body::Feed { channel: Channel::User, up: true });
@@ -98,7 +99,7 @@ impl Gate {
             consumed: 1,
             fuel: 1,
             fault: None,
-            intents: vec![Intent { tag: 0, reason: String::new(), kind }],
+            intents: vec![Intent { tag: 0, reason: String::new(), fair: None, kind }],
         }));
         let mut placed = self.effects.drain(..).filter_map(|effect| match effect {
             Effect::Place(approved) => Some(approved),

@@ -203,7 +203,7 @@ fn a_lost_channel_and_a_resolved_market_fill_nothing() {
     story.paper.lose_books();
     story.order(2, Side::Buy, 42, 10, OrderKind::Fak);
     assert_eq!((story.pass(2 * WAY), story.filled()), ((), Size::ZERO));
-    story.hear(YES, MarketEventKind::Resolved { won: true });
+    story.hear(YES, MarketEventKind::Resolved { pays: Usd::dollars(1) });
     story.pass(WAY);
     let (order, matched) = (OrderId(1), Size::ZERO);
     let gone = Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched };

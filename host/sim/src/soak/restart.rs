@@ -71,7 +71,7 @@ impl Story<'_> {
         let seen = self.world.markets.iter().enumerate().filter(|(place, _)| *place != skipped);
         let markets = seen.map(|(_, market)| *market).collect();
         let name = format!("mad{}", strategy.0);
-        let change = StrategyChange::Loaded { strategy, name, hash: [0; 32], instance, markets };
+        let change = StrategyChange::Loaded { strategy, name, hash: [0; 32], instance, markets, since: self.world.now };
         self.feed(Body::Strategy(change))
     }
 

@@ -131,7 +131,8 @@ impl World {
             }
             _ => self.placement(strategy),
         };
-        Intent { tag, reason: String::new(), kind }
+        let fair = (self.rng.below(8) == 0).then(|| self.price(TokenIx(0), Side::Buy));
+        Intent { tag, reason: String::new(), fair, kind }
     }
 
     fn token(&mut self, strategy: StrategyId) -> TokenIx {

@@ -72,7 +72,7 @@ fn bodies(session: u64) -> Vec<Body> {
     let wanted = |micros| {
         let (token, side, price, size) = (TokenIx(0), Side::Buy, price(micros), Size::shares(10));
         let kind = IntentKind::Place { token, side, price, size, kind: OrderKind::Gtc { post_only: true } };
-        Intent { tag: 1, reason: Reason::new(), kind }
+        Intent { tag: 1, reason: Reason::new(), fair: None, kind }
     };
     let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
     let intents = vec![wanted(400_000), wanted(390_000)];
@@ -93,6 +93,7 @@ fn bodies(session: u64) -> Vec<Body> {
             hash: [0; 32],
             instance,
             markets: vec![MarketIx(0)],
+            since: Time(1),
         }),
         Body::Event(MarketEvent { token: TokenIx(0), venue_time: Time(1), kind }),
         Body::Command(model::input::Command::Start),

@@ -2,8 +2,13 @@
 
 use super::{Check, refusal};
 use crate::risk::exposure::{event_loss, is_position, open_positions};
+use crate::risk::gate::Origin;
 use crate::risk::{Refusal, Rule};
-use model::{Side, Usd};
+use model::input::Mode;
+use model::{OrderKind, Side, Size, Usd};
+
+/// The part of `max_order_usd` that a module on probation may place, in basis points.
+const PROBATION_BPS: u32 = 1_000;
 
 pub(super) fn shares(check: &Check<'_>) -> Result<(), Refusal> {
     if check.order.side == Side::Buy {
@@ -29,6 +34,37 @@ pub(super) fn portfolio_trade_pct(check: &Check<'_>) -> Result<(), Refusal> {
 
 pub(super) fn max_order_usd(check: &Check<'_>) -> Result<(), Refusal> {
     cost_within(check, Rule::MaxOrderUsd, check.engine.limits.max_order)
+}
+
+/// A new module trades a tenth of the largest order for its first day with real money.
+pub(super) fn probation(check: &Check<'_>) -> Result<(), Refusal> {
+    let engine = check.engine;
+    if engine.mode() != Mode::Live || check.origin == Origin::Guard {
+        return Ok(());
+    }
+    let since = engine.strategies.since(check.order.strategy).unwrap_or(engine.now);
+    if engine.now.since(since) >= engine.limits.probation_micros {
+        return Ok(());
+    }
+    cost_within(check, Rule::Probation, engine.limits.max_order.bps_floor(PROBATION_BPS))
+}
+
+/// Refuses an order that is not better than the strategy's own fair value by the fee and the least edge, in micro-dollars a share.
+/// Only orders that add risk and tell a fair value are held to it.
+pub(super) fn min_edge(check: &Check<'_>) -> Result<(), Refusal> {
+    let Some(fair) = check.fair.filter(|_| check.increases_risk()) else { return Ok(()) };
+    let order = check.order;
+    let [fair, price] = [fair, order.price].map(|price| i64::from(price.micros()));
+    let edge = match order.side {
+        Side::Buy => fair.saturating_sub(price),
+        Side::Sell => price.saturating_sub(fair),
+    };
+    let fee = match order.kind {
+        OrderKind::Gtc { post_only: true } => Usd::ZERO,
+        _ => check.entry.market.fee.taker_fee_worst(order.price, Size::shares(1)).unwrap_or(Usd(i64::MAX)),
+    };
+    let least = fee.saturating_add(check.engine.limits.min_edge);
+    if edge >= least.0 { Ok(()) } else { Err(refusal(Rule::MinEdge, edge, least.0)) }
 }
 
 fn cost_within(check: &Check<'_>, rule: Rule, limit: Usd) -> Result<(), Refusal> {

@@ -4,7 +4,8 @@ use super::{Check, refusal};
 use crate::effect::{BotState, Restriction};
 use crate::risk::gate::Origin;
 use crate::risk::{Refusal, Rule};
-use model::{MarketState, Side};
+use model::input::VenueState;
+use model::{MarketState, OrderKind, Side};
 
 pub(super) fn running(check: &Check<'_>) -> Result<(), Refusal> {
     let may = match check.engine.state {
@@ -51,6 +52,17 @@ pub(super) fn market_open(check: &Check<'_>) -> Result<(), Refusal> {
         MarketState::Blind => Err(refusal(Rule::MarketNotOpen, 0u32, 1u32)),
         MarketState::Resolved => Err(refusal(Rule::MarketNotOpen, 2u32, 1u32)),
     }
+}
+
+/// Refuses what the venue does not take now; a refusal there would cost a request and a second.
+pub(super) fn venue_open(check: &Check<'_>) -> Result<(), Refusal> {
+    let (state, level) = match check.engine.venue {
+        VenueState::Open => return Ok(()),
+        VenueState::PostOnly => (check.order.kind == OrderKind::Gtc { post_only: true }, 1u32),
+        VenueState::CancelOnly => (false, 2),
+        VenueState::Restarting => (false, 3),
+    };
+    if state { Ok(()) } else { Err(refusal(Rule::VenueState, level, 0u32)) }
 }
 
 /// Refuses new risk in a market that is due to end soon: its price jumps to 0 or 1.

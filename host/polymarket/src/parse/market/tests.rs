@@ -1,5 +1,5 @@
 use super::*;
-use model::TokenId;
+use model::{TokenId, Usd};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -20,8 +20,11 @@ fn parse(frame: &str) -> Result<(Vec<MarketEvent>, MarketCounts), ParseError> {
 }
 
 fn refused(frame: &str) -> String {
-    let mut out =
-        vec![MarketEvent { token: TokenIx(9), venue_time: Time(1), kind: MarketEventKind::Resolved { won: true } }];
+    let mut out = vec![MarketEvent {
+        token: TokenIx(9),
+        venue_time: Time(1),
+        kind: MarketEventKind::Resolved { pays: Usd::dollars(1) },
+    }];
     let error = parse_market(frame.as_bytes(), &tokens(), &mut out).unwrap_err();
     assert_eq!(out.len(), 1, "a refused frame leaves nothing behind");
     error.to_string()
@@ -112,7 +115,10 @@ fn a_resolution_names_its_winner_or_is_refused() {
     let won: Vec<_> = events.iter().map(|event| (event.token, event.kind.clone())).collect();
     assert_eq!(
         won,
-        [(TokenIx(0), MarketEventKind::Resolved { won: false }), (TokenIx(1), MarketEventKind::Resolved { won: true }),]
+        [
+            (TokenIx(0), MarketEventKind::Resolved { pays: Usd::ZERO }),
+            (TokenIx(1), MarketEventKind::Resolved { pays: Usd::dollars(1) }),
+        ]
     );
     assert_eq!(refused(&frame("")), "field winning_asset_id is missing");
     assert_eq!(refused(&frame("5")), r#"field winning_asset_id is "5""#);

@@ -1,0 +1,76 @@
+//! Prices that jump: news moves a market faster than quotes follow, so they are pulled until it is calm again.
+
+use crate::breakers::Trip;
+use crate::effect::Effects;
+use crate::markets::TokenState;
+use crate::step::Engine;
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::vec::Vec;
+use model::input::{Breaker, Scope};
+use model::{MarketIx, Time, Usd};
+
+/// How far back a jump is looked for.
+const WINDOW_MICROS: u64 = 10_000_000;
+/// How often the middle of a book is noted.
+const NOTE_MICROS: u64 = 1_000_000;
+/// How long a market must have been calm.
+const CALM_MICROS: u64 = 60_000_000;
+
+/// The middles of a market's book over the last seconds.
+#[derive(Debug, Default)]
+pub(crate) struct Middles {
+    noted: VecDeque<(Time, u32)>,
+    jumped: Option<Time>,
+}
+
+impl Middles {
+    /// Notes where the middle is now, and returns how far it is from the farthest of the last ten seconds, in micro-dollars.
+    fn note(&mut self, now: Time, middle: u32) -> u32 {
+        while self.noted.front().is_some_and(|(at, _)| now.since(*at) > WINDOW_MICROS) {
+            self.noted.pop_front();
+        }
+        if self.noted.back().is_none_or(|(at, _)| now.since(*at) >= NOTE_MICROS) {
+            self.noted.push_back((now, middle));
+        }
+        self.noted.iter().map(|(_, then)| then.abs_diff(middle)).max().unwrap_or(0)
+    }
+}
+
+/// Returns the middle of a book that can be trusted, in micro-dollars.
+fn middle(state: &TokenState) -> Option<u32> {
+    let [bid, ask] = [state.book.best_bid()?.price, state.book.best_ask()?.price].map(model::Price::micros);
+    (state.known && bid < ask).then(|| bid.midpoint(ask))
+}
+
+impl Engine {
+    /// Looks at every market that somebody trades.
+    pub(crate) fn watch_jumps(&mut self, effects: &mut Effects) {
+        let (now, limit) = (self.now, self.limits.max_jump);
+        let mut jumped: Vec<(MarketIx, u32)> = Vec::new();
+        let mut calm = Vec::new();
+        for (market, entry, yes) in self.markets.watched_mut() {
+            let Some(middle) = middle(yes) else { continue };
+            let moved = entry.middles.note(now, middle);
+            if Usd(i64::from(moved)) > limit {
+                if entry.middles.jumped.replace(now).is_none() {
+                    jumped.push((market, moved));
+                }
+            } else if entry.middles.jumped.is_some_and(|at| now.since(at) >= CALM_MICROS) {
+                entry.middles.jumped = None;
+                calm.push(market);
+            }
+        }
+        for (market, moved) in jumped {
+            let reason = format!("the price moved by {} within 10 s, the limit is {limit}", Usd(i64::from(moved)));
+            self.trip(Trip::market(Breaker::PriceJump, market, reason), effects);
+        }
+        calm.into_iter().for_each(|market| self.close(Breaker::PriceJump, Scope::Market(market), effects));
+    }
+
+    /// Says whether a market is not calm yet.
+    pub(crate) fn still_jumping(&self) -> Option<model::event::Reason> {
+        let jumping = self.markets.iter().filter(|(_, entry)| entry.middles.jumped.is_some()).count();
+        (jumping > 0).then(|| format!("{jumping} markets jumped within the last minute; it closes by itself"))
+    }
+}

@@ -1,0 +1,151 @@
+//! How each strategy fares: what it gained or lost today, and how its round trips ended.
+
+use crate::breakers::Trip;
+use crate::effect::Effects;
+use crate::step::Engine;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::vec::Vec;
+use model::carry::Score;
+use model::input::{Breaker, Scope};
+use model::{NewOrder, Side, StrategyId, Time, TokenIx, Usd};
+
+/// How long a strategy rests after too many losing round trips.
+const REST_MICROS: u64 = 3_600_000_000;
+
+/// How one strategy fares.
+#[derive(Debug, Clone, Copy, Default)]
+struct Standing {
+    opening: Usd,
+    fees: Usd,
+    losing: u32,
+    rests: Time,
+}
+
+/// How all strategies fare.
+#[derive(Debug, Default)]
+pub(crate) struct Scores {
+    day: u64,
+    standings: BTreeMap<StrategyId, Standing>,
+    /// What was realised on a token when the position there began.
+    trips: BTreeMap<(StrategyId, TokenIx), Usd>,
+}
+
+impl Scores {
+    /// Puts back what an earlier session left; `day` is the day of its end.
+    pub(crate) fn carried(day: u64, scores: &[Score], trips: &[((StrategyId, TokenIx), Usd)]) -> Self {
+        let standing = |score: &Score| {
+            let Score { strategy, opening, fees, losing, rests } = *score;
+            (strategy, Standing { opening, fees, losing, rests })
+        };
+        Self { day, standings: scores.iter().map(standing).collect(), trips: trips.iter().copied().collect() }
+    }
+
+    /// Returns what the next session goes on from.
+    pub(crate) fn scores(&self) -> impl Iterator<Item = Score> {
+        self.standings.iter().map(|(strategy, standing)| {
+            let Standing { opening, fees, losing, rests } = *standing;
+            Score { strategy: *strategy, opening, fees, losing, rests }
+        })
+    }
+
+    /// Returns what was realised where positions began.
+    pub(crate) fn trips(&self) -> impl Iterator<Item = ((StrategyId, TokenIx), Usd)> {
+        self.trips.iter().map(|(key, realised)| (*key, *realised))
+    }
+
+    /// Begins to count losing round trips anew.
+    pub(crate) fn forgive(&mut self) {
+        self.standings.values_mut().for_each(|standing| (standing.losing, standing.rests) = (0, Time(0)));
+    }
+}
+
+impl Engine {
+    /// Notes a fill that is booked: its fee, and whether it began or ended a round trip.
+    pub(crate) fn score_fill(&mut self, order: &NewOrder, fee: Usd, effects: &mut Effects) {
+        let key = (order.strategy, order.token);
+        let part = self.ledger.part(order.strategy, order.token);
+        let least = self.markets.of_token(order.token).map(|entry| entry.market.min_size).unwrap_or_default();
+        let standing = self.scores.standings.entry(order.strategy).or_default();
+        standing.fees = standing.fees.saturating_add(fee);
+        if order.side == Side::Buy {
+            self.scores.trips.entry(key).or_insert(part.realised);
+            return;
+        }
+        // Dust that nobody can sell does not keep a round trip open.
+        let over = part.size.is_zero() || part.size < least;
+        let Some(began) = self.scores.trips.get(&key).copied().filter(|_| over) else { return };
+        self.scores.trips.remove(&key);
+        standing.losing = if part.realised < began { standing.losing.saturating_add(1) } else { 0 };
+        let (losing, limit) = (standing.losing, self.limits.max_losing_trips);
+        if losing >= limit {
+            *standing = Standing { losing: 0, rests: self.now.plus_micros(REST_MICROS), ..*standing };
+            let reason = format!("{losing} losing round trips running, the limit is {limit}; it rests for an hour");
+            self.trip(Trip::strategy(Breaker::LossStreak, order.strategy, reason), effects);
+        }
+    }
+
+    /// Returns what a strategy has gained since ever: what it realised, and what its positions are worth beyond their cost, less fees.
+    fn gain_of(&self, strategy: StrategyId) -> Usd {
+        let parts = self.ledger.parts().filter(|(who, ..)| *who == strategy);
+        let gain = parts.fold(Usd::ZERO, |sum, (_, token, part)| {
+            let open = self.value_of(token, part.size).saturating_sub(part.cost);
+            sum.saturating_add(part.realised).saturating_add(open)
+        });
+        let fees = self.scores.standings.get(&strategy).map(|standing| standing.fees).unwrap_or_default();
+        gain.saturating_sub(fees)
+    }
+
+    /// Returns what a strategy has gained since 00:00 UTC; a loss is negative.
+    pub(crate) fn today_of(&self, strategy: StrategyId) -> Usd {
+        let opening = self.scores.standings.get(&strategy).map(|standing| standing.opening).unwrap_or_default();
+        self.gain_of(strategy).saturating_sub(opening)
+    }
+
+    /// Begins the day, ends rests, and stops strategies that lost too much today.
+    pub(crate) fn watch_scores(&mut self, effects: &mut Effects) {
+        let owners: BTreeSet<StrategyId> = self.scores.standings.keys().copied().collect();
+        if self.scores.day < self.now.day() {
+            // The first day of an account has nothing before it.
+            let first = self.scores.day == 0;
+            self.scores.day = self.now.day();
+            for strategy in owners.iter().filter(|_| !first) {
+                let opening = self.gain_of(*strategy);
+                if let Some(standing) = self.scores.standings.get_mut(strategy) {
+                    standing.opening = opening;
+                }
+                self.close(Breaker::StrategyLoss, Scope::Strategy(*strategy), effects);
+            }
+        }
+        let limit = self.limits.max_strategy_loss;
+        for strategy in owners {
+            let lost = Usd::ZERO.saturating_sub(self.today_of(strategy));
+            if lost >= limit {
+                let reason = format!("lost {lost} today, the limit is {limit}");
+                self.trip(Trip::strategy(Breaker::StrategyLoss, strategy, reason), effects);
+            }
+        }
+        self.end_rests(effects);
+    }
+
+    fn end_rests(&mut self, effects: &mut Effects) {
+        let now = self.now;
+        let over = |standing: &Standing| standing.rests != Time(0) && now >= standing.rests;
+        let rested: Vec<StrategyId> =
+            self.scores.standings.iter().filter(|(_, standing)| over(standing)).map(|(who, _)| *who).collect();
+        for strategy in rested {
+            if let Some(standing) = self.scores.standings.get_mut(&strategy) {
+                standing.rests = Time(0);
+            }
+            self.close(Breaker::LossStreak, Scope::Strategy(strategy), effects);
+        }
+    }
+
+    /// Says which strategies still stand where `strategy_loss` tripped.
+    pub(crate) fn still_losing(&self) -> Option<model::event::Reason> {
+        let limit = self.limits.max_strategy_loss;
+        let worst = self.scores.standings.keys().map(|strategy| self.today_of(*strategy)).min()?;
+        let lost = Usd::ZERO.saturating_sub(worst);
+        (lost >= limit).then(|| format!("a strategy lost {lost} today, the limit is {limit}; it closes at 00:00 UTC"))
+    }
+}
