@@ -154,7 +154,7 @@ impl Auth {
             let (secret, row) = new_token("admin", Role::Admin, now)?;
             // The file first: a token that only the database knows would lock everybody out.
             let path = admin_token_path(data_dir);
-            crate::private::replace(&path, &format!("{secret}\n"))
+            crate::private::replace(&path, format!("{secret}\n").as_bytes())
                 .map_err(|source| AuthError::File { path, source })?;
             db.add_token(&row).await?;
             tokens.push(row);

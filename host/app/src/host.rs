@@ -350,7 +350,8 @@ fn journal(
         sandbox: Sha256::digest(format!("{:?}", sandbox::Settings::default())).into(),
         created: now,
     };
-    let (journal, path) = Journal::create(&config.data_dir, &header).context("beginning the journal")?;
+    let (journal, path) =
+        Journal::create(&config.data_dir, &header, config.journal_keep_days).context("beginning the journal")?;
     tracing::info!(path = %path.display(), "the journal");
     Ok(journal)
 }

@@ -1,15 +1,17 @@
 //! The journal's files. The engine's thread appends to a buffer in memory and never waits; a thread of its own writes and
 //! syncs. What must be on the disk before it acts (a placement) waits for its place to be synced.
 
+mod keeper;
 mod lock;
 mod past;
 mod segments;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use lock::DataLock;
 pub(crate) use past::{Past, Step, last_of, walk};
-pub(crate) use segments::{folder, segments_of};
+pub(crate) use segments::{folder, is_first, segments_of};
 
 use journal::{Header, Placement, Record, encode, encode_input};
 use model::{Input, Time};
@@ -71,12 +73,14 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Begins a journal in `DATA_DIR/journal`, named by its session.
+    /// Begins a journal in `DATA_DIR/journal`, named by its session. Files that are full are covered by a snapshot, packed, and kept for so
+    /// many days.
     ///
     /// # Errors
     /// If the file exists or cannot be made.
-    pub(crate) fn create(data_dir: &Path, header: &Header) -> std::io::Result<(Self, PathBuf)> {
+    pub(crate) fn create(data_dir: &Path, header: &Header, keep_days: u32) -> std::io::Result<(Self, PathBuf)> {
         let (storage, path) = Segments::create(&folder(data_dir), header)?;
+        let storage = storage.told(keeper::start(keep_days)?);
         Ok((Self::on(storage, header)?, path))
     }
 

@@ -12,11 +12,11 @@ pub(crate) fn options() -> OpenOptions {
     options
 }
 
-/// Writes `text` to `path`, replacing what is there in one step.
+/// Writes `content` to `path`, replacing what is there in one step.
 ///
 /// # Errors
 /// If it cannot be written; what was there stays.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let fresh = path.with_file_name(name);
@@ -27,7 +27,7 @@ pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
         return Err(error);
     }
     let mut file = options().write(true).create_new(true).open(&fresh)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&fresh, path)
 }
@@ -46,8 +46,8 @@ mod tests {
         let path = dir.join("secret");
         fs::write(dir.join("secret.new"), "left over").unwrap();
         fs::set_permissions(dir.join("secret.new"), fs::Permissions::from_mode(0o644)).unwrap();
-        replace(&path, "one").unwrap();
-        replace(&path, "two").unwrap();
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);

@@ -1,8 +1,8 @@
 //! `polytrader replay`: steps an engine through a journal again and holds every decision against the one that was journaled.
 
 use crate::cli::{ReplayArgs, complain, say};
-use crate::journal::{Step, folder, segments_of, walk};
-use anyhow::{Context, bail};
+use crate::journal::{Step, folder, is_first, segments_of, walk};
+use anyhow::{Context, bail, ensure};
 use engine::{Effects, Engine, Purpose, digest};
 use journal::Record;
 use model::{Seq, SessionId};
@@ -44,6 +44,11 @@ struct Replay {
 pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     crate::logging::start();
     let (session, files) = find(args)?;
+    ensure!(
+        files.first().is_some_and(|file| is_first(file)),
+        "the beginning of session {} is no longer kept (journal.keep_days); a replay needs all of it",
+        session.0
+    );
     let started = Instant::now();
     let mut replay = Replay::new(session);
     walk(&files, |step| replay.take(step))?;

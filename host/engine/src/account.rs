@@ -13,7 +13,7 @@ use model::{OrderKind, Price, Side, Size, StrategyId, TokenIx, Usd};
 const MISMATCH_LOOKS: u32 = 3;
 
 /// The valuation that today's loss counts from.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct DayStart {
     pub(crate) day: u64,
     pub(crate) value: Usd,
@@ -21,7 +21,7 @@ pub(crate) struct DayStart {
 }
 
 /// Differences to the venue's account, seen several times running.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Mismatch {
     looks: u32,
     cash: Usd,

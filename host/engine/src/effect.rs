@@ -63,7 +63,7 @@ pub enum Effect {
 }
 
 /// The state of the bot, in the runbook's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum BotState {
     /// Does not trade; the state after start-up.
     Stopped,

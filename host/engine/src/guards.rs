@@ -25,7 +25,7 @@ const COOL_DOWN_MICROS: u64 = 300_000_000;
 const GUARD_TAG: u64 = u64::MAX;
 
 /// How far a guard has got with one position.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 enum Stage {
     /// Past its limit, seen this often, last at this moment.
     Seen { looks: u32, last: Time },
@@ -34,7 +34,7 @@ enum Stage {
 }
 
 /// What the guards watch.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Guards {
     stages: BTreeMap<(StrategyId, TokenIx), Stage>,
     cooling: BTreeMap<(StrategyId, MarketIx), Time>,

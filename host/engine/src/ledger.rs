@@ -23,7 +23,7 @@ pub enum LedgerError {
 }
 
 /// The account: cash, positions by token, and each strategy's part of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ledger {
     cash: Usd,
     fees: Usd,

@@ -12,7 +12,7 @@ const DONE_MAX: usize = 10_000;
 const FILLS_MAX: usize = 100_000;
 
 /// One order with all that the engine knows of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct OrderEntry {
     pub(crate) order: NewOrder,
     pub(crate) state: OrderState,
@@ -37,7 +37,7 @@ pub(crate) struct OrderEntry {
 }
 
 /// What an order holds back from the account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Reserve {
     pub(crate) cash: Usd,
     pub(crate) shares: Size,
@@ -62,7 +62,7 @@ impl OrderEntry {
 }
 
 /// A fill that was booked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Fill {
     pub(crate) entry: FillEntry,
     pub(crate) settlement: Settlement,
@@ -81,7 +81,7 @@ impl Fill {
 pub(crate) type FillKey = (TradeId, u32, OrderId);
 
 /// The table of orders.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Orders {
     entries: BTreeMap<OrderId, OrderEntry>,
     /// Orders that are over, in the order they ended.

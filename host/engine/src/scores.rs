@@ -14,7 +14,7 @@ use model::{NewOrder, Side, StrategyId, Time, TokenIx, Usd};
 const REST_MICROS: u64 = 3_600_000_000;
 
 /// How one strategy fares.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Standing {
     opening: Usd,
     fees: Usd,
@@ -23,7 +23,7 @@ struct Standing {
 }
 
 /// How all strategies fare.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Scores {
     day: u64,
     standings: BTreeMap<StrategyId, Standing>,

@@ -25,7 +25,7 @@ const KILL_MICROS: u64 = 15_000_000;
 const AUDIT_MICROS: u64 = 1_000_000;
 
 /// What an engine is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Purpose {
     /// To trade: its approvals can be signed.
     Trade,
@@ -63,14 +63,15 @@ pub struct Summary {
 }
 
 /// An emergency stop under way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Kill {
     since: Time,
     next: Time,
 }
 
-/// A deterministic state machine: inputs in, effects out.
-#[derive(Debug)]
+/// A deterministic state machine: inputs in, effects out. It can be written down and read again by the same build (a snapshot); what
+/// comes after is the same then.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Engine {
     pub(crate) purpose: Purpose,
     pub(crate) session: SessionId,

@@ -13,7 +13,7 @@ use model::{Intent, OrderId, OrderKind, OrderState, Price, Quote, Side, Strategy
 const REFUSED_WAIT_MICROS: u64 = 1_000_000;
 
 /// One side of a target.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 struct Leg {
     want: Option<Quote>,
     /// After a refusal: not before this moment.
@@ -23,7 +23,7 @@ struct Leg {
 }
 
 /// What a strategy wants to rest on one token.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 struct Target {
     tag: u64,
     reason: Reason,
@@ -42,7 +42,7 @@ impl Target {
 }
 
 /// All standing quotes. A strategy has at most one a token, so there are never more than grants.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Targets {
     by_token: BTreeMap<(StrategyId, TokenIx), Target>,
 }

@@ -8,7 +8,7 @@ const SCALE_U64: u64 = 1_000_000;
 const SCALE_U128: u128 = 1_000_000;
 
 /// Which side of a token's book an order is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Side {
     /// Pays dollars for shares; rests as a bid.
     Buy,
@@ -36,7 +36,7 @@ impl fmt::Display for Side {
 }
 
 /// A price in micro-dollars per share, strictly between 0 and 1 dollar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Price(u32);
 
 impl Price {
@@ -106,7 +106,7 @@ impl fmt::Display for Price {
 }
 
 /// A number of shares in micro-shares (10^-6 share), the venue's base unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Size(pub u64);
 
 impl Size {
@@ -180,7 +180,7 @@ impl fmt::Display for Size {
 }
 
 /// Money in micro-dollars (10^-6 pUSD); may be negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Usd(pub i64);
 
 impl Usd {
@@ -249,7 +249,7 @@ impl fmt::Display for Usd {
 }
 
 /// The grid on which a market's prices stand: 0.1, 0.01, 0.005, 0.0025, 0.001 or 0.0001 dollars (PROTOCOL 5.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TickSize(u32);
 
 impl TickSize {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 pub const LEVELS_MAX: usize = 10_000;
 
 /// The total size that rests at one price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Level {
     /// The price.
     pub price: Price,
@@ -17,7 +17,7 @@ pub struct Level {
 
 /// The two sides of a book. Bids rise and asks fall towards the end, so the best of each is the last, where changes are
 /// most frequent and cheapest.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Book {
     bids: Vec<Level>,
     asks: Vec<Level>,

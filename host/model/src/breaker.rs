@@ -3,7 +3,7 @@
 use crate::id::{MarketIx, StrategyId};
 
 /// The circuit breakers, by the runbook's names and ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Breaker {
     /// A market's book has no proof of life.
     StaleData,
@@ -38,7 +38,7 @@ pub enum Breaker {
 }
 
 /// What is forbidden although the bot runs; the larger is the tighter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Restriction {
     /// Nothing.
     None,
@@ -70,7 +70,7 @@ impl Restriction {
 }
 
 /// What a breaker restricts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Scope {
     /// Everything.
     Session,

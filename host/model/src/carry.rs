@@ -98,7 +98,7 @@ pub struct CarriedFill {
 }
 
 /// The money side of one fill; kept so that a failed trade can be taken back exactly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FillEntry {
     /// Whose part it moved.
     pub strategy: StrategyId,

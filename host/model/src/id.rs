@@ -5,7 +5,7 @@ use core::fmt;
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
         pub struct $name(pub $inner);
 
         impl fmt::Display for $name {
@@ -86,7 +86,7 @@ impl MarketIx {
 macro_rules! hex_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub struct $name(pub [u8; 32]);
 
         impl $name {
@@ -143,7 +143,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
 }
 
 /// A trade's id: the UUID that the venue gave it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TradeId(pub [u8; 16]);
 
 impl TradeId {
@@ -185,7 +185,7 @@ impl fmt::Display for TradeId {
 }
 
 /// An outcome token's id at the venue: a uint256, written as a decimal on the wire, kept big-endian here.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TokenId(pub [u8; 32]);
 
 impl TokenId {

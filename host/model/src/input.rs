@@ -141,7 +141,7 @@ pub struct SessionStart {
 }
 
 /// How a session trades.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Mode {
     /// A local exchange and play money.
     Demo,
@@ -178,7 +178,7 @@ pub enum Channel {
 }
 
 /// What the venue takes (PROTOCOL 9: trading modes).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum VenueState {
     /// Everything.
     #[default]
@@ -296,7 +296,7 @@ pub enum VenueStatus {
 }
 
 /// How far a trade has settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Settlement {
     /// Matched by the operator.
     Matched,

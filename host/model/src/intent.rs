@@ -21,7 +21,7 @@ pub struct Intent {
 }
 
 /// One side of a standing quote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Quote {
     /// The limit.
     pub price: Price,

@@ -3,7 +3,7 @@
 use crate::amount::{Size, Usd};
 
 /// What the gate, the guards and the breakers compare with. Percentages are in basis points (1/100 of a percent).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// `portfolio_trade_pct`: the cost of one risk-increasing order as a share of the portfolio.
     pub portfolio_trade_bps: u32,

@@ -6,7 +6,7 @@ use crate::time::Time;
 use alloc::string::String;
 
 /// The taker fee of a market: `shares * rate * price * (1 - price)` in dollars, exponent 1 (PROTOCOL 16).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct FeeRate {
     /// The rate in millionths: 70,000 is 0.07. Zero means no fee.
     pub rate_micros: u32,
@@ -41,7 +41,7 @@ impl FeeRate {
 }
 
 /// What the host knows of a market, as it was last told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Market {
     /// The venue's id of the condition.
     pub condition: ConditionId,

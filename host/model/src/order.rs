@@ -5,7 +5,7 @@ use crate::id::{OrderId, StrategyId, TokenIx};
 use core::fmt;
 
 /// How long an order stands and what it may do at once (PROTOCOL 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum OrderKind {
     /// Rests until it is filled or cancelled.
     Gtc {
@@ -35,7 +35,7 @@ impl OrderKind {
 }
 
 /// An order that is to be placed. The price is the worst that it may trade at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct NewOrder {
     /// Our number.
     pub id: OrderId,
@@ -56,7 +56,7 @@ pub struct NewOrder {
 }
 
 /// The life of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum OrderState {
     /// Approved and on its way; the venue has not answered.
     Pending,

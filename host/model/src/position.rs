@@ -3,7 +3,7 @@
 use crate::amount::{Size, Usd};
 
 /// Shares of one token with what they cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Position {
     /// Shares owned.
     pub size: Size,

@@ -1,7 +1,7 @@
 //! Moments and spans. The clock itself is outside: every time in this workspace arrives as a value.
 
 /// A moment in microseconds since 1970-01-01 00:00 UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Time(pub u64);
 
 /// Microseconds in a UTC day; leap seconds are not counted, as in Unix time.

@@ -67,7 +67,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 48] = [
+pub const KEYS: [Key; 49] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -257,6 +257,12 @@ pub const KEYS: [Key; 48] = [
         Kind::Count(0, 10_000),
         "50",
         "How long a request takes to the paper venue, and an answer back, in milliseconds.",
+    ),
+    key(
+        "journal.keep_days",
+        Kind::Count(1, 36_500),
+        "365",
+        "How many days files of the journal are kept that no start needs any more.",
     ),
     key(
         "account.signature_type",

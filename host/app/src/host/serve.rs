@@ -51,7 +51,8 @@ impl Served {
             "login": login,
             "pid": std::process::id(),
         });
-        crate::private::replace(&state, &text.to_string()).with_context(|| format!("writing {}", state.display()))?;
+        crate::private::replace(&state, text.to_string().as_bytes())
+            .with_context(|| format!("writing {}", state.display()))?;
         Ok(Self { api, login, state, tasks: [api_task, dashboard_task] })
     }
 

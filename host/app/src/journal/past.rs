@@ -1,17 +1,19 @@
 //! What a journal brings back. A torn end is what a crash leaves; damage in the middle is refused with its place.
 
-use super::segments::{folder, segments_of};
-use anyhow::Context;
+use super::segments::{content, folder, named, segments_of};
+use super::snapshot;
+use anyhow::{Context, ensure};
 use engine::{Engine, Purpose};
 use journal::{Header, Reader, Record};
-use model::input::SessionStart;
 use model::{Body, Carry, Market, OrderId, SessionId, VenueOrderId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// More than the first record of a journal takes.
 const HEADER_MAX: u64 = 256 * 1024;
+/// More than a file of a journal has: it is followed by the next one when it has grown to 64 MiB.
+const FILE_MAX: u64 = 1 << 30;
 
 /// The last session of an account.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ pub(crate) enum Step {
 /// If a file cannot be read, or is damaged where more follows.
 pub(crate) fn walk(files: &[PathBuf], mut each: impl FnMut(Step)) -> anyhow::Result<()> {
     for (place, file) in (1usize..).zip(files) {
-        let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        let bytes = content(file, FILE_MAX).with_context(|| format!("reading {}", file.display()))?;
         let last = place == files.len();
         if last && bytes.len() < journal::MAGIC.len() {
             // A crash in the moment in which the file was made.
@@ -85,10 +87,8 @@ fn damaged(file: &Path, place: &dyn std::fmt::Display) -> anyhow::Error {
 }
 
 /// Reads whose journal it is; none if a crash left less than that.
-fn header_of(file: &Path) -> anyhow::Result<Option<Header>> {
-    let mut bytes = Vec::new();
-    let opened = std::fs::File::open(file).with_context(|| format!("reading {}", file.display()))?;
-    opened.take(HEADER_MAX).read_to_end(&mut bytes).with_context(|| format!("reading {}", file.display()))?;
+pub(super) fn header_of(file: &Path) -> anyhow::Result<Option<Header>> {
+    let bytes = content(file, HEADER_MAX).with_context(|| format!("reading {}", file.display()))?;
     if bytes.len() < journal::MAGIC.len() {
         return Ok(None);
     }
@@ -107,13 +107,12 @@ fn header_of(file: &Path) -> anyhow::Result<Option<Header>> {
 pub(crate) fn last_of(data_dir: &Path, account: &str) -> anyhow::Result<Option<Past>> {
     let dir = folder(data_dir);
     let sessions = segments_of(&dir).with_context(|| format!("reading {}", dir.display()))?;
-    for (_, files) in sessions {
+    for (session, files) in sessions {
         let Some(first) = files.first() else { continue };
         let Some(header) = header_of(first)?.filter(|header| header.account == account) else { continue };
-        let mut reading = Reading::default();
-        walk(&files, |step| reading.take(step))?;
+        let reading = read(&dir, session, &files)?;
         // A session that crashed before it had taken over is nothing; the one before it still holds.
-        if reading.start.is_none() || (header.follows.is_some() && !reading.taken_over) {
+        if !reading.begun || (header.follows.is_some() && !reading.taken_over) {
             continue;
         }
         return Ok(Some(reading.past(header.session)));
@@ -121,10 +120,34 @@ pub(crate) fn last_of(data_dir: &Path, account: &str) -> anyhow::Result<Option<P
     Ok(None)
 }
 
+/// Reads a session: its snapshot, if there is one, and the files that follow.
+fn read(dir: &Path, session: SessionId, files: &[PathBuf]) -> anyhow::Result<Reading> {
+    let (mut reading, covered) = match snapshot::read(dir, session) {
+        Ok(Some(found)) => found,
+        Ok(None) => (Reading::default(), 0),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "the whole journal is read instead");
+            (Reading::default(), 0)
+        }
+    };
+    let segment = |file: &&PathBuf| named(file).map_or(0, |(_, segment)| segment);
+    let rest: Vec<PathBuf> = files.iter().filter(|file| segment(file) > covered).cloned().collect();
+    let first = rest.first().map(|file| segment(&file));
+    ensure!(
+        first.is_none_or(|first| first == covered.saturating_add(1)),
+        "the journal of session {} begins with file {}, and nothing covers those before; restore them or its snapshot",
+        session.0,
+        first.unwrap_or(0)
+    );
+    walk(&rest, |step| reading.take(step))?;
+    Ok(reading)
+}
+
 /// A session as it is read.
-struct Reading {
+#[derive(Serialize, Deserialize)]
+pub(super) struct Reading {
     engine: Engine,
-    start: Option<SessionStart>,
+    begun: bool,
     taken_over: bool,
     markets: Vec<Market>,
     placements: BTreeMap<OrderId, VenueOrderId>,
@@ -136,7 +159,7 @@ impl Default for Reading {
     fn default() -> Self {
         Self {
             engine: Engine::new(Purpose::Rehearse),
-            start: None,
+            begun: false,
             taken_over: false,
             markets: Vec::new(),
             placements: BTreeMap::new(),
@@ -147,11 +170,11 @@ impl Default for Reading {
 }
 
 impl Reading {
-    fn take(&mut self, step: Step) {
+    pub(super) fn take(&mut self, step: Step) {
         match step {
             Step::Record(Record::Input(input)) => {
                 match &input.body {
-                    Body::Session(start) => self.start = Some(start.clone()),
+                    Body::Session(_) => self.begun = true,
                     Body::Market(market) => self.markets.push(market.clone()),
                     Body::TakeOver(_) => self.taken_over = true,
                     _ => {}

@@ -1,16 +1,20 @@
 //! The files of a session's journal: `SESSION-NNNN.journal`, a new one when the last has grown enough.
 
 use super::{Storage, beginning};
+use flate2::read::GzDecoder;
 use journal::Header;
 use model::SessionId;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::SyncSender;
 
 /// A file that has grown beyond this is followed by the next one.
 const SEGMENT_MAX: u64 = 64 * 1024 * 1024;
 /// How every file's name ends.
 const ENDING: &str = ".journal";
+/// How it goes on when the file is packed.
+pub(super) const PACKED: &str = ".gz";
 
 /// Returns the folder of the journals.
 pub(crate) fn folder(data_dir: &Path) -> PathBuf {
@@ -24,6 +28,8 @@ pub(super) struct Segments {
     file: File,
     written: u64,
     max: u64,
+    /// Who is told of files that are full.
+    full: Option<SyncSender<PathBuf>>,
 }
 
 impl Segments {
@@ -32,8 +38,14 @@ impl Segments {
         std::fs::create_dir_all(dir)?;
         let path = path(dir, header);
         let file = open(dir, &path)?;
-        let segments = Self { dir: dir.to_owned(), header: header.clone(), file, written: 0, max: SEGMENT_MAX };
+        let segments =
+            Self { dir: dir.to_owned(), header: header.clone(), file, written: 0, max: SEGMENT_MAX, full: None };
         Ok((segments, path))
+    }
+
+    /// Tells somebody of every file that is full.
+    pub(super) fn told(self, full: SyncSender<PathBuf>) -> Self {
+        Self { full: Some(full), ..self }
     }
 
     /// As [`Segments::create`], with files of another size.
@@ -44,6 +56,12 @@ impl Segments {
 
     fn turn(&mut self) -> std::io::Result<()> {
         self.file.sync_all()?;
+        if let Some(full) = &self.full
+            && full.try_send(path(&self.dir, &self.header)).is_err()
+        {
+            tracing::warn!("nobody looks after the journal's full files any more; they stay as they are");
+            self.full = None;
+        }
         self.header.segment = self.header.segment.saturating_add(1);
         self.file = open(&self.dir, &path(&self.dir, &self.header))?;
         self.written = 0;
@@ -96,7 +114,11 @@ pub(crate) fn segments_of(dir: &Path) -> std::io::Result<Vec<(SessionId, Vec<Pat
     for entry in entries {
         let path = entry?.path();
         if let Some((session, segment)) = named(&path) {
-            sessions.entry(session).or_default().push((segment, path));
+            let files = sessions.entry(session).or_default();
+            // A crash while it was packed can leave both; they say the same.
+            if !files.iter().any(|(other, _)| *other == segment) {
+                files.push((segment, path));
+            }
         }
     }
     let in_order = |mut files: Vec<(u32, PathBuf)>| {
@@ -106,8 +128,30 @@ pub(crate) fn segments_of(dir: &Path) -> std::io::Result<Vec<(SessionId, Vec<Pat
     Ok(sessions.into_iter().rev().map(|(session, files)| (session, in_order(files))).collect())
 }
 
+/// Says whether a file is its session's first.
+pub(crate) fn is_first(path: &Path) -> bool {
+    named(path).is_some_and(|(_, segment)| segment == 1)
+}
+
 /// Returns what a file's name says.
-fn named(path: &Path) -> Option<(SessionId, u32)> {
-    let (session, segment) = path.file_name()?.to_str()?.strip_suffix(ENDING)?.split_once('-')?;
+pub(super) fn named(path: &Path) -> Option<(SessionId, u32)> {
+    let name = path.file_name()?.to_str()?;
+    let name = name.strip_suffix(PACKED).unwrap_or(name);
+    let (session, segment) = name.strip_suffix(ENDING)?.split_once('-')?;
     Some((SessionId(session.parse().ok()?), segment.parse().ok()?))
+}
+
+/// Reads a file of a journal, packed or not, at most `max` bytes of it.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn content(path: &Path, max: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = File::open(path)?;
+    if path.to_string_lossy().ends_with(PACKED) {
+        GzDecoder::new(file).take(max).read_to_end(&mut bytes)?;
+    } else {
+        file.take(max).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }

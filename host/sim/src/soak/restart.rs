@@ -143,7 +143,15 @@ fn read_again(bytes: &[u8]) -> Result<(Engine, BTreeMap<OrderId, model::VenueOrd
     let mut engine = Engine::new(Purpose::Rehearse);
     let mut placements = BTreeMap::new();
     let mut reader = Reader::new(bytes).map_err(|error| error.to_string())?;
+    // A snapshot at any place must not change what comes after it.
+    let snapshot_at = bytes.len().checked_rem(97).unwrap_or(0).saturating_mul(bytes.len()) / 97;
+    let mut snapshot = false;
     while let Some(step) = reader.step().map_err(|error| format!("the journal is corrupt: {error}"))? {
+        if !snapshot && reader.at() > snapshot_at {
+            snapshot = true;
+            let bytes = postcard::to_allocvec(&engine).map_err(|error| error.to_string())?;
+            engine = postcard::from_bytes(&bytes).map_err(|error| error.to_string())?;
+        }
         match step {
             Step::Record(Record::Input(input)) => engine.recover(&input),
             Step::Record(Record::Placement(placement)) => {

@@ -230,3 +230,80 @@ fn a_journal_goes_on_in_another_file_when_one_is_full() {
     let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
     assert_eq!((past.inputs, past.ended), (8, true));
 }
+
+/// Writes the session of `bodies` in files of about 300 bytes, with a keeper that covers and packs them.
+fn write_kept(dir: &Path) {
+    let storage = super::super::segments::Segments::sized(&folder(dir), &header(7, None), 300).unwrap();
+    let storage = storage.told(super::super::keeper::start(30).unwrap());
+    let journal = super::super::Journal::on(storage, &header(7, None)).unwrap();
+    for (seq, body) in (1u64..).zip(bodies(7)) {
+        journal.input(&Input { seq: Seq(seq), at: Time(1_000_000 + seq), body });
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    journal.close(Time(9));
+}
+
+/// Waits until all files but the last are packed, and returns them all.
+fn packed(dir: &Path) -> Vec<std::path::PathBuf> {
+    for _ in 0..500 {
+        let files = segments_of(&folder(dir)).unwrap().remove(0).1;
+        let plain = files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "journal")).count();
+        if plain == 1 {
+            return files;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("the files are not packed");
+}
+
+#[test]
+fn a_snapshot_and_what_follows_are_as_good_as_the_whole_journal() {
+    let dir = Folder::new("kept");
+    write_kept(&dir.0);
+    let files = packed(&dir.0);
+    assert!(files.len() > 2, "{files:?}");
+    let with = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
+    let snapshot = folder(&dir.0).join("7.snapshot");
+    let bytes = std::fs::read(&snapshot).unwrap();
+    std::fs::remove_file(&snapshot).unwrap();
+    let without = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
+    assert_eq!((&with.carry, with.inputs, &with.placements), (&without.carry, without.inputs, &without.placements));
+    assert_eq!((with.markets.len(), with.inputs), (1, 8));
+    // A damaged snapshot is not believed: the whole journal is there.
+    let mut damaged = bytes.clone();
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    std::fs::write(&snapshot, &damaged).unwrap();
+    assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().carry, with.carry);
+    // Without it, and without the files that it covered, nobody knows what was.
+    std::fs::remove_file(&snapshot).unwrap();
+    std::fs::remove_file(&files[0]).unwrap();
+    let error = last_of(&dir.0, ACCOUNT).unwrap_err().to_string();
+    assert!(error.contains("begins with file 2"), "{error}");
+    // With it, they are not needed.
+    std::fs::write(&snapshot, &bytes).unwrap();
+    assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().carry, with.carry);
+}
+
+#[test]
+fn old_files_go_and_what_a_start_needs_stays() {
+    use super::super::keeper::discard;
+    let dir = Folder::new("old");
+    write(&dir.0, "5-0001.journal", &bytes(&header(5, None), bodies(5), &[]));
+    let other = Header { account: "0xother".into(), ..header(6, None) };
+    write(&dir.0, "6-0001.journal", &bytes(&other, bodies(6), &[]));
+    write_kept(&dir.0);
+    let kept = packed(&dir.0).len();
+    let journals = folder(&dir.0);
+    let now = std::time::SystemTime::now();
+    discard(&journals, 30, now).unwrap();
+    assert_eq!(segments_of(&journals).unwrap().len(), 3, "nothing is old yet");
+    let later = now + std::time::Duration::from_secs(31 * 86_400);
+    discard(&journals, 30, later).unwrap();
+    let left = segments_of(&journals).unwrap();
+    let sessions: Vec<(u64, usize)> = left.iter().map(|(session, files)| (session.0, files.len())).collect();
+    // Of the last session only what the snapshot does not cover; the other account's last session; nothing of what was followed.
+    assert_eq!(sessions, [(7, 1), (6, 1)], "of {kept} files");
+    assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().inputs, 8);
+    assert!(last_of(&dir.0, "0xother").unwrap().is_some());
+}

@@ -1,0 +1,71 @@
+//! Snapshots: what a session's journal comes to up to the end of one of its files, so that a start reads only what follows.
+//! A snapshot is of one build; another build reads the whole journal.
+
+use super::past::Reading;
+use anyhow::{Context, ensure};
+use model::SessionId;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// How every snapshot begins, with the version of what follows: a SHA-256 of the rest, then the rest.
+const MAGIC: &[u8; 8] = b"PTSNAP01";
+const DIGEST: usize = 32;
+/// The largest snapshot that is read.
+const SNAPSHOT_MAX: u64 = 1 << 30;
+/// How every file's name ends.
+const ENDING: &str = ".snapshot";
+
+/// A snapshot's content.
+#[derive(Serialize, Deserialize)]
+struct Content<R> {
+    build: String,
+    session: SessionId,
+    /// The last file that is in it.
+    segment: u32,
+    reading: R,
+}
+
+/// Returns where a session's snapshot lies. There is one; a newer one replaces it.
+pub(super) fn path(dir: &Path, session: SessionId) -> PathBuf {
+    dir.join(format!("{}{ENDING}", session.0))
+}
+
+/// Writes the snapshot of a session up to the end of a file of it.
+///
+/// # Errors
+/// If it cannot be written; the one before stays.
+pub(super) fn write(dir: &Path, session: SessionId, segment: u32, reading: &Reading) -> anyhow::Result<()> {
+    let content = Content { build: crate::build_name(), session, segment, reading };
+    let body = postcard::to_allocvec(&content).context("writing a snapshot down")?;
+    let bytes = [MAGIC.as_slice(), Sha256::digest(&body).as_slice(), &body].concat();
+    let path = path(dir, session);
+    crate::private::replace(&path, &bytes).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Returns what a session's snapshot says, and the last file that is in it; none if there is none, or it is another build's.
+///
+/// # Errors
+/// If it is there and damaged. Whoever reads the journal goes on without it then.
+pub(super) fn read(dir: &Path, session: SessionId) -> anyhow::Result<Option<(Reading, u32)>> {
+    let path = path(dir, session);
+    let size = match std::fs::metadata(&path) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+    };
+    ensure!(size <= SNAPSHOT_MAX, "{} has {size} bytes, more than {SNAPSHOT_MAX}", path.display());
+    let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let damaged = || format!("{} is damaged", path.display());
+    let rest = bytes.strip_prefix(MAGIC.as_slice()).with_context(damaged)?;
+    let (digest, body) = rest.split_at_checked(DIGEST).with_context(damaged)?;
+    ensure!(Sha256::digest(body).as_slice() == digest, "{}", damaged());
+    // The build comes first, so that another build's content is never looked at.
+    let (build, _): (String, _) = postcard::take_from_bytes(body).with_context(damaged)?;
+    if build != crate::build_name() {
+        return Ok(None);
+    }
+    let content: Content<Reading> = postcard::from_bytes(body).with_context(damaged)?;
+    ensure!(content.session == session, "{} is of session {}", path.display(), content.session.0);
+    Ok(Some((content.reading, content.segment)))
+}
