@@ -4,6 +4,7 @@
 mod keeper;
 mod lock;
 mod past;
+mod reserve;
 mod segments;
 mod snapshot;
 #[cfg(test)]
@@ -14,9 +15,11 @@ pub(crate) use past::{Past, Step, last_of, walk};
 pub(crate) use segments::{folder, is_first, segments_of};
 
 use journal::{Header, Placement, Record, encode, encode_input};
-use model::{Input, Time};
+use model::{Input, OrderId, SessionId, Time};
+use reserve::LateCancel;
 use segments::Segments;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -70,6 +73,9 @@ struct Shared {
 pub(crate) struct Journal {
     shared: Arc<Shared>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    session: SessionId,
+    /// Where cancels are written down after the journal has failed.
+    late: Option<SyncSender<LateCancel>>,
 }
 
 impl Journal {
@@ -79,9 +85,15 @@ impl Journal {
     /// # Errors
     /// If the file exists or cannot be made.
     pub(crate) fn create(data_dir: &Path, header: &Header, keep_days: u32) -> std::io::Result<(Self, PathBuf)> {
-        let (storage, path) = Segments::create(&folder(data_dir), header)?;
+        let dir = folder(data_dir);
+        let (storage, path) = Segments::create(&dir, header)?;
         let storage = storage.told(keeper::start(keep_days)?);
-        Ok((Self::on(storage, header)?, path))
+        for LateCancel { session, order, at } in reserve::left(&dir)? {
+            let (session, order, at_ms) = (session.0, order.0, at.millis());
+            tracing::warn!(session, order, at_ms, "this cancel left after the journal had failed");
+        }
+        let late = Some(reserve::open(&dir)?);
+        Ok((Self { late, ..Self::on(storage, header)? }, path))
     }
 
     /// Begins a journal on this storage.
@@ -97,7 +109,7 @@ impl Journal {
         let shared = Arc::new(shared);
         let written = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || written.write_on(storage))?;
-        Ok(Self { shared, thread: Arc::new(Mutex::new(Some(thread))) })
+        Ok(Self { shared, thread: Arc::new(Mutex::new(Some(thread))), session: header.session, late: None })
     }
 
     /// Appends an input. Never waits.
@@ -113,6 +125,17 @@ impl Journal {
     /// Appends the digest of what the input before came to. Never waits.
     pub(crate) fn effects(&self, count: u32, digest: u64) {
         self.append(|bytes| encode(&Record::Effects { count, digest }, bytes).is_ok(), false);
+    }
+
+    /// Writes a cancel down where the journal has failed; before that its input's decisions tell it. Never waits.
+    pub(crate) fn cancel(&self, order: OrderId, at: Time) {
+        let late = LateCancel { session: self.session, order, at };
+        if self.shared.lock().failed
+            && let Some(reserve) = &self.late
+            && reserve.try_send(late).is_err()
+        {
+            tracing::warn!(order = order.0, "a cancel leaves without a record: the disk stands still");
+        }
     }
 
     fn append(&self, write: impl FnOnce(&mut Vec<u8>) -> bool, sync: bool) -> Place {

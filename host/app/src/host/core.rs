@@ -149,7 +149,7 @@ impl Core {
     fn act(&mut self, effect: Effect, reply: &mut Option<Reply>) {
         match effect {
             Effect::Place(approved) => self.duties.place(&self.engine, approved),
-            Effect::Cancel { order } => self.duties.cancel(order),
+            Effect::Cancel { order } => self.duties.cancel(order, self.at),
             Effect::CancelAll => self.duties.cancel_everything(),
             Effect::LockSigner => self.duties.lock(true),
             Effect::UnlockSigner => self.duties.lock(false),

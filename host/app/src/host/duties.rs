@@ -127,8 +127,9 @@ impl Duties {
         self.access.place(Job { approved, listing, place });
     }
 
-    pub(crate) fn cancel(&self, order: OrderId) {
+    pub(crate) fn cancel(&self, order: OrderId, at: Time) {
         self.access.cancel(order);
+        self.journal.cancel(order, at);
     }
 
     pub(crate) fn cancel_everything(&self) {

@@ -106,3 +106,24 @@ fn a_second_run_in_a_folder_is_told_so() {
     DataLock::take(&dir).unwrap();
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+#[test]
+fn after_a_failure_cancels_are_written_to_the_reserve_and_not_before() {
+    let dir = std::env::temp_dir().join(format!("polytrader-late-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let disk = Disk::default();
+    let journal = Journal { late: Some(reserve::open(&dir).unwrap()), ..Journal::on(disk.clone(), &header()).unwrap() };
+    journal.cancel(OrderId(1), Time(1));
+    disk.full.store(true, std::sync::atomic::Ordering::Relaxed);
+    journal.input(&tick(1));
+    while journal.failure().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    journal.cancel(OrderId(2), Time(2));
+    while reserve::left(&dir).unwrap().is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let late = LateCancel { session: SessionId(7), order: OrderId(2), at: Time(2) };
+    assert_eq!(reserve::left(&dir).unwrap(), [late]);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
