@@ -4,7 +4,7 @@
 use crc32fast::hash;
 use model::{OrderId, SessionId, Time};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
