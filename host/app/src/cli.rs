@@ -166,6 +166,9 @@ pub(crate) struct ReplayArgs {
     /// The session, as its files are named; the newest otherwise.
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<u64>,
+    /// Run the strategies again too, and hold every answer against the one that was journaled.
+    #[arg(long)]
+    pub(crate) wasm: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

@@ -20,6 +20,7 @@ mod venue;
 mod venue_account;
 
 pub(crate) use access::Access;
+pub(crate) use duties::session_of;
 pub(crate) use inbox::Inbox;
 #[cfg(test)]
 pub(crate) use inbox::Taken;
@@ -200,7 +201,7 @@ async fn begin(
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&heard))?;
     let user_channel = wires.user_channel(venue, &access)?;
     pulse::watch(&venue.client, &wires.inbox);
-    tokio::spawn(wires.strategies(&db, venue).run(reports));
+    tokio::spawn(wires.strategies(config, &db, venue).run(reports));
     let control = Control::new(wires.inbox.clone(), Some(access.clone()));
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
     Ok(Session {
@@ -262,10 +263,10 @@ impl Wires {
         self.inbox.account(now, Body::TakeOver(Box::new(carry)));
     }
 
-    fn strategies(&self, db: &Db, venue: &Venue) -> Strategies {
+    fn strategies(&self, config: &Config, db: &Db, venue: &Venue) -> Strategies {
         let markets = u32::try_from(venue.markets.len()).unwrap_or(u32::MAX);
         let (inbox, picture, starts) = (self.inbox.clone(), self.picture.clone(), self.starts.clone());
-        Strategies::new(db.clone(), inbox, picture, starts, markets)
+        Strategies::new(config.data_dir.clone(), db.clone(), inbox, picture, starts, markets)
     }
 
     fn duties(
@@ -373,7 +374,7 @@ fn supervise(
             }
         }
     };
-    Ok(Supervisor::open(sandbox, config.strategies_dir.clone(), clock::now, Arc::new(sink))?)
+    Ok(Supervisor::open(sandbox, config.strategies_dir.clone(), Arc::new(sink))?)
 }
 
 /// Starts the bot when both channels are up.

@@ -11,6 +11,7 @@ mod host;
 pub mod http;
 mod journal;
 mod logging;
+mod modules;
 pub mod picture;
 mod private;
 mod replay;

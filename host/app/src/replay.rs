@@ -1,15 +1,18 @@
 //! `polytrader replay`: steps an engine through a journal again and holds every decision against the one that was journaled.
 
+mod strategies;
+
 use crate::cli::{ReplayArgs, complain, say};
 use crate::journal::{Step, folder, is_first, segments_of, walk};
 use anyhow::{Context, bail, ensure};
 use engine::{Effects, Engine, Purpose, digest};
 use journal::Record;
-use model::{Seq, SessionId};
+use model::{Body, Input, Seq, SessionId};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
+use strategies::Strategies;
 
 /// Differences that are listed; one leads to many.
 const LISTED_MAX: usize = 20;
@@ -25,6 +28,9 @@ struct Outcome {
     /// The inputs whose decisions differ, the first ones.
     differ_at: Vec<u64>,
     ended_in_order: bool,
+    /// Answers of strategies that were compared; none unless they were run again.
+    answers: u64,
+    answers_differ: u64,
     inputs_per_second: u64,
 }
 
@@ -34,6 +40,10 @@ struct Replay {
     effects: Effects,
     /// The last input, and what it came to now.
     last: Option<(Seq, Option<(u32, u64)>)>,
+    /// The strategies, if they are run again too.
+    strategies: Option<Strategies>,
+    /// What kept the replay from going on.
+    failed: Option<anyhow::Error>,
     outcome: Outcome,
 }
 
@@ -50,9 +60,10 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         session.0
     );
     let started = Instant::now();
-    let mut replay = Replay::new(session);
+    let strategies = args.wasm.then(|| Strategies::new(args.data_dir.clone())).transpose()?;
+    let mut replay = Replay::new(session, strategies);
     walk(&files, |step| replay.take(step))?;
-    let outcome = replay.end(started);
+    let outcome = replay.end(started)?;
     if args.json {
         say(&serde_json::to_string(&outcome)?);
     } else {
@@ -60,17 +71,21 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
             "session {}: {} inputs, {} of them decided something, {} differences, {} inputs/s",
             outcome.session, outcome.inputs, outcome.decisions, outcome.differences, outcome.inputs_per_second
         ));
+        if args.wasm {
+            say(&format!("{} answers of strategies, {} differences", outcome.answers, outcome.answers_differ));
+        }
         outcome.differ_at.iter().for_each(|seq| say(&format!("input {seq} was decided differently")));
     }
     let same_build = outcome.build == crate::build_name();
-    if outcome.differences > 0 && !same_build {
+    let differences = outcome.differences.saturating_add(outcome.answers_differ);
+    if differences > 0 && !same_build {
         complain(&format!(
             "the journal is of {}, this is {}: differences are news, not faults",
             outcome.build,
             crate::build_name()
         ));
     }
-    Ok(if outcome.differences > 0 && same_build { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if differences > 0 && same_build { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Returns the session that is asked for, or the newest.
@@ -87,9 +102,16 @@ fn find(args: &ReplayArgs) -> anyhow::Result<(SessionId, Vec<PathBuf>)> {
 }
 
 impl Replay {
-    fn new(session: SessionId) -> Self {
+    fn new(session: SessionId, strategies: Option<Strategies>) -> Self {
         let outcome = Outcome { session: session.0, ..Outcome::default() };
-        Self { engine: Engine::new(Purpose::Rehearse), effects: Effects::new(), last: None, outcome }
+        Self {
+            engine: Engine::new(Purpose::Rehearse),
+            effects: Effects::new(),
+            last: None,
+            strategies,
+            failed: None,
+            outcome,
+        }
     }
 
     fn take(&mut self, step: Step) {
@@ -97,8 +119,10 @@ impl Replay {
             Step::Record(Record::Header(header)) => self.outcome.build = header.build,
             Step::Record(Record::Input(input)) => {
                 self.compare(None);
+                self.compare_answer(&input.body);
                 self.engine.step(&input, &mut self.effects);
                 let digest = digest(&self.effects);
+                self.run_strategies(&input);
                 self.outcome.inputs = self.outcome.inputs.saturating_add(1);
                 self.outcome.decisions = self.outcome.decisions.saturating_add(u64::from(digest.is_some()));
                 self.last = Some((input.seq, digest));
@@ -109,6 +133,29 @@ impl Replay {
             // The digest of the last input may be what was cut off.
             Step::Torn { .. } => self.last = None,
         }
+    }
+
+    /// Holds what a strategy answered against what it answers now.
+    fn compare_answer(&mut self, body: &Body) {
+        if let (Some(strategies), Body::Intents(answer)) = (&mut self.strategies, body)
+            && let Err(difference) = strategies.answer(answer)
+        {
+            self.outcome.answers_differ = self.outcome.answers_differ.saturating_add(1);
+            if self.outcome.answers_differ <= u64::try_from(LISTED_MAX).unwrap_or(0) {
+                complain(&difference);
+            }
+        }
+    }
+
+    /// Gives the strategies what the engine told them.
+    fn run_strategies(&mut self, input: &Input) {
+        let Some(strategies) = &mut self.strategies else { return };
+        if let Body::Strategy(change) = &input.body
+            && let Err(error) = strategies.change(&self.engine, input, change)
+        {
+            self.failed.get_or_insert(error);
+        }
+        strategies.tell(input, std::mem::take(&mut self.effects));
     }
 
     /// Holds the last input's decisions against the journaled ones.
@@ -122,14 +169,18 @@ impl Replay {
         }
     }
 
-    fn end(mut self, started: Instant) -> Outcome {
+    fn end(mut self, started: Instant) -> anyhow::Result<Outcome> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        self.outcome.answers = self.strategies.as_ref().map_or(0, |strategies| strategies.answers);
         // A journal that a crash ended may have lost the last digest.
         if self.outcome.ended_in_order {
             self.compare(None);
         }
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
         self.outcome.inputs_per_second = self.outcome.inputs.saturating_mul(1_000_000).checked_div(micros).unwrap_or(0);
-        self.outcome
+        Ok(self.outcome)
     }
 }
 
@@ -152,7 +203,7 @@ mod tests {
         let bodies = [Body::Session(start), Body::Tick, Body::Command(Command::Start), Body::Tick];
         let mut engine = Engine::new(Purpose::Trade);
         let mut effects = Effects::new();
-        let mut replay = Replay::new(SessionId(1));
+        let mut replay = Replay::new(SessionId(1), None);
         for (seq, body) in (1u64..).zip(bodies) {
             let input = Input { seq: Seq(seq), at: Time(seq), body };
             engine.step(&input, &mut effects);
@@ -162,7 +213,7 @@ mod tests {
             }
         }
         replay.take(Step::Record(Record::End(Time(9))));
-        replay.end(Instant::now())
+        replay.end(Instant::now()).unwrap()
     }
 
     #[test]

@@ -208,6 +208,8 @@ pub enum StrategyChange {
         markets: Vec<MarketIx>,
         /// When this very module was first loaded here.
         since: Time,
+        /// Its parameters, as JSON.
+        parameters: String,
     },
     /// The file is gone, or the instance failed for good.
     Removed {
@@ -237,6 +239,9 @@ pub struct StrategyAnswer {
     pub fault: Option<Reason>,
     /// What it wants.
     pub intents: Vec<Intent>,
+    /// The numbers of what it was told since its start and never shown, since its last answer: what was conflated or dropped because it
+    /// lags. For running it again.
+    pub lost: Vec<u64>,
 }
 
 /// What is known of a placement.

@@ -7,6 +7,7 @@ use crate::pack::WORD_LAYOUT;
 use crate::settings::Settings;
 use crate::state::State;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine};
@@ -85,7 +86,7 @@ impl Sandbox {
         self.refuse_imports(&component)?;
         let hash = Sha256::digest(bytes).into();
         let manifest = self.describe(&component)?;
-        Ok(Module { component, hash, manifest })
+        Ok(Module { component, hash, manifest, bytes: bytes.into() })
     }
 
     fn refuse_imports(&self, component: &Component) -> Result<(), LoadError> {
@@ -147,6 +148,7 @@ pub struct Module {
     pub(crate) component: Component,
     hash: [u8; 32],
     manifest: Manifest,
+    bytes: Arc<[u8]>,
 }
 
 impl std::fmt::Debug for Module {
@@ -159,6 +161,11 @@ impl Module {
     /// Returns the SHA-256 of the file.
     pub const fn hash(&self) -> [u8; 32] {
         self.hash
+    }
+
+    /// Returns the file as it was loaded.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Returns what the strategy says about itself.

@@ -11,6 +11,7 @@ use crate::state::LogLine;
 use folder::Folder;
 use model::input::StrategyAnswer;
 use model::{MarketNote, OwnEvent, StrategyId, Time};
+pub(crate) use queue::Item;
 use runner::Runner;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -92,7 +93,6 @@ pub enum OpenError {
 pub struct Supervisor {
     sandbox: Sandbox,
     sink: Sink,
-    clock: fn() -> Time,
     running: Arc<Mutex<BTreeMap<StrategyId, Runner>>>,
     folder: Arc<Folder>,
 }
@@ -109,10 +109,10 @@ impl Supervisor {
     ///
     /// # Errors
     /// If the folder cannot be made or there is no thread.
-    pub fn open(sandbox: Sandbox, dir: PathBuf, clock: fn() -> Time, sink: Sink) -> Result<Self, OpenError> {
+    pub fn open(sandbox: Sandbox, dir: PathBuf, sink: Sink) -> Result<Self, OpenError> {
         std::fs::create_dir_all(&dir).map_err(|source| OpenError::Folder { dir: dir.clone(), source })?;
         let folder = Folder::watch(sandbox.clone(), dir, Arc::clone(&sink))?;
-        Ok(Self { sandbox, sink, clock, running: Arc::default(), folder: Arc::new(folder) })
+        Ok(Self { sandbox, sink, running: Arc::default(), folder: Arc::new(folder) })
     }
 
     /// Starts an instance. One that runs under the same number is asked for its state, which the new one gets, and ends.
@@ -135,7 +135,6 @@ impl Supervisor {
             strategy,
             instance,
             sink: Arc::clone(&self.sink),
-            clock: self.clock,
         };
         let runner = Runner::start(job, before)?;
         self.lock().insert(strategy, runner);

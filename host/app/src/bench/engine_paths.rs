@@ -51,6 +51,7 @@ impl Rig {
             instance: 1,
             markets: listeners.to_vec(),
             since: Time(0),
+            parameters: String::new(),
         }));
         rig.step(Body::Feed { channel: Channel::Market, up: true });
         rig.step(Body::Feed { channel: Channel::User, up: true });
@@ -134,7 +135,17 @@ fn gate(mut rig: Rig) -> anyhow::Result<Figure> {
         };
         let intents = vec![Intent { tag: 1, reason: String::new(), fair: None, kind }];
         let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
-        rig.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }));
+        rig.step(Body::Intents(StrategyAnswer {
+            strategy,
+            instance,
+            first,
+            count,
+            consumed,
+            fuel,
+            fault,
+            intents,
+            lost: Vec::new(),
+        }));
     });
     let note = "intent to approved placement, up to 2,200 orders open".to_owned();
     Ok(Figure { path: "gate, one order", p50_ns, p99_ns, budget_ns: Some(1_000), note })

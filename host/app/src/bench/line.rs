@@ -131,6 +131,7 @@ impl Line<'_> {
             fuel: reaction.fuel,
             fault: None,
             intents: reaction.intents,
+            lost: Vec::new(),
         }));
         let placed = self.rig.effects.drain(..).find_map(|effect| match effect {
             Effect::Place(approved) => Some(approved),

@@ -12,7 +12,7 @@ use crate::journal::Journal;
 use crate::picture::{Picture, Top};
 use engine::{Approved, Engine, Placement, Record};
 use model::input::{StrategyAnswer, StrategyChange};
-use model::{Body, Input, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId};
+use model::{Body, Input, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId};
 use order::{Exchange, Listing, UnsignedOrder};
 use sandbox::{Grants, Session, Supervisor};
 use std::collections::{BTreeSet, VecDeque};
@@ -59,9 +59,7 @@ impl Duties {
             Body::Event(event) => self.show_top(engine, input.at, event.token),
             Body::Market(market) => self.picture.market(market),
             Body::Feed { channel, up } => self.picture.channel(*channel, *up),
-            Body::Strategy(StrategyChange::Loaded { strategy, instance, .. }) => {
-                self.start_strategy(engine, input.at, *strategy, *instance);
-            }
+            Body::Strategy(change @ StrategyChange::Loaded { .. }) => self.start_strategy(engine, input.at, change),
             Body::Strategy(StrategyChange::Removed { strategy, .. }) => self.supervisor.stop(*strategy),
             Body::Intents(answer) => self.count_answer(answer),
             _ => {}
@@ -76,24 +74,11 @@ impl Duties {
     }
 
     /// Starts an instance with the account as it stands after this very input, so that it misses nothing.
-    fn start_strategy(&self, engine: &Engine, now: Time, strategy: StrategyId, instance: u32) {
-        let Some(start) = self.starts.take(strategy, instance) else { return };
-        let granted = start.markets.iter().filter_map(|ix| Some((*ix, engine.market(*ix)?.clone()))).collect();
-        let parts = engine.ledger().parts().filter(|(who, ..)| *who == strategy);
-        let session = Session {
-            now,
-            parameters: start.parameters,
-            grants: Grants::new(granted),
-            positions: parts.map(|(_, token, part)| (token, part.size, part.cost)).collect(),
-            orders: engine
-                .open_orders()
-                .filter(|(order, ..)| order.strategy == strategy)
-                .map(|(order, state, filled)| (order, filled, state))
-                .collect(),
-            limits: *engine.limits(),
-            restored: None,
-        };
-        if let Err(error) = self.supervisor.start(strategy, instance, start.module, session) {
+    fn start_strategy(&self, engine: &Engine, at: Time, change: &StrategyChange) {
+        let StrategyChange::Loaded { strategy, instance, markets, parameters, .. } = change else { return };
+        let Some(start) = self.starts.take(*strategy, *instance) else { return };
+        let session = session_of(engine, at, *strategy, markets, parameters.clone());
+        if let Err(error) = self.supervisor.start(*strategy, *instance, start.module, session) {
             tracing::error!(%error, strategy = strategy.0, "a strategy has no thread");
         }
     }
@@ -192,6 +177,28 @@ impl Duties {
         let positions = held.filter_map(|(token, _)| position(engine, token)).collect();
         self.picture.account(pnl, events, positions);
         self.rows.day_start(summary.day_start, at);
+    }
+}
+
+/// Returns what an instance starts with: the account as it stands in `engine`.
+pub(crate) fn session_of(
+    engine: &Engine,
+    now: Time,
+    strategy: StrategyId,
+    markets: &[MarketIx],
+    parameters: String,
+) -> Session {
+    let granted = markets.iter().filter_map(|ix| Some((*ix, engine.market(*ix)?.clone()))).collect();
+    let parts = engine.ledger().parts().filter(|(who, ..)| *who == strategy);
+    let open = engine.open_orders().filter(|(order, ..)| order.strategy == strategy);
+    Session {
+        now,
+        parameters,
+        grants: Grants::new(granted),
+        positions: parts.map(|(_, token, part)| (token, part.size, part.cost)).collect(),
+        orders: open.map(|(order, state, filled)| (order, filled, state)).collect(),
+        limits: *engine.limits(),
+        restored: None,
     }
 }
 

@@ -11,6 +11,7 @@ use model::input::StrategyChange;
 use model::{Body, MarketIx, StrategyId, Time};
 use sandbox::{LogLevel, LogLine, Module, Report};
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
@@ -24,8 +25,6 @@ pub(crate) const REPORTS_MAX: usize = 4_096;
 #[derive(Debug)]
 pub(crate) struct Start {
     pub(crate) module: Module,
-    pub(crate) markets: Vec<MarketIx>,
-    pub(crate) parameters: String,
 }
 
 /// Instances that the engine has been told of and has not taken yet.
@@ -57,6 +56,7 @@ struct Known {
 
 /// Looks after all strategies.
 pub(crate) struct Strategies {
+    data_dir: PathBuf,
     db: Db,
     inbox: Inbox,
     picture: Picture,
@@ -69,8 +69,8 @@ pub(crate) struct Strategies {
 }
 
 impl Strategies {
-    pub(crate) fn new(db: Db, inbox: Inbox, picture: Picture, starts: Starts, markets: u32) -> Self {
-        Self { db, inbox, picture, starts, markets, next: 0, known: BTreeMap::new() }
+    pub(crate) fn new(data_dir: PathBuf, db: Db, inbox: Inbox, picture: Picture, starts: Starts, markets: u32) -> Self {
+        Self { data_dir, db, inbox, picture, starts, markets, next: 0, known: BTreeMap::new() }
     }
 
     /// Works until the supervisor is gone.
@@ -116,6 +116,9 @@ impl Strategies {
     async fn ready(&mut self, name: String, module: Module) {
         if self.known(&name).await.is_none() {
             return;
+        }
+        if let Err(error) = crate::modules::keep(&self.data_dir, &module.hash(), module.bytes()) {
+            tracing::error!(%error, name, "the module's file is not kept: it cannot be run again from the journal");
         }
         let since = self.first_seen(&name, &hex(&module.hash())).await;
         let granted = self.grant(&name, module.manifest().markets_max);
@@ -171,10 +174,11 @@ impl Strategies {
         let Some(module) = known.module.clone() else { return };
         known.instance = known.instance.saturating_add(1);
         let (strategy, instance, markets, hash) = (known.id, known.instance, known.markets.clone(), module.hash());
-        let since = known.since;
-        let start = Start { module, markets: markets.clone(), parameters: "{}".to_owned() };
+        let (since, parameters) = (known.since, "{}".to_owned());
+        let start = Start { module };
         self.starts.put(strategy, instance, start);
-        let change = StrategyChange::Loaded { strategy, name: name.to_owned(), hash, instance, markets, since };
+        let change =
+            StrategyChange::Loaded { strategy, name: name.to_owned(), hash, instance, markets, since, parameters };
         self.inbox.account(clock::now(), Body::Strategy(change));
     }
 

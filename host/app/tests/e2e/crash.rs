@@ -44,9 +44,13 @@ pub(crate) fn replay_all(data: &Path) -> u64 {
     let mut sessions = 0;
     for entry in std::fs::read_dir(data.join("journal")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.ends_with(".journal") {
+            continue;
+        }
         let session = name.split('-').next().unwrap().to_owned();
         let started = Instant::now();
-        let output = program().args(["replay", "--session", &session, "--data-dir"]).arg(data).output().unwrap();
+        let output =
+            program().args(["replay", "--wasm", "--session", &session, "--data-dir"]).arg(data).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "session {session} after {:?}: {text}", started.elapsed());
         sessions += 1;

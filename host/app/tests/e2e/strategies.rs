@@ -1,5 +1,6 @@
 //! Strategies that misbehave or go while others trade.
 
+use crate::crash::replay_all;
 use crate::process::{Api, Folder, Run, strategies};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -34,5 +35,6 @@ fn a_file_that_is_no_strategy_is_shown_and_a_removed_one_has_its_orders_cancelle
     assert_eq!(state(&api.get("/v1/strategies"), "template"), "running");
     run.signal(Signal::INT);
     let outcome = run.finish();
+    assert_eq!(replay_all(&folder.0), 1, "strategies that came and went answer the same again");
     assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
 }

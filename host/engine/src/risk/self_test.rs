@@ -126,6 +126,7 @@ impl Bench {
             instance: 1,
             markets,
             since: NOW,
+            parameters: String::new(),
         }));
         for (token, bid, ask) in [(0, 40, 42), (1, 58, 60), (2, 40, 42), (3, 58, 60)] {
             let level = |price| vec![Level { price: cents(price), size: Size::shares(1_000) }];
@@ -178,7 +179,17 @@ impl Bench {
         let kind = IntentKind::Place { token, side, price, size, kind };
         let intents = vec![Intent { tag: 1, reason: String::new(), fair: None, kind }];
         let (strategy, instance, first, count, consumed, fuel, fault) = (WHO, 1, 0, 1, 1, 1, None);
-        self.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }));
+        self.step(Body::Intents(StrategyAnswer {
+            strategy,
+            instance,
+            first,
+            count,
+            consumed,
+            fuel,
+            fault,
+            intents,
+            lost: Vec::new(),
+        }));
     }
 
     /// Returns what every rule says to the order, each asked whatever the others say.

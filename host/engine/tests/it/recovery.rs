@@ -64,6 +64,7 @@ impl Next {
             instance: 1,
             markets,
             since: next.now,
+            parameters: String::new(),
         }));
         next.step(Body::Feed { channel: Channel::User, up: true });
         next
@@ -72,7 +73,17 @@ impl Next {
     fn buy(&mut self, shares: u64, limit: &str) -> String {
         let intents = vec![Intent { tag: 9, reason: String::new(), fair: None, kind: bid(shares, limit) }];
         let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
-        self.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }))
+        self.step(Body::Intents(StrategyAnswer {
+            strategy,
+            instance,
+            first,
+            count,
+            consumed,
+            fuel,
+            fault,
+            intents,
+            lost: Vec::new(),
+        }))
     }
 
     fn step(&mut self, body: Body) -> String {

@@ -73,6 +73,7 @@ impl Story {
                 instance: 1,
                 markets: (0..u32::from(markets)).map(MarketIx).collect(),
                 since: story.now,
+                parameters: String::new(),
             }));
         }
         story.step(Body::Feed { channel: Channel::Market, up: true });
@@ -111,7 +112,17 @@ impl Story {
         let intents = vec![Intent { tag: 9, reason: String::new(), fair: self.fair, kind }];
         let strategy = StrategyId(self.who);
         let (instance, first, count, consumed, fuel, fault) = (1, 0, 1, 1, 1, None);
-        self.step(Body::Intents(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents }));
+        self.step(Body::Intents(StrategyAnswer {
+            strategy,
+            instance,
+            first,
+            count,
+            consumed,
+            fuel,
+            fault,
+            intents,
+            lost: Vec::new(),
+        }));
     }
 
     /// Fills a part of an order; as the maker unless `crossed` says that it took the complement's bid.
@@ -209,7 +220,8 @@ fn tell(story: &mut Story, line: &str) {
         ["faults"] => {
             let (strategy, instance, first, count, consumed, fuel) = (StrategyId(story.who), 1, 0, 1, 0, 1);
             let (fault, intents) = (Some("it panicked".into()), Vec::new());
-            let answer = StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents };
+            let answer =
+                StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost: Vec::new() };
             story.step(Body::Intents(answer));
         }
         ["requests", ok, failed] => {

@@ -34,10 +34,10 @@ structure!(CarriedFill { trade, part, order, entry, settlement, at });
 structure!(FillEntry { strategy, token, side, size, cost, fee, basis });
 variants!(Channel, "channel" { 0 => Market, 1 => User });
 variants!(StrategyChange, "change of a strategy" {
-    0 => Loaded { strategy, name, hash, instance, markets, since },
+    0 => Loaded { strategy, name, hash, instance, markets, since, parameters },
     1 => Removed { strategy, reason },
 });
-structure!(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents });
+structure!(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost });
 variants!(PlaceOutcome, "outcome of a placement" {
     0 => Live,
     1 => Matched { matched },

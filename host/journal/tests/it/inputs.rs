@@ -180,6 +180,7 @@ pub(crate) fn every_input() -> Vec<Input> {
         instance: 3,
         markets: vec![MarketIx(1)],
         since: Time(4),
+        parameters: "{}".into(),
     };
     let answer = StrategyAnswer {
         strategy,
@@ -190,6 +191,7 @@ pub(crate) fn every_input() -> Vec<Input> {
         fuel: 1_234,
         fault: Some("it did".into()),
         intents: intents(),
+        lost: vec![3, 5],
     };
     let mut bodies: Vec<Body> = [Mode::Demo, Mode::Paper, Mode::Live, Mode::Backtest, Mode::Replay].map(session).into();
     bodies.extend([

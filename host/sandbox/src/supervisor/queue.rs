@@ -1,6 +1,8 @@
 //! What waits for one strategy, in order. Bounded: tops of a lagging strategy are conflated, trades that do not fit are
 //! dropped and told, and its own events are never dropped: too many of them end it.
 
+use crate::grants::Grants;
+use crate::instance::Batch;
 use model::{MarketNote, NoteKind, OwnEvent, Time, TokenIx};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,18 +13,34 @@ const LAG: usize = 256;
 const MARKET_MAX: usize = 4_096;
 /// The most own events that wait.
 pub(super) const OWN_MAX: usize = 10_000;
+/// The most that may be lost between two batches; the journal has the number of each.
+const LOST_MAX: usize = 1_000_000;
 
 /// Something for the strategy to hear.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Item {
+pub(crate) enum Item {
     Market(MarketNote),
     Own(Time, OwnEvent),
 }
 
+impl Item {
+    /// Adds it to a batch; what the strategy was not granted is left out.
+    pub(crate) fn put(&self, grants: &Grants, batch: &mut Batch) {
+        match self {
+            Self::Market(note) => batch.market(grants, note),
+            Self::Own(at, event) => batch.own(grants, *at, event),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
-    /// `None` where a top was replaced by a later one.
-    items: VecDeque<Option<Item>>,
+    /// Each with its number; `None` where a top was replaced by a later one.
+    items: VecDeque<Option<(u64, Item)>>,
+    /// The number of the last that came.
+    number: u64,
+    /// The numbers of what was replaced or dropped since the last batch.
+    lost: Vec<u64>,
     /// How many were taken from the front since the start, so that places can be named.
     taken: usize,
     /// Where the newest top of a token waits.
@@ -30,6 +48,8 @@ struct Waiting {
     market: usize,
     own: usize,
     dropped: u64,
+    /// The time of the last that was dropped.
+    dropped_at: Time,
     end: bool,
     overflow: bool,
 }
@@ -62,11 +82,12 @@ impl Queue {
 
     pub(super) fn own(&self, at: Time, event: OwnEvent) {
         let mut waiting = self.lock();
-        if waiting.own >= OWN_MAX {
+        if waiting.own >= OWN_MAX || waiting.lost.len() >= LOST_MAX {
             waiting.overflow = true;
         } else {
             waiting.own = waiting.own.saturating_add(1);
-            waiting.items.push_back(Some(Item::Own(at, event)));
+            let number = waiting.count();
+            waiting.items.push_back(Some((number, Item::Own(at, event))));
         }
         drop(waiting);
         self.signal.notify_one();
@@ -78,8 +99,9 @@ impl Queue {
         self.signal.notify_all();
     }
 
-    /// Waits for something and appends at most `max` items to `items`. `now` dates the notice of what was dropped.
-    pub(super) fn take(&self, max: usize, now: fn() -> Time, items: &mut Vec<Item>) -> Taken {
+    /// Waits for something, appends at most `max` items to `items`, and to `lost` the numbers of what was replaced or dropped since the
+    /// last time.
+    pub(super) fn take(&self, max: usize, items: &mut Vec<Item>, lost: &mut Vec<u64>) -> Taken {
         let mut waiting = self.lock();
         loop {
             if waiting.end {
@@ -88,8 +110,9 @@ impl Queue {
             if waiting.overflow {
                 return Taken::Overflow;
             }
-            waiting.pop(max, now, items);
+            waiting.pop(max, items);
             if !items.is_empty() {
+                lost.append(&mut waiting.lost);
                 return Taken::Items;
             }
             waiting = self.signal.wait(waiting).unwrap_or_else(PoisonError::into_inner);
@@ -107,41 +130,51 @@ impl Waiting {
         if top && self.market >= LAG {
             self.forget_top(note.token);
         }
+        let number = self.count();
         // Grids and states are few and must not be lost; they come with their market's next top anyway.
         if self.market >= MARKET_MAX && matches!(note.kind, NoteKind::Trade { .. }) {
             self.dropped = self.dropped.saturating_add(1);
+            self.dropped_at = note.host_time;
+            self.lost.push(number);
             return;
         }
         if top {
             self.tops.insert(note.token, self.taken.saturating_add(self.items.len()));
         }
         self.market = self.market.saturating_add(1);
-        self.items.push_back(Some(Item::Market(note)));
+        self.items.push_back(Some((number, Item::Market(note))));
     }
 
     fn forget_top(&mut self, token: TokenIx) {
         let place = self.tops.remove(&token).and_then(|place| place.checked_sub(self.taken));
         if let Some(slot) = place.and_then(|place| self.items.get_mut(place))
-            && slot.take().is_some()
+            && let Some((number, _)) = slot.take()
         {
+            self.lost.push(number);
             self.market = self.market.saturating_sub(1);
         }
     }
 
-    fn pop(&mut self, max: usize, now: fn() -> Time, items: &mut Vec<Item>) {
+    /// Counts one more that came, and returns its number.
+    const fn count(&mut self) -> u64 {
+        self.number = self.number.saturating_add(1);
+        self.number
+    }
+
+    fn pop(&mut self, max: usize, items: &mut Vec<Item>) {
         if self.dropped > 0 {
             let count = std::mem::take(&mut self.dropped);
-            items.push(Item::Own(now(), OwnEvent::Dropped { count }));
+            items.push(Item::Own(self.dropped_at, OwnEvent::Dropped { count }));
         }
         while items.len() < max {
             let Some(item) = self.items.pop_front() else { break };
             self.taken = self.taken.saturating_add(1);
             match &item {
-                Some(Item::Market(_)) => self.market = self.market.saturating_sub(1),
-                Some(Item::Own(..)) => self.own = self.own.saturating_sub(1),
+                Some((_, Item::Market(_))) => self.market = self.market.saturating_sub(1),
+                Some((_, Item::Own(..))) => self.own = self.own.saturating_sub(1),
                 None => {}
             }
-            items.extend(item);
+            items.extend(item.map(|(_, item)| item));
         }
     }
 }
@@ -150,8 +183,6 @@ impl Waiting {
 mod tests {
     use super::*;
     use model::{Level, Price, Side, Size};
-
-    const NOW: fn() -> Time = || Time(9);
 
     fn note(token: u32, time: u64, kind: NoteKind) -> MarketNote {
         MarketNote { token: TokenIx(token), venue_time: Time(time), host_time: Time(time), kind }
@@ -169,7 +200,7 @@ mod tests {
 
     fn all(queue: &Queue) -> Vec<Item> {
         let mut items = Vec::new();
-        assert_eq!(queue.take(usize::MAX, NOW, &mut items), Taken::Items);
+        assert_eq!(queue.take(usize::MAX, &mut items, &mut Vec::new()), Taken::Items);
         items
     }
 
@@ -181,7 +212,7 @@ mod tests {
             queue.own(Time(time), OwnEvent::Timer { timer: 1 });
         }
         let mut items = Vec::new();
-        queue.take(3, NOW, &mut items);
+        queue.take(3, &mut items, &mut Vec::new());
         assert_eq!(items.len(), 3);
         assert_eq!(items[2], Item::Market(top(0, 1)));
         assert_eq!(all(&queue).len(), 17);
@@ -206,7 +237,7 @@ mod tests {
             queue.market(trade(time));
         }
         let items = all(&queue);
-        assert_eq!(items[0], Item::Own(Time(9), OwnEvent::Dropped { count: 904 }));
+        assert_eq!(items[0], Item::Own(Time(4_999), OwnEvent::Dropped { count: 904 }));
         assert_eq!(items.len(), MARKET_MAX + 1);
     }
 
@@ -216,8 +247,8 @@ mod tests {
         for time in 0..=10_000 {
             queue.own(Time(time), OwnEvent::Timer { timer: 1 });
         }
-        assert_eq!(queue.take(1, NOW, &mut Vec::new()), Taken::Overflow);
+        assert_eq!(queue.take(1, &mut Vec::new(), &mut Vec::new()), Taken::Overflow);
         queue.end();
-        assert_eq!(queue.take(1, NOW, &mut Vec::new()), Taken::End);
+        assert_eq!(queue.take(1, &mut Vec::new(), &mut Vec::new()), Taken::End);
     }
 }

@@ -6,9 +6,9 @@ use crate::fault::Fault;
 use crate::instance::{Batch, Instance};
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
+use model::StrategyId;
 use model::event::{REASON_MAX, Reason};
 use model::input::StrategyAnswer;
-use model::{StrategyId, Time};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -23,7 +23,6 @@ pub(super) struct Job {
     pub(super) strategy: StrategyId,
     pub(super) instance: u32,
     pub(super) sink: Sink,
-    pub(super) clock: fn() -> Time,
 }
 
 /// A strategy's thread and its queue.
@@ -69,12 +68,12 @@ impl Runner {
 }
 
 fn run(job: Job, queue: &Queue) -> Option<Vec<u8>> {
-    let Job { sandbox, module, session, strategy, instance: number, sink, clock } = job;
+    let Job { sandbox, module, session, strategy, instance: number, sink } = job;
     let faulted = |fault: &dyn std::fmt::Display| {
         sink(Report::Faulted { strategy, instance: number, error: fault.to_string() });
     };
     let mut running = match Instance::start(&sandbox, &module, session) {
-        Ok(instance) => Running { instance, strategy, number, heard: 0, sink: Arc::clone(&sink) },
+        Ok(instance) => Running { instance, strategy, number, heard: 0, lost: Vec::new(), sink: Arc::clone(&sink) },
         Err(fault) => {
             faulted(&fault);
             return None;
@@ -84,7 +83,7 @@ fn run(job: Job, queue: &Queue) -> Option<Vec<u8>> {
     let mut items = Vec::with_capacity(BATCH_MAX);
     let mut batch = Batch::default();
     loop {
-        match queue.take(BATCH_MAX, clock, &mut items) {
+        match queue.take(BATCH_MAX, &mut items, &mut running.lost) {
             Taken::Items => {}
             Taken::End => return running.save(),
             Taken::Overflow => {
@@ -105,6 +104,8 @@ struct Running {
     number: u32,
     /// Events heard since the start.
     heard: u64,
+    /// Numbers of what it was told and never shown, since the last answer.
+    lost: Vec<u64>,
     sink: Sink,
 }
 
@@ -115,10 +116,7 @@ impl Running {
         batch.clear();
         items.retain(|item| {
             let before = batch.len();
-            match item {
-                Item::Market(note) => batch.market(self.instance.grants(), note),
-                Item::Own(at, event) => batch.own(self.instance.grants(), *at, event),
-            }
+            item.put(self.instance.grants(), batch);
             // What it was not granted is no event.
             batch.len() > before
         });
@@ -137,6 +135,7 @@ impl Running {
             fuel: 0,
             fault: None,
             intents: Vec::new(),
+            lost: std::mem::take(&mut self.lost),
         };
         self.tell_log();
         match said {

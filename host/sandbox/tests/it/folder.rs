@@ -2,17 +2,17 @@
 
 use crate::guest::{Guest, answer, sandbox, session, top};
 use model::{OwnEvent, StrategyId, Time};
-use sandbox::{Module, Report, Supervisor};
+use sandbox::{Module, Report, Sandbox, Supervisor};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-struct Rig {
+pub(crate) struct Rig {
     dir: PathBuf,
-    supervisor: Supervisor,
-    reports: mpsc::Receiver<Report>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) reports: mpsc::Receiver<Report>,
 }
 
 impl Drop for Rig {
@@ -24,17 +24,22 @@ impl Drop for Rig {
 
 impl Rig {
     fn new(name: &str) -> Self {
+        Self::over(name, sandbox())
+    }
+
+    /// A folder whose strategies run in this sandbox.
+    pub(crate) fn over(name: &str, sandbox: Sandbox) -> Self {
         let dir = std::env::temp_dir().join(format!("polytrader-folder-{}-{name}", std::process::id()));
         let _gone = std::fs::remove_dir_all(&dir);
         let (sender, reports) = mpsc::channel();
         let sink = move |report| {
             let _told = sender.send(report);
         };
-        let supervisor = Supervisor::open(sandbox(), dir.clone(), || Time(5), Arc::new(sink)).unwrap();
+        let supervisor = Supervisor::open(sandbox, dir.clone(), Arc::new(sink)).unwrap();
         Self { dir, supervisor, reports }
     }
 
-    fn drop_file(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn drop_file(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.dir.join(name), bytes).unwrap();
     }
 
@@ -42,7 +47,7 @@ impl Rig {
         self.reports.recv_timeout(PATIENCE).unwrap()
     }
 
-    fn ready(&self, expected: &str) -> Module {
+    pub(crate) fn ready(&self, expected: &str) -> Module {
         match self.next() {
             Report::Ready { name, module } if name == expected => module,
             other => panic!("expected {expected} to be ready: {other:?}"),

@@ -11,4 +11,5 @@
 mod folder;
 mod guest;
 mod hostile;
+mod rerun;
 mod shipped;

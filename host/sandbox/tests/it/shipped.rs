@@ -6,7 +6,7 @@ use sandbox::{Batch, Instance, Sandbox, Settings};
 use std::path::PathBuf;
 
 /// Returns a built strategy, or says loudly that the test cannot run. In CI that is a failure.
-fn built(name: &str) -> Option<Vec<u8>> {
+pub(crate) fn built(name: &str) -> Option<Vec<u8>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/strategies");
     let folder = std::env::var_os("POLYTRADER_STRATEGIES").map_or_else(|| PathBuf::from(folder), PathBuf::from);
     let bytes = std::fs::read(folder.join(name)).ok();

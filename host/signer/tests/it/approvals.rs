@@ -68,6 +68,7 @@ impl Gate {
             instance: 1,
             markets: vec![MarketIx(0)],
             since: now(),
+            parameters: String::new(),
         }));
         gate.step(Body::Feed { channel: Channel::Market, up: true });
         gate.step(Body::Feed { channel: Channel::User, up: true });
@@ -100,6 +101,7 @@ impl Gate {
             fuel: 1,
             fault: None,
             intents: vec![Intent { tag: 0, reason: String::new(), fair: None, kind }],
+            lost: Vec::new(),
         }));
         let mut placed = self.effects.drain(..).filter_map(|effect| match effect {
             Effect::Place(approved) => Some(approved),

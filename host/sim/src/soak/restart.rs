@@ -71,7 +71,15 @@ impl Story<'_> {
         let seen = self.world.markets.iter().enumerate().filter(|(place, _)| *place != skipped);
         let markets = seen.map(|(_, market)| *market).collect();
         let name = format!("mad{}", strategy.0);
-        let change = StrategyChange::Loaded { strategy, name, hash: [0; 32], instance, markets, since: self.world.now };
+        let change = StrategyChange::Loaded {
+            strategy,
+            name,
+            hash: [0; 32],
+            instance,
+            markets,
+            since: self.world.now,
+            parameters: String::new(),
+        };
         self.feed(Body::Strategy(change))
     }
 
