@@ -1,10 +1,12 @@
 //! All orders of the session: their life, what each reserves, and the fills that came of them.
 
+mod table;
+
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::vec::Vec;
 use model::event::Reason;
 use model::input::Settlement;
 use model::{FillEntry, MarketIx, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd};
+use table::Table;
 
 /// Orders that are over and still remembered, for fills that arrive late.
 const DONE_MAX: usize = 10_000;
@@ -83,11 +85,9 @@ pub(crate) type FillKey = (TradeId, u32, OrderId);
 /// The table of orders.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Orders {
-    entries: BTreeMap<OrderId, OrderEntry>,
+    table: Table,
     /// Orders that are over, in the order they ended.
     done: VecDeque<OrderId>,
-    /// Orders at risk.
-    by_market: BTreeMap<MarketIx, Vec<OrderId>>,
     open: usize,
     reserved_cash: Usd,
     reserved_by: BTreeMap<StrategyId, Usd>,
@@ -106,7 +106,7 @@ impl Orders {
     }
 
     pub(crate) fn get(&self, order: OrderId) -> Option<&OrderEntry> {
-        self.entries.get(&order)
+        self.table.get(order)
     }
 
     /// Orders that are not over.
@@ -116,7 +116,7 @@ impl Orders {
 
     /// Orders through which money may still move.
     pub(crate) fn at_risk(&self) -> impl Iterator<Item = &OrderEntry> {
-        self.by_market.values().flatten().filter_map(|id| self.entries.get(id))
+        self.table.busy().flat_map(|market| self.table.listed(market))
     }
 
     /// Orders of a market that are not over.
@@ -126,17 +126,17 @@ impl Orders {
 
     /// Orders of a market through which money may still move.
     pub(crate) fn at_risk_in(&self, market: MarketIx) -> impl Iterator<Item = &OrderEntry> {
-        self.by_market.get(&market).into_iter().flatten().filter_map(|id| self.entries.get(id))
+        self.table.listed(market)
     }
 
     /// Markets with orders through which money may still move.
     pub(crate) fn markets_at_risk(&self) -> impl Iterator<Item = MarketIx> {
-        self.by_market.iter().filter(|(_, ids)| !ids.is_empty()).map(|(market, _)| *market)
+        self.table.busy()
     }
 
     /// Says whether a market has such orders.
     pub(crate) fn is_at_risk_in(&self, market: MarketIx) -> bool {
-        self.by_market.get(&market).is_some_and(|ids| !ids.is_empty())
+        self.table.is_busy(market)
     }
 
     /// Returns how many orders are not over.
@@ -161,16 +161,17 @@ impl Orders {
     /// Adds an order that the gate approved, or one that an earlier session left.
     pub(crate) fn insert(&mut self, entry: OrderEntry, reserve: Reserve) {
         self.last = self.last.max(entry.order.id.0);
-        if entry.is_at_risk() {
-            self.list(&entry.order);
-        }
+        let (order, listed) = (entry.order, entry.is_at_risk());
         if entry.is_open() {
             self.open = self.open.saturating_add(1);
         } else {
             self.done.push_back(entry.order.id);
         }
-        self.hold(&entry.order, reserve);
-        self.entries.insert(entry.order.id, entry);
+        self.hold(&order, reserve);
+        self.table.insert(entry);
+        if listed {
+            self.table.list(order.token.market(), order.id);
+        }
     }
 
     /// Changes an order and keeps the sums right. `reserve` says what an order holds back as it stands.
@@ -180,7 +181,7 @@ impl Orders {
         reserve: impl Fn(&OrderEntry) -> Reserve,
         change: impl FnOnce(&mut OrderEntry),
     ) -> Option<OrderEntry> {
-        let entry = self.entries.get_mut(&order)?;
+        let entry = self.table.get_mut(order)?;
         let (was_open, was_at_risk, before) = (entry.is_open(), entry.is_at_risk(), reserve(entry));
         change(entry);
         entry.matched = entry.matched.max(entry.traded);
@@ -189,8 +190,8 @@ impl Orders {
         self.release(&entry.order, before);
         self.hold(&entry.order, after);
         match (was_at_risk, entry.is_at_risk()) {
-            (true, false) => self.unlist(&entry.order),
-            (false, true) => self.list(&entry.order),
+            (true, false) => self.table.unlist(entry.order.token.market(), entry.order.id),
+            (false, true) => self.table.list(entry.order.token.market(), entry.order.id),
             _ => {}
         }
         match (was_open, entry.is_open()) {
@@ -199,16 +200,6 @@ impl Orders {
             _ => {}
         }
         Some(entry)
-    }
-
-    fn list(&mut self, order: &NewOrder) {
-        self.by_market.entry(order.token.market()).or_default().push(order.id);
-    }
-
-    fn unlist(&mut self, order: &NewOrder) {
-        if let Some(ids) = self.by_market.get_mut(&order.token.market()) {
-            ids.retain(|id| *id != order.id);
-        }
     }
 
     /// An order that counted as over is at the venue after all.
@@ -223,9 +214,9 @@ impl Orders {
         // An order whose trades we still wait for is kept, however old.
         while self.done.len() > DONE_MAX {
             let Some(oldest) = self.done.pop_front() else { break };
-            match self.entries.get(&oldest) {
+            match self.table.get(oldest) {
                 Some(entry) if entry.is_at_risk() => self.done.push_back(oldest),
-                _ => drop(self.entries.remove(&oldest)),
+                _ => self.table.remove(oldest),
             }
             if self.done.front() == Some(&oldest) {
                 break;
@@ -305,7 +296,7 @@ impl Orders {
 
     /// Returns all orders that are remembered, by number.
     pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &OrderEntry> {
-        self.entries.values()
+        self.table.values()
     }
 
     /// Returns the fills that are remembered, oldest first.
@@ -315,7 +306,7 @@ impl Orders {
 
     /// Recomputes the sums from the orders themselves.
     pub(crate) fn sums(&self, reserve: impl Fn(&OrderEntry) -> Reserve) -> (Usd, usize) {
-        let cash = self.entries.values().fold(Usd::ZERO, |sum, entry| sum.saturating_add(reserve(entry).cash));
-        (cash, self.entries.values().filter(|entry| entry.is_open()).count())
+        let cash = self.table.values().fold(Usd::ZERO, |sum, entry| sum.saturating_add(reserve(entry).cash));
+        (cash, self.table.values().filter(|entry| entry.is_open()).count())
     }
 }

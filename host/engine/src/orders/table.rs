@@ -1,0 +1,109 @@
+//! The orders by number, and those at risk by market. The gate walks a market's orders for each wish, so that walk looks nothing up:
+//! entries lie in slots that do not move.
+
+use super::OrderEntry;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use model::{MarketIx, OrderId};
+
+/// Where an entry lies.
+type Slot = u32;
+
+/// The table.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Table {
+    slots: Vec<Option<OrderEntry>>,
+    free: Vec<Slot>,
+    by_id: BTreeMap<OrderId, Slot>,
+    /// Orders at risk, by the market's number, in the order in which they came.
+    by_market: Vec<Vec<Slot>>,
+    /// Markets that have such orders.
+    busy: BTreeSet<MarketIx>,
+}
+
+impl Table {
+    pub(super) fn get(&self, order: OrderId) -> Option<&OrderEntry> {
+        self.at(*self.by_id.get(&order)?)
+    }
+
+    pub(super) fn get_mut(&mut self, order: OrderId) -> Option<&mut OrderEntry> {
+        let slot = usize::try_from(*self.by_id.get(&order)?).ok()?;
+        self.slots.get_mut(slot)?.as_mut()
+    }
+
+    fn at(&self, slot: Slot) -> Option<&OrderEntry> {
+        self.slots.get(usize::try_from(slot).ok()?)?.as_ref()
+    }
+
+    /// Adds an order, or replaces the one of its number.
+    pub(super) fn insert(&mut self, entry: OrderEntry) {
+        self.remove(entry.order.id);
+        let id = entry.order.id;
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            // More orders than that are refused long before.
+            None => Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX),
+        };
+        let place = usize::try_from(slot).unwrap_or(usize::MAX);
+        if place == self.slots.len() {
+            self.slots.push(Some(entry));
+        } else if let Some(empty) = self.slots.get_mut(place) {
+            *empty = Some(entry);
+        }
+        self.by_id.insert(id, slot);
+    }
+
+    /// Forgets an order.
+    pub(super) fn remove(&mut self, order: OrderId) {
+        let Some(entry) = self.get(order) else { return };
+        let market = entry.order.token.market();
+        self.unlist(market, order);
+        let Some(slot) = self.by_id.remove(&order) else { return };
+        if let Some(entry) = usize::try_from(slot).ok().and_then(|place| self.slots.get_mut(place)) {
+            *entry = None;
+            self.free.push(slot);
+        }
+    }
+
+    /// All of them, by number.
+    pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &OrderEntry> {
+        self.by_id.values().filter_map(|slot| self.at(*slot))
+    }
+
+    /// Lists an order under its market.
+    pub(super) fn list(&mut self, market: MarketIx, order: OrderId) {
+        let Some(slot) = self.by_id.get(&order) else { return };
+        if self.by_market.len() <= market.index() {
+            self.by_market.resize_with(market.index().saturating_add(1), Vec::new);
+        }
+        if let Some(slots) = self.by_market.get_mut(market.index()) {
+            slots.push(*slot);
+            self.busy.insert(market);
+        }
+    }
+
+    pub(super) fn unlist(&mut self, market: MarketIx, order: OrderId) {
+        let Some(slot) = self.by_id.get(&order) else { return };
+        if let Some(slots) = self.by_market.get_mut(market.index()) {
+            slots.retain(|other| other != slot);
+            if slots.is_empty() {
+                self.busy.remove(&market);
+            }
+        }
+    }
+
+    /// The orders listed under a market.
+    pub(super) fn listed(&self, market: MarketIx) -> impl Iterator<Item = &OrderEntry> {
+        self.by_market.get(market.index()).into_iter().flatten().filter_map(|slot| self.at(*slot))
+    }
+
+    /// The markets under which orders are listed.
+    pub(super) fn busy(&self) -> impl Iterator<Item = MarketIx> {
+        self.busy.iter().copied()
+    }
+
+    /// Says whether orders are listed under a market.
+    pub(super) fn is_busy(&self, market: MarketIx) -> bool {
+        self.by_market.get(market.index()).is_some_and(|slots| !slots.is_empty())
+    }
+}
