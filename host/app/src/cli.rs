@@ -50,6 +50,7 @@ impl CommonArgs {
         add("--dashboard-port", self.dashboard_port.map(|port| port.to_string().into()));
         self.set.iter().for_each(|set| add("--set", Some(set.into())));
         arguments.extend(self.json.then(|| "--json".into()));
+        arguments.extend(self.adopt.then(|| "--adopt".into()));
         arguments.extend(self.stopped.then(|| "--stopped".into()));
         arguments
     }
@@ -96,6 +97,9 @@ pub(crate) struct CommonArgs {
     /// Set a configuration key, as key=value. May be given more than once.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Keep orders that are open on the account and that nobody here placed, apart as placed by hand. Refused otherwise.
+    #[arg(long)]
+    pub(crate) adopt: bool,
     /// Begin STOPPED: an operator starts the bot. In demo mode it begins RUNNING otherwise.
     #[arg(long)]
     pub(crate) stopped: bool,
@@ -269,7 +273,7 @@ mod tests {
     #[test]
     fn the_host_is_told_what_run_was_told() {
         let line = "polytrader run --mode demo --for 90s --data-dir /d --config /c --strategies /s --api-port 0 \
-                    --dashboard-port 1 --set a=b --set c=d --json --stopped";
+                    --dashboard-port 1 --set a=b --set c=d --json --stopped --adopt";
         let Command::Run(run) = Cli::parse_from(line.split_whitespace()).command else { panic!("not run") };
         let told = ["polytrader", "host", "--exchange", "x", "--channels", "y"].map(OsString::from);
         let told = told.into_iter().chain(run.common.to_arguments());

@@ -42,12 +42,13 @@ use finish::Outcome;
 use index::Index;
 use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
-use model::{Body, Carry, Limits, SessionId, Time};
+use model::{Body, Carry, Limits, OrderId, SessionId, Size, StrategyId, Time};
 use paper::PaperVenue;
 use rows::Rows;
 use sandbox::{Report, Sandbox, Supervisor};
 use serve::Served;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -189,10 +190,11 @@ async fn begin(
     venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));
     let since = carry.as_ref().map_or(now, Carry::since);
     let opening = paper::Opening::new(venue.cash, carry.as_ref());
+    let went_on = carry.is_some();
     if let Some((carry, past)) = carry.zip(past) {
         wires.take_over(now, carry, past);
     }
-    let access = wires.access(config, venue, opening, since)?;
+    let access = wires.access(config, venue, opening, since, went_on)?;
     let (sink, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
     let supervisor = supervise(config, Sandbox::new(sandbox::Settings::default())?, &wires.inbox, sink)?;
     let row = SessionRow { session: session.0, mode: mode.as_str(), account: funder, started_at_ms: now.millis() };
@@ -223,9 +225,16 @@ async fn begin(
 
 impl Wires {
     /// Opens the way to the account: the venue's, or paper in its place. What paper says first comes after the take-over.
-    fn access(&self, config: &Config, venue: &Venue, opening: paper::Opening, since: Time) -> anyhow::Result<Access> {
+    fn access(
+        &self,
+        config: &Config,
+        venue: &Venue,
+        opening: paper::Opening,
+        since: Time,
+        went_on: bool,
+    ) -> anyhow::Result<Access> {
         let (inbox, index) = (self.inbox.clone(), self.index.clone());
-        let Some(Login { account: client, .. }) = &venue.login else {
+        let Some(Login { account: client, foreign, .. }) = &venue.login else {
             let (latency, journal) = (config.paper_latency, self.journal.clone());
             let paper = PaperVenue::start(latency, &venue.markets, opening, inbox, index, journal)?;
             return Ok(Access::Paper(paper));
@@ -240,6 +249,10 @@ impl Wires {
         };
         let latest = Arc::clone(&self.latest);
         let account = VenueAccount::new(client.clone(), inbox, index, latest, &venue.markets, since);
+        for order in foreign {
+            // What they traded before the first session of this account is in its opening balance.
+            account.adopt(order, if went_on { Size::ZERO } else { order.matched });
+        }
         Ok(Access::Venue { desk: Box::new(Desk::start(tools)), account: Box::new(account) })
     }
 
@@ -255,8 +268,15 @@ impl Wires {
 
     /// Gives the engine what the last session left, and remembers which orders are whose, here and in the new journal.
     fn take_over(&self, now: Time, carry: Carry, past: Past) {
+        let carried = carry.orders.iter().map(|carried| carried.order);
+        let by_hand: BTreeSet<OrderId> =
+            carried.filter(|order| order.strategy == StrategyId::BY_HAND).map(|order| order.id).collect();
         for (order, venue) in past.placements {
-            self.index.insert(order, venue);
+            if by_hand.contains(&order) {
+                self.index.adopt(order, venue);
+            } else {
+                self.index.insert(order, venue);
+            }
             // What made its id is in the old journal; nobody signs it again.
             self.journal.placement(&journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
         }

@@ -7,6 +7,7 @@ pub use model::input::Restriction;
 use model::input::{Breaker, Scope, Settlement};
 use model::{
     MarketNote, NewOrder, OrderId, OrderState, OwnEvent, Price, Side, Size, StrategyId, TokenIx, TradeId, Usd,
+    VenueOrderId,
 };
 
 /// The effects of one step, in order. The buffer is reused.
@@ -25,6 +26,13 @@ pub enum Effect {
     },
     /// Cancel everything on the account, orders made by hand included.
     CancelAll,
+    /// An order that somebody placed by hand has this number from now on.
+    Adopted {
+        /// Our number of it.
+        order: OrderId,
+        /// The venue's id.
+        venue: VenueOrderId,
+    },
     /// Lock the signer: it signs nothing until an operator releases it.
     LockSigner,
     /// Unlock the signer again.

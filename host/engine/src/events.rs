@@ -9,7 +9,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use model::event::Reason;
 use model::input::{Breaker, CancelOutcome, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
-use model::{FillEntry, OrderId, OrderState, OwnEvent, Size, Time, Usd};
+use model::{FillEntry, OrderId, OrderState, OwnEvent, Size, StrategyId, Time, Usd};
 
 /// How long a cancel that the venue acknowledged waits for the user channel's word, which has the shares matched, before the venue is
 /// asked for them.
@@ -156,6 +156,10 @@ impl Engine {
         let booked = self.ledger.book(order.strategy, order.token, order.side, trade.size, cost, fee);
         let booked = match booked {
             Ok(booked) => booked,
+            // Somebody sold by hand what strategies own.
+            Err(error) if order.strategy == StrategyId::BY_HAND => {
+                return self.trip(Trip::session(Breaker::ReconciliationMismatch, error.to_string()), effects);
+            }
             Err(error) => return self.trip(Trip::session(Breaker::InvariantBroken, error.to_string()), effects),
         };
         let settlement = trade.settlement.min(Settlement::Mined);
@@ -175,8 +179,10 @@ impl Engine {
             }
         });
         self.tell_fill(key, trade, effects);
-        self.note_fill(&order, effects);
-        self.score_fill(&order, fee, effects);
+        if strategy != StrategyId::BY_HAND {
+            self.note_fill(&order, effects);
+            self.score_fill(&order, fee, effects);
+        }
         if trade.settlement > Settlement::Mined {
             self.settle_fill(key, fill, trade, effects);
         }
@@ -292,9 +298,10 @@ impl Engine {
         }
     }
 
-    /// Wants the open orders cancelled that `pick` picks.
+    /// Wants the open orders cancelled that `pick` picks; what people placed by hand is theirs to cancel.
     pub(crate) fn cancel_where(&mut self, pick: impl Fn(&OrderEntry) -> bool, effects: &mut Effects) {
-        let picked: Vec<OrderId> = self.orders.open().filter(|entry| pick(entry)).map(|entry| entry.order.id).collect();
+        let picked = self.orders.open().filter(|entry| entry.order.strategy != StrategyId::BY_HAND && pick(entry));
+        let picked: Vec<OrderId> = picked.map(|entry| entry.order.id).collect();
         picked.into_iter().for_each(|order| self.cancel(order, effects));
     }
 

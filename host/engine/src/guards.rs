@@ -80,7 +80,9 @@ impl Engine {
         let Some((bid, gain_bps)) = self.gain(token, position) else {
             return;
         };
-        let rule = self.passed(token, position, bid, gain_bps);
+        // What people hold by hand is theirs to watch; an operator may still have it closed.
+        let by_hand = strategy == StrategyId::BY_HAND;
+        let rule = if by_hand { None } else { self.passed(token, position, bid, gain_bps) };
         let stage = self.guards.stages.get(&key).copied();
         match (stage, rule) {
             (Some(Stage::Exiting { tries, next }), _) if self.now >= next => self.exit(key, bid, tries, effects),

@@ -131,10 +131,10 @@ impl Ledger {
         Ok(())
     }
 
-    /// Adds shares that cost `cost` to what the host itself holds.
+    /// Adds shares that cost `cost` to what is nobody's strategy.
     pub(crate) fn add_shares(&mut self, token: TokenIx, size: Size, cost: Usd) -> Result<(), LedgerError> {
         for position in
-            [self.positions.entry(token).or_default(), self.parts.entry((StrategyId::HOST, token)).or_default()]
+            [self.positions.entry(token).or_default(), self.parts.entry((StrategyId::BY_HAND, token)).or_default()]
         {
             position.size = position.size.checked_add(size).ok_or(LedgerError::Overflow)?;
             position.cost = position.cost.checked_add(cost).ok_or(LedgerError::Overflow)?;

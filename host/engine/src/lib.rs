@@ -9,6 +9,7 @@ extern crate std;
 
 mod account;
 mod breakers;
+mod by_hand;
 mod conduct;
 mod digest;
 pub mod effect;

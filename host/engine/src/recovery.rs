@@ -9,7 +9,7 @@ use crate::step::Engine;
 use alloc::vec::Vec;
 use model::carry::{CarriedFill, CarriedOrder, DONE_MAX, FILLS_MAX};
 use model::event::Reason;
-use model::{Carry, Input, OrderId, OrderState};
+use model::{Carry, Input, OrderId, OrderState, StrategyId};
 
 impl Engine {
     /// Takes an input of a journal again. What it led to was done then, so nothing that could be sent comes out.
@@ -83,7 +83,8 @@ impl Engine {
                 traded: carried.traded,
                 reason: Reason::new(),
                 target: false,
-                cancel: (!carried.state.is_over()).then_some(model::Time(0)),
+                cancel: (!carried.state.is_over() && carried.order.strategy != StrategyId::BY_HAND)
+                    .then_some(model::Time(0)),
                 cancel_acked: None,
                 unknown: (carried.state == OrderState::Unknown).then_some(self.now),
                 denied: None,

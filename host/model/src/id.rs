@@ -42,8 +42,8 @@ number_id!(
 );
 
 impl StrategyId {
-    /// The host itself: orders of guards and operators.
-    pub const HOST: Self = Self(0);
+    /// Nobody's strategy: what people trade by hand on the same account, and what transfers brought. Strategies are numbered from 1.
+    pub const BY_HAND: Self = Self(0);
 }
 
 impl MarketIx {

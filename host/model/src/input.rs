@@ -1,11 +1,11 @@
 //! Everything that can reach the engine. Nothing unrepeatable enters it otherwise, and each input is journaled before it
 //! acts, so a journal replays to the same decisions.
 
-use crate::amount::{Price, Size, Usd};
+use crate::amount::{Price, Side, Size, Usd};
 pub use crate::breaker::{Breaker, Restriction, Scope};
 use crate::carry::Carry;
 use crate::event::{MarketEvent, Reason};
-use crate::id::{MarketIx, OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId};
+use crate::id::{MarketIx, OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId, VenueOrderId};
 use crate::intent::Intent;
 use crate::limits::Limits;
 use crate::market::Market;
@@ -107,6 +107,8 @@ pub enum Body {
         /// What it takes now.
         state: VenueState,
     },
+    /// An order of the account that none of ours is: somebody placed it by hand.
+    Adopt(HandOrder),
     /// How far the venue's clock is ahead of ours (behind, if negative), in microseconds.
     Skew {
         /// The distance.
@@ -175,6 +177,23 @@ pub enum Channel {
     Market,
     /// Our orders and trades.
     User,
+}
+
+/// An order that somebody placed by hand on the same account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandOrder {
+    /// The venue's id.
+    pub venue: VenueOrderId,
+    /// The token.
+    pub token: TokenIx,
+    /// Buy or sell.
+    pub side: Side,
+    /// The limit.
+    pub price: Price,
+    /// Shares asked for.
+    pub size: Size,
+    /// Shares whose trades are in our books already.
+    pub counted: Size,
 }
 
 /// What the venue takes (PROTOCOL 9: trading modes).

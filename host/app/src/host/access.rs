@@ -107,6 +107,21 @@ impl Access {
             Self::Paper(paper) => paper.view().await.map(|(_, open)| open),
         }
     }
+
+    /// Asks how many orders of the account are open now that nobody placed by hand.
+    ///
+    /// # Errors
+    /// A sentence, if there is no answer.
+    pub(crate) async fn ours_open(&self) -> Result<usize, String> {
+        let open = self.open_orders().await?;
+        let by_hand = |id: &str| match self {
+            Self::Venue { account, .. } => {
+                model::VenueOrderId::parse(id).is_some_and(|venue| account.is_by_hand(&venue))
+            }
+            Self::Paper(_) => false,
+        };
+        Ok(open.iter().filter(|order| !by_hand(&order.venue_id)).count())
+    }
 }
 
 fn view(order: polymarket::parse::VenueOrder) -> VenueOrderView {

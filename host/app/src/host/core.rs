@@ -6,7 +6,7 @@ use super::duties::Duties;
 use super::inbox::{Arrival, Inbox, Reply, Taken};
 use engine::{Effect, Effects, Engine, Purpose, Record, Summary, digest};
 use model::input::{Channel, Command, HostFault};
-use model::{Body, Input, OrderId, OrderState, Seq, Size, Time, TokenIx};
+use model::{Body, Input, OrderId, OrderState, Seq, Size, StrategyId, Time, TokenIx};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub(crate) struct View {
     pub(crate) positions: Vec<(TokenIx, Size)>,
     /// The orders that are not over.
     pub(crate) open: Vec<OrderId>,
+    /// How many of them are ours, not placed by hand.
+    pub(crate) ours: usize,
 }
 
 /// The newest view; none before the first.
@@ -151,6 +153,7 @@ impl Core {
             Effect::Place(approved) => self.duties.place(&self.engine, approved),
             Effect::Cancel { order } => self.duties.cancel(order, self.at),
             Effect::CancelAll => self.duties.cancel_everything(),
+            Effect::Adopted { order, venue } => self.duties.adopted(order, venue),
             Effect::LockSigner => self.duties.lock(true),
             Effect::UnlockSigner => self.duties.lock(false),
             Effect::NotifyMarket { strategy, note } => self.duties.notify_market(strategy, note),
@@ -198,6 +201,7 @@ impl Core {
             summary: self.engine.summary(),
             positions: positions.map(|(token, position)| (token, position.size)).collect(),
             open: self.engine.open_orders().map(|(order, ..)| order.id).collect(),
+            ours: self.engine.open_orders().filter(|(order, ..)| order.strategy != StrategyId::BY_HAND).count(),
         };
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(view);
     }

@@ -12,7 +12,9 @@ use crate::journal::Journal;
 use crate::picture::{Picture, Top};
 use engine::{Approved, Engine, Placement, Record};
 use model::input::{StrategyAnswer, StrategyChange};
-use model::{Body, Input, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId};
+use model::{
+    Body, Input, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
+};
 use order::{Exchange, Listing, UnsignedOrder};
 use sandbox::{Grants, Session, Supervisor};
 use std::collections::{BTreeSet, VecDeque};
@@ -115,6 +117,14 @@ impl Duties {
     pub(crate) fn cancel(&self, order: OrderId, at: Time) {
         self.access.cancel(order);
         self.journal.cancel(order, at);
+    }
+
+    /// An order that somebody placed by hand has a number: what it did so far is asked for.
+    pub(crate) fn adopted(&self, order: OrderId, venue: VenueOrderId) {
+        self.index.adopt(order, venue);
+        self.picture.venue_id(order, venue);
+        self.journal.placement(&journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
+        self.access.look(order);
     }
 
     pub(crate) fn cancel_everything(&self) {

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What was found at the end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct End {
-    /// Orders that the venue itself tells as open; none if it did not answer.
+    /// Orders that the venue itself tells as open, those placed by hand apart; none if it did not answer.
     open: Option<usize>,
     /// Whether cash and shares are the same here and there, to the millionth.
     equal: bool,
@@ -78,7 +78,7 @@ fn view(latest: &Latest) -> Option<View> {
     latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Stops the bot and waits until the engine, once stopped, knows of no open order.
+/// Stops the bot and waits until the engine, once stopped, knows of no open order of ours.
 pub(super) async fn stop(control: &Control, latest: &Latest) {
     if let Err(error) = control.command(Command::Stop).await {
         complain(&format!("the bot did not take the stop: {error}"));
@@ -86,7 +86,7 @@ pub(super) async fn stop(control: &Control, latest: &Latest) {
     let started = Instant::now();
     while started.elapsed() < CANCELS_WITHIN {
         // A view from before the stop says nothing: an order may have been approved since.
-        if view(latest).is_some_and(|view| view.summary.state == BotState::Stopped && view.open.is_empty()) {
+        if view(latest).is_some_and(|view| view.summary.state == BotState::Stopped && view.ours == 0) {
             return;
         }
         tokio::time::sleep(LOOK).await;
@@ -96,8 +96,8 @@ pub(super) async fn stop(control: &Control, latest: &Latest) {
 
 /// Asks the venue what is open and what we own, and compares.
 pub(super) async fn check(access: &Access, latest: &Latest) -> End {
-    let open = match access.open_orders().await {
-        Ok(orders) => Some(orders.len()),
+    let open = match access.ours_open().await {
+        Ok(open) => Some(open),
         Err(error) => {
             complain(&error);
             None

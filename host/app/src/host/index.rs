@@ -13,6 +13,7 @@ struct Ids {
     by_ours: BTreeMap<OrderId, VenueOrderId>,
     age: VecDeque<OrderId>,
     foreign: BTreeSet<VenueOrderId>,
+    by_hand: BTreeSet<VenueOrderId>,
 }
 
 /// A cheap handle on the index.
@@ -44,6 +45,22 @@ impl Index {
     /// Returns the venue's id of an order, once it is signed or about to be.
     pub(crate) fn venue(&self, order: OrderId) -> Option<VenueOrderId> {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).by_ours.get(&order).copied()
+    }
+
+    /// Remembers an order that somebody placed by hand.
+    pub(crate) fn adopt(&self, order: OrderId, venue: VenueOrderId) {
+        self.insert(order, venue);
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).by_hand.insert(venue);
+    }
+
+    /// Says whether somebody placed it by hand.
+    pub(crate) fn is_by_hand(&self, venue: &VenueOrderId) -> bool {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).by_hand.contains(venue)
+    }
+
+    /// Forgets that an order was noted, so that it is looked at again.
+    pub(crate) fn forget_foreign(&self, venue: &VenueOrderId) {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).foreign.remove(venue);
     }
 
     /// Notes an order of the account that is not ours; says whether it is the first time.

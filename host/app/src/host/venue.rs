@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use model::{Market, Usd, VenueOrderId};
 use polymarket::client::Timeouts;
 use polymarket::feed::Timings;
+use polymarket::parse::VenueOrder;
 use polymarket::{AccountClient, Client, Credentials, FeedConfig, L1Headers};
 use std::collections::BTreeSet;
 
@@ -28,6 +29,8 @@ pub(super) struct Venue {
 pub(super) struct Login {
     pub(super) account: AccountClient,
     pub(super) credentials: Credentials,
+    /// Orders that were open and that nobody here placed.
+    pub(super) foreign: Vec<VenueOrder>,
 }
 
 impl Venue {
@@ -51,7 +54,7 @@ impl Venue {
         let (login, cash) = if config.mode == Mode::Paper {
             (None, past.map_or(config.paper_cash, |past| past.carry.cash))
         } else {
-            let login = Login::open(&client, signer, past).await?;
+            let login = Login::open(&client, signer, past, args.common.adopt).await?;
             let cash = login.account.cash().await.context("reading the cash")?;
             (Some(login), cash)
         };
@@ -64,17 +67,19 @@ impl Venue {
 }
 
 impl Login {
-    async fn open(client: &Client, signer: &signer::Client, past: Option<&Past>) -> anyhow::Result<Self> {
+    async fn open(client: &Client, signer: &signer::Client, past: Option<&Past>, adopt: bool) -> anyhow::Result<Self> {
         let credentials = log_in(client, signer).await?;
         let account = AccountClient::new(client.clone(), credentials.clone(), *signer.account());
         let open = account.open_orders().await.context("reading the open orders")?;
         let ours: BTreeSet<VenueOrderId> = past.iter().flat_map(|past| past.placements.values().copied()).collect();
-        let foreign = open.iter().filter(|order| !ours.contains(&order.id)).count();
+        let foreign: Vec<VenueOrder> = open.into_iter().filter(|order| !ours.contains(&order.id)).collect();
         ensure!(
-            foreign == 0,
-            "{foreign} orders are open on the account that the journal knows nothing of; cancel them first"
+            adopt || foreign.is_empty(),
+            "{} orders are open on the account that the journal knows nothing of; cancel them, or start with --adopt to keep \
+             them apart as placed by hand",
+            foreign.len()
         );
-        Ok(Self { account, credentials })
+        Ok(Self { account, credentials, foreign })
     }
 }
 

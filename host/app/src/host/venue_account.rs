@@ -4,8 +4,8 @@ use super::clock;
 use super::core::Latest;
 use super::inbox::Inbox;
 use super::index::Index;
-use model::input::{AccountView, Channel, TradeUpdate};
-use model::{Body, Market, MarketIx, OrderId, Time, TokenId, TokenIx, VenueOrderId};
+use model::input::{AccountView, Channel, HandOrder, TradeUpdate};
+use model::{Body, Market, MarketIx, OrderId, Size, Time, TokenId, TokenIx, VenueOrderId};
 use polymarket::client::Looked;
 use polymarket::feed::FeedError;
 use polymarket::parse::{TradeEvent, VenueOrder};
@@ -102,10 +102,51 @@ impl VenueAccount {
         }
     }
 
+    /// An order of the account that is not ours: somebody placed it by hand. The engine takes it into the books.
     fn foreign(&self, id: VenueOrderId) {
-        if self.index.note_foreign(id) {
-            tracing::warn!(%id, "an order of this account was not placed by this session");
+        if !self.index.note_foreign(id) {
+            return;
         }
+        tracing::warn!(%id, "an order of this account was not placed by this program");
+        let this = self.clone();
+        self.runtime.spawn(async move {
+            match this.client.look(id, this.since).await {
+                Ok(Looked::Found(order)) => this.adopt(&order, Size::ZERO),
+                Ok(Looked::Traded(_) | Looked::Denied) => {
+                    tracing::warn!(%id, "nobody knows what that order was; what it moved must be booked as a transfer");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, %id, "an order placed by hand could not be looked at");
+                    this.index.forget_foreign(&id);
+                }
+            }
+        });
+    }
+
+    /// Takes an order into the books that was placed by hand; `counted` shares of it are in them already.
+    pub(crate) fn adopt(&self, order: &VenueOrder, counted: Size) {
+        let VenueOrder { id: venue, side, price, original: size, .. } = *order;
+        // Noted, so that news of it do not look it up a second time.
+        self.index.note_foreign(venue);
+        let Some(token) = self.token(&order.token) else {
+            tracing::warn!(id = %venue, "it is in a market that is not watched: what it moves must be booked as a transfer");
+            return;
+        };
+        self.inbox.account(clock::now(), Body::Adopt(HandOrder { venue, token, side, price, size, counted }));
+    }
+
+    /// Says whether somebody placed that order by hand.
+    pub(crate) fn is_by_hand(&self, venue: &VenueOrderId) -> bool {
+        self.index.is_by_hand(venue)
+    }
+
+    fn token(&self, id: &TokenId) -> Option<TokenIx> {
+        let both = (0u32..).map(MarketIx).zip(self.tokens.iter());
+        both.into_iter().find_map(|(market, [yes, no])| match id {
+            _ if id == yes => Some(market.token(0)),
+            _ if id == no => Some(market.token(1)),
+            _ => None,
+        })
     }
 
     fn trade(&self, at: Time, trade: &TradeEvent) {

@@ -194,8 +194,8 @@ impl State {
     }
 
     pub(super) fn strategy_name(&self, id: StrategyId) -> String {
-        if id == StrategyId::HOST {
-            return "host".to_owned();
+        if id == StrategyId::BY_HAND {
+            return "by hand".to_owned();
         }
         self.strategies.get(&id).map_or_else(|| format!("strategy {}", id.0), |view| view.name.clone())
     }

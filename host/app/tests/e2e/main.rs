@@ -9,6 +9,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod by_hand;
 mod crash;
 mod demo;
 mod paper;

@@ -174,3 +174,40 @@ fn a_market_that_stays_undecided_pays_half() {
          worth 1010",
     );
 }
+
+#[test]
+fn what_people_do_by_hand_is_counted_and_kept_apart() {
+    let limits = Limits { stop_loss_bps: 500, ..CALM };
+    check(
+        limits,
+        "by hand buy 100 at 0.40 -> adopt 1
+         buy 10 at 0.40 -> place 2 buy 10 at 0.4
+         live #2
+         fill #1 60 at 0.40
+         worth 1000
+         operator stop -> cancel 2
+         cancelled #2 0
+         operator start
+         sell 10 at 0.42 -> refuse shares: 10 over 0
+         book 0.30 0.32
+         wait 5s
+         sell 10 at 0.62 no -> refuse shares: 10 over 0
+         operator cancels #1 -> cancel 1
+         cancelled #1 60
+         operator closes 0
+         wait 1s -> place 3 sell 60 at 0.25",
+    );
+}
+
+#[test]
+fn a_hand_order_stands_in_the_way_and_an_emergency_stop_cancels_it() {
+    check(
+        WIDE,
+        "by hand sell 50 at 0.41 counted 20 -> adopt 1
+         buy 10 at 0.42 -> refuse self_trade: 0.42 over 0.41
+         operator kills -> cancel everything; lock
+         operator releases now -> no: 1 orders are not proven to be over yet
+         cancelled #1 20
+         operator releases now -> unlock",
+    );
+}

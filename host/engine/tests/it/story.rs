@@ -3,13 +3,13 @@
 use engine::{Effect, Effects, Engine, Purpose, Record, Refusal, Rule};
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
-    Breaker, CancelOutcome, Channel, Command, Mode, PlaceOutcome, Restriction, Scope, SessionStart, Settlement,
-    StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
+    Breaker, CancelOutcome, Channel, Command, HandOrder, Mode, PlaceOutcome, Restriction, Scope, SessionStart,
+    Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
     Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price,
     Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind,
-    Usd,
+    Usd, VenueOrderId,
 };
 
 /// Midnight UTC of some day.
@@ -186,6 +186,12 @@ fn tell(story: &mut Story, line: &str) {
             let state = states.into_iter().find(|it| format!("{it:?}") == *state).unwrap();
             story.step(Body::Venue { state });
         }
+        ["by", "hand", side, shares, "at", limit, counted @ ..] => {
+            let side = if *side == "buy" { Side::Buy } else { Side::Sell };
+            let (price, size) = (price(limit), size(shares));
+            let counted = counted.last().map_or(Size::ZERO, |counted| crate::story::size(counted));
+            story.step(Body::Adopt(HandOrder { venue: VenueOrderId([9; 32]), token, side, price, size, counted }));
+        }
         ["removed"] => {
             let (strategy, reason) = (StrategyId(story.who), "its file is gone".into());
             story.step(Body::Strategy(StrategyChange::Removed { strategy, reason }));
@@ -354,6 +360,7 @@ pub(crate) fn show(effect: &Effect) -> Option<String> {
         }
         Effect::Cancel { order } => format!("cancel {order}"),
         Effect::CancelAll => "cancel everything".into(),
+        Effect::Adopted { order, .. } => format!("adopt {order}"),
         Effect::LockSigner => "lock".into(),
         Effect::UnlockSigner => "unlock".into(),
         Effect::Look { order } => format!("look {order}"),

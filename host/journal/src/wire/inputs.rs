@@ -2,8 +2,8 @@
 
 use super::{structure, variants};
 use model::input::{
-    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, Restriction, Scope,
-    SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
+    AccountView, Breaker, CancelOutcome, Channel, Command, HandOrder, HostFault, Mode, PlaceOutcome, Restriction,
+    Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position, Score, Transfer, TransferKind};
 
@@ -50,6 +50,7 @@ variants!(CancelOutcome, "outcome of a cancel" { 0 => Cancelled, 1 => NotOpen, 2
 variants!(VenueStatus, "order status" { 0 => Live, 1 => Matched, 2 => Cancelled, 3 => Invalid });
 variants!(Settlement, "settlement" { 0 => Matched, 1 => Mined, 2 => Confirmed, 3 => Retrying, 4 => Failed });
 structure!(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed });
+structure!(HandOrder { venue, token, side, price, size, counted });
 variants!(VenueState, "state of the venue" { 0 => Open, 1 => PostOnly, 2 => CancelOnly, 3 => Restarting });
 variants!(Command, "command" {
     0 => Start,
@@ -120,5 +121,6 @@ variants!(Body, "input" {
     19 => Skew { micros },
     20 => Transfer(transfer),
     21 => Venue { state },
+    22 => Adopt(order),
 });
 structure!(Input { seq, at, body });

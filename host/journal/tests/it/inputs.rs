@@ -2,13 +2,13 @@
 
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
-    AccountView, Breaker, CancelOutcome, Channel, Command, HostFault, Mode, PlaceOutcome, Restriction, Scope,
-    SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
+    AccountView, Breaker, CancelOutcome, Channel, Command, HandOrder, HostFault, Mode, PlaceOutcome, Restriction,
+    Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
     Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent, IntentKind, Level, Limits,
     Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote, Score, Seq, SessionId, Side,
-    Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd,
+    Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId,
 };
 
 fn price(micros: u32) -> Price {
@@ -169,6 +169,20 @@ fn session(mode: Mode) -> Body {
     })
 }
 
+fn transfers() -> [Body; 9] {
+    [
+        transfer(TransferKind::Deposit(Usd(1))),
+        transfer(TransferKind::Withdrawal(Usd(2))),
+        transfer(TransferKind::Reward(Usd(3))),
+        transfer(TransferKind::Rebate(Usd(4))),
+        transfer(TransferKind::Gas(Usd(5))),
+        transfer(TransferKind::Split { market: MarketIx(1), size: Size(6) }),
+        transfer(TransferKind::Merge { market: MarketIx(1), size: Size(7) }),
+        transfer(TransferKind::Redeem { token: TokenIx(1), size: Size(8), paid: Usd(9) }),
+        transfer(TransferKind::Convert { token: TokenIx(1), size: Size(10), paid: Usd(11) }),
+    ]
+}
+
 /// One input of every kind, with every variant inside of it.
 pub(crate) fn every_input() -> Vec<Input> {
     let level = Level { price: price(999_999), size: Size(1) };
@@ -217,20 +231,20 @@ pub(crate) fn every_input() -> Vec<Input> {
         Body::HostFault { fault: HostFault::TaskEnded },
         Body::TakeOver(Box::new(carry())),
         Body::Skew { micros: -5 },
+        Body::Adopt(HandOrder {
+            venue: VenueOrderId([35; 32]),
+            token: TokenIx(1),
+            side: Side::Sell,
+            price: price(36),
+            size: Size(37),
+            counted: Size(38),
+        }),
         Body::Venue { state: VenueState::Open },
         Body::Venue { state: VenueState::PostOnly },
         Body::Venue { state: VenueState::CancelOnly },
         Body::Venue { state: VenueState::Restarting },
-        transfer(TransferKind::Deposit(Usd(1))),
-        transfer(TransferKind::Withdrawal(Usd(2))),
-        transfer(TransferKind::Reward(Usd(3))),
-        transfer(TransferKind::Rebate(Usd(4))),
-        transfer(TransferKind::Gas(Usd(5))),
-        transfer(TransferKind::Split { market: MarketIx(1), size: Size(6) }),
-        transfer(TransferKind::Merge { market: MarketIx(1), size: Size(7) }),
-        transfer(TransferKind::Redeem { token: TokenIx(1), size: Size(8), paid: Usd(9) }),
-        transfer(TransferKind::Convert { token: TokenIx(1), size: Size(10), paid: Usd(11) }),
     ]);
+    bodies.extend(transfers());
     bodies.extend(orders());
     bodies.extend(commands());
     bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()

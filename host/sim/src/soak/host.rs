@@ -111,6 +111,8 @@ impl Story<'_> {
 
     fn act(&mut self, effect: Effect) -> Result<(), String> {
         match effect {
+            // Nobody trades by hand in a soak.
+            Effect::Adopted { .. } => {}
             Effect::Place(approved) => return self.place(approved),
             Effect::Cancel { order } => {
                 self.say(&alloc::format!("-> cancel {order}"));

@@ -1,0 +1,37 @@
+//! Orders and trades that people make by hand on the same account: known, counted, and kept apart. They belong to nobody's strategy;
+//! stops and breakers leave them alone, and only an emergency stop, which cancels everything, cancels them too.
+
+use crate::effect::{Effect, Effects, Record};
+use crate::orders::OrderEntry;
+use crate::step::Engine;
+use model::event::Reason;
+use model::input::HandOrder;
+use model::{NewOrder, OrderKind, OrderState, StrategyId};
+
+impl Engine {
+    /// Takes an order into our books that somebody placed by hand. What is told of it later is told by its number.
+    pub(crate) fn on_adopt(&mut self, found: &HandOrder, effects: &mut Effects) {
+        let HandOrder { venue, token, side, price, size, counted } = *found;
+        let (id, kind) = (self.orders.next_id(), OrderKind::Gtc { post_only: false });
+        let counted = counted.min(size);
+        let state = if counted.is_zero() { OrderState::Live } else { OrderState::PartlyFilled };
+        let entry = OrderEntry {
+            order: NewOrder { id, strategy: StrategyId::BY_HAND, tag: 0, token, side, price, size, kind },
+            state,
+            matched: counted,
+            traded: counted,
+            reason: Reason::from("placed by hand"),
+            target: false,
+            cancel: None,
+            cancel_acked: None,
+            unknown: None,
+            denied: None,
+            touched: self.now,
+        };
+        let reserve = self.reserve_of(&entry);
+        let (order, reason) = (entry.order, entry.reason.clone());
+        self.orders.insert(entry, reserve);
+        effects.push(Effect::Record(Record::Order { order, state, filled: counted, reason }));
+        effects.push(Effect::Adopted { order: id, venue });
+    }
+}
