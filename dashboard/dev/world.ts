@@ -31,7 +31,7 @@ export class World {
     const now = Date.now();
     this.snapshot = {
       seq: 1,
-      bot: { state: "RUNNING", restriction: "none", reason: "", mode, session: 3, started_at_ms: now - 754_000, market_channel_up: true, user_channel_up: true, events: 48_211 },
+      bot: { state: "RUNNING", restriction: "none", reason: "", mode, session: 3, started_at_ms: now - 754_000, market_channel_up: true, user_channel_up: true, events: 48_211, restrictions: [] },
       pnl: { at_ms: now, cash_micro_usd: CASH, reserved_micro_usd: 0, positions_micro_usd: 0, portfolio_micro_usd: CASH, realised_micro_usd: 0, unrealised_micro_usd: 0, fees_micro_usd: 0, today_micro_usd: 0 },
       history: walk(now),
       positions: [],
@@ -142,7 +142,7 @@ export class World {
     const { snapshot } = this;
     const known = snapshot.positions.find((it) => it.token === order.token);
     const question = snapshot.markets.find((it) => it.slug === order.market)?.question ?? "";
-    const next = known ?? { token: order.token, market: order.market, question, outcome: order.outcome, size_micros: 0, cost_micro_usd: 0, bid_micro_usd: null, value_micro_usd: 0, realised_micro_usd: 0, unrealised_micro_usd: 0 };
+    const next = known ?? { token: order.token, market: order.market, question, outcome: order.outcome, size_micros: 0, cost_micro_usd: 0, bid_micro_usd: null, pays_micro_usd: null, value_micro_usd: 0, realised_micro_usd: 0, unrealised_micro_usd: 0 };
     if (order.side === "BUY") {
       next.size_micros += order.size_micros;
       next.cost_micro_usd += cost;

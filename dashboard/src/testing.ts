@@ -19,6 +19,7 @@ export function bot(change: Partial<BotView> = {}): BotView {
     market_channel_up: true,
     user_channel_up: true,
     events: 0,
+    restrictions: [],
     ...change,
   };
 }
@@ -68,6 +69,7 @@ export function position(token: string, change: Partial<PositionView> = {}): Pos
     size_micros: 10_000_000,
     cost_micro_usd: 5_000_000,
     bid_micro_usd: 500_000,
+    pays_micro_usd: null,
     value_micro_usd: 5_000_000,
     realised_micro_usd: 0,
     unrealised_micro_usd: 0,

@@ -19,4 +19,8 @@ size_micros: number, cost_micro_usd: number,
 /**
  * The last bid; none while the book is blind or has no bid.
  */
-bid_micro_usd: number | null, value_micro_usd: number, realised_micro_usd: number, unrealised_micro_usd: number, };
+bid_micro_usd: number | null, 
+/**
+ * What a share pays, once the outcome is known.
+ */
+pays_micro_usd: number | null, value_micro_usd: number, realised_micro_usd: number, unrealised_micro_usd: number, };

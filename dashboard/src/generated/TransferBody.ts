@@ -5,13 +5,25 @@
  */
 export type TransferBody = { 
 /**
- * `deposit`, `withdrawal`, `reward`, `rebate` or `gas`.
+ * `deposit`, `withdrawal`, `reward`, `rebate`, `gas`, `split`, `merge`, `redeem` or `convert`.
  */
 kind: string, 
 /**
- * Dollars, above zero, with at most six decimals.
+ * Dollars with at most six decimals: what moved, or what was paid for redeemed or converted shares. Not for `split` and `merge`.
  */
 amount_usd: string, 
+/**
+ * The market's slug, for `split` and `merge`.
+ */
+market: string, 
+/**
+ * The token's id at the venue, for `redeem` and `convert`.
+ */
+token: string, 
+/**
+ * Shares or pairs, with at most six decimals, for the last four.
+ */
+shares: string, 
 /**
  * The transaction, or why.
  */

@@ -44,6 +44,11 @@ function HostPanel() {
           {bot.state}, restriction {bot.restriction.replaceAll("_", "-")}
           {bot.reason === "" ? "" : `: ${bot.reason}`}
         </Fact>
+        {bot.restrictions.map((it) => (
+          <Fact key={it.scope} name="Restricted by hand">
+            {it.scope}: {it.restriction.replaceAll("_", "-")}
+          </Fact>
+        ))}
         <Fact name="Mode">{bot.mode}</Fact>
         <Fact name="Session">{bot.session}</Fact>
         <Fact name="Started">

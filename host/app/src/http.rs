@@ -74,6 +74,7 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/config/{key}", put(config::set))
         .route("/v1/positions", get(trading::positions))
         .route("/v1/positions/pnl", get(trading::pnl))
+        .route("/v1/positions/claims", get(trading::claims))
         .route("/v1/positions/{token}/close", post(trading::close))
         .route("/v1/admin/restrictions", put(scopes::restrict))
         .route("/v1/admin/transfers", post(scopes::transfer))

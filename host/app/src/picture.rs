@@ -11,7 +11,7 @@ pub use feed::{Follow, Message};
 use crate::http::types::{BotView, PnlPoint, PnlView, PositionView, Snapshot, StrategyView, Update};
 use engine::Record;
 use feed::Stream;
-use model::input::{Channel, Scope};
+use model::input::{Channel, Restriction, Scope};
 use model::{Level, Market, MarketState, OrderId, Price, StrategyId, TickSize, Time, TokenIx, VenueOrderId};
 use state::State;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -81,6 +81,11 @@ impl Picture {
         }
         self.change(|state| Some(state.pnl(pnl)));
         self.change(|state| state.events(events));
+    }
+
+    /// Shows what operators restricted.
+    pub fn restrictions(&self, now: impl Iterator<Item = (Scope, Restriction)>) {
+        self.change(|state| state.restrictions(now));
     }
 
     /// Shows a market's top. At most twice a second for each market; a change that comes too soon waits for the next call.

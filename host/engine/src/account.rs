@@ -83,7 +83,7 @@ impl Engine {
     }
 
     /// Returns what a share of a resolved market pays, in micro-dollars. The other outcome's word counts too.
-    fn pays(&self, token: TokenIx) -> Option<u32> {
+    pub fn pays(&self, token: TokenIx) -> Option<u32> {
         let own = self.markets.token(token)?.pays;
         let other = self.markets.token(token.complement()).and_then(|state| state.pays);
         own.or(other.map(|pays| model::SCALE.saturating_sub(pays)))

@@ -140,6 +140,11 @@ impl Engine {
         self.restriction().max(local).max(cooling)
     }
 
+    /// Returns what operators restricted.
+    pub fn restrictions(&self) -> impl Iterator<Item = (Scope, Restriction)> {
+        self.breakers.restrictions.iter().map(|(scope, restriction)| (*scope, *restriction))
+    }
+
     /// An operator restricts a scope, or lifts what was restricted there.
     pub(crate) fn restrict(
         &mut self,

@@ -7,7 +7,18 @@ import { Table, type Column } from "../../ui/table";
 const COLUMNS: Column<PositionView>[] = [
   { head: "Market", wide: true, cell: (it) => <MarketOutcome slug={it.market} outcome={it.outcome} /> },
   { head: "Shares", right: true, cell: (it) => shares(it.size_micros) },
-  { head: "Bid", right: true, cell: (it) => <MovingPrice micros={it.bid_micro_usd} /> },
+  {
+    head: "Bid",
+    right: true,
+    cell: (it) =>
+      it.pays_micro_usd === null ? (
+        <MovingPrice micros={it.bid_micro_usd} />
+      ) : (
+        <Pill tone="good" title="The outcome is known: this is what a share pays.">
+          pays <Money micros={it.pays_micro_usd} />
+        </Pill>
+      ),
+  },
   { head: "Cost", right: true, minor: true, cell: (it) => <Money micros={it.cost_micro_usd} /> },
   { head: "Value", right: true, cell: (it) => <Money micros={it.value_micro_usd} /> },
   { head: "Realised", right: true, minor: true, cell: (it) => <Money micros={it.realised_micro_usd} signed /> },

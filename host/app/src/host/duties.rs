@@ -186,6 +186,7 @@ impl Duties {
         let held = engine.ledger().positions().filter(|(_, position)| !position.size.is_zero());
         let positions = held.filter_map(|(token, _)| position(engine, token)).collect();
         self.picture.account(pnl, events, positions);
+        self.picture.restrictions(engine.restrictions());
         self.rows.day_start(summary.day_start, at);
     }
 }
@@ -225,6 +226,7 @@ fn position(engine: &Engine, token: TokenIx) -> Option<PositionView> {
         size_micros: position.size.micros(),
         cost_micro_usd: position.cost.micros(),
         bid_micro_usd: engine.top(token).0.map(|level| level.price.micros()),
+        pays_micro_usd: engine.pays(token),
         value_micro_usd: value.micros(),
         realised_micro_usd: position.realised.micros(),
         unrealised_micro_usd: value.saturating_sub(position.cost).micros(),

@@ -35,6 +35,7 @@ use utoipa::openapi::OpenApi as Document;
         trading::cancel_all,
         trading::trades,
         trading::venue_orders,
+        trading::claims,
         trading::strategies,
         trading::markets,
         stream::stream,

@@ -142,6 +142,15 @@ async fn scopes_are_restricted_and_transfers_booked_with_a_reason() {
     }
     let audits = rig.parts.db.audits(1).await.unwrap();
     assert_eq!((audits[0].action.as_str(), audits[0].detail.as_str()), ("transfers/deposit", "5.25: 0xabc"));
+    for (body, problem) in [
+        (json!({ "kind": "split", "market": "nowhere", "shares": "5", "reason": "x" }), "is no market here"),
+        (json!({ "kind": "merge", "market": "nowhere", "shares": "0", "reason": "x" }), "is no market here"),
+        (json!({ "kind": "redeem", "token": "77", "shares": "5", "amount_usd": "5", "reason": "x" }), "has the token"),
+    ] {
+        let (status, answer) = rig.as_(&rig.admin, "POST", path, &body.to_string()).await;
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(status == StatusCode::BAD_REQUEST && detail.contains(problem), "{detail}");
+    }
     let (status, problem) = rig.as_(&rig.trader, "POST", "/v1/positions/123/close", "").await;
     assert_eq!(
         (status, problem["detail"].as_str().unwrap()),

@@ -50,6 +50,17 @@ pub struct BotView {
     /// Market events since the start.
     #[ts(type = "number")]
     pub events: u64,
+    /// What operators restricted by hand.
+    pub restrictions: Vec<RestrictionView>,
+}
+
+/// What an operator restricted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct RestrictionView {
+    /// `session`, `market:SLUG` or `strategy:NAME`.
+    pub scope: String,
+    /// `reduce_only` or `cancel_only`.
+    pub restriction: String,
 }
 
 /// Money now.
@@ -109,6 +120,9 @@ pub struct PositionView {
     /// The last bid; none while the book is blind or has no bid.
     #[ts(type = "number | null")]
     pub bid_micro_usd: Option<u32>,
+    /// What a share pays, once the outcome is known.
+    #[ts(type = "number | null")]
+    pub pays_micro_usd: Option<u32>,
     #[ts(type = "number")]
     pub value_micro_usd: i64,
     #[ts(type = "number")]
@@ -256,6 +270,23 @@ pub struct MarketView {
     #[ts(type = "number")]
     pub tick_micro_usd: u32,
     pub tokens: Vec<TokenView>,
+}
+
+/// Shares that can be turned into dollars at the venue's contract.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct ClaimView {
+    /// `merge` for pairs of both outcomes, `redeem` for shares of a market whose outcome is known.
+    pub kind: String,
+    /// The market's slug.
+    pub market: String,
+    /// The outcome that is redeemed; empty for a merge.
+    pub outcome: String,
+    /// Micro-shares: pairs, or shares of the outcome.
+    #[ts(type = "number")]
+    pub size_micros: u64,
+    /// What is paid for them.
+    #[ts(type = "number")]
+    pub worth_micro_usd: i64,
 }
 
 /// One outcome's top of book.
@@ -408,10 +439,20 @@ pub struct RestrictionBody {
 /// The body of `POST /v1/admin/transfers`.
 #[derive(Debug, Clone, Deserialize, TS, ToSchema)]
 pub struct TransferBody {
-    /// `deposit`, `withdrawal`, `reward`, `rebate` or `gas`.
+    /// `deposit`, `withdrawal`, `reward`, `rebate`, `gas`, `split`, `merge`, `redeem` or `convert`.
     pub kind: String,
-    /// Dollars, above zero, with at most six decimals.
+    /// Dollars with at most six decimals: what moved, or what was paid for redeemed or converted shares. Not for `split` and `merge`.
+    #[serde(default)]
     pub amount_usd: String,
+    /// The market's slug, for `split` and `merge`.
+    #[serde(default)]
+    pub market: String,
+    /// The token's id at the venue, for `redeem` and `convert`.
+    #[serde(default)]
+    pub token: String,
+    /// Shares or pairs, with at most six decimals, for the last four.
+    #[serde(default)]
+    pub shares: String,
     /// The transaction, or why.
     pub reason: String,
 }

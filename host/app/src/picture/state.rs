@@ -2,11 +2,11 @@
 
 use super::{Begin, Top};
 use crate::http::types::{
-    BotView, BreakerView, MarketView, OrderView, PnlPoint, PnlView, PositionView, RefusalView, Snapshot, StrategyView,
-    TokenView, TradeView, Update,
+    BotView, BreakerView, MarketView, OrderView, PnlPoint, PnlView, PositionView, RefusalView, RestrictionView,
+    Snapshot, StrategyView, TokenView, TradeView, Update,
 };
 use engine::Record;
-use model::input::{Breaker, Channel, Scope, Settlement};
+use model::input::{Breaker, Channel, Restriction, Scope, Settlement};
 use model::{
     Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, VenueOrderId,
 };
@@ -56,6 +56,7 @@ impl State {
             market_channel_up: false,
             user_channel_up: false,
             events: 0,
+            restrictions: Vec::new(),
         };
         Self {
             bot,
@@ -91,6 +92,26 @@ impl State {
 
     pub(super) fn bot(&self) -> BotView {
         self.bot.clone()
+    }
+
+    /// Shows what operators restricted; nothing changes if it is the same as before.
+    pub(super) fn restrictions(&mut self, now: impl Iterator<Item = (Scope, Restriction)>) -> Option<Update> {
+        let view = |(scope, restriction): (Scope, Restriction)| RestrictionView {
+            scope: match scope {
+                Scope::Session => "session".to_owned(),
+                Scope::Market(market) => {
+                    format!("market:{}", self.markets.get(market.index()).map_or("?", |view| view.slug.as_str()))
+                }
+                Scope::Strategy(strategy) => format!("strategy:{}", self.strategy_name(strategy)),
+            },
+            restriction: restriction.as_str().to_owned(),
+        };
+        let now: Vec<RestrictionView> = now.map(view).collect();
+        if self.bot.restrictions == now {
+            return None;
+        }
+        self.bot.restrictions = now;
+        Some(Update::Bot(self.bot.clone()))
     }
 
     pub(super) fn history(&self) -> Vec<PnlPoint> {
@@ -332,6 +353,7 @@ impl State {
             size_micros: size.micros(),
             cost_micro_usd: cost.micros(),
             bid_micro_usd: view.bid_micro_usd,
+            pays_micro_usd: None,
             value_micro_usd: value.micros(),
             realised_micro_usd: realised.micros(),
             unrealised_micro_usd: value.saturating_sub(cost).micros(),
