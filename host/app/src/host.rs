@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::db::{Db, SessionRow};
 use crate::http::Parts;
-use crate::journal::{DataLock, Journal, Past};
+use crate::journal::{Journal, Past, RunLock};
 use crate::picture::{Begin, Picture};
 use crate::settings::Settings;
 use anyhow::{Context, bail};
@@ -110,9 +110,10 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     let config = Config::load(common, std::env::vars_os()).context("reading the configuration")?;
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("creating the data folder {}", config.data_dir.display()))?;
-    let _lock = DataLock::take(&config.data_dir)?;
+    let _folder = RunLock::of_folder(&config.data_dir)?;
     serve::forget_last_run(&config.data_dir)?;
     let signer = Arc::new(signer::Client::connect_inherited().await.context("connecting to the signer")?);
+    let _account = RunLock::of_account(&signer.account().funder.to_string())?;
     let db = Db::open(&config.database_url).await?;
     let auth = Auth::open(&db, &config.data_dir, clock::now()).await?;
     let past = past(&config, &signer).await?;

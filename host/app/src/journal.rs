@@ -10,7 +10,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use lock::DataLock;
+pub(crate) use lock::RunLock;
 pub(crate) use past::{Past, Step, last_of, walk};
 pub(crate) use segments::{folder, is_first, segments_of};
 

@@ -3,6 +3,7 @@
 mod account;
 mod fail;
 mod public;
+mod switches;
 mod trading;
 
 pub(crate) use fail::Fail;
@@ -38,7 +39,10 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/balance-allowance/update", get(account::update_balance))
         .route("/ws/market", get(crate::ws::market))
         .route("/ws/user", get(crate::ws::user))
+        .route("/v1/heartbeats", post(trading::heartbeat))
+        .route(switches::PATH, get(switches::show).put(switches::set))
         .fallback(|| async { Fail::not_found("the route was not found") })
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), switches::meddle))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(shared)
 }

@@ -3,6 +3,8 @@
 //! events in the order in which they happened.
 
 mod asked;
+mod faults;
+mod heartbeats;
 mod listeners;
 mod members;
 mod orders;
@@ -11,12 +13,14 @@ mod source;
 mod tape;
 
 pub(crate) use asked::Asked;
+pub(crate) use faults::{Faults, Wants};
 pub(crate) use listeners::{Listening, MarketWish, UserWish};
 pub(crate) use source::{Source, SourceError};
 
 use crate::http::Fail;
 use crate::keys::{Holder, Keys, Request};
 use crate::wire::{BookParts, PostAnswer, WireBook, matched_amounts};
+use heartbeats::Heartbeats;
 use listeners::Listeners;
 use members::Members;
 use model::{ConditionId, Side, Time, TokenId, TokenIx, VenueOrderId};
@@ -46,6 +50,8 @@ pub(crate) struct Inside {
     orders: Orders,
     tape: Tape,
     listeners: Listeners,
+    faults: Faults,
+    heartbeats: Heartbeats,
     now: Time,
 }
 
@@ -88,6 +94,8 @@ impl Inside {
             orders: Orders::default(),
             tape: Tape::new(root, settling),
             listeners: Listeners::default(),
+            faults: Faults::default(),
+            heartbeats: Heartbeats::default(),
             now: Time(0),
         })
     }
@@ -105,6 +113,7 @@ impl Inside {
         self.source.step(self.now, &mut self.venue);
         self.publish();
         self.settle();
+        self.watch_heartbeats();
     }
 
     /// Returns a token's book.

@@ -99,11 +99,11 @@ async fn a_full_disk_fails_whoever_waits_and_everything_after() {
 fn a_second_run_in_a_folder_is_told_so() {
     let dir = std::env::temp_dir().join(format!("polytrader-lock-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
-    let first = DataLock::take(&dir).unwrap();
-    let refused = DataLock::take(&dir).unwrap_err().to_string();
+    let first = RunLock::of_folder(&dir).unwrap();
+    let refused = RunLock::of_folder(&dir).unwrap_err().to_string();
     assert!(refused.contains("another run") && refused.contains(dir.to_str().unwrap()), "{refused}");
     drop(first);
-    DataLock::take(&dir).unwrap();
+    RunLock::of_folder(&dir).unwrap();
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
@@ -126,4 +126,14 @@ fn after_a_failure_cancels_are_written_to_the_reserve_and_not_before() {
     let late = LateCancel { session: SessionId(7), order: OrderId(2), at: Time(2) };
     assert_eq!(reserve::left(&dir).unwrap(), [late]);
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn an_account_has_one_engine_whatever_its_data_folder() {
+    let funder = format!("0x{:040x}", std::process::id());
+    let first = RunLock::of_account(&funder).unwrap();
+    let refused = RunLock::of_account(&funder.to_uppercase().replace('X', "x")).unwrap_err().to_string();
+    assert!(refused.contains("another run trades on the account"), "{refused}");
+    drop(first);
+    RunLock::of_account(&funder).unwrap();
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use model::VenueOrderId;
 use serde_json::json;
@@ -13,27 +14,33 @@ use std::borrow::Cow;
 pub(crate) struct Fail {
     pub(crate) status: StatusCode,
     pub(crate) text: Cow<'static, str>,
+    /// The venue's word for it, where it has one.
+    pub(crate) code: Option<&'static str>,
+    /// How many seconds to wait.
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Fail {
     /// Wrong or missing L2 headers.
-    pub(crate) const UNAUTHORIZED: Self =
-        Self { status: StatusCode::UNAUTHORIZED, text: Cow::Borrowed("Unauthorized/Invalid api key") };
+    pub(crate) const UNAUTHORIZED: Self = Self::with(StatusCode::UNAUTHORIZED, "Unauthorized/Invalid api key");
     /// Wrong or missing L1 headers.
-    pub(crate) const L1: Self =
-        Self { status: StatusCode::UNAUTHORIZED, text: Cow::Borrowed("Invalid L1 Request headers") };
+    pub(crate) const L1: Self = Self::with(StatusCode::UNAUTHORIZED, "Invalid L1 Request headers");
     /// No such book.
     pub(crate) const NO_BOOK: Self =
-        Self { status: StatusCode::NOT_FOUND, text: Cow::Borrowed("No orderbook exists for the requested token id") };
+        Self::with(StatusCode::NOT_FOUND, "No orderbook exists for the requested token id");
+
+    const fn with(status: StatusCode, text: &'static str) -> Self {
+        Self { status, text: Cow::Borrowed(text), code: None, retry_after: None }
+    }
 
     /// A bad request.
     pub(crate) fn bad(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, text: text.into() }
+        Self { text: text.into(), ..Self::with(StatusCode::BAD_REQUEST, "") }
     }
 
     /// Nothing there.
     pub(crate) fn not_found(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, text: text.into() }
+        Self { text: text.into(), ..Self::with(StatusCode::NOT_FOUND, "") }
     }
 
     /// Returns the venue's words for what the matching engine refused.
@@ -75,6 +82,15 @@ impl Fail {
 
 impl IntoResponse for Fail {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({ "error": self.text }))).into_response()
+        let mut body = json!({ "error": self.text });
+        if let (Some(code), Some(fields)) = (self.code, body.as_object_mut()) {
+            fields.insert("code".to_owned(), code.into());
+            fields.insert("retry_after_seconds".to_owned(), self.retry_after.into());
+        }
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }

@@ -4,9 +4,10 @@ use super::account::MarketFilter;
 use super::{Fail, Private, World};
 use crate::keys::Holder;
 use crate::wire::{PostAnswer, PostOrder};
-use crate::world::{Asked, Shared};
+use crate::world::{Asked, Shared, Wants};
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use model::VenueOrderId;
 use serde::Deserialize;
@@ -45,9 +46,15 @@ pub(super) async fn post_orders(State(shared): World, private: Private) -> Answe
 
 fn place(shared: &Shared, caller: &Holder, posted: &PostOrder) -> Result<PostAnswer, Fail> {
     let asked = Asked::read(caller, posted)?;
+    shared.lock().takes(Wants::Place(asked.kind))?;
     let neg_risk = shared.lock().neg_risk(&asked)?;
     let id = asked.verify(shared.domains(), neg_risk)?;
-    shared.lock().place(caller, &asked, id)
+    let mut inside = shared.lock();
+    let placed = inside.place(caller, &asked, id)?;
+    if inside.loses_answer() {
+        return Err(Fail { status: StatusCode::GATEWAY_TIMEOUT, ..Fail::bad("") });
+    }
+    Ok(placed)
 }
 
 #[derive(Deserialize)]
@@ -74,7 +81,10 @@ fn cancel_ids(shared: &Shared, caller: &Holder, texts: Vec<String>) -> Answer {
     for text in &texts {
         ids.push(VenueOrderId::parse(text).ok_or(Fail::bad("Invalid orderID"))?);
     }
-    let cancelled = shared.lock().cancel(caller, &ids);
+    let mut inside = shared.lock();
+    inside.takes(Wants::Cancel)?;
+    let cancelled = inside.cancel(caller, &ids);
+    drop(inside);
     let open = |id: &&VenueOrderId| !cancelled.contains(id);
     let not: BTreeMap<String, &str> =
         ids.iter().filter(open).map(|id| (id.to_string(), "already canceled or matched")).collect();
@@ -86,13 +96,39 @@ fn cancelled_answer(cancelled: &[VenueOrderId], not: &BTreeMap<String, &str>) ->
     Json(json!({"canceled": cancelled, "not_canceled": not})).into_response()
 }
 
-pub(super) async fn cancel_all(State(shared): World, private: Private) -> Response {
-    let cancelled = shared.lock().cancel_all(&private.caller);
-    cancelled_answer(&cancelled, &BTreeMap::new())
+pub(super) async fn cancel_all(State(shared): World, private: Private) -> Answer {
+    let mut inside = shared.lock();
+    inside.takes(Wants::Cancel)?;
+    let cancelled = inside.cancel_all(&private.caller);
+    drop(inside);
+    Ok(cancelled_answer(&cancelled, &BTreeMap::new()))
 }
 
 pub(super) async fn cancel_market(State(shared): World, private: Private) -> Answer {
     let filter: MarketFilter = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
-    let cancelled = shared.lock().cancel_market(&private.caller, filter.market(), filter.asset());
+    let mut inside = shared.lock();
+    inside.takes(Wants::Cancel)?;
+    let cancelled = inside.cancel_market(&private.caller, filter.market(), filter.asset());
     Ok(cancelled_answer(&cancelled, &BTreeMap::new()))
+}
+
+#[derive(Deserialize)]
+struct Heartbeat {
+    /// Absent, null or empty for the first one.
+    #[serde(default)]
+    heartbeat_id: Option<String>,
+}
+
+pub(super) async fn heartbeat(State(shared): World, private: Private) -> Answer {
+    let said: Heartbeat = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    let id = said.heartbeat_id.unwrap_or_default();
+    Ok(match shared.lock().heartbeat(&private.caller, &id) {
+        Ok(next) => Json(json!({ "heartbeat_id": next })).into_response(),
+        Err(expected) => {
+            // Older clients read `error`, newer ones `error_msg` (PROTOCOL 11).
+            let text = "Invalid Heartbeat ID";
+            let body = json!({ "error": text, "error_msg": text, "heartbeat_id": expected });
+            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        }
+    })
 }

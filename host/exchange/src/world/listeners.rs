@@ -46,6 +46,8 @@ pub(super) struct Listeners {
     count: u64,
     market: Vec<MarketListener>,
     user: Vec<UserListener>,
+    /// Whether the market channel says nothing.
+    pub(super) frozen: bool,
 }
 
 /// What a client of the market channel wants.
@@ -75,6 +77,9 @@ impl Listeners {
 
     /// Sends a frame to all who listen to one of the tokens.
     pub(super) fn tell_market(&mut self, tokens: &[TokenIx], frame: &Utf8Bytes) {
+        if self.frozen {
+            return;
+        }
         self.market.retain(|listener| {
             !tokens.iter().any(|token| listener.tokens.contains(token))
                 || listener.frames.try_send(frame.clone()).is_ok()
@@ -83,6 +88,9 @@ impl Listeners {
 
     /// Sends a frame to those of them who asked for the extra kinds of events.
     pub(super) fn tell_custom(&mut self, token: TokenIx, frame: &Utf8Bytes) {
+        if self.frozen {
+            return;
+        }
         self.market.retain(|listener| {
             !(listener.custom && listener.tokens.contains(&token)) || listener.frames.try_send(frame.clone()).is_ok()
         });

@@ -121,7 +121,7 @@ impl Inside {
         self.book(token).map(|book| BookEvent { event_type: "book", book })
     }
 
-    fn tell_books(&mut self, market: MarketIx) {
+    pub(super) fn tell_books(&mut self, market: MarketIx) {
         if !self.listeners.hears(market) {
             return;
         }
@@ -173,7 +173,8 @@ impl Inside {
         for order in trade.order.iter().chain(trade.parts.iter().filter_map(|part| part.order.as_ref())) {
             self.orders.traded(*order, &id);
         }
-        let entry = self.tape.push(trade);
+        let fails = self.fails_settlement();
+        let entry = self.tape.push(trade, fails);
         self.tell_entry(&entry);
     }
 
@@ -198,7 +199,26 @@ impl Inside {
     pub(super) fn settle(&mut self) {
         for entry in self.tape.settle(self.now) {
             debug_assert_ne!(entry.stage, Stage::Matched, "settling moves on");
+            if entry.stage == Stage::Failed {
+                self.take_back(&entry.trade);
+            }
             self.tell_entry(&entry);
+        }
+    }
+
+    /// A trade failed on chain: its members' halves never happened. The others' are the house's loss.
+    fn take_back(&mut self, trade: &Trade) {
+        for part in &trade.parts {
+            let maker = part.price.cost_floor(part.size).unwrap_or_default();
+            let crossed = part.token != trade.token;
+            let face = part.size.face_value().unwrap_or_default();
+            let taker = if crossed { face.saturating_sub(maker) } else { maker };
+            if self.members.get(trade.account).is_some() {
+                self.venue.take_back(trade.account, trade.token, trade.side, part.size, taker, part.fee);
+            }
+            if self.members.get(part.account).is_some() {
+                self.venue.take_back(part.account, part.token, part.side, part.size, maker, model::Usd::ZERO);
+            }
         }
     }
 

@@ -19,6 +19,10 @@ pub(super) enum Stage {
     Matched,
     Mined,
     Confirmed,
+    /// Its transaction failed and is sent again.
+    Retrying,
+    /// It failed for good: nothing moved.
+    Failed,
 }
 
 impl Stage {
@@ -28,6 +32,8 @@ impl Stage {
             Self::Matched => "MATCHED",
             Self::Mined => "MINED",
             Self::Confirmed => "CONFIRMED",
+            Self::Retrying => "RETRYING",
+            Self::Failed => "FAILED",
         }
     }
 }
@@ -38,6 +44,8 @@ pub(super) struct Entry {
     pub(super) trade: Trade,
     pub(super) stage: Stage,
     pub(super) updated: Time,
+    /// Whether it is one that will fail.
+    fails: bool,
 }
 
 impl Entry {
@@ -71,9 +79,9 @@ impl Tape {
     }
 
     /// Keeps a trade.
-    pub(super) fn push(&mut self, trade: Trade) -> Entry {
+    pub(super) fn push(&mut self, trade: Trade, fails: bool) -> Entry {
         let updated = trade.at;
-        let entry = Entry { trade, stage: Stage::Matched, updated };
+        let entry = Entry { trade, stage: Stage::Matched, updated, fails };
         self.entries.push_back(entry.clone());
         if self.entries.len() > TRADES_MAX {
             self.entries.pop_front();
@@ -104,7 +112,11 @@ impl Tape {
         if entry.trade.at.plus_millis(after_ms) > now {
             return false;
         }
-        entry.stage = stage;
+        entry.stage = match stage {
+            Stage::Mined if entry.fails => Stage::Retrying,
+            Stage::Confirmed if entry.fails => Stage::Failed,
+            stage => stage,
+        };
         entry.updated = now;
         moved.push(entry.clone());
         true

@@ -137,6 +137,13 @@ impl Rig {
         })
     }
 
+    /// Places a bid of ten shares far below the first market's price.
+    pub(crate) async fn place_far(&self, post_only: bool) -> (u16, Value) {
+        let (market, _) = self.market().await;
+        let token = market["tokens"][0]["token_id"].as_str().unwrap();
+        self.post(&self.order(token, Side::Buy, "0.01", OrderKind::Gtc { post_only })).await
+    }
+
     pub(crate) async fn post(&self, order: &Value) -> (u16, Value) {
         self.l2(Method::POST, "/order", &order.to_string()).await
     }

@@ -10,5 +10,6 @@
 
 mod channels;
 mod client;
+mod faults;
 mod orders;
 mod samples;

@@ -1,0 +1,132 @@
+//! What the exchange does wrong, or refuses to do, because somebody told it to (`PUT /exchange/faults`): the ways in which the real
+//! venue fails, on demand.
+
+use super::Inside;
+use crate::http::Fail;
+use axum::http::StatusCode;
+use model::{MarketIx, OrderKind};
+use serde::{Deserialize, Serialize};
+
+/// How long a restarting engine asks to wait, in seconds; the real one says so at times (PROTOCOL 9).
+const RETRY_AFTER_S: u64 = 1;
+/// The longest delay of an answer.
+pub(crate) const DELAY_MAX_MS: u64 = 60_000;
+
+/// What the venue takes (PROTOCOL 11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TradingMode {
+    /// Everything.
+    #[default]
+    Normal,
+    /// Nothing: its matching engine restarts.
+    Restarting,
+    /// Orders that only rest, and cancels.
+    PostOnly,
+    /// Cancels.
+    CancelOnly,
+    /// Nothing, not even cancels.
+    Disabled,
+}
+
+/// All switches. What a request leaves out is as if it had never been told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Faults {
+    /// What is taken.
+    pub(crate) mode: TradingMode,
+    /// The market channel says nothing of books and trades; PONGs go on. When it ends, the books come anew.
+    pub(crate) frozen: bool,
+    /// Of the next placements, so many act and are answered with a gateway's timeout.
+    pub(crate) lose_answers: u32,
+    /// The next requests, so many, are answered with a gateway's 502 and do nothing.
+    pub(crate) break_requests: u32,
+    /// Of the next trades of members, so many are retried and fail.
+    pub(crate) fail_settlements: u32,
+    /// Every answer takes so many milliseconds longer.
+    pub(crate) delay_ms: u64,
+}
+
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// Place an order of this kind.
+    Place(OrderKind),
+    /// Cancel.
+    Cancel,
+}
+
+impl TradingMode {
+    /// Refuses what is not taken, in the venue's words.
+    fn check(self, wants: Wants) -> Result<(), Fail> {
+        let unavailable = |text| Fail { status: StatusCode::SERVICE_UNAVAILABLE, ..Fail::bad(text) };
+        match (self, wants) {
+            (Self::Normal, _)
+            | (Self::PostOnly, Wants::Cancel | Wants::Place(OrderKind::Gtc { post_only: true }))
+            | (Self::CancelOnly, Wants::Cancel) => Ok(()),
+            (Self::Restarting, _) => {
+                Err(Fail { status: StatusCode::TOO_EARLY, retry_after: Some(RETRY_AFTER_S), ..Fail::bad("Too Early") })
+            }
+            (Self::PostOnly, Wants::Place(_)) => Err(Fail {
+                code: Some("post_only_mode"),
+                retry_after: Some(RETRY_AFTER_S),
+                ..unavailable("post-only mode: only post-only orders and cancels are allowed")
+            }),
+            (Self::CancelOnly, Wants::Place(_)) => Err(unavailable(
+                "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed.",
+            )),
+            (Self::Disabled, _) => Err(unavailable("Trading is currently disabled. Check polymarket.com for updates")),
+        }
+    }
+}
+
+impl Inside {
+    /// Returns the switches as they stand.
+    pub(crate) fn faults(&self) -> Faults {
+        self.faults.clone()
+    }
+
+    /// Sets all switches.
+    ///
+    /// # Errors
+    /// If a value is out of range.
+    pub(crate) fn set_faults(&mut self, faults: Faults) -> Result<(), Fail> {
+        if faults.delay_ms > DELAY_MAX_MS {
+            return Err(Fail::bad(format!("delay_ms is {}; it takes 0 to {DELAY_MAX_MS}", faults.delay_ms)));
+        }
+        let thaws = self.faults.frozen && !faults.frozen;
+        self.listeners.frozen = faults.frozen;
+        self.faults = faults;
+        if thaws {
+            let count = u32::try_from(self.venue.markets().len()).unwrap_or(u32::MAX);
+            (0..count).for_each(|market| self.tell_books(MarketIx(market)));
+        }
+        Ok(())
+    }
+
+    /// Says whether the venue takes this now.
+    pub(crate) fn takes(&self, wants: Wants) -> Result<(), Fail> {
+        self.faults.mode.check(wants)
+    }
+
+    /// Says whether the answer to this placement is lost.
+    pub(crate) fn loses_answer(&mut self) -> bool {
+        take_one(&mut self.faults.lose_answers)
+    }
+
+    /// Says whether this request meets a broken gateway.
+    pub(crate) fn breaks_request(&mut self) -> bool {
+        take_one(&mut self.faults.break_requests)
+    }
+
+    /// Says whether the trade that just happened will fail to settle.
+    pub(super) fn fails_settlement(&mut self) -> bool {
+        take_one(&mut self.faults.fail_settlements)
+    }
+}
+
+fn take_one(count: &mut u32) -> bool {
+    let some = *count > 0;
+    *count = count.saturating_sub(1);
+    some
+}

@@ -1,0 +1,82 @@
+//! The exchange fails on demand, in the venue's own ways, and cancels the orders of those who fall silent.
+
+use crate::client::Rig;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn faults(rig: &Rig, faults: Value) -> (u16, Value) {
+    let url = format!("http://{}/exchange/faults", rig.running.addr);
+    let response = rig.http.put(url).body(faults.to_string()).send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn each_trading_mode_takes_what_it_says_and_refuses_in_the_venues_words() {
+    let rig = Rig::new().await;
+    for (mode, resting, post_only, cancel) in [
+        ("normal", (200, ""), (200, ""), 200),
+        ("restarting", (425, "Too Early"), (425, "Too Early"), 425),
+        ("post_only", (503, "post-only mode: only post-only orders and cancels are allowed"), (200, ""), 200),
+        (
+            "cancel_only",
+            (503, "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."),
+            (503, "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."),
+            200,
+        ),
+        (
+            "disabled",
+            (503, "Trading is currently disabled. Check polymarket.com for updates"),
+            (503, "Trading is currently disabled. Check polymarket.com for updates"),
+            503,
+        ),
+    ] {
+        assert_eq!(faults(&rig, json!({ "mode": mode })).await.0, 200);
+        for (only, expected) in [(false, resting), (true, post_only)] {
+            let (status, answer) = rig.place_far(only).await;
+            let said = answer["error"].as_str().unwrap_or_default();
+            assert_eq!((status, said), expected, "{mode}, post-only {only}: {answer}");
+        }
+        assert_eq!(rig.l2(Method::DELETE, "/cancel-all", "").await.0, cancel, "{mode}");
+    }
+    let (status, answer) = faults(&rig, json!({ "mode": "odd" })).await;
+    assert!(status == 400 && answer["error"].as_str().unwrap().contains("these are no faults"), "{answer}");
+    assert_eq!(faults(&rig, json!({ "delay_ms": 60_001 })).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_its_order_there_and_a_broken_gateway_does_nothing() {
+    let rig = Rig::new().await;
+    faults(&rig, json!({ "lose_answers": 1 })).await;
+    assert_eq!(rig.place_far(false).await.0, 504);
+    let open = rig.l2(Method::GET, "/data/orders", "").await.1;
+    assert_eq!(open["data"].as_array().unwrap().len(), 1, "{open}");
+    faults(&rig, json!({ "break_requests": 1 })).await;
+    let url = format!("http://{}/time", rig.running.addr);
+    assert_eq!(rig.http.get(&url).send().await.unwrap().status(), 502);
+    assert_eq!(rig.http.get(&url).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn whoever_falls_silent_after_a_heartbeat_loses_all_open_orders() {
+    let rig = Rig::new().await;
+    assert_eq!(rig.place_far(false).await.0, 200);
+    let beat = |id: Value| json!({ "heartbeat_id": id }).to_string();
+    let (status, first) = rig.l2(Method::POST, "/v1/heartbeats", &beat(Value::Null)).await;
+    assert_eq!(status, 200, "{first}");
+    let (status, wrong) = rig.l2(Method::POST, "/v1/heartbeats", &beat(json!("nonsense"))).await;
+    assert_eq!((status, &wrong["error_msg"]), (400, &json!("Invalid Heartbeat ID")));
+    assert_eq!(wrong["heartbeat_id"], first["heartbeat_id"], "it tells what it expected");
+    let (status, second) = rig.l2(Method::POST, "/v1/heartbeats", &beat(first["heartbeat_id"].clone())).await;
+    assert!(status == 200 && second["heartbeat_id"] != first["heartbeat_id"], "{second}");
+    let open = async || rig.l2(Method::GET, "/data/orders", "").await.1["data"].as_array().unwrap().len();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(open().await, 1, "ten seconds are not over");
+    for _ in 0..150 {
+        if open().await == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the orders of a silent account stand after 20 s");
+}
