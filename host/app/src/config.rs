@@ -93,6 +93,8 @@ pub struct Config {
     pub paper_cash: Usd,
     /// How long things take on paper.
     pub paper_latency: sim::Latency,
+    /// Whether heartbeats are sent to the venue.
+    pub heartbeat: bool,
     /// How long files of the journal are kept that no start needs, in days.
     pub journal_keep_days: u32,
     /// The most markets that are watched.
@@ -162,6 +164,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         live_enabled: number(get("live.enabled")?)? == 1 && layers.source("live.enabled") == Some(Source::File),
         paper_cash: Usd(number(get("paper.cash_usd")?)?),
         paper_latency: paper_latency(layers)?,
+        heartbeat: number(get("venue.heartbeat")?)? == 1,
         journal_keep_days: fit(get("journal.keep_days")?)?,
         markets_max: fit(get("markets_max")?)?,
         database_url: Some(text("database_url")?)

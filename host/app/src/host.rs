@@ -7,6 +7,7 @@ mod core;
 mod desk;
 mod duties;
 mod finish;
+mod heartbeat;
 mod inbox;
 mod index;
 mod market;
@@ -39,6 +40,7 @@ use core::{Core, Ended, Latest};
 use desk::{Desk, Tools};
 use duties::{Duties, Seen};
 use finish::Outcome;
+use heartbeat::Heart;
 use index::Index;
 use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
@@ -204,6 +206,7 @@ async fn begin(
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&heard))?;
     let user_channel = wires.user_channel(venue, &access)?;
     pulse::watch(&venue.client, &wires.inbox);
+    wires.beat(venue);
     tokio::spawn(wires.strategies(config, &db, venue).run(reports));
     let control = Control::new(wires.inbox.clone(), Some(access.clone()));
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
@@ -255,6 +258,21 @@ impl Wires {
             account.adopt(order, if went_on { Size::ZERO } else { order.matched });
         }
         Ok(Access::Venue { desk: Box::new(Desk::start(tools)), account: Box::new(account) })
+    }
+
+    /// Begins to send heartbeats, if they are wanted.
+    fn beat(&self, venue: &Venue) {
+        let Some(login) = &venue.login else { return };
+        let Some(id) = login.heartbeat.clone() else { return };
+        let heart = Heart {
+            client: login.account.clone(),
+            inbox: self.inbox.clone(),
+            latest: Arc::clone(&self.latest),
+            journal: self.journal.clone(),
+            picture: self.picture.clone(),
+            id,
+        };
+        tokio::spawn(heart.run());
     }
 
     /// Connects the user channel, if there is one.

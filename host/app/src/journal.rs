@@ -122,6 +122,11 @@ impl Journal {
         self.append(|bytes| encode(&Record::Placement(*placement), bytes).is_ok(), true)
     }
 
+    /// Asks for a sync of all that was appended, and returns the place to wait for.
+    pub(crate) fn mark(&self) -> Place {
+        self.append(|_| true, true)
+    }
+
     /// Appends the digest of what the input before came to. Never waits.
     pub(crate) fn effects(&self, count: u32, digest: u64) {
         self.append(|bytes| encode(&Record::Effects { count, digest }, bytes).is_ok(), false);

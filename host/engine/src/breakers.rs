@@ -46,6 +46,8 @@ pub(crate) struct Breakers {
     user_down: Option<Time>,
     market_down: Option<Time>,
     requests: VecDeque<(Time, u32, u32)>,
+    /// When one of them failed last.
+    failed: Time,
     /// Faults of strategies, the last ones.
     faults: BTreeMap<StrategyId, Rate>,
     /// How the last matches ended: when, and whether they failed.
@@ -233,6 +235,9 @@ impl Engine {
     /// Counts requests, and trips when more than a tenth of a minute's fail.
     pub(crate) fn on_requests(&mut self, ok: u32, failed: u32, effects: &mut Effects) {
         self.breakers.requests.push_back((self.now, ok, failed));
+        if failed > 0 {
+            self.breakers.failed = self.now;
+        }
         self.watch_errors(effects);
     }
 
@@ -251,7 +256,7 @@ impl Engine {
         if too_many {
             let reason = format!("{failed} of {total} requests failed within a minute");
             self.trip(Trip::session(Breaker::HighErrorRate, reason), effects);
-        } else if requests.is_empty() {
+        } else if now.since(self.breakers.failed) >= ERROR_WINDOW_MICROS {
             self.close(Breaker::HighErrorRate, Scope::Session, effects);
         }
     }
@@ -332,6 +337,10 @@ impl Engine {
                 .breakers
                 .is_tripped(breaker, Scope::Session)
                 .then(|| "it closes by itself when the clocks agree to a second".into()),
+            Breaker::HeartbeatLost => self
+                .breakers
+                .is_tripped(breaker, Scope::Session)
+                .then(|| "it closes by itself when the venue takes a heartbeat".into()),
             Breaker::HighErrorRate
             | Breaker::ReconciliationMismatch
             | Breaker::Drawdown

@@ -98,6 +98,16 @@ impl Engine {
         }
     }
 
+    /// The venue took a heartbeat, or takes none any more.
+    pub(crate) fn on_heartbeat(&mut self, alive: bool, effects: &mut Effects) {
+        if alive {
+            self.close(Breaker::HeartbeatLost, Scope::Session, effects);
+        } else {
+            let reason = "the venue took no heartbeat lately: it cancels all orders";
+            self.trip(Trip::session(Breaker::HeartbeatLost, reason), effects);
+        }
+    }
+
     /// Returns the highest valuation that drawdown counts from.
     pub fn peak(&self) -> Usd {
         self.breakers.peak

@@ -156,6 +156,7 @@ impl Engine {
             Body::Transfer(transfer) => self.on_transfer(transfer, effects),
             Body::Skew { micros } => self.on_skew(*micros, effects),
             Body::Venue { state } => self.venue = *state,
+            Body::Heartbeat { alive } => self.on_heartbeat(*alive, effects),
             Body::Adopt(order) => self.on_adopt(order, effects),
             Body::Account(view) => self.reconcile(view, effects),
             Body::Command(command) => self.on_command(command, effects),

@@ -35,6 +35,8 @@ pub enum Breaker {
     LossStreak,
     /// A market's price jumped.
     PriceJump,
+    /// The venue takes no heartbeat of ours and cancels everything.
+    HeartbeatLost,
 }
 
 /// What is forbidden although the bot runs; the larger is the tighter.
@@ -82,7 +84,7 @@ pub enum Scope {
 
 impl Breaker {
     /// All of them, in the order they are shown.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::StaleData,
         Self::WebsocketDisconnect,
         Self::HighErrorRate,
@@ -98,6 +100,7 @@ impl Breaker {
         Self::StrategyLoss,
         Self::LossStreak,
         Self::PriceJump,
+        Self::HeartbeatLost,
     ];
 
     /// Returns the name in addresses and rows.
@@ -118,6 +121,7 @@ impl Breaker {
             Self::StrategyLoss => "strategy_loss",
             Self::LossStreak => "loss_streak",
             Self::PriceJump => "price_jump",
+            Self::HeartbeatLost => "heartbeat_lost",
         }
     }
 

@@ -107,6 +107,11 @@ pub enum Body {
         /// What it takes now.
         state: VenueState,
     },
+    /// Whether the venue takes our heartbeats; without them it cancels everything.
+    Heartbeat {
+        /// Whether it took one lately.
+        alive: bool,
+    },
     /// An order of the account that none of ours is: somebody placed it by hand.
     Adopt(HandOrder),
     /// How far the venue's clock is ahead of ours (behind, if negative), in microseconds.

@@ -9,7 +9,7 @@ mod public;
 mod transport;
 
 pub use account::{AccountClient, CancelAnswer, Looked};
-pub use error::RequestError;
+pub use error::{HeartbeatError, RequestError};
 pub use mood::Mood;
 pub use place::{Ack, AckStatus, PlaceError, order_body};
 pub use public::Client;

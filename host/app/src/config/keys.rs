@@ -67,7 +67,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 49] = [
+pub const KEYS: [Key; 50] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -257,6 +257,12 @@ pub const KEYS: [Key; 49] = [
         Kind::Count(0, 10_000),
         "50",
         "How long a request takes to the paper venue, and an answer back, in milliseconds.",
+    ),
+    key(
+        "venue.heartbeat",
+        Kind::Flag,
+        "true",
+        "Whether the venue is to cancel everything ten seconds after this program has fallen silent.",
     ),
     key(
         "journal.keep_days",

@@ -50,6 +50,8 @@ pub(crate) struct Core {
 /// What the rest of the host may see of the engine, ten times a second.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
+    /// When it was made.
+    pub(crate) at: Time,
     /// The account.
     pub(crate) summary: Summary,
     /// Shares owned.
@@ -198,6 +200,7 @@ impl Core {
     fn show_view(&self) {
         let positions = self.engine.ledger().positions().filter(|(_, position)| !position.size.is_zero());
         let view = View {
+            at: clock::now(),
             summary: self.engine.summary(),
             positions: positions.map(|(token, position)| (token, position.size)).collect(),
             open: self.engine.open_orders().map(|(order, ..)| order.id).collect(),

@@ -1,6 +1,6 @@
 //! Getting to know the venue: its version, our API key, our cash, and the markets to watch.
 
-use super::clock;
+use super::{clock, heartbeat};
 use crate::cli::HostArgs;
 use crate::config::{Config, Mode};
 use crate::journal::Past;
@@ -31,6 +31,8 @@ pub(super) struct Login {
     pub(super) credentials: Credentials,
     /// Orders that were open and that nobody here placed.
     pub(super) foreign: Vec<VenueOrder>,
+    /// The id of the next heartbeat; none if they are not wanted.
+    pub(super) heartbeat: Option<String>,
 }
 
 impl Venue {
@@ -54,7 +56,7 @@ impl Venue {
         let (login, cash) = if config.mode == Mode::Paper {
             (None, past.map_or(config.paper_cash, |past| past.carry.cash))
         } else {
-            let login = Login::open(&client, signer, past, args.common.adopt).await?;
+            let login = Login::open(&client, signer, past, args.common.adopt, config.heartbeat).await?;
             let cash = login.account.cash().await.context("reading the cash")?;
             (Some(login), cash)
         };
@@ -67,7 +69,13 @@ impl Venue {
 }
 
 impl Login {
-    async fn open(client: &Client, signer: &signer::Client, past: Option<&Past>, adopt: bool) -> anyhow::Result<Self> {
+    async fn open(
+        client: &Client,
+        signer: &signer::Client,
+        past: Option<&Past>,
+        adopt: bool,
+        heartbeat: bool,
+    ) -> anyhow::Result<Self> {
         let credentials = log_in(client, signer).await?;
         let account = AccountClient::new(client.clone(), credentials.clone(), *signer.account());
         let open = account.open_orders().await.context("reading the open orders")?;
@@ -79,7 +87,12 @@ impl Login {
              them apart as placed by hand",
             foreign.len()
         );
-        Ok(Self { account, credentials, foreign })
+        // Before there is any order: an order without it would outlive us.
+        let heartbeat = match heartbeat {
+            true => Some(heartbeat::first(&account).await.context("sending the first heartbeat")?),
+            false => None,
+        };
+        Ok(Self { account, credentials, foreign, heartbeat })
     }
 }
 

@@ -12,7 +12,9 @@
 mod by_hand;
 mod crash;
 mod demo;
+mod faults;
 mod paper;
+mod person;
 mod process;
 mod recordings;
 mod strategies;

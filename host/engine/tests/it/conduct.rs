@@ -211,3 +211,32 @@ fn a_hand_order_stands_in_the_way_and_an_emergency_stop_cancels_it() {
          operator releases now -> unlock",
     );
 }
+
+#[test]
+fn without_a_heartbeat_nothing_is_placed_and_everything_cancelled() {
+    check(
+        WIDE,
+        "buy 10 at 0.40 -> place 1 buy 10 at 0.4
+         live #1
+         heartbeat lost -> trip heartbeat_lost; cancel 1
+         buy 10 at 0.39 -> refuse restricted: 2 over 0
+         operator resets heartbeat_lost -> no: it closes by itself when the venue takes a heartbeat
+         heartbeat taken -> close heartbeat_lost
+         buy 10 at 0.39 -> place 2 buy 10 at 0.39",
+    );
+}
+
+#[test]
+fn a_high_error_rate_is_over_a_minute_after_the_last_failure_however_many_requests_go_on() {
+    check(
+        CALM,
+        "requests 15 5 -> trip high_error_rate
+         wait 30s
+         requests 30 0
+         wait 29s
+         requests 30 0
+         buy 10 at 0.40 -> refuse restricted: 2 over 0
+         wait 1s -> close high_error_rate
+         buy 10 at 0.40 -> place 1 buy 10 at 0.4",
+    );
+}

@@ -192,6 +192,7 @@ fn tell(story: &mut Story, line: &str) {
             let counted = counted.last().map_or(Size::ZERO, |counted| crate::story::size(counted));
             story.step(Body::Adopt(HandOrder { venue: VenueOrderId([9; 32]), token, side, price, size, counted }));
         }
+        ["heartbeat", word] => story.step(Body::Heartbeat { alive: *word == "taken" }),
         ["removed"] => {
             let (strategy, reason) = (StrategyId(story.who), "its file is gone".into());
             story.step(Body::Strategy(StrategyChange::Removed { strategy, reason }));

@@ -94,6 +94,7 @@ variants!(Breaker, "breaker" {
     12 => StrategyLoss,
     13 => LossStreak,
     14 => PriceJump,
+    15 => HeartbeatLost,
 });
 variants!(Scope, "scope of a breaker" { 0 => Session, 1 => Market(market), 2 => Strategy(strategy) });
 structure!(AccountView { cash, shares });
@@ -122,5 +123,6 @@ variants!(Body, "input" {
     20 => Transfer(transfer),
     21 => Venue { state },
     22 => Adopt(order),
+    23 => Heartbeat { alive },
 });
 structure!(Input { seq, at, body });

@@ -239,6 +239,7 @@ pub(crate) fn every_input() -> Vec<Input> {
             size: Size(37),
             counted: Size(38),
         }),
+        Body::Heartbeat { alive: true },
         Body::Venue { state: VenueState::Open },
         Body::Venue { state: VenueState::PostOnly },
         Body::Venue { state: VenueState::CancelOnly },

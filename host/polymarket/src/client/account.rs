@@ -2,9 +2,10 @@
 
 use super::public::Pages;
 use super::transport::Call;
-use super::{Ack, CANCEL_MAX, Client, PlaceError, RequestError, place};
+use super::{Ack, CANCEL_MAX, Client, HeartbeatError, PlaceError, RequestError, place};
 use crate::auth::Credentials;
 use crate::parse::{self, BalanceAllowance, Owner, ParseError, TradeEvent, VenueOrder, cut};
+use crate::wire::account::Heartbeat as WireHeartbeat;
 use crate::wire::order::CancelAnswer as WireCancel;
 use model::event::Reason;
 use model::input::CancelOutcome;
@@ -126,6 +127,26 @@ impl AccountClient {
     async fn cancel_call(&self, path: &str, body: Option<String>) -> Result<CancelAnswer, RequestError> {
         let timeout = self.client.transport.timeouts.cancel;
         self.call(Method::DELETE, path, &[], body, timeout, cancel_answer).await
+    }
+
+    /// Sends a heartbeat, the first one with an empty id, and returns the id of the next. Ten seconds after the last one that was taken the
+    /// venue cancels all open orders of the API key (PROTOCOL 11).
+    ///
+    /// # Errors
+    /// [`HeartbeatError`] says which id it waits for, or why there is no answer.
+    pub async fn heartbeat(&self, id: &str) -> Result<String, HeartbeatError> {
+        let body = json!({ "heartbeat_id": id }).to_string();
+        let timeout = self.client.transport.timeouts.cancel;
+        let parse = |bytes: &[u8]| {
+            let answer: WireHeartbeat<'_> = serde_json::from_slice(bytes)?;
+            Ok(answer.heartbeat_id.as_str().to_owned())
+        };
+        match self.call(Method::POST, "/v1/heartbeats", &[], Some(body), timeout, parse).await {
+            Err(RequestError::Status { status: 400, expected, .. }) if !expected.is_empty() => {
+                Err(HeartbeatError::WrongId { expected })
+            }
+            answer => Ok(answer?),
+        }
     }
 
     /// Returns the open orders of the account.

@@ -36,6 +36,8 @@ pub enum RequestError {
         limited: bool,
         /// How long it asks us to wait.
         retry_after: Option<Duration>,
+        /// The heartbeat's id that it expected, if the error is about that; empty otherwise.
+        expected: String,
     },
     /// The answer makes no sense.
     #[error("the answer to {path} makes no sense")]
@@ -54,6 +56,20 @@ pub enum RequestError {
         /// The limit.
         limit: usize,
     },
+}
+
+/// Why a heartbeat was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum HeartbeatError {
+    /// Its id is not the one that the venue waits for; the deadline stands.
+    #[error("the venue waits for the heartbeat {expected}")]
+    WrongId {
+        /// The id to send.
+        expected: String,
+    },
+    /// There is no good answer.
+    #[error(transparent)]
+    Request(#[from] RequestError),
 }
 
 impl RequestError {

@@ -55,7 +55,13 @@ mod tests {
 
     fn told(status: u16, words: &str, retry_after: Option<u64>) -> Option<Mood> {
         let retry_after = retry_after.map(Duration::from_secs);
-        Mood::of(&RequestError::Status { status, reason: words.to_owned(), limited: false, retry_after })
+        Mood::of(&RequestError::Status {
+            status,
+            reason: words.to_owned(),
+            limited: false,
+            retry_after,
+            expected: String::new(),
+        })
     }
 
     #[test]

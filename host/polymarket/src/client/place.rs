@@ -211,7 +211,13 @@ mod tests {
     const ID: VenueOrderId = VenueOrderId([7; 32]);
 
     fn judged(status: u16, words: &str, limited: bool) -> &'static str {
-        let error = RequestError::Status { status, reason: words.to_owned(), limited, retry_after: None };
+        let error = RequestError::Status {
+            status,
+            reason: words.to_owned(),
+            limited,
+            retry_after: None,
+            expected: String::new(),
+        };
         match PlaceError::judge(ID, &error) {
             PlaceError::Refused { .. } => "refused",
             PlaceError::NotSent { .. } => "not sent",

@@ -202,19 +202,21 @@ async fn read(mut response: Response) -> Result<Vec<u8>, RequestError> {
     if status.is_success() {
         return Ok(body);
     }
+    let (reason, expected) = reason(&body);
     Err(RequestError::Status {
         status: status.as_u16(),
-        reason: reason(&body),
+        reason,
+        expected,
         limited: limited && status == StatusCode::TOO_MANY_REQUESTS,
         retry_after: retry_after.map(Duration::from_secs),
     })
 }
 
-/// Returns the venue's words; nothing if the body is not the venue's, such as a gateway's page.
-fn reason(body: &[u8]) -> String {
-    let Ok(failure) = serde_json::from_slice::<Failure<'_>>(body) else { return String::new() };
+/// Returns the venue's words, and the heartbeat that it expected; nothing if the body is not the venue's, such as a gateway's page.
+fn reason(body: &[u8]) -> (String, String) {
+    let Ok(failure) = serde_json::from_slice::<Failure<'_>>(body) else { return (String::new(), String::new()) };
     let words = if failure.error.is_empty() { &failure.error_msg } else { &failure.error };
-    crate::parse::cut(words.as_str())
+    (crate::parse::cut(words.as_str()), crate::parse::cut(failure.heartbeat_id.as_str()))
 }
 
 #[cfg(test)]
@@ -236,9 +238,11 @@ mod tests {
 
     #[test]
     fn only_the_venues_own_words_are_a_reason() {
-        assert_eq!(reason(br#"{"error":"Unauthorized/Invalid api key"}"#), "Unauthorized/Invalid api key");
-        assert_eq!(reason(br#"{"error_msg":"Invalid Heartbeat ID"}"#), "Invalid Heartbeat ID");
-        assert_eq!(reason(b"<html>502</html>"), "");
-        assert_eq!(reason(b"{}"), "");
+        let words = |body: &[u8]| reason(body).0;
+        assert_eq!(words(br#"{"error":"Unauthorized/Invalid api key"}"#), "Unauthorized/Invalid api key");
+        let wrong = reason(br#"{"error_msg":"Invalid Heartbeat ID","heartbeat_id":"7"}"#);
+        assert_eq!(wrong, ("Invalid Heartbeat ID".to_owned(), "7".to_owned()));
+        assert_eq!(words(b"<html>502</html>"), "");
+        assert_eq!(words(b"{}"), "");
     }
 }

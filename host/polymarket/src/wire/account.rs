@@ -39,4 +39,14 @@ pub(crate) struct Failure<'a> {
     /// The heartbeat's own word for it.
     #[serde(borrow, default)]
     pub(crate) error_msg: Text<'a>,
+    /// The heartbeat's id that was expected.
+    #[serde(borrow, default)]
+    pub(crate) heartbeat_id: Text<'a>,
+}
+
+/// The answer to a heartbeat (PROTOCOL 11).
+#[derive(Debug, Deserialize)]
+pub(crate) struct Heartbeat<'a> {
+    #[serde(borrow)]
+    pub(crate) heartbeat_id: Text<'a>,
 }

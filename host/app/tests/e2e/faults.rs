@@ -1,0 +1,83 @@
+//! The venue fails while the host trades, and the host falls silent while the venue has its orders.
+
+use crate::person::Person;
+use crate::process::{Api, Exchange, Folder, Run, kill, strategies};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const SOON: Duration = Duration::from_secs(60);
+
+fn some(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| !list.is_empty())
+}
+
+/// Tells the exchange what to do wrong.
+fn faults(exchange: &Exchange, faults: &Value) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let url = format!("{}/exchange/faults", exchange.address);
+        let response = reqwest::Client::new().put(url).body(faults.to_string()).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{faults}");
+    });
+}
+
+#[test]
+fn the_ledger_is_right_whatever_the_venue_does() {
+    let Some(strategies) = strategies("a venue that fails") else { return };
+    let folder = Folder::new("faults");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 12);
+    let data = folder.0.join("host");
+    std::fs::create_dir_all(&data).unwrap();
+    let mut run = Run::start(&data, &strategies, &["--exchange", &exchange.address]);
+    let api = Api::new(&data, &run.addresses());
+    api.wait_for("/v1/trading/trades", SOON, some);
+    // Answers are lost and settlements fail; the host has to find out by itself what is there.
+    faults(&exchange, &json!({ "lose_answers": 2, "fail_settlements": 2, "break_requests": 1, "delay_ms": 20 }));
+    let failed = |trades: &Value| trades.as_array().unwrap().iter().any(|trade| trade["settlement"] == "failed");
+    api.wait_for("/v1/trading/trades", SOON, failed);
+    // The engine restarts, and takes only quotes for a moment.
+    faults(&exchange, &json!({ "mode": "restarting" }));
+    std::thread::sleep(Duration::from_secs(3));
+    faults(&exchange, &json!({ "mode": "post_only" }));
+    std::thread::sleep(Duration::from_secs(3));
+    faults(&exchange, &json!({}));
+    // The market channel freezes with its PONGs alive, and comes back.
+    faults(&exchange, &json!({ "frozen": true }));
+    std::thread::sleep(Duration::from_secs(3));
+    faults(&exchange, &json!({}));
+    let traded = api.get("/v1/trading/trades").as_array().unwrap().len();
+    api.wait_for("/v1/trading/trades", SOON, |trades| trades.as_array().unwrap().len() > traded);
+    let tripped = api.get("/health/detailed");
+    run.signal(rustix::process::Signal::INT);
+    let outcome = run.finish();
+    let ends = (&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]);
+    assert_eq!(ends, (&json!(0), &json!(true)), "{outcome}; {tripped}");
+}
+
+#[test]
+fn a_host_that_dies_has_its_orders_cancelled_by_the_venue() {
+    let Some(strategies) = strategies("the dead man's switch") else { return };
+    let folder = Folder::new("silence");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 13);
+    let data = folder.0.join("host");
+    std::fs::create_dir_all(&data).unwrap();
+    let mut run = Run::start(&data, &strategies, &["--exchange", &exchange.address]);
+    let addresses = run.addresses();
+    let api = Api::new(&data, &addresses);
+    api.wait_for("/v1/trading/venue-orders", SOON, some);
+    // Longer than one heartbeat is good for: the orders stand because they go on.
+    std::thread::sleep(Duration::from_secs(17));
+    assert!(some(&api.get("/v1/trading/venue-orders")));
+    assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "none");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let person = runtime.block_on(Person::new(&data, &exchange.address));
+    kill(&addresses);
+    run.fail();
+    let open = || runtime.block_on(person.client.open_orders()).unwrap().len();
+    assert!(open() > 0, "a dead host cancels nothing by itself");
+    let killed = Instant::now();
+    while open() > 0 {
+        assert!(killed.elapsed() < Duration::from_secs(20), "orders of a dead host stand after 20 s");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
