@@ -13,6 +13,7 @@ pub mod contracts;
 pub mod eip712;
 pub mod order;
 pub mod signing;
+mod wallets;
 
 pub use address::Address;
 pub use amounts::{AmountError, Amounts};
@@ -20,3 +21,4 @@ pub use contracts::{Chain, Exchange};
 pub use eip712::{Domain, Domains};
 pub use order::{Account, BuildError, Listing, SignatureType, SignedOrder, UnsignedOrder};
 pub use signing::{KeyError, Signature65, SigningKey, recover};
+pub use wallets::Wallet;

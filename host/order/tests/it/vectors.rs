@@ -5,7 +5,7 @@ use model::{NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TickSiz
 use order::amounts::{limit_amounts, market_amounts};
 use order::{
     Account, Address, Amounts, Chain, Domain, Domains, Exchange, Listing, SignatureType, SigningKey, UnsignedOrder,
-    recover,
+    Wallet, recover,
 };
 use serde_json::Value;
 
@@ -191,4 +191,26 @@ fn an_order_built_from_what_was_asked_is_the_clients_order() {
     }
     println!("{built} orders built");
     assert!(built > 0);
+}
+
+#[test]
+fn every_wallet_of_a_key_has_the_address_that_the_venue_derives() {
+    let Some(all) = vectors("the wallet addresses") else { return };
+    let derived = list(&all, "/wallet_derivation");
+    assert!(!derived.is_empty());
+    for vector in derived {
+        let address = |field: &str| Address::parse(text(vector, field)).unwrap();
+        let key = address("/eoa");
+        for (wallet, field) in [
+            (Wallet::Key, "/eoa"),
+            (Wallet::Proxy, "/proxy"),
+            (Wallet::Safe, "/safe"),
+            (Wallet::Deposit, "/deposit_wallet_beacon"),
+            (Wallet::EarlyDeposit, "/deposit_wallet_uups_legacy"),
+        ] {
+            assert_eq!(wallet.of(key), address(field), "{wallet}");
+            assert_eq!(Wallet::find(key, address(field)), Some(wallet));
+        }
+        assert_eq!(Wallet::find(key, Address([7; 20])), None);
+    }
 }

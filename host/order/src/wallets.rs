@@ -1,0 +1,130 @@
+//! The wallets that belong to a key (PROTOCOL 3): their addresses follow from it, so the kind of an account is found by comparing
+//! them with the address that holds its money.
+
+use crate::address::Address;
+use crate::eip712::keccak;
+use crate::order::SignatureType;
+use alloc::vec::Vec;
+use core::fmt;
+use model::id::parse_hex;
+
+const SAFE_FACTORY: &str = "aacFeEa03eb1561C4e67d661e40682Bd20E3541b";
+const SAFE_INIT_HASH: &str = "2bce2127ff07fb632d16c8347c4ebf501f4841168bed00d9e6ef715ddb6fcecf";
+const PROXY_FACTORY: &str = "aB45c5A4B0c941a2F231C04C3f49182e1A254052";
+const PROXY_INIT_HASH: &str = "d21df8dc65880a8606f09fe0ce3df9b8869287ab0b058be05aa9e8af6330a00b";
+const DEPOSIT_FACTORY: &str = "00000000000Fb5C9ADea0298D729A0CB3823Cc07";
+/// A beacon proxy's code: a head with the length of what follows it, the beacon, a body.
+const BEACON_HEAD: &str = "6100523D8160233D3973";
+const BEACON: &str = "7A18EDfe055488A3128f01F563e5B479D92ffc3a";
+const BEACON_BODY: &str = concat!(
+    "60195155f3363d3d373d3d363d602036600436635c60da",
+    "1b60e01b36527fa3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6c",
+    "b3582b35133d50545afa5036515af43d6000803e604d573d6000fd5b3d6000f3"
+);
+/// An upgradable proxy's code, as early wallets have it.
+const UUPS_HEAD: &str = "61003D3D8160233D3973";
+const UUPS: &str = "58CA52ebe0DadfdF531Cde7062e76746de4Db1eB";
+const UUPS_BODY: &str = concat!(
+    "6009",
+    "5155f3363d3d373d3d363d7f360894a13ba1a3210667c828492db98dca3e2076",
+    "cc3735a920a3ca505d382bbc545af43d6000803e6038573d6000fd5b3d6000f3"
+);
+
+/// A kind of wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wallet {
+    /// The key's own address.
+    Key,
+    /// The proxy of an account that was made with an e-mail address.
+    Proxy,
+    /// A Safe.
+    Safe,
+    /// A deposit wallet, the default of new accounts since May 2026.
+    Deposit,
+    /// A deposit wallet of the first weeks.
+    EarlyDeposit,
+}
+
+impl Wallet {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Key, Self::Proxy, Self::Safe, Self::Deposit, Self::EarlyDeposit];
+
+    /// Returns the address of this kind of wallet that belongs to a key.
+    pub fn of(self, key: Address) -> Address {
+        match self {
+            Self::Key => key,
+            Self::Safe => create2(SAFE_FACTORY, keccak(&key.word()), bytes(SAFE_INIT_HASH)),
+            Self::Proxy => create2(PROXY_FACTORY, keccak(&key.0), bytes(PROXY_INIT_HASH)),
+            Self::Deposit => deposit(key, BEACON_HEAD, BEACON, BEACON_BODY),
+            Self::EarlyDeposit => deposit(key, UUPS_HEAD, UUPS, UUPS_BODY),
+        }
+    }
+
+    /// Returns the kind of wallet that `funder` is for a key; none if it is no wallet of that key.
+    pub fn find(key: Address, funder: Address) -> Option<Self> {
+        Self::ALL.into_iter().find(|wallet| wallet.of(key) == funder)
+    }
+
+    /// Returns how orders of such a wallet are signed; none for those that this version cannot sign for.
+    pub const fn signature_type(self) -> Option<SignatureType> {
+        match self {
+            Self::Key => Some(SignatureType::Eoa),
+            Self::Proxy => Some(SignatureType::Proxy),
+            Self::Safe => Some(SignatureType::Safe),
+            Self::Deposit | Self::EarlyDeposit => None,
+        }
+    }
+}
+
+impl fmt::Display for Wallet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key => "the key's own address (signature type 0)",
+            Self::Proxy => "a proxy of an e-mail account (signature type 1)",
+            Self::Safe => "a Safe (signature type 2)",
+            Self::Deposit => "a deposit wallet (signature type 3)",
+            Self::EarlyDeposit => "an early deposit wallet (signature type 3)",
+        })
+    }
+}
+
+/// Reads constant digits; what is none is zeros, which the vectors find.
+fn bytes<const N: usize>(digits: &str) -> [u8; N] {
+    let mut bytes = [0; N];
+    if parse_hex(digits, &mut bytes).is_none() {
+        bytes = [0; N];
+    }
+    bytes
+}
+
+/// Returns the address at which a factory makes a contract (EIP-1014).
+fn create2(factory: &str, salt: [u8; 32], init_hash: [u8; 32]) -> Address {
+    let factory: [u8; 20] = bytes(factory);
+    let hash = keccak(&[&[0xff], factory.as_slice(), &salt, &init_hash].concat());
+    let mut address = [0; 20];
+    for (to, from) in address.iter_mut().rev().zip(hash.iter().rev()) {
+        *to = *from;
+    }
+    Address(address)
+}
+
+/// Deposit wallets carry their arguments behind their code: the factory, and the key's address as a word.
+fn deposit(key: Address, head: &str, target: &str, body: &str) -> Address {
+    let factory = Address(bytes(DEPOSIT_FACTORY));
+    let arguments = [factory.word(), key.word()].concat();
+    let mut code: Vec<u8> = bytes::<10>(head).into();
+    // The second and third byte are the length of code and arguments.
+    let length = u16::from_be_bytes([0, code.get(2).copied().unwrap_or(0)]);
+    let length = length.saturating_add(u16::try_from(arguments.len()).unwrap_or(u16::MAX));
+    for (place, byte) in code.iter_mut().skip(1).zip(length.to_be_bytes()) {
+        *place = byte;
+    }
+    code.extend(bytes::<20>(target));
+    let mut tail = alloc::vec![0; body.len() / 2];
+    if parse_hex(body, &mut tail).is_none() {
+        tail.clear();
+    }
+    code.extend(tail);
+    code.extend(&arguments);
+    create2(DEPOSIT_FACTORY, keccak(&arguments), keccak(&code))
+}
