@@ -23,6 +23,8 @@ enum Command {
     Exchange(ExchangeArgs),
     /// Step through a session's journal again and check that every decision comes out the same. Exits with 1 if one does not.
     Replay(ReplayArgs),
+    /// Bring a private key into the keystore, or show whose it is.
+    Keys(KeysArgs),
     /// Measure the paths of an order and print a table of figures with their budgets.
     Bench(BenchArgs),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
@@ -100,7 +102,7 @@ pub(crate) struct CommonArgs {
     /// Keep orders that are open on the account and that nobody here placed, apart as placed by hand. Refused otherwise.
     #[arg(long)]
     pub(crate) adopt: bool,
-    /// Begin STOPPED: an operator starts the bot. In demo mode it begins RUNNING otherwise.
+    /// Begin STOPPED: an operator starts the bot. Live always does; demo and paper begin RUNNING otherwise.
     #[arg(long)]
     pub(crate) stopped: bool,
 }
@@ -110,10 +112,13 @@ pub(crate) struct CommonArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) common: CommonArgs,
-    /// Demo: trade on this exchange, which runs already, instead of starting one. Paper: hear this exchange's markets instead
-    /// of the venue's of the configuration.
+    /// Demo: trade on this exchange, which runs already, instead of starting one. Paper and live: this exchange takes the
+    /// place of the venue's of the configuration.
     #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "recording", "speed"])]
     pub(crate) exchange: Option<String>,
+    /// Live: read the keystore's passphrase from this file, which nobody else may read, instead of asking.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) flow: FlowArgs,
 }
@@ -178,6 +183,29 @@ pub(crate) struct ReplayArgs {
     pub(crate) json: bool,
 }
 
+/// `polytrader keys`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct KeysArgs {
+    /// What to do.
+    #[arg(value_enum)]
+    pub(crate) action: KeysAction,
+    /// The data folder whose keystore.json it is about.
+    #[arg(long, value_name = "DIR", default_value = "polytrader-data")]
+    pub(crate) data_dir: PathBuf,
+    /// Read the passphrase from this file, which nobody else may read, instead of asking.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// What can be done with keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeysAction {
+    /// Ask for a private key (or read it from standard input) and put it under a passphrase.
+    Import,
+    /// Show the key's address and the wallets that belong to it.
+    ShowAddress,
+}
+
 /// `polytrader bench`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BenchArgs {
@@ -212,6 +240,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => crate::run::run(&args),
         Command::Exchange(args) => crate::run::exchange(&args),
         Command::Replay(args) => crate::replay::run(&args),
+        Command::Keys(args) => crate::keys::run(&args),
         Command::Bench(args) => crate::bench::bench(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::host::run(&args),

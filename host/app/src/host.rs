@@ -141,7 +141,8 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         served.api,
         crate::auth::admin_token_path(&config.data_dir).display()
     ));
-    if !common.stopped {
+    // With real money somebody looks first.
+    if !common.stopped && session.mode != Mode::Live {
         start(&session).await;
     }
     let why = wait(&session, told, common.run_for).await;

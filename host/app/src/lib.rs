@@ -10,6 +10,7 @@ pub mod db;
 mod host;
 pub mod http;
 mod journal;
+mod keys;
 mod logging;
 mod modules;
 pub mod picture;

@@ -11,6 +11,7 @@ pub(crate) use key::fresh_key;
 use crate::cli::{ExchangeArgs, ModeArg, RunArgs, complain};
 use crate::config::Config;
 use anyhow::{Context, bail, ensure};
+use order::{Account, Address, Chain, SignatureType, SigningKey, Wallet};
 use std::process::ExitCode;
 
 /// Runs `polytrader run`.
@@ -22,23 +23,25 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&common.data_dir)
         .with_context(|| format!("creating the data folder {}", common.data_dir.display()))?;
     let config = Config::load(common, std::env::vars_os()).context("reading the configuration")?;
+    // Keys that are worth nothing hold their own funds.
+    let sign = |key: SigningKey, venue: &Venue| {
+        let account = Account::eoa(key.address(), Chain::Polygon);
+        children::sign_for_host(&config, common, key, account, venue)
+    };
     match common.mode {
         ModeArg::Demo => {
             let exchange = demo::venue(args)?;
             demo::offer_strategies(&config.strategies_dir)?;
-            let code =
-                children::sign_for_host(&config, common, key::of_demo(args)?, &Venue::local(exchange.address()))?;
+            let code = sign(key::of_demo(args)?, &Venue::local(exchange.address()))?;
             drop(exchange);
             Ok(code)
         }
         ModeArg::Paper => {
             demo::offer_strategies(&config.strategies_dir)?;
-            let real = || Venue { rest: config.venue_clob_url.clone(), channels: config.venue_ws_url.clone() };
-            let venue =
-                args.exchange.as_deref().map_or_else(|| Ok(real()), |at| demo::running(at).map(Venue::local))?;
-            children::sign_for_host(&config, common, key::of_paper(&common.data_dir)?, &venue)
+            let venue = Venue::real_or(&config, args)?;
+            sign(key::of_paper(&common.data_dir)?, &venue)
         }
-        ModeArg::Live => live(&config),
+        ModeArg::Live => live(&config, args),
     }
 }
 
@@ -54,18 +57,57 @@ impl Venue {
         let channels = format!("ws{}", address.strip_prefix("http").unwrap_or(address));
         Self { rest: address.to_owned(), channels }
     }
+
+    /// Returns the venue of the configuration, or the exchange of the command line in its place.
+    fn real_or(config: &Config, args: &RunArgs) -> anyhow::Result<Self> {
+        match &args.exchange {
+            Some(address) => demo::running(address).map(Self::local),
+            None => Ok(Self { rest: config.venue_clob_url.clone(), channels: config.venue_ws_url.clone() }),
+        }
+    }
 }
 
 /// Real money needs both the flag and a line in the configuration file, so that neither a typing error nor a copied command
 /// line trades it.
-fn live(config: &Config) -> anyhow::Result<ExitCode> {
+fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
     ensure!(
         config.live_enabled,
         "live trading needs the line `enabled = true` under `[live]` in the configuration file ({}), besides `--mode live`; \
          the environment and flags do not count for it. Nothing was started",
         config.data_dir.join("polytrader.toml").display()
     );
-    bail!("this version cannot read a real key yet: live trading is not finished; nothing was started")
+    let venue = Venue::real_or(config, args)?;
+    let key = crate::keys::of_live(&config.data_dir, args.passphrase_file.as_deref())?;
+    let account = account(config, key.address())?;
+    children::sign_for_host(config, &args.common, key, account, &venue)
+}
+
+/// Finds out what kind of wallet holds the money, by comparing its address with those that belong to the key.
+fn account(config: &Config, signer: Address) -> anyhow::Result<Account> {
+    let chain = Chain::from_id(config.chain_id)
+        .with_context(|| format!("chain_id is {}; 137 (Polygon) and 80002 (Amoy) are known", config.chain_id))?;
+    let Some(text) = &config.funder else { return Ok(Account::eoa(signer, chain)) };
+    let funder = Address::parse(text).with_context(|| format!("account.funder is `{text}`, which is no address"))?;
+    let wallet = Wallet::find(signer, funder);
+    let told = SignatureType::from_code(config.signature_type).filter(|kind| *kind != SignatureType::Eoa);
+    let signature_type = match (wallet.and_then(Wallet::signature_type), told) {
+        (Some(found), _) => found,
+        (None, Some(told)) if wallet.is_none() => {
+            complain(&format!(
+                "warning: {} is no wallet that the venue derives from this key; orders are signed as account.signature_type \
+                 says",
+                funder.checksummed()
+            ));
+            told
+        }
+        _ => bail!(
+            "{} is {}, and this version signs for plain keys, proxies and Safes; `polytrader keys show-address` lists the \
+             wallets of the key",
+            funder.checksummed(),
+            wallet.map_or_else(|| "no wallet of this key".to_owned(), |wallet| wallet.to_string())
+        ),
+    };
+    Ok(Account { signer, funder, signature_type, chain })
 }
 
 /// Runs `polytrader exchange` until Ctrl-C.

@@ -1,6 +1,7 @@
 //! The end of a session: nothing open, and the ledger held against the exchange's own account.
 
 use super::access::Access;
+use super::clock;
 use super::core::{Counts, Latest, View};
 use crate::cli::complain;
 use crate::control::Control;
@@ -83,10 +84,11 @@ pub(super) async fn stop(control: &Control, latest: &Latest) {
     if let Err(error) = control.command(Command::Stop).await {
         complain(&format!("the bot did not take the stop: {error}"));
     }
-    let started = Instant::now();
+    let (started, told) = (Instant::now(), clock::now());
     while started.elapsed() < CANCELS_WITHIN {
-        // A view from before the stop says nothing: an order may have been approved since.
-        if view(latest).is_some_and(|view| view.summary.state == BotState::Stopped && view.ours == 0) {
+        // A view from before the stop says nothing: the bot may have been started, and orders approved, since.
+        let stopped = |view: View| view.at > told && view.summary.state == BotState::Stopped && view.ours == 0;
+        if view(latest).is_some_and(stopped) {
             return;
         }
         tokio::time::sleep(LOOK).await;

@@ -3,7 +3,7 @@
 use crate::cli::{CommonArgs, complain};
 use crate::config::Config;
 use anyhow::Context;
-use order::{Account, Chain, SigningKey};
+use order::{Account, SigningKey};
 use signer::{Config as SignerConfig, Notice};
 use std::process::{Command, ExitCode};
 
@@ -15,9 +15,9 @@ pub(super) fn sign_for_host(
     config: &Config,
     common: &CommonArgs,
     key: SigningKey,
+    account: Account,
     venue: &super::Venue,
 ) -> anyhow::Result<ExitCode> {
-    let account = Account::eoa(key.address(), Chain::Polygon);
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
     command.arg("host").args(["--exchange", &venue.rest, "--channels", &venue.channels]).args(common.to_arguments());
     let signer = SignerConfig { account, limits: config.signer_limits() };

@@ -13,6 +13,7 @@ mod by_hand;
 mod crash;
 mod demo;
 mod faults;
+mod live;
 mod paper;
 mod person;
 mod process;

@@ -1,7 +1,7 @@
 //! Paper trading: somebody else's market, invented fills.
 
 use crate::crash::replay_all;
-use crate::process::{Api, Exchange, Folder, Run, kill, program, strategies};
+use crate::process::{Api, Exchange, Folder, Run, kill, strategies};
 use serde_json::{Value, json};
 use std::fs;
 use std::time::Duration;
@@ -40,18 +40,4 @@ fn paper_trades_on_a_real_feed_places_nothing_there_and_goes_on_after_a_kill() {
     let ends = (&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]);
     assert_eq!(ends, (&json!(0), &json!(true)), "{outcome}");
     assert_eq!(replay_all(&data), 4, "sessions that replay to the same decisions");
-}
-
-#[test]
-fn real_money_needs_a_line_in_the_file_and_nothing_else_will_do() {
-    let folder = Folder::new("live");
-    let refusal = |more: &[&str]| {
-        let output =
-            program().args(["run", "--mode", "live", "--data-dir"]).arg(&folder.0).args(more).output().unwrap();
-        assert!(!output.status.success());
-        String::from_utf8(output.stderr).unwrap()
-    };
-    assert!(refusal(&["--set", "live.enabled=true"]).contains("the line `enabled = true` under `[live]`"));
-    fs::write(folder.0.join("polytrader.toml"), "[live]\nenabled = true\n").unwrap();
-    assert!(!refusal(&[]).contains("the line"));
 }

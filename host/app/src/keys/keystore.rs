@@ -1,0 +1,240 @@
+//! The keystore: a private key under a passphrase, as Ethereum wallets keep it (Web3 secret storage, version 3): scrypt,
+//! AES-128-CTR, and a Keccak code over key and ciphertext. Other wallets' files can be read, and ours by other wallets.
+
+use aes::Aes128;
+use aes::cipher::{KeyIvInit, StreamCipher};
+use anyhow::{Context, bail, ensure};
+use order::SigningKey;
+use order::eip712::keccak;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// What new keystores cost to open: 128 MiB and about half a second (OWASP's advice for scrypt).
+const LOG_N: u8 = 17;
+/// The costliest file that is opened: 1 GiB.
+const LOG_N_MAX: u8 = 20;
+/// The largest file that is read.
+const FILE_MAX: u64 = 64 * 1024;
+
+type Cipher = ctr::Ctr128BE<Aes128>;
+
+#[derive(Serialize, Deserialize)]
+struct Keystore {
+    version: u32,
+    id: String,
+    #[serde(default)]
+    address: String,
+    crypto: Crypto,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Crypto {
+    cipher: String,
+    cipherparams: CipherParams,
+    ciphertext: String,
+    kdf: String,
+    kdfparams: KdfParams,
+    mac: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CipherParams {
+    iv: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KdfParams {
+    dklen: u32,
+    n: u32,
+    p: u32,
+    r: u32,
+    salt: String,
+}
+
+/// Opens a keystore.
+///
+/// # Errors
+/// If it is none, or the passphrase is wrong; the key is in no message.
+pub(crate) fn open(path: &Path, passphrase: &str) -> anyhow::Result<SigningKey> {
+    let size = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
+    ensure!(size <= FILE_MAX, "{} has {size} bytes; a keystore has less than {FILE_MAX}", path.display());
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let store: Keystore =
+        serde_json::from_str(&text).with_context(|| format!("{} is no Ethereum keystore", path.display()))?;
+    let bytes = decrypt(&store, passphrase).with_context(|| format!("opening {}", path.display()))?;
+    SigningKey::from_bytes(&bytes).ok().with_context(|| format!("{} holds no private key", path.display()))
+}
+
+fn decrypt(store: &Keystore, passphrase: &str) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+    let Crypto { cipher, kdf, .. } = &store.crypto;
+    ensure!(
+        store.version == 3 && cipher == "aes-128-ctr" && kdf == "scrypt",
+        "it is of version {}, with {cipher} and {kdf}; version 3 with aes-128-ctr and scrypt can be read",
+        store.version
+    );
+    let params = &store.crypto.kdfparams;
+    let log_n = u8::try_from(params.n.checked_ilog2().unwrap_or(0)).unwrap_or(u8::MAX);
+    ensure!(
+        params.dklen == 32
+            && params.n.is_power_of_two()
+            && (1..=LOG_N_MAX).contains(&log_n)
+            && params.r <= 64
+            && params.p <= 64,
+        "its scrypt parameters (n {}, r {}, p {}, dklen {}) are beyond what is opened",
+        params.n,
+        params.r,
+        params.p,
+        params.dklen
+    );
+    let derived = derive(passphrase, &hex("salt", &params.salt)?, log_n, params.r, params.p)?;
+    let mut key = Zeroizing::new([0; 32]);
+    model::id::parse_hex(&store.crypto.ciphertext, key.as_mut()).context("its ciphertext is not 32 bytes")?;
+    ensure!(hex("mac", &store.crypto.mac)? == mac(&derived, key.as_ref()), "the passphrase is wrong");
+    crypt(&derived, &hex("iv", &store.crypto.cipherparams.iv)?, key.as_mut())?;
+    Ok(key)
+}
+
+/// Writes a key under a passphrase; never over what is there.
+///
+/// # Errors
+/// If the file exists or cannot be written, or the system gives no randomness.
+pub(crate) fn create(path: &Path, key: &[u8; 32], passphrase: &str) -> anyhow::Result<()> {
+    create_with(path, key, passphrase, LOG_N)
+}
+
+fn create_with(path: &Path, key: &[u8; 32], passphrase: &str, log_n: u8) -> anyhow::Result<()> {
+    if path.exists() {
+        bail!("{} is there already; move it away first: it may be the only copy of its key", path.display());
+    }
+    let address = SigningKey::from_bytes(key).ok().context("this is no private key")?.address();
+    let (mut salt, mut iv, mut id) = ([0; 32], [0; 16], [0; 16]);
+    for random in [salt.as_mut_slice(), &mut iv, &mut id] {
+        getrandom::fill(random).context("asking the system for randomness")?;
+    }
+    let (n, r, p) = (1u32.checked_shl(u32::from(log_n)).context("a cost")?, 8, 1);
+    let derived = derive(passphrase, &salt, log_n, r, p)?;
+    let mut secret = Zeroizing::new(*key);
+    crypt(&derived, &iv, secret.as_mut())?;
+    let store = Keystore {
+        version: 3,
+        id: uuid(id),
+        address: address.to_string().trim_start_matches("0x").to_owned(),
+        crypto: Crypto {
+            cipher: "aes-128-ctr".to_owned(),
+            cipherparams: CipherParams { iv: text(&iv) },
+            ciphertext: text(secret.as_ref()),
+            kdf: "scrypt".to_owned(),
+            kdfparams: KdfParams { dklen: 32, n, p, r, salt: text(&salt) },
+            mac: text(&mac(&derived, secret.as_ref())),
+        },
+    };
+    let json = serde_json::to_string_pretty(&store).context("writing the keystore down")?;
+    crate::private::replace(path, format!("{json}\n").as_bytes()).with_context(|| format!("writing {}", path.display()))
+}
+
+fn derive(passphrase: &str, salt: &[u8], log_n: u8, r: u32, p: u32) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+    let params = scrypt::Params::new(log_n, r, p).ok().context("its scrypt parameters contradict each other")?;
+    let mut derived = Zeroizing::new([0; 32]);
+    scrypt::scrypt(passphrase.as_bytes(), salt, &params, derived.as_mut()).ok().context("deriving the file's key")?;
+    Ok(derived)
+}
+
+/// Encrypts or decrypts: the first half of the derived key is the cipher's.
+fn crypt(derived: &[u8; 32], iv: &[u8], secret: &mut [u8]) -> anyhow::Result<()> {
+    let (key, _) = derived.split_at(16);
+    let mut cipher = Cipher::new_from_slices(key, iv).ok().context("its iv is not 16 bytes")?;
+    cipher.apply_keystream(secret);
+    Ok(())
+}
+
+/// The code that proves the passphrase: over the other half and the ciphertext.
+fn mac(derived: &[u8; 32], ciphertext: &[u8]) -> [u8; 32] {
+    let (_, half) = derived.split_at(16);
+    keccak(&[half, ciphertext].concat())
+}
+
+fn hex(what: &str, digits: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = vec![0; digits.len() / 2];
+    model::id::parse_hex(digits, &mut bytes).with_context(|| format!("its {what} is not hexadecimal"))?;
+    Ok(bytes)
+}
+
+fn text(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn uuid(random: [u8; 16]) -> String {
+    let digits = text(&random);
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
+
+    use super::*;
+
+    /// The scrypt vector of the Web3 secret storage definition.
+    const KNOWN: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},
+        "ciphertext":"d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c","kdf":"scrypt","kdfparams":
+        {"dklen":32,"n":262144,"p":8,"r":1,"salt":"ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19"},
+        "mac":"2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097"},
+        "id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+
+    struct Folder(std::path::PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("polytrader-keys-{}-{name}", std::process::id()));
+            fs::create_dir_all(&dir).unwrap();
+            Self(dir)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _gone = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_keystore_of_another_wallet_is_opened() {
+        let key = decrypt(&serde_json::from_str(KNOWN).unwrap(), "testpassword").unwrap();
+        assert_eq!(text(key.as_ref()), "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d");
+    }
+
+    #[test]
+    fn what_was_written_is_opened_with_its_passphrase_and_no_other() {
+        let dir = Folder::new("own");
+        let path = dir.0.join("keystore.json");
+        create_with(&path, &[7; 32], "correct horse", 4).unwrap();
+        assert_eq!(
+            open(&path, "correct horse").unwrap().address(),
+            SigningKey::from_bytes(&[7; 32]).unwrap().address()
+        );
+        let wrong = format!("{:#}", open(&path, "correct hors").unwrap_err());
+        assert!(wrong.ends_with("the passphrase is wrong"), "{wrong}");
+        let there = create_with(&path, &[8; 32], "x", 4).unwrap_err().to_string();
+        assert!(there.contains("may be the only copy"), "{there}");
+        assert!(!fs::read_to_string(&path).unwrap().contains(&text(&[7; 32])), "the key is not in the file");
+    }
+
+    #[test]
+    fn files_that_are_no_keystores_or_too_costly_are_refused() {
+        let dir = Folder::new("bad");
+        let path = dir.0.join("keystore.json");
+        let refused = |content: &str| {
+            fs::write(&path, content).unwrap();
+            format!("{:#}", open(&path, "x").unwrap_err())
+        };
+        assert!(refused("{}").contains("is no Ethereum keystore"));
+        assert!(refused(&KNOWN.replace("262144", "1073741824")).contains("beyond what is opened"));
+        assert!(refused(&KNOWN.replace("262144", "3")).contains("beyond what is opened"));
+        assert!(refused(&KNOWN.replace("\"scrypt\"", "\"pbkdf2\"")).contains("scrypt can be read"));
+        assert!(refused(&KNOWN.replace("ab0c7876", "ab0c78xx")).contains("its salt is not hexadecimal"));
+        assert!(refused(&" ".repeat(70_000)).contains("less than"));
+    }
+}

@@ -1,0 +1,101 @@
+//! Live mode, with a key from the keystore, against the local exchange in the venue's place.
+
+use crate::process::{Api, Exchange, Folder, Run, program, strategies};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(60);
+const KEY: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+const ADDRESS: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+
+/// Writes a passphrase that only we can read.
+fn passphrase(dir: &Path, text: &str) -> std::path::PathBuf {
+    let path = dir.join("passphrase");
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+fn run(mut command: Command, input: &str) -> (bool, String, String) {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+fn keys(action: &str, dir: &Path, passphrase: &Path, input: &str) -> (bool, String, String) {
+    let mut command = program();
+    command.args(["keys", action, "--data-dir"]).arg(dir).arg("--passphrase-file").arg(passphrase);
+    run(command, input)
+}
+
+#[test]
+fn real_money_needs_a_line_in_the_file_and_a_key_under_its_passphrase() {
+    let folder = Folder::new("live");
+    let data = &folder.0;
+    let refusal = |more: &[&str]| {
+        let mut command = program();
+        // The runbook's key in the environment or a file here would be taken.
+        command.env_remove("POLYMARKET_PRIVATE_KEY").current_dir(data);
+        command.args(["run", "--mode", "live", "--data-dir"]).arg(data).args(more);
+        let (good, _, told) = run(command, "");
+        assert!(!good, "{told}");
+        told
+    };
+    assert!(refusal(&["--set", "live.enabled=true"]).contains("the line `enabled = true` under `[live]`"));
+    fs::write(data.join("polytrader.toml"), "[live]\nenabled = true\n").unwrap();
+    assert!(refusal(&[]).contains("there is no key: run `polytrader keys import"));
+
+    let secret = passphrase(data, "correct horse battery\n");
+    let (good, shown, told) = keys("import", data, &secret, KEY);
+    assert!(good && shown.starts_with(ADDRESS), "{shown}{told}");
+    assert!(shown.contains("0x8ac5D4Bd2752AFc9F5CA531f19D617647216B893  a Safe"), "{shown}");
+    let (good, _, told) = keys("import", data, &secret, KEY);
+    assert!(!good && told.contains("may be the only copy"), "{told}");
+    let stored = fs::read_to_string(data.join("keystore.json")).unwrap().to_lowercase();
+    assert!(!stored.contains(&KEY[2..]), "the key is in the file as it is");
+
+    let path = secret.to_str().unwrap();
+    assert!(refusal(&[]).contains("nobody can be asked for the passphrase here"));
+    let other = ["--passphrase-file", path, "--set", "account.funder=0x8ac5D4Bd2752AFc9F5CA531f19D617647216B894"];
+    assert!(refusal(&other).contains("is no wallet of this key"));
+    let deposit = ["--passphrase-file", path, "--set", "account.funder=0x4Fe2CC4925607a473264FA89e7138075695A5F8e"];
+    assert!(refusal(&deposit).contains("a deposit wallet (signature type 3)"));
+    passphrase(data, "another horse battery");
+    assert!(refusal(&["--passphrase-file", path]).contains("the passphrase is wrong"));
+}
+
+#[test]
+fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
+    let Some(strategies) = strategies("live mode") else { return };
+    let folder = Folder::new("live-trades");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 21);
+    let data = folder.0.join("host");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("polytrader.toml"), "[live]\nenabled = true\n").unwrap();
+    let secret = passphrase(&folder.0, "correct horse battery");
+    assert!(keys("import", &data, &secret, KEY).0);
+    let more = ["--exchange", &exchange.address, "--passphrase-file", secret.to_str().unwrap()];
+    let mut run = Run::start_as("live", &data, &strategies, &more);
+    let api = Api::new(&data, &run.addresses());
+    std::thread::sleep(Duration::from_secs(2));
+    let bot = api.get("/v1/admin/bot/state");
+    assert_eq!((&bot["state"], &bot["mode"]), (&json!("STOPPED"), &json!("live")), "{bot}");
+    assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has started it");
+    api.post("/v1/admin/bot/start");
+    api.wait_for("/v1/trading/orders", SOON, |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty()));
+    run.signal(Signal::INT);
+    let outcome = run.finish();
+    assert_eq!(outcome["mode"], "live", "{outcome}");
+    let ends = (&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]);
+    assert_eq!(ends, (&json!(0), &json!(true)), "{outcome}");
+    let told = fs::read_to_string(data.join("stderr.log")).unwrap();
+    assert!(!told.to_lowercase().contains(&KEY[2..]), "the key was printed");
+}
