@@ -23,6 +23,9 @@ enum Command {
     Exchange(ExchangeArgs),
     /// Step through a session's journal again and check that every decision comes out the same. Exits with 1 if one does not.
     Replay(ReplayArgs),
+    /// Look at everything that live trading needs, and trade nothing: key, wallet, allowances, clock, latency, limits. Exits
+    /// with 1 if something is not good. Takes the arguments of `run`.
+    Doctor(Box<RunArgs>),
     /// Bring a private key into the keystore, or show whose it is.
     Keys(KeysArgs),
     /// Measure the paths of an order and print a table of figures with their budgets.
@@ -240,6 +243,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => crate::run::run(&args),
         Command::Exchange(args) => crate::run::exchange(&args),
         Command::Replay(args) => crate::replay::run(&args),
+        Command::Doctor(args) => crate::doctor::run(&args),
         Command::Keys(args) => crate::keys::run(&args),
         Command::Bench(args) => crate::bench::bench(&args),
         Command::Config(args) => show_config(&args),

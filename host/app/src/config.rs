@@ -81,6 +81,8 @@ pub struct Config {
     pub venue_clob_url: String,
     /// The venue's WebSocket address, without a slash at the end. In demo mode the local exchange takes its place.
     pub venue_ws_url: String,
+    /// The venue's site, without a slash at the end.
+    pub venue_site_url: String,
     /// The venue's word for the kind of account, 0..=3.
     pub signature_type: u8,
     /// The account that holds the money; none if it is the signer's own address.
@@ -157,6 +159,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         dashboard_listen: address(get("dashboard.listen")?)?,
         api_allow_remote: number(get("api.allow_remote")?)? == 1,
         venue_clob_url: text("venue.clob_url")?,
+        venue_site_url: text("venue.site_url")?,
         venue_ws_url: text("venue.ws_url")?,
         signature_type: fit(get("account.signature_type")?)?,
         funder: Some(text("account.funder")?).filter(|funder| !funder.is_empty()),

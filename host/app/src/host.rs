@@ -25,6 +25,8 @@ pub(crate) use duties::session_of;
 pub(crate) use inbox::Inbox;
 #[cfg(test)]
 pub(crate) use inbox::Taken;
+pub(crate) use pulse::skew;
+pub(crate) use venue::ORDER_VERSION;
 
 use crate::auth::{Auth, Identity, Role};
 use crate::cli::{HostArgs, complain, say};

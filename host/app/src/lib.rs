@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod db;
+mod doctor;
 mod host;
 pub mod http;
 mod journal;

@@ -46,8 +46,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Where the host finds the venue.
-struct Venue {
-    rest: String,
+pub(crate) struct Venue {
+    pub(crate) rest: String,
+    /// The venue's site, which knows from where one may trade.
+    pub(crate) site: String,
     channels: String,
 }
 
@@ -55,14 +57,18 @@ impl Venue {
     /// Returns where a local exchange is: its channels are on the same port.
     fn local(address: &str) -> Self {
         let channels = format!("ws{}", address.strip_prefix("http").unwrap_or(address));
-        Self { rest: address.to_owned(), channels }
+        Self { rest: address.to_owned(), site: address.to_owned(), channels }
     }
 
     /// Returns the venue of the configuration, or the exchange of the command line in its place.
-    fn real_or(config: &Config, args: &RunArgs) -> anyhow::Result<Self> {
+    pub(crate) fn real_or(config: &Config, args: &RunArgs) -> anyhow::Result<Self> {
         match &args.exchange {
             Some(address) => demo::running(address).map(Self::local),
-            None => Ok(Self { rest: config.venue_clob_url.clone(), channels: config.venue_ws_url.clone() }),
+            None => Ok(Self {
+                rest: config.venue_clob_url.clone(),
+                site: config.venue_site_url.clone(),
+                channels: config.venue_ws_url.clone(),
+            }),
         }
     }
 }
@@ -83,7 +89,7 @@ fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Finds out what kind of wallet holds the money, by comparing its address with those that belong to the key.
-fn account(config: &Config, signer: Address) -> anyhow::Result<Account> {
+pub(crate) fn account(config: &Config, signer: Address) -> anyhow::Result<Account> {
     let chain = Chain::from_id(config.chain_id)
         .with_context(|| format!("chain_id is {}; 137 (Polygon) and 80002 (Amoy) are known", config.chain_id))?;
     let Some(text) = &config.funder else { return Ok(Account::eoa(signer, chain)) };

@@ -67,7 +67,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 50] = [
+pub const KEYS: [Key; 51] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -257,6 +257,12 @@ pub const KEYS: [Key; 50] = [
         Kind::Count(0, 10_000),
         "50",
         "How long a request takes to the paper venue, and an answer back, in milliseconds.",
+    ),
+    key(
+        "venue.site_url",
+        Kind::Url(&["https://", "http://"]),
+        "https://polymarket.com",
+        "The venue's site, which `doctor` asks whether people may trade from here.",
     ),
     key(
         "venue.heartbeat",

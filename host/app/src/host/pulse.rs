@@ -77,7 +77,7 @@ async fn count_requests(client: Client, inbox: Inbox) {
 }
 
 /// Returns how far the venue's clock is ahead of ours, in microseconds: nothing while its second could be the one in which it was asked.
-fn skew(asked: Time, heard: Time, theirs: Time) -> i64 {
+pub(crate) fn skew(asked: Time, heard: Time, theirs: Time) -> i64 {
     let (first, last) = (theirs, theirs.plus_micros(999_999));
     if last < asked {
         return i64::try_from(asked.since(last)).map_or(i64::MIN, i64::wrapping_neg);

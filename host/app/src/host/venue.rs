@@ -13,7 +13,7 @@ use polymarket::{AccountClient, Client, Credentials, FeedConfig, L1Headers};
 use std::collections::BTreeSet;
 
 /// The version of orders that we sign (PROTOCOL 1.4).
-const ORDER_VERSION: u32 = 2;
+pub(crate) const ORDER_VERSION: u32 = 2;
 
 /// The venue, and our account there.
 pub(super) struct Venue {

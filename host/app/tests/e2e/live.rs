@@ -83,6 +83,21 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     let secret = passphrase(&folder.0, "correct horse battery");
     assert!(keys("import", &data, &secret, KEY).0);
     let more = ["--exchange", &exchange.address, "--passphrase-file", secret.to_str().unwrap()];
+    let doctor = |data: &Path| {
+        let mut command = program();
+        command.env_remove("POLYMARKET_PRIVATE_KEY").current_dir(data);
+        command.args(["doctor", "--mode", "live", "--data-dir"]).arg(data).args(more);
+        self::run(command, "")
+    };
+    let (healthy, report, told) = doctor(&data);
+    assert!(healthy, "{report}{told}");
+    for line in ["the key's own address", "may spend the cash", "every rule refuses", "10000", "there and back"] {
+        assert!(report.contains(line), "no `{line}` in {report}");
+    }
+    let empty = folder.0.join("empty");
+    fs::create_dir_all(&empty).unwrap();
+    let (healthy, report, _) = doctor(&empty);
+    assert!(!healthy && report.contains("BAD   key") && report.contains("BAD   live"), "{report}");
     let mut run = Run::start_as("live", &data, &strategies, &more);
     let api = Api::new(&data, &run.addresses());
     std::thread::sleep(Duration::from_secs(2));

@@ -19,6 +19,10 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/", get(|| async { Json("OK") }))
         .route("/ok", get(|| async { Json("OK") }))
         .route("/time", get(|| async { Json(crate::server::now().seconds()) }))
+        .route(
+            "/api/geoblock",
+            get(|| async { Json(json!({"blocked": false, "ip": "127.0.0.1", "country": "", "region": ""})) }),
+        )
         .route("/version", get(|| async { Json(json!({"version": 2})) }))
         .route("/book", get(book))
         .route("/books", get(books_by_query).post(books))

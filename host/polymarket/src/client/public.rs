@@ -4,7 +4,7 @@ use super::transport::{Call, ClientError, RequestCounts, Timeouts, Transport};
 use super::{BOOKS_MAX, PAGES_MAX, RequestError};
 use crate::auth::{Credentials, Header, L1Headers};
 use crate::parse::{self, BookSnapshot, ParseError, Tradable};
-use crate::wire::account::{ApiKey, Version};
+use crate::wire::account::{ApiKey, Geoblock, Version};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use model::{Market, Time, TokenId};
 use reqwest::Method;
@@ -53,6 +53,19 @@ impl Client {
     /// If there is no good answer.
     pub async fn version(&self) -> Result<u32, RequestError> {
         self.get("/version", &[], |body| Ok(serde_json::from_slice::<Version>(body)?.version)).await
+    }
+
+    /// Returns whether the venue's site refuses people from where this request comes from, and where that is. To be asked of the
+    /// site, `https://polymarket.com`, not of the order book (PROTOCOL 1.1).
+    ///
+    /// # Errors
+    /// If there is no good answer.
+    pub async fn geoblock(&self) -> Result<(bool, String), RequestError> {
+        self.get("/api/geoblock", &[], |body| {
+            let answer: Geoblock<'_> = serde_json::from_slice(body)?;
+            Ok((answer.blocked, crate::parse::cut(answer.country.as_str())))
+        })
+        .await
     }
 
     /// Returns at most `limit` markets that can be traded now, in the venue's order. A market that we do not understand is

@@ -44,6 +44,14 @@ pub(crate) struct Failure<'a> {
     pub(crate) heartbeat_id: Text<'a>,
 }
 
+/// The answer of `/api/geoblock` (PROTOCOL 1.1).
+#[derive(Debug, Deserialize)]
+pub(crate) struct Geoblock<'a> {
+    pub(crate) blocked: bool,
+    #[serde(borrow, default)]
+    pub(crate) country: Text<'a>,
+}
+
 /// The answer to a heartbeat (PROTOCOL 11).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Heartbeat<'a> {

@@ -1,0 +1,244 @@
+//! `polytrader doctor`: looks at everything that live trading needs, and trades nothing. Each line says what was found and, where it
+//! is not good, what to do.
+
+use crate::cli::{RunArgs, say};
+use crate::config::Config;
+use crate::host::clock;
+use crate::run::{Venue, account};
+use anyhow::Context;
+use model::Usd;
+use order::{Account, Domains, Exchange, SigningKey, Wallet};
+use polymarket::client::Timeouts;
+use polymarket::{AccountClient, Client, L1Headers};
+use serde::Serialize;
+use std::fmt::Display;
+use std::os::unix::fs::PermissionsExt;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// How often the venue's latency is measured.
+const ASKED: usize = 5;
+/// A way to the venue that is slower than this is worth a warning.
+const SLOW: Duration = Duration::from_millis(250);
+/// A clock that is further off breaks logins (FEATURES 5.1, row 30).
+const SKEW_MAX_MICROS: u64 = 1_000_000;
+const MINUTES_A_DAY: i64 = 1_440;
+
+/// How it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Good,
+    Warning,
+    Bad,
+}
+
+/// One line.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    state: State,
+    text: String,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    fn add(&mut self, what: &'static str, state: State, text: impl Into<String>) {
+        self.findings.push(Finding { what, state, text: text.into() });
+    }
+
+    fn good(&mut self, what: &'static str, text: impl Into<String>) {
+        self.add(what, State::Good, text);
+    }
+
+    fn bad(&mut self, what: &'static str, error: impl Display) {
+        self.add(what, State::Bad, format!("{error:#}"));
+    }
+
+    /// Keeps what there is, or notes why there is nothing.
+    fn keep<T>(&mut self, what: &'static str, found: anyhow::Result<T>) -> Option<T> {
+        found.map_err(|error| self.bad(what, error)).ok()
+    }
+}
+
+/// Runs `polytrader doctor`. Fails if something keeps live trading from working.
+///
+/// # Errors
+/// If the configuration cannot be read.
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let config = Config::load(&args.common, std::env::vars_os()).context("reading the configuration")?;
+    let mut report = Report::default();
+    machine(&config, &mut report);
+    limits(&config, &mut report);
+    let key = crate::keys::of_live(&config.data_dir, args.passphrase_file.as_deref());
+    let key = report.keep("key", key);
+    let account = key.as_ref().and_then(|key| report.keep("wallet", account(&config, key.address())));
+    if let Some(account) = &account {
+        let kind = Wallet::find(account.signer, account.funder);
+        let kind = kind.map_or_else(|| "an address that the configuration names".to_owned(), |kind| kind.to_string());
+        report.good("wallet", format!("{} holds the money; it is {kind}", account.funder.checksummed()));
+    }
+    let venue = Venue::real_or(&config, args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(async {
+        place(&venue.site, &mut report).await;
+        venue_findings(&venue.rest, key.zip(account), &mut report).await;
+    });
+    let healthy = report.findings.iter().all(|finding| finding.state != State::Bad);
+    if args.common.json {
+        say(&serde_json::to_string(&report.findings)?);
+    } else {
+        report.findings.iter().for_each(|Finding { what, state, text }| {
+            let mark = match state {
+                State::Good => "ok  ",
+                State::Warning => "WARN",
+                State::Bad => "BAD ",
+            };
+            say(&format!("{mark}  {what:12} {text}"));
+        });
+    }
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is here.
+fn machine(config: &Config, report: &mut Report) {
+    match engine::self_test() {
+        Ok(()) => report.good("gate", "every rule refuses what it must"),
+        Err(error) => report.bad("gate", error),
+    }
+    if config.live_enabled {
+        report.good("live", "the configuration file allows real money");
+    } else {
+        report.bad("live", "the configuration file lacks `enabled = true` under `[live]`");
+    }
+    for (what, dir) in [("data", &config.data_dir), ("strategies", &config.strategies_dir)] {
+        match std::fs::metadata(dir) {
+            Ok(meta) if meta.permissions().mode() & 0o022 != 0 => {
+                report.bad(what, format!("others can write to {}; `chmod go-w` it", dir.display()));
+            }
+            Ok(_) => report.good(what, dir.display().to_string()),
+            Err(error) => report.add(what, State::Warning, format!("{}: {error}", dir.display())),
+        }
+    }
+}
+
+/// What can be lost.
+fn limits(config: &Config, report: &mut Report) {
+    let (limits, signer) = (config.limits(), config.signer_limits());
+    report.good(
+        "limits",
+        format!(
+            "an order {}, a market {}, a day {}, a strategy's day {}",
+            limits.max_order, limits.max_market, limits.daily_loss, limits.max_strategy_loss
+        ),
+    );
+    let day = signer.minute_max.micros().saturating_mul(MINUTES_A_DAY);
+    report.good(
+        "takeover",
+        format!(
+            "whoever takes over the host can have orders of {} each signed, {} a minute, {} a day at most",
+            signer.order_max,
+            signer.minute_max,
+            Usd(day)
+        ),
+    );
+}
+
+/// Whether people may trade from here.
+async fn place(site: &str, report: &mut Report) {
+    let client = Client::new(site, Timeouts::default()).with_context(|| format!("the site at {site}"));
+    let Some(client) = report.keep("place", client) else { return };
+    match client.geoblock().await {
+        Ok((false, country)) => report.good("place", format!("the venue takes orders from here {country}")),
+        Ok((true, country)) => report.bad("place", format!("the venue takes no orders from {country}")),
+        Err(error) => {
+            report.add("place", State::Warning, format!("{site} did not say whether one may trade from here: {error}"))
+        }
+    }
+}
+
+/// What the venue says.
+async fn venue_findings(address: &str, whose: Option<(SigningKey, Account)>, report: &mut Report) {
+    let client = Client::new(address, Timeouts::default()).with_context(|| format!("the venue at {address}"));
+    let Some(client) = report.keep("venue", client) else { return };
+    let version = client.version().await.with_context(|| format!("asking {address} for its version"));
+    let Some(version) = report.keep("venue", version) else { return };
+    if version == crate::host::ORDER_VERSION {
+        report.good("venue", format!("{address} takes orders of version {version}"));
+    } else {
+        report.bad("venue", format!("{address} takes orders of version {version}, which this program does not sign"));
+    }
+    clocks(&client, report).await;
+    match client.markets(1).await {
+        Ok(markets) if markets.is_empty() => report.bad("markets", "none can be traded"),
+        Ok(_) => report.good("markets", "there are some to trade"),
+        Err(error) => report.bad("markets", error),
+    }
+    if let Some((key, account)) = whose {
+        account_findings(&client, &key, account, report).await;
+    }
+}
+
+/// Latency, and how far the clocks are apart.
+async fn clocks(client: &Client, report: &mut Report) {
+    let mut took = Vec::with_capacity(ASKED);
+    let mut skew = 0;
+    for _ in 0..ASKED {
+        let (asked, started) = (clock::now(), Instant::now());
+        match client.time().await {
+            Ok(theirs) => {
+                took.push(started.elapsed());
+                skew = crate::host::skew(asked, clock::now(), theirs);
+            }
+            Err(error) => return report.bad("latency", error),
+        }
+    }
+    took.sort_unstable();
+    let median = took.get(ASKED / 2).copied().unwrap_or_default();
+    let state = if median > SLOW { State::Warning } else { State::Good };
+    report.add("latency", state, format!("{} ms there and back", median.as_millis()));
+    let state = if skew.unsigned_abs() > SKEW_MAX_MICROS { State::Bad } else { State::Good };
+    report.add("clock", state, format!("{} ms off the venue's, as far as whole seconds tell", skew / 1_000));
+}
+
+/// The account: its login, money, approvals and open orders.
+async fn account_findings(client: &Client, key: &SigningKey, account: Account, report: &mut Report) {
+    let (timestamp_s, nonce) = (clock::now().seconds(), 0);
+    let digest = Domains::new(account.chain).auth_digest(key.address(), timestamp_s, nonce);
+    let headers = L1Headers { address: key.address(), signature: key.sign_digest(&digest), timestamp_s, nonce };
+    let login = client.create_or_derive_api_key(&headers).await.context("logging in with the key");
+    let Some(credentials) = report.keep("login", login) else { return };
+    report.good("login", "the venue knows the key");
+    let client = AccountClient::new(client.clone(), credentials, account);
+    match client.balance_allowance(None).await {
+        Ok(found) => {
+            let cash = Usd(i64::try_from(found.balance).unwrap_or(i64::MAX));
+            let state = if cash == Usd::ZERO { State::Warning } else { State::Good };
+            report.add("cash", state, cash.to_string());
+            for neg_risk in [false, true] {
+                let contract = Exchange::of(neg_risk).contract(account.chain);
+                let approved = found.allowances.iter().any(|(spender, amount)| *spender == contract && *amount > 0);
+                let (state, text) = if approved {
+                    (State::Good, "may spend the cash")
+                } else {
+                    (State::Bad, "may not spend the cash: approve it at the venue first")
+                };
+                report.add("allowance", state, format!("{} {text}", contract.checksummed()));
+            }
+        }
+        Err(error) => report.bad("cash", error),
+    }
+    match client.open_orders().await {
+        Ok(open) if open.is_empty() => report.good("orders", "none is open"),
+        Ok(open) => {
+            let text = format!("{} are open; those that the journal does not know need --adopt", open.len());
+            report.add("orders", State::Warning, text);
+        }
+        Err(error) => report.bad("orders", error),
+    }
+}
