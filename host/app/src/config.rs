@@ -191,6 +191,7 @@ fn signer_limits(layers: &layers::Layers) -> anyhow::Result<signer::Limits> {
     Ok(signer::Limits {
         order_max: Usd(number(layers.get("signer.max_order_usd")?)?),
         minute_max: Usd(number(layers.get("signer.max_minute_usd")?)?),
+        day_max: Usd(number(layers.get("signer.max_day_usd")?)?),
         orders_per_minute: fit(layers.get("signer.max_orders_per_minute")?)?,
     })
 }

@@ -22,7 +22,6 @@ const ASKED: usize = 5;
 const SLOW: Duration = Duration::from_millis(250);
 /// A clock that is further off breaks logins (FEATURES 5.1, row 30).
 const SKEW_MAX_MICROS: u64 = 1_000_000;
-const MINUTES_A_DAY: i64 = 1_440;
 
 /// How it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -137,14 +136,11 @@ fn limits(config: &Config, report: &mut Report) {
             limits.max_order, limits.max_market, limits.daily_loss, limits.max_strategy_loss
         ),
     );
-    let day = signer.minute_max.micros().saturating_mul(MINUTES_A_DAY);
     report.good(
         "takeover",
         format!(
             "whoever takes over the host can have orders of {} each signed, {} a minute, {} a day at most",
-            signer.order_max,
-            signer.minute_max,
-            Usd(day)
+            signer.order_max, signer.minute_max, signer.day_max
         ),
     );
 }

@@ -1,12 +1,14 @@
 //! The signer itself: what it signs, and what it refuses. Pure apart from the key: the clock is an argument and there is
 //! no socket, so every rule is tested alone.
 
+use crate::day::Day;
 use crate::limits::{LOGINS_PER_MINUTE, Limits, Window};
 use crate::message::{OrderRequest, Request, Response, Status, VERSION};
 use crate::refusal::{Refusal, Rule};
 use model::{SessionId, Side, Time};
 use order::order::SALT_END;
 use order::{Account, Address, Domains, SigningKey, UnsignedOrder};
+use std::path::Path;
 
 /// How far an order's or login's time may be from the signer's own clock: 5 minutes, in milliseconds.
 pub const CLOCK_DISTANCE_MS: u64 = 300_000;
@@ -32,6 +34,7 @@ pub struct Signer {
     session: SessionId,
     sequence: u64,
     orders: Window,
+    day: Day,
     logins: Window,
     signed: u64,
     refused: u64,
@@ -55,10 +58,20 @@ impl Signer {
             session: SessionId::default(),
             sequence: 0,
             orders: Window::default(),
+            day: Day::default(),
             logins: Window::default(),
             signed: 0,
             refused: 0,
         })
+    }
+
+    /// Counts the worth of a day in this file from now on.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or is damaged.
+    pub fn count_in(&mut self, path: &Path) -> std::io::Result<()> {
+        self.day = Day::open(path)?;
+        Ok(())
     }
 
     /// Answers one request. `now` is the signer's own clock.
@@ -120,6 +133,8 @@ impl Signer {
         is_plain(now, order)?;
         // In makerAmount, for both sides: dollars of a BUY, and shares of a SELL at a dollar each.
         self.within_limits(now, order.maker_amount)?;
+        // On the disk first: what cannot be counted is not signed.
+        self.day.note(now, order.maker_amount).map_err(|_unwritten| Refusal::plain(Rule::Counter))?;
         self.orders.note(now, order.maker_amount);
         self.signed = self.signed.saturating_add(1);
         let signed = order.sign(self.domains.of(request.exchange), &self.key);
@@ -171,9 +186,10 @@ impl Signer {
     }
 
     fn within_limits(&mut self, now: Time, worth: u64) -> Result<(), Refusal> {
-        let Limits { order_max, minute_max, orders_per_minute } = self.limits;
+        let Limits { order_max, minute_max, day_max, orders_per_minute } = self.limits;
         // A negative limit is one that nothing keeps.
-        let [order_max, minute_max] = [order_max, minute_max].map(|limit| u64::try_from(limit.micros()).unwrap_or(0));
+        let [order_max, minute_max, day_max] =
+            [order_max, minute_max, day_max].map(|limit| u64::try_from(limit.micros()).unwrap_or(0));
         if worth > order_max {
             return Err(Refusal::numbers(Rule::OrderValue, worth, order_max));
         }
@@ -185,6 +201,10 @@ impl Signer {
         let total = self.orders.worth().saturating_add(worth);
         if total > minute_max {
             return Err(Refusal::numbers(Rule::MinuteValue, total, minute_max));
+        }
+        let today = self.day.worth(now).saturating_add(worth);
+        if today > day_max {
+            return Err(Refusal::numbers(Rule::DayValue, today, day_max));
         }
         Ok(())
     }

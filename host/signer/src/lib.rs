@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod core;
+mod day;
 pub mod limits;
 pub mod message;
 pub mod process;

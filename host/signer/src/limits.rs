@@ -10,6 +10,8 @@ pub struct Limits {
     pub order_max: Usd,
     /// The worth of all orders signed in any 60 seconds.
     pub minute_max: Usd,
+    /// The worth of all orders signed on one UTC day.
+    pub day_max: Usd,
     /// Orders signed in any 60 seconds.
     pub orders_per_minute: u32,
 }
@@ -17,8 +19,12 @@ pub struct Limits {
 impl Limits {
     /// Fits the engine's defaults. A SELL counts a dollar a share, so leaving a cheap position needs more room than the
     /// engine's 100 dollars an order.
-    pub const DEFAULT: Self =
-        Self { order_max: Usd::dollars(1_000), minute_max: Usd::dollars(10_000), orders_per_minute: 300 };
+    pub const DEFAULT: Self = Self {
+        order_max: Usd::dollars(1_000),
+        minute_max: Usd::dollars(10_000),
+        day_max: Usd::dollars(100_000),
+        orders_per_minute: 300,
+    };
 }
 
 /// Logins (L1) signed in any 60 seconds. A host needs two when it starts.

@@ -11,6 +11,7 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -18,12 +19,14 @@ use tokio::process::Child;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What the signer signs for, and how much.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The account; its signer must be the key's address.
     pub account: Account,
     /// The signer's own limits.
     pub limits: Limits,
+    /// The file that counts the worth of a day; none where nothing is at stake.
+    pub counter: Option<PathBuf>,
 }
 
 /// How the host ended.
@@ -54,6 +57,9 @@ pub enum ProcessError {
     /// Memory could not be kept from other processes.
     #[error("the signer's memory cannot be kept from other processes")]
     Harden(#[source] io::Error),
+    /// The counter of the day cannot be taken up: without it a restart would forgive what was signed today.
+    #[error("the signer's counter of the day cannot be taken up")]
+    Counter(#[source] io::Error),
     /// The system refused what the signer needs: a socket, a signal, a thread.
     #[error("the signer cannot be set up")]
     Setup(#[source] io::Error),
@@ -92,7 +98,10 @@ pub fn run(
     notify: impl Fn(Notice) + Send + Sync + 'static,
 ) -> Result<Exit, ProcessError> {
     harden().map_err(ProcessError::Harden)?;
-    let signer = Signer::new(key, config.account, config.limits)?;
+    let mut signer = Signer::new(key, config.account, config.limits)?;
+    if let Some(counter) = &config.counter {
+        signer.count_in(counter).map_err(ProcessError::Counter)?;
+    }
     let notify: Notify = Arc::new(notify);
     notify(Notice::Ready { address: config.account.signer });
     // For signals and for the end of the child only: the socket is served by a plain thread.

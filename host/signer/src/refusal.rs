@@ -39,10 +39,14 @@ pub enum Rule {
     MinuteValue,
     /// Too many logins in a minute: their number with this one, and the most.
     LoginsPerMinute,
+    /// The orders of a day are worth too much: their worth with this one, and the most, in micro-dollars.
+    DayValue,
+    /// The day's counter cannot be written.
+    Counter,
 }
 
 impl Rule {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 18] = [
         Self::Version,
         Self::Locked,
         Self::Session,
@@ -59,6 +63,8 @@ impl Rule {
         Self::OrdersPerMinute,
         Self::MinuteValue,
         Self::LoginsPerMinute,
+        Self::DayValue,
+        Self::Counter,
     ];
 
     /// Returns the number on the wire.
@@ -90,6 +96,8 @@ impl Rule {
             Self::OrdersPerMinute => "orders_per_minute",
             Self::MinuteValue => "minute_value",
             Self::LoginsPerMinute => "logins_per_minute",
+            Self::DayValue => "day_value",
+            Self::Counter => "counter",
         }
     }
 }
@@ -154,7 +162,7 @@ mod tests {
         for rule in Rule::ALL {
             assert_eq!(Rule::from_code(rule.code()), Some(rule));
         }
-        assert_eq!(Rule::from_code(16), None);
+        assert_eq!(Rule::from_code(18), None);
     }
 
     #[test]

@@ -67,7 +67,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 51] = [
+pub const KEYS: [Key; 52] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -215,6 +215,12 @@ pub const KEYS: [Key; 51] = [
         Kind::Usd(CENT, MILLION),
         "10000",
         "The most that the orders signed in any 60 seconds are worth.",
+    ),
+    key(
+        "signer.max_day_usd",
+        Kind::Usd(CENT, 1_000 * MILLION),
+        "100000",
+        "The most that the orders signed on one UTC day are worth.",
     ),
     key("signer.max_orders_per_minute", Kind::Count(1, 100_000), "300", "The most orders signed in any 60 seconds."),
     key("markets_max", Kind::Count(1, 1_000), "20", "The most markets that are watched."),

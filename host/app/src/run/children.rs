@@ -20,7 +20,8 @@ pub(super) fn sign_for_host(
 ) -> anyhow::Result<ExitCode> {
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
     command.arg("host").args(["--exchange", &venue.rest, "--channels", &venue.channels]).args(common.to_arguments());
-    let signer = SignerConfig { account, limits: config.signer_limits() };
+    let signer =
+        SignerConfig { account, limits: config.signer_limits(), counter: Some(config.data_dir.join("signer.day")) };
     let exit = signer::run(signer, key, command, tell)?;
     Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -23,7 +23,12 @@ fn account() -> Account {
 }
 
 /// Ten dollars an order, 25 a minute, four orders.
-const LIMITS: Limits = Limits { order_max: Usd::dollars(10), minute_max: Usd::dollars(25), orders_per_minute: 4 };
+const LIMITS: Limits = Limits {
+    order_max: Usd::dollars(10),
+    minute_max: Usd::dollars(25),
+    day_max: Usd::dollars(30),
+    orders_per_minute: 4,
+};
 
 fn signer() -> Signer {
     let mut signer = Signer::new(key(), account(), LIMITS).unwrap();
@@ -251,4 +256,23 @@ fn a_login_is_signed_near_now_and_not_too_often() {
     }
     let many = Response::Refused(Refusal::numbers(Rule::LoginsPerMinute, 11, 10));
     assert_eq!(signer.handle(NOW, &login(now)), many);
+}
+
+#[test]
+fn orders_worth_too_much_in_a_day_are_refused_until_midnight() {
+    let mut signer = signer();
+    let at = |sequence, now: Time| OrderRequest {
+        sequence,
+        deadline: now,
+        ..with(|order| (order.maker_amount, order.timestamp_ms) = (9_000_000, now.millis()))
+    };
+    for sequence in 1..=3 {
+        let now = NOW.plus_millis(60_000 * sequence);
+        assert!(sign(&mut signer, now, at(sequence, now)).is_ok());
+    }
+    let later = NOW.plus_millis(240_000);
+    let refused = Err(Refusal::numbers(Rule::DayValue, 36_000_000, 30_000_000));
+    assert_eq!(sign(&mut signer, later, at(4, later)), refused);
+    let tomorrow = NOW.plus_millis(86_400_000);
+    assert!(sign(&mut signer, tomorrow, at(5, tomorrow)).is_ok());
 }

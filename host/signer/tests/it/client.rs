@@ -15,8 +15,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 const SESSION: SessionId = SessionId(3);
-const LIMITS: Limits =
-    Limits { order_max: Usd::dollars(50), minute_max: Usd::dollars(1_000), orders_per_minute: 1_000 };
+const LIMITS: Limits = Limits {
+    order_max: Usd::dollars(50),
+    minute_max: Usd::dollars(1_000),
+    day_max: Usd::dollars(10_000),
+    orders_per_minute: 1_000,
+};
 
 fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32]).unwrap()

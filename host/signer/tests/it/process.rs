@@ -15,8 +15,13 @@ fn key() -> SigningKey {
 }
 
 fn config() -> Config {
-    let limits = Limits { order_max: Usd::dollars(1), minute_max: Usd::dollars(1), orders_per_minute: 1 };
-    Config { account: Account::eoa(key().address(), Chain::Polygon), limits }
+    let limits = Limits {
+        order_max: Usd::dollars(1),
+        minute_max: Usd::dollars(1),
+        day_max: Usd::dollars(1),
+        orders_per_minute: 1,
+    };
+    Config { account: Account::eoa(key().address(), Chain::Polygon), limits, counter: None }
 }
 
 /// This binary, in a role.
