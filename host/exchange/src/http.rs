@@ -2,6 +2,7 @@
 
 mod account;
 mod fail;
+mod many;
 mod public;
 mod switches;
 mod trading;
@@ -23,6 +24,7 @@ const BODY_MAX: usize = 256 * 1024;
 pub(crate) fn router(shared: Shared) -> Router {
     Router::new()
         .merge(public::routes())
+        .merge(many::routes())
         .route("/auth/api-key", post(account::create_key))
         .route("/auth/derive-api-key", get(account::derive_key))
         .route("/auth/api-keys", get(account::keys))

@@ -99,39 +99,56 @@ async fn price(State(shared): World, Query(query): Query<Token>) -> Answer {
     })
 }
 
-/// Returns the best bid and ask in micro-dollars.
-fn best(world: &Inside, token: TokenIx) -> Option<(u32, u32)> {
-    let price = |side| world.venue().best(token, side).map(|level| level.price.micros());
-    Some((price(Side::Buy)?, price(Side::Sell)?))
+/// The best bid and ask of a book that has both, in micro-dollars.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quote {
+    bid: u32,
+    ask: u32,
+}
+
+impl Quote {
+    pub(super) fn of(world: &Inside, token: TokenIx) -> Option<Self> {
+        let price = |side| world.venue().best(token, side).map(|level| level.price.micros());
+        Some(Self { bid: price(Side::Buy)?, ask: price(Side::Sell)? })
+    }
+
+    const fn middle(self) -> u32 {
+        self.bid.midpoint(self.ask)
+    }
+
+    pub(super) fn midpoint(self) -> String {
+        model::Usd(i64::from(self.middle())).to_string()
+    }
+
+    pub(super) fn spread(self) -> String {
+        model::Usd(i64::from(self.ask.saturating_sub(self.bid))).to_string()
+    }
 }
 
 async fn midpoint(State(shared): World, Query(query): Query<Token>) -> Answer {
-    let best = with_token(&shared, &query.token_id, |world, token, _| best(world, token))?;
-    let (bid, ask) = best.ok_or(Fail::NO_BOOK)?;
-    let mid = bid.saturating_add(ask) / 2;
-    Ok(Json(json!({ "mid": model::Usd(i64::from(mid)).to_string() })).into_response())
+    let quote = with_token(&shared, &query.token_id, |world, token, _| Quote::of(world, token))?;
+    Ok(Json(json!({ "mid": quote.ok_or(Fail::NO_BOOK)?.midpoint() })).into_response())
 }
 
 async fn spread(State(shared): World, Query(query): Query<Token>) -> Answer {
-    let best = with_token(&shared, &query.token_id, |world, token, _| best(world, token))?;
-    let (bid, ask) = best.ok_or(Fail::NO_BOOK)?;
-    let spread = ask.saturating_sub(bid);
-    Ok(Json(json!({ "spread": model::Usd(i64::from(spread)).to_string() })).into_response())
+    let quote = with_token(&shared, &query.token_id, |world, token, _| Quote::of(world, token))?;
+    Ok(Json(json!({ "spread": quote.ok_or(Fail::NO_BOOK)?.spread() })).into_response())
+}
+
+/// Returns price and side of a token's last trade, which may have been one of its market's other token.
+pub(super) fn last_trade(world: &Inside, token: TokenIx) -> Option<(String, &'static str)> {
+    let (traded, price, side, _) = world.venue().last_trade(token.market())?;
+    Some(if traded == token {
+        (price.to_string(), wire::side(side))
+    } else {
+        (price.complement().to_string(), wire::side(side.opposite()))
+    })
 }
 
 async fn last_trade_price(State(shared): World, Query(query): Query<Token>) -> Answer {
     with_token(&shared, &query.token_id, |world, token, _| {
-        let last = world.venue().last_trade(token.market());
-        Json(match last {
-            Some((traded, price, side, _)) if traded == token => {
-                json!({"price": price.to_string(), "side": wire::side(side)})
-            }
-            Some((_, price, side, _)) => {
-                json!({"price": price.complement().to_string(), "side": wire::side(side.opposite())})
-            }
-            None => json!({"price": "0.5", "side": ""}),
-        })
-        .into_response()
+        let (price, side) = last_trade(world, token).unwrap_or_else(|| ("0.5".to_owned(), ""));
+        Json(json!({ "price": price, "side": side })).into_response()
     })
 }
 
@@ -173,13 +190,13 @@ async fn market(State(shared): World, Path(condition): Path<String>) -> Answer {
     Ok(Json(full_market(&world, market)).into_response())
 }
 
-fn full_market(world: &Inside, market: &Market) -> Value {
+pub(super) fn full_market(world: &Inside, market: &Market) -> Value {
     let ix = world.venue().market_of(market.condition);
     let tokens: Vec<Value> = [0, 1]
         .into_iter()
         .filter_map(|outcome| {
             let token = ix?.token(outcome);
-            let price = best(world, token).map_or(500_000, |(bid, ask)| bid.saturating_add(ask) / 2);
+            let price = Quote::of(world, token).map_or(500_000, Quote::middle);
             Some(json!({
                 "token_id": wire::asset(market, token),
                 "outcome": wire::outcome(market, token),

@@ -11,5 +11,6 @@
 mod channels;
 mod client;
 mod faults;
+mod many;
 mod orders;
 mod samples;

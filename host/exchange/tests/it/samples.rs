@@ -79,6 +79,7 @@ async fn answers_have_the_shapes_of_the_samples() {
         (public(format!("/markets/{condition}")).await, "market.json"),
         (public(format!("/markets-by-token/{token}")).await, "markets_by_token.json"),
         (public("/markets".into()).await, "markets_page.json"),
+        (public("/simplified-markets".into()).await, "simplified_markets_page.json"),
         (rig.credentials.clone(), "api_key.json"),
         (private("/auth/api-keys".into()).await, "api_keys.json"),
         (private("/auth/ban-status/closed-only".into()).await, "closed_only.json"),
