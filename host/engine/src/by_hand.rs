@@ -15,21 +15,11 @@ impl Engine {
         let (id, kind) = (self.orders.next_id(), OrderKind::Gtc { post_only: false });
         let counted = counted.min(size);
         let state = if counted.is_zero() { OrderState::Live } else { OrderState::PartlyFilled };
-        let entry = OrderEntry {
-            order: NewOrder { id, strategy: StrategyId::BY_HAND, tag: 0, token, side, price, size, kind },
-            state,
-            matched: counted,
-            traded: counted,
-            reason: Reason::from("placed by hand"),
-            target: false,
-            cancel: None,
-            cancel_acked: None,
-            unknown: None,
-            denied: None,
-            touched: self.now,
-        };
+        let order = NewOrder { id, strategy: StrategyId::BY_HAND, tag: 0, token, side, price, size, kind };
+        let (matched, traded, reason) = (counted, counted, Reason::from("placed by hand"));
+        let entry = OrderEntry { matched, traded, reason, ..OrderEntry::new(order, state, self.now) };
         let reserve = self.reserve_of(&entry);
-        let (order, reason) = (entry.order, entry.reason.clone());
+        let reason = entry.reason.clone();
         self.orders.insert(entry, reserve);
         effects.push(Effect::Record(Record::Order { order, state, filled: counted, reason }));
         effects.push(Effect::Adopted { order: id, venue });

@@ -46,6 +46,23 @@ pub(crate) struct Reserve {
 }
 
 impl OrderEntry {
+    /// Returns an order of which nothing else is known yet.
+    pub(crate) const fn new(order: NewOrder, state: OrderState, now: Time) -> Self {
+        Self {
+            order,
+            state,
+            matched: Size::ZERO,
+            traded: Size::ZERO,
+            reason: Reason::new(),
+            target: false,
+            cancel: None,
+            cancel_acked: None,
+            unknown: None,
+            denied: None,
+            touched: now,
+        }
+    }
+
     /// Returns the shares that may still be matched, or were matched in trades that we have not heard of yet.
     pub(crate) fn at_risk(&self) -> Size {
         let most = if self.state.is_over() { self.matched } else { self.order.size };

@@ -77,18 +77,12 @@ impl Engine {
         self.orders.continue_after(carry.last_order);
         for carried in &carry.orders {
             let entry = OrderEntry {
-                order: carried.order,
-                state: carried.state,
                 matched: carried.matched,
                 traded: carried.traded,
-                reason: Reason::new(),
-                target: false,
                 cancel: (!carried.state.is_over() && carried.order.strategy != StrategyId::BY_HAND)
                     .then_some(model::Time(0)),
-                cancel_acked: None,
                 unknown: (carried.state == OrderState::Unknown).then_some(self.now),
-                denied: None,
-                touched: model::Time(0),
+                ..OrderEntry::new(carried.order, carried.state, model::Time(0))
             };
             let reserve = self.reserve_of(&entry);
             if entry.is_open() {

@@ -268,6 +268,14 @@ pub struct StrategyAnswer {
     pub lost: Vec<u64>,
 }
 
+impl StrategyAnswer {
+    /// Returns what a strategy's first instance answers to one event with these intents.
+    pub fn to_one(strategy: StrategyId, intents: Vec<Intent>) -> Self {
+        let (instance, first, count, consumed, fuel, fault, lost) = (1, 1, 1, 1, 1, None, Vec::new());
+        Self { strategy, instance, first, count, consumed, fuel, fault, intents, lost }
+    }
+}
+
 /// What is known of a placement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlaceOutcome {

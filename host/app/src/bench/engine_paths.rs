@@ -134,18 +134,7 @@ fn gate(mut rig: Rig) -> anyhow::Result<Figure> {
             kind: OrderKind::Gtc { post_only: true },
         };
         let intents = vec![Intent { tag: 1, reason: String::new(), fair: None, kind }];
-        let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
-        rig.step(Body::Intents(StrategyAnswer {
-            strategy,
-            instance,
-            first,
-            count,
-            consumed,
-            fuel,
-            fault,
-            intents,
-            lost: Vec::new(),
-        }));
+        rig.step(Body::Intents(StrategyAnswer::to_one(StrategyId(1), intents)));
     });
     let note = "intent to approved placement, up to 2,200 orders open".to_owned();
     Ok(Figure { path: "gate, one order", p50_ns, p99_ns, budget_ns: Some(1_000), note })

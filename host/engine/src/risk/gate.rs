@@ -79,19 +79,8 @@ impl Engine {
         }
         self.rate.note(self.now);
         self.habits.note_sent(order.strategy, self.now);
-        let entry = OrderEntry {
-            order,
-            state: OrderState::Pending,
-            matched: Size::ZERO,
-            traded: Size::ZERO,
-            reason: wish.reason,
-            target: wish.target,
-            cancel: None,
-            cancel_acked: None,
-            unknown: None,
-            denied: None,
-            touched: self.now,
-        };
+        let pending = OrderEntry::new(order, OrderState::Pending, self.now);
+        let entry = OrderEntry { reason: wish.reason, target: wish.target, ..pending };
         let reserve = self.reserve_of(&entry);
         let salt = salt(self.salt_seed, order.id);
         let placement = Placement { order, salt, timestamp_ms: self.now.millis() };

@@ -178,18 +178,7 @@ impl Bench {
         let (side, price, size, kind) = (Side::Buy, cents(price), self.order.size, self.order.kind);
         let kind = IntentKind::Place { token, side, price, size, kind };
         let intents = vec![Intent { tag: 1, reason: String::new(), fair: None, kind }];
-        let (strategy, instance, first, count, consumed, fuel, fault) = (WHO, 1, 0, 1, 1, 1, None);
-        self.step(Body::Intents(StrategyAnswer {
-            strategy,
-            instance,
-            first,
-            count,
-            consumed,
-            fuel,
-            fault,
-            intents,
-            lost: Vec::new(),
-        }));
+        self.step(Body::Intents(StrategyAnswer::to_one(WHO, intents)));
     }
 
     /// Returns what every rule says to the order, each asked whatever the others say.

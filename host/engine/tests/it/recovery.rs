@@ -72,18 +72,7 @@ impl Next {
 
     fn buy(&mut self, shares: u64, limit: &str) -> String {
         let intents = vec![Intent { tag: 9, reason: String::new(), fair: None, kind: bid(shares, limit) }];
-        let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
-        self.step(Body::Intents(StrategyAnswer {
-            strategy,
-            instance,
-            first,
-            count,
-            consumed,
-            fuel,
-            fault,
-            intents,
-            lost: Vec::new(),
-        }))
+        self.step(Body::Intents(StrategyAnswer::to_one(StrategyId(1), intents)))
     }
 
     fn step(&mut self, body: Body) -> String {

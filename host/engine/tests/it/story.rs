@@ -110,19 +110,7 @@ impl Story {
     /// Lets the strategy answer with one intent.
     pub(crate) fn intent(&mut self, kind: IntentKind) {
         let intents = vec![Intent { tag: 9, reason: String::new(), fair: self.fair, kind }];
-        let strategy = StrategyId(self.who);
-        let (instance, first, count, consumed, fuel, fault) = (1, 0, 1, 1, 1, None);
-        self.step(Body::Intents(StrategyAnswer {
-            strategy,
-            instance,
-            first,
-            count,
-            consumed,
-            fuel,
-            fault,
-            intents,
-            lost: Vec::new(),
-        }));
+        self.step(Body::Intents(StrategyAnswer::to_one(StrategyId(self.who), intents)));
     }
 
     /// Fills a part of an order; as the maker unless `crossed` says that it took the complement's bid.

@@ -92,17 +92,8 @@ impl Gate {
         let price = Price::from_micros(cents * 10_000).unwrap();
         let (side, size, kind) = (Side::Buy, Size::shares(shares), OrderKind::Gtc { post_only: true });
         let kind = IntentKind::Place { token: TokenIx(0), side, price, size, kind };
-        self.step(Body::Intents(StrategyAnswer {
-            strategy: StrategyId(1),
-            instance: 1,
-            first: 0,
-            count: 1,
-            consumed: 1,
-            fuel: 1,
-            fault: None,
-            intents: vec![Intent { tag: 0, reason: String::new(), fair: None, kind }],
-            lost: Vec::new(),
-        }));
+        let intents = vec![Intent { tag: 0, reason: String::new(), fair: None, kind }];
+        self.step(Body::Intents(StrategyAnswer::to_one(StrategyId(1), intents)));
         let mut placed = self.effects.drain(..).filter_map(|effect| match effect {
             Effect::Place(approved) => Some(approved),
             _ => None,

@@ -24,10 +24,7 @@ impl Story<'_> {
         let intents: Vec<Intent> = (0..count).map(|_| self.world.intent(strategy, &own)).collect();
         let fault = (self.world.rng.below(400) == 0).then(|| "it panicked".to_string());
         let intents = if fault.is_some() { Vec::new() } else { intents };
-        let (instance, first, fuel) = (1, 1, 1);
-        let answer =
-            StrategyAnswer { strategy, instance, first, count: 1, consumed: 1, fuel, fault, intents, lost: Vec::new() };
-        self.feed(Body::Intents(answer))
+        self.feed(Body::Intents(StrategyAnswer { fault, ..StrategyAnswer::to_one(strategy, intents) }))
     }
 
     /// The orders that a strategy heard of.

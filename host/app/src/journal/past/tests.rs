@@ -74,7 +74,7 @@ fn bodies(session: u64) -> Vec<Body> {
         let kind = IntentKind::Place { token, side, price, size, kind: OrderKind::Gtc { post_only: true } };
         Intent { tag: 1, reason: Reason::new(), fair: None, kind }
     };
-    let (strategy, instance, first, count, consumed, fuel, fault) = (StrategyId(1), 1, 0, 1, 1, 1, None);
+    let (strategy, instance) = (StrategyId(1), 1);
     let intents = vec![wanted(400_000), wanted(390_000)];
     vec![
         Body::Session(SessionStart {
@@ -98,17 +98,7 @@ fn bodies(session: u64) -> Vec<Body> {
         }),
         Body::Event(MarketEvent { token: TokenIx(0), venue_time: Time(1), kind }),
         Body::Command(model::input::Command::Start),
-        Body::Intents(StrategyAnswer {
-            strategy,
-            instance,
-            first,
-            count,
-            consumed,
-            fuel,
-            fault,
-            intents,
-            lost: Vec::new(),
-        }),
+        Body::Intents(StrategyAnswer::to_one(strategy, intents)),
         Body::Placed { order: OrderId(1), outcome: PlaceOutcome::Live },
         Body::Trade(TradeUpdate {
             trade: TradeId([5; 16]),
