@@ -164,7 +164,7 @@ async fn venue_findings(address: &str, whose: Option<(SigningKey, Account)>, rep
     let Some(client) = report.keep("venue", client) else { return };
     let version = client.version().await.with_context(|| format!("asking {address} for its version"));
     let Some(version) = report.keep("venue", version) else { return };
-    if version == crate::host::ORDER_VERSION {
+    if crate::host::ORDER_VERSIONS.contains(&version) {
         report.good("venue", format!("{address} takes orders of version {version}"));
     } else {
         report.bad("venue", format!("{address} takes orders of version {version}, which this program does not sign"));

@@ -26,7 +26,7 @@ pub(crate) use inbox::Inbox;
 #[cfg(test)]
 pub(crate) use inbox::Taken;
 pub(crate) use pulse::skew;
-pub(crate) use venue::ORDER_VERSION;
+pub(crate) use venue::ORDER_VERSIONS;
 
 use crate::auth::{Auth, Identity, Role};
 use crate::cli::{HostArgs, complain, say};
@@ -325,6 +325,7 @@ impl Wires {
             supervisor: supervisor.clone(),
             starts: self.starts.clone(),
             index: self.index.clone(),
+            venue: client.clone(),
             feeds: MarketFeeds::start(&venue.feed, &venue.markets, &self.inbox, client, self.picture.clone())?,
             access: access.clone(),
             picture: self.picture.clone(),

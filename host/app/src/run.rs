@@ -94,11 +94,10 @@ pub(crate) fn account(config: &Config, signer: Address) -> anyhow::Result<Accoun
         .with_context(|| format!("chain_id is {}; 137 (Polygon) and 80002 (Amoy) are known", config.chain_id))?;
     let Some(text) = &config.funder else { return Ok(Account::eoa(signer, chain)) };
     let funder = Address::parse(text).with_context(|| format!("account.funder is `{text}`, which is no address"))?;
-    let wallet = Wallet::find(signer, funder);
     let told = SignatureType::from_code(config.signature_type).filter(|kind| *kind != SignatureType::Eoa);
-    let signature_type = match (wallet.and_then(Wallet::signature_type), told) {
-        (Some(found), _) => found,
-        (None, Some(told)) if wallet.is_none() => {
+    let signature_type = match (Wallet::find(signer, funder), told) {
+        (Some(wallet), _) => wallet.signature_type(),
+        (None, Some(told)) => {
             complain(&format!(
                 "warning: {} is no wallet that the venue derives from this key; orders are signed as account.signature_type \
                  says",
@@ -106,11 +105,10 @@ pub(crate) fn account(config: &Config, signer: Address) -> anyhow::Result<Accoun
             ));
             told
         }
-        _ => bail!(
-            "{} is {}, and this version signs for plain keys, proxies and Safes; `polytrader keys show-address` lists the \
-             wallets of the key",
-            funder.checksummed(),
-            wallet.map_or_else(|| "no wallet of this key".to_owned(), |wallet| wallet.to_string())
+        (None, None) => bail!(
+            "{} is no wallet of this key; `polytrader keys show-address` lists the wallets of the key, and \
+             account.signature_type says how orders of another one are signed",
+            funder.checksummed()
         ),
     };
     Ok(Account { signer, funder, signature_type, chain })

@@ -7,7 +7,7 @@ use crate::step::{Engine, Summary};
 use alloc::format;
 use model::event::Reason;
 use model::input::{AccountView, Breaker, Scope};
-use model::{OrderKind, Price, Side, Size, StrategyId, TokenIx, Usd};
+use model::{Price, Side, Size, StrategyId, TokenIx, Usd};
 
 /// Looks at the venue's account that must differ from ours in the same way before it counts as a mismatch.
 const MISMATCH_LOOKS: u32 = 3;
@@ -38,9 +38,10 @@ impl Engine {
             return Reserve { cash: Usd::ZERO, shares: size };
         }
         let fee = self.markets.of_token(entry.order.token).map(|market| market.market.fee).unwrap_or_default();
-        let fee = match entry.order.kind {
-            OrderKind::Gtc { post_only: true } => Some(Usd::ZERO),
-            _ => fee.taker_fee_worst(entry.order.price, size),
+        let fee = if entry.order.kind.is_post_only() {
+            Some(Usd::ZERO)
+        } else {
+            fee.taker_fee_worst(entry.order.price, size)
         };
         let cost = entry.order.price.cost_ceil(size);
         let cash = cost.zip(fee).map_or(Usd(i64::MAX), |(cost, fee)| cost.saturating_add(fee));

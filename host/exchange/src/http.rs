@@ -2,8 +2,12 @@
 
 mod account;
 mod fail;
+mod history;
+mod logins;
 mod many;
+mod notices;
 mod public;
+mod rewards;
 mod switches;
 mod trading;
 
@@ -25,7 +29,11 @@ pub(crate) fn router(shared: Shared) -> Router {
     Router::new()
         .merge(public::routes())
         .merge(many::routes())
-        .route("/auth/api-key", post(account::create_key))
+        .merge(history::routes())
+        .merge(logins::routes())
+        .merge(rewards::routes())
+        .merge(notices::routes())
+        .route("/auth/api-key", post(account::create_key).delete(logins::delete_key))
         .route("/auth/derive-api-key", get(account::derive_key))
         .route("/auth/api-keys", get(account::keys))
         .route("/auth/ban-status/closed-only", get(account::closed_only))

@@ -1,5 +1,9 @@
 //! API keys and the proofs of them (PROTOCOL 2): L1 signatures that make a key, L2 HMACs that use it.
 
+mod others;
+
+pub(crate) use others::Others;
+
 use crate::http::Fail;
 use axum::http::HeaderMap;
 use base64::Engine;
@@ -40,11 +44,12 @@ pub(crate) struct Holder {
 pub(crate) struct Keys {
     root: [u8; 32],
     by_id: BTreeMap<String, Holder>,
+    others: BTreeMap<AccountId, Others>,
 }
 
 impl Keys {
     pub(crate) fn new(root: [u8; 32]) -> Self {
-        Self { root, by_id: BTreeMap::new() }
+        Self { root, by_id: BTreeMap::new(), others: BTreeMap::new() }
     }
 
     /// Returns the key of an address and a nonce, whether or not it was made.
@@ -69,6 +74,17 @@ impl Keys {
     /// Returns who holds a key.
     pub(crate) fn holder(&self, id: &str) -> Option<&Holder> {
         self.by_id.get(id)
+    }
+
+    /// Ends a key.
+    pub(crate) fn remove(&mut self, id: &str) {
+        self.by_id.remove(id);
+    }
+
+    /// Returns the other keys of an account.
+    pub(crate) fn others(&mut self, holder: &Holder) -> &mut Others {
+        let root = self.root;
+        self.others.entry(holder.account).or_insert_with(|| Others::new(root, holder.address))
     }
 
     /// Says whether there is no room for another key.

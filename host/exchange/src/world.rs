@@ -5,8 +5,10 @@
 mod asked;
 mod faults;
 mod heartbeats;
+mod history;
 mod listeners;
 mod members;
+mod notices;
 mod orders;
 mod publish;
 mod source;
@@ -21,10 +23,12 @@ use crate::http::Fail;
 use crate::keys::{Holder, Keys, Request};
 use crate::wire::{BookParts, PostAnswer, WireBook, matched_amounts};
 use heartbeats::Heartbeats;
+use history::History;
 use listeners::Listeners;
 use members::Members;
-use model::{ConditionId, Side, Time, TokenId, TokenIx, VenueOrderId};
-use order::{Chain, Domains};
+use model::{ConditionId, MarketIx, Side, Time, TokenId, TokenIx, VenueOrderId};
+use notices::Notices;
+use order::{Chain, Domains, Exchange};
 use orders::Orders;
 use serde_json::Value;
 use sim::{Venue, venue::Order};
@@ -52,6 +56,8 @@ pub(crate) struct Inside {
     listeners: Listeners,
     faults: Faults,
     heartbeats: Heartbeats,
+    history: History,
+    notices: Notices,
     now: Time,
 }
 
@@ -96,6 +102,8 @@ impl Inside {
             listeners: Listeners::default(),
             faults: Faults::default(),
             heartbeats: Heartbeats::default(),
+            history: History::default(),
+            notices: Notices::default(),
             now: Time(0),
         })
     }
@@ -104,16 +112,22 @@ impl Inside {
         &self.venue
     }
 
+    pub(crate) const fn history(&self) -> &History {
+        &self.history
+    }
+
     pub(crate) fn caller(&self, request: &Request<'_>) -> Result<Holder, Fail> {
         self.keys.caller(self.now, request)
     }
 
     /// Lets the other traders act and trades settle.
     pub(crate) fn step(&mut self) {
+        self.venue.expire(self.now);
         self.source.step(self.now, &mut self.venue);
         self.publish();
         self.settle();
         self.watch_heartbeats();
+        self.history.sample(self.now, &self.venue);
     }
 
     /// Returns a token's book.
@@ -135,10 +149,11 @@ impl Inside {
     }
 
     /// Says which contract settles an order's market.
-    pub(crate) fn neg_risk(&self, asked: &Asked) -> Result<bool, Fail> {
+    pub(crate) fn exchange(&self, asked: &Asked) -> Result<Exchange, Fail> {
         let unknown = || Fail::bad(format!("the orderbook {} does not exist", asked.order.token_id));
         let token = self.venue.token_of(&asked.order.token_id).ok_or_else(unknown)?;
-        self.venue.market(token.market()).map(|market| market.neg_risk).ok_or_else(unknown)
+        let market = self.venue.market(token.market()).ok_or_else(unknown)?;
+        Exchange::route(self.order_version(), &asked.order.token_id, market.neg_risk).ok_or_else(unknown)
     }
 
     /// Places an order whose signature was checked.
@@ -217,5 +232,10 @@ impl Inside {
     /// Returns the caller's trades as they go out, newest first.
     pub(crate) fn trades(&self, caller: &Holder) -> impl Iterator<Item = Value> {
         self.tape.rows(&self.venue, &self.members, caller.account)
+    }
+
+    /// Returns the trades of a market with somebody of the API in them, newest first.
+    pub(crate) fn market_trades(&self, market: MarketIx) -> impl Iterator<Item = Value> {
+        self.tape.activity(&self.venue, &self.members, market)
     }
 }

@@ -2,7 +2,11 @@
 
 use crate::amount::{Price, Side, Size};
 use crate::id::{OrderId, StrategyId, TokenIx};
+use crate::time::Time;
 use core::fmt;
+
+/// The venue ends an order so many seconds before the time that it states (PROTOCOL 6).
+pub const EXPIRES_EARLY_S: u64 = 60;
 
 /// How long an order stands and what it may do at once (PROTOCOL 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -11,6 +15,14 @@ pub enum OrderKind {
     Gtc {
         /// Refused by the venue instead of matching at once.
         post_only: bool,
+    },
+    /// As [`OrderKind::Gtc`], and cancelled by the venue at a time.
+    Gtd {
+        /// Refused by the venue instead of matching at once.
+        post_only: bool,
+        /// When it ends, in seconds since the epoch. The venue ends orders a minute before the time that they state, so an
+        /// order states a minute more (PROTOCOL 6).
+        until_s: u32,
     },
     /// Fills what is there at its price or better and forgets the rest.
     Fak,
@@ -21,13 +33,35 @@ pub enum OrderKind {
 impl OrderKind {
     /// Says whether such an order can rest on the book.
     pub const fn rests(self) -> bool {
-        matches!(self, Self::Gtc { .. })
+        matches!(self, Self::Gtc { .. } | Self::Gtd { .. })
+    }
+
+    /// Says whether it is refused rather than matched at once.
+    pub const fn is_post_only(self) -> bool {
+        matches!(self, Self::Gtc { post_only: true } | Self::Gtd { post_only: true, .. })
+    }
+
+    /// Returns when it ends by itself; never, for most.
+    pub fn until(self) -> Option<Time> {
+        match self {
+            Self::Gtd { until_s, .. } => Some(Time::from_millis(u64::from(until_s).saturating_mul(1_000))),
+            Self::Gtc { .. } | Self::Fak | Self::Fok => None,
+        }
+    }
+
+    /// Returns the `expiration` that such an order states, in seconds since the epoch; 0 for one that does not end.
+    pub fn expiration_s(self) -> u64 {
+        match self {
+            Self::Gtd { until_s, .. } => u64::from(until_s).saturating_add(EXPIRES_EARLY_S),
+            Self::Gtc { .. } | Self::Fak | Self::Fok => 0,
+        }
     }
 
     /// Returns the venue's word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gtc { .. } => "GTC",
+            Self::Gtd { .. } => "GTD",
             Self::Fak => "FAK",
             Self::Fok => "FOK",
         }

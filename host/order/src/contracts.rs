@@ -1,6 +1,7 @@
 //! The exchange contracts that orders are signed for (PROTOCOL 1.2 and 1.3).
 
 use crate::address::Address;
+use model::TokenId;
 
 /// A chain that the venue's contracts are on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,28 +31,73 @@ impl Chain {
     }
 }
 
-/// Which contract settles an order of CLOB V2. A wrong one makes an invalid signature at the venue.
+/// Which contract settles an order. A wrong one makes an invalid signature at the venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exchange {
     /// The CTF exchange, of markets that stand alone.
     Standard,
     /// The exchange of negative-risk markets, whose outcomes exclude each other.
     NegRisk,
+    /// Exchange V3, of the positions of Protocol V2, and of everything once the venue's order version is 3.
+    V3,
 }
 
 impl Exchange {
-    /// Returns the exchange of a market.
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Standard, Self::NegRisk, Self::V3];
+
+    /// Returns the exchange of a market of CTF tokens at order version 2.
     pub const fn of(neg_risk: bool) -> Self {
         if neg_risk { Self::NegRisk } else { Self::Standard }
     }
 
-    /// Returns the contract. Both have the same address on every chain.
+    /// Returns the exchange that settles orders on a token while `GET /version` answers `version` (PROTOCOL 1.4), or
+    /// `None` for an order version that is not known.
+    pub fn route(version: u64, token: &TokenId, neg_risk: bool) -> Option<Self> {
+        match version {
+            2 if is_position(token) => Some(Self::V3),
+            2 => Some(Self::of(neg_risk)),
+            3 => Some(Self::V3),
+            _ => None,
+        }
+    }
+
+    /// Returns the version that its domain names.
+    pub const fn order_version(self) -> &'static str {
+        match self {
+            Self::Standard | Self::NegRisk => "2",
+            Self::V3 => "3",
+        }
+    }
+
+    /// Returns the number that the signer's messages have for it.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Standard => 0,
+            Self::NegRisk => 1,
+            Self::V3 => 2,
+        }
+    }
+
+    /// Returns the exchange of a number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exchange| exchange.code() == code)
+    }
+
+    /// Returns the contract. Those of version 2 have the same address on every chain.
     pub const fn contract(self, chain: Chain) -> Address {
         match (self, chain) {
             (Self::Standard, Chain::Polygon | Chain::Amoy) => EXCHANGE_V2,
             (Self::NegRisk, Chain::Polygon | Chain::Amoy) => NEG_RISK_EXCHANGE_V2,
+            (Self::V3, Chain::Polygon) => EXCHANGE_V3,
+            (Self::V3, Chain::Amoy) => EXCHANGE_V3_AMOY,
         }
     }
+}
+
+/// Says whether a token is a position of Protocol V2 and not a CTF token: its bits 40 to 103 are zero (PROTOCOL 1.5).
+pub fn is_position(token: &TokenId) -> bool {
+    token.0.iter().skip(19).take(8).all(|byte| *byte == 0)
 }
 
 /// `0xE111180000d2663C0091e4f400237545B87B996B`
@@ -66,6 +112,18 @@ const NEG_RISK_EXCHANGE_V2: Address = Address([
     0x59,
 ]);
 
+/// `0xe3333700cA9d93003F00f0F71f8515005F6c00Aa`
+const EXCHANGE_V3: Address = Address([
+    0xe3, 0x33, 0x37, 0x00, 0xca, 0x9d, 0x93, 0x00, 0x3f, 0x00, 0xf0, 0xf7, 0x1f, 0x85, 0x15, 0x00, 0x5f, 0x6c, 0x00,
+    0xaa,
+]);
+
+/// `0x9fE6e61422AdB6F610d8597F9684b16912D50C3D`
+const EXCHANGE_V3_AMOY: Address = Address([
+    0x9f, 0xe6, 0xe6, 0x14, 0x22, 0xad, 0xb6, 0xf6, 0x10, 0xd8, 0x59, 0x7f, 0x96, 0x84, 0xb1, 0x69, 0x12, 0xd5, 0x0c,
+    0x3d,
+]);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +136,24 @@ mod tests {
             assert_eq!(Chain::from_id(chain.id()), Some(chain));
         }
         assert_eq!(Chain::from_id(1), None);
+        assert_eq!(Exchange::V3.contract(Chain::Polygon).checksummed(), "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa");
+        assert_eq!(Exchange::V3.contract(Chain::Amoy).checksummed(), "0x9fE6e61422AdB6F610d8597F9684b16912D50C3D");
+    }
+
+    #[test]
+    fn the_version_and_the_token_say_which_exchange_settles() {
+        let ctf = TokenId([1; 32]);
+        let mut bytes = [1; 32];
+        bytes[19..27].fill(0);
+        let position = TokenId(bytes);
+        assert_eq!(Exchange::route(2, &ctf, false), Some(Exchange::Standard));
+        assert_eq!(Exchange::route(2, &ctf, true), Some(Exchange::NegRisk));
+        assert_eq!(Exchange::route(2, &position, true), Some(Exchange::V3));
+        assert_eq!(Exchange::route(3, &ctf, true), Some(Exchange::V3));
+        assert_eq!(Exchange::route(1, &ctf, false), None);
+        for exchange in Exchange::ALL {
+            assert_eq!(Exchange::from_code(exchange.code()), Some(exchange));
+        }
+        assert_eq!(Exchange::from_code(3), None);
     }
 }

@@ -35,6 +35,7 @@ pub fn word(value: u64) -> [u8; 32] {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Domain {
     separator: [u8; 32],
+    chain: Chain,
 }
 
 impl Domain {
@@ -42,13 +43,18 @@ impl Domain {
     pub fn exchange(version: &str, chain: Chain, contract: Address) -> Self {
         let words =
             [keccak(DOMAIN_TYPE), keccak(EXCHANGE_NAME), keccak(version.as_bytes()), word(chain.id()), contract.word()];
-        Self { separator: hash_words(&words) }
+        Self { separator: hash_words(&words), chain }
     }
 
     /// Returns the domain of the venue's login (L1), which names no contract.
     pub fn auth(chain: Chain) -> Self {
         let words = [keccak(AUTH_DOMAIN_TYPE), keccak(b"ClobAuthDomain"), keccak(b"1"), word(chain.id())];
-        Self { separator: hash_words(&words) }
+        Self { separator: hash_words(&words), chain }
+    }
+
+    /// Returns the chain that it is on.
+    pub const fn chain(&self) -> Chain {
+        self.chain
     }
 
     /// Returns the domain separator.
@@ -71,16 +77,18 @@ impl Domain {
 pub struct Domains {
     standard: Domain,
     neg_risk: Domain,
+    v3: Domain,
     auth: Domain,
 }
 
 impl Domains {
     /// Computes the domains of a chain, to be kept.
     pub fn new(chain: Chain) -> Self {
-        let exchange = |exchange: Exchange| Domain::exchange("2", chain, exchange.contract(chain));
+        let exchange = |exchange: Exchange| Domain::exchange(exchange.order_version(), chain, exchange.contract(chain));
         Self {
             standard: exchange(Exchange::Standard),
             neg_risk: exchange(Exchange::NegRisk),
+            v3: exchange(Exchange::V3),
             auth: Domain::auth(chain),
         }
     }
@@ -90,6 +98,7 @@ impl Domains {
         match exchange {
             Exchange::Standard => &self.standard,
             Exchange::NegRisk => &self.neg_risk,
+            Exchange::V3 => &self.v3,
         }
     }
 
@@ -125,7 +134,8 @@ mod tests {
     fn every_domain_is_another() {
         let polygon = Domains::new(Chain::Polygon);
         let amoy = Domains::new(Chain::Amoy);
-        let all = [polygon.standard, polygon.neg_risk, polygon.auth, amoy.standard, amoy.neg_risk, amoy.auth];
+        let of = |domains: Domains| [domains.standard, domains.neg_risk, domains.v3, domains.auth];
+        let all = [of(polygon), of(amoy)].concat();
         for (place, domain) in all.iter().enumerate() {
             assert!(!all[..place].contains(domain), "{place}");
         }

@@ -14,6 +14,7 @@ pub mod eip712;
 pub mod order;
 pub mod signing;
 mod wallets;
+mod wrapped;
 
 pub use address::Address;
 pub use amounts::{AmountError, Amounts};

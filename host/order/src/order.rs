@@ -4,20 +4,27 @@ use crate::address::Address;
 use crate::amounts::{AmountError, Amounts, limit_amounts, placeable_market_amounts};
 use crate::contracts::{Chain, Exchange};
 use crate::eip712::{Domain, hash_words, word};
-use crate::signing::{Signature65, SigningKey};
+use crate::signing::{Signature65, SigningKey, recover};
+use crate::wrapped;
+use alloc::format;
+use alloc::string::{String, ToString};
+use model::id::parse_hex;
 use model::{NewOrder, OrderKind, Side, Size, TickSize, TokenId, VenueOrderId};
 
 /// Salts travel as JSON numbers, which are exact below 2^53 only.
 pub const SALT_END: u64 = 1 << 53;
 
-/// The hash of `Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,uint256
-/// takerAmount,uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,bytes32 builder)`.
+/// The order's type as EIP-712 writes it.
+pub(crate) const ORDER_TYPE: &str = "Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,\
+    uint256 takerAmount,uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,bytes32 builder)";
+
+/// The hash of [`ORDER_TYPE`].
 const ORDER_TYPE_HASH: [u8; 32] = [
     0xbb, 0x86, 0x31, 0x8a, 0x21, 0x38, 0xf5, 0xfa, 0x8a, 0xe3, 0x2f, 0xbe, 0x8e, 0x65, 0x9f, 0x8f, 0xcf, 0x13, 0xcc,
     0x6a, 0xe4, 0x01, 0x4a, 0x70, 0x78, 0x93, 0x05, 0x54, 0x33, 0x81, 0x85, 0x89,
 ];
 
-/// How an account's orders are verified (PROTOCOL 3). Type 3, the deposit wallet, is not among them yet.
+/// How an account's orders are verified (PROTOCOL 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SignatureType {
     /// The key's own account holds the funds: 0.
@@ -26,15 +33,18 @@ pub enum SignatureType {
     Proxy,
     /// A Safe holds them: 2.
     Safe,
+    /// A deposit wallet holds them and is named as signer; the key signs for it (ERC-1271): 3.
+    Deposit,
 }
 
 impl SignatureType {
-    /// Returns the type of the venue's number, or `None` if we cannot sign for it.
+    /// Returns the type of the venue's number, or `None` if there is no such type.
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::Eoa),
             1 => Some(Self::Proxy),
             2 => Some(Self::Safe),
+            3 => Some(Self::Deposit),
             _ => None,
         }
     }
@@ -45,6 +55,7 @@ impl SignatureType {
             Self::Eoa => 0,
             Self::Proxy => 1,
             Self::Safe => 2,
+            Self::Deposit => 3,
         }
     }
 }
@@ -66,6 +77,14 @@ impl Account {
     /// Returns the account of a key that holds its own funds.
     pub const fn eoa(address: Address, chain: Chain) -> Self {
         Self { signer: address, funder: address, signature_type: SignatureType::Eoa, chain }
+    }
+
+    /// Returns the address that orders name as signer: the key's, or the wallet's where that one verifies.
+    pub const fn order_signer(&self) -> Address {
+        match self.signature_type {
+            SignatureType::Deposit => self.funder,
+            SignatureType::Eoa | SignatureType::Proxy | SignatureType::Safe => self.signer,
+        }
     }
 }
 
@@ -107,7 +126,7 @@ pub struct UnsignedOrder {
     pub salt: u64,
     /// Who gives: the funder.
     pub maker: Address,
-    /// Whose key signs.
+    /// Who verifies: the address of the key, or the deposit wallet.
     pub signer: Address,
     /// The outcome token.
     pub token_id: TokenId,
@@ -146,14 +165,14 @@ impl UnsignedOrder {
             return Err(BuildError::Salt { salt });
         }
         let amounts = match order.kind {
-            OrderKind::Gtc { .. } => limit_amounts,
+            OrderKind::Gtc { .. } | OrderKind::Gtd { .. } => limit_amounts,
             OrderKind::Fak | OrderKind::Fok => placeable_market_amounts,
         };
         let Amounts { maker, taker } = amounts(order.side, order.price, order.size, listing.tick)?;
         Ok(Self {
             salt,
             maker: account.funder,
-            signer: account.signer,
+            signer: account.order_signer(),
             token_id: listing.token_id,
             maker_amount: maker,
             taker_amount: taker,
@@ -187,16 +206,31 @@ impl UnsignedOrder {
         ])
     }
 
-    /// Returns the order's id at the venue, which is the digest that is signed.
+    /// Returns the order's id at the venue: its digest, which is what is signed unless a deposit wallet verifies.
     pub fn order_id(&self, domain: &Domain) -> VenueOrderId {
         VenueOrderId(domain.digest(&self.struct_hash()))
     }
 
     /// Signs the order. Allocates nothing; the time goes into the signature itself.
     pub fn sign(self, domain: &Domain, key: &SigningKey) -> SignedOrder {
-        let id = self.order_id(domain);
-        let signature = key.sign_digest(&id.0);
-        SignedOrder { order: self, id, signature }
+        let hash = self.struct_hash();
+        let id = VenueOrderId(domain.digest(&hash));
+        let digest = match self.signature_type {
+            SignatureType::Deposit => wrapped::digest(domain, &hash, self.signer),
+            SignatureType::Eoa | SignatureType::Proxy | SignatureType::Safe => id.0,
+        };
+        SignedOrder { order: self, id, domain: *domain, signature: key.sign_digest(&digest) }
+    }
+
+    /// Returns the address of the key that made a signature, as it travels, of this order; `None` if it is no signature
+    /// of it.
+    pub fn signed_by(&self, domain: &Domain, signature: &str) -> Option<Address> {
+        if self.signature_type == SignatureType::Deposit {
+            let mut bytes = [0; wrapped::WRAPPED_LEN];
+            parse_hex(signature.strip_prefix("0x")?, &mut bytes)?;
+            return wrapped::signer(self, domain, &bytes);
+        }
+        recover(&self.order_id(domain).0, &Signature65::parse(signature)?)
     }
 }
 
@@ -207,8 +241,24 @@ pub struct SignedOrder {
     pub order: UnsignedOrder,
     /// Its id at the venue.
     pub id: VenueOrderId,
-    /// The signature over the id.
+    /// Where it is valid.
+    pub domain: Domain,
+    /// The key's signature: over the id, or over typed data of the wallet where a deposit wallet verifies.
     pub signature: Signature65,
+}
+
+impl SignedOrder {
+    /// Returns the signature as it travels: `0x` and 65 bytes, or the 317 of a deposit wallet.
+    pub fn signature_text(&self) -> String {
+        if self.order.signature_type != SignatureType::Deposit {
+            return self.signature.to_string();
+        }
+        let bytes = wrapped::wrap(&self.domain, &self.order.struct_hash(), &self.signature);
+        let mut text = String::with_capacity(bytes.len().saturating_mul(2).saturating_add(2));
+        text.push_str("0x");
+        bytes.iter().for_each(|byte| text.push_str(&format!("{byte:02x}")));
+        text
+    }
 }
 
 #[cfg(test)]
@@ -216,9 +266,6 @@ mod tests {
     use super::*;
     use crate::eip712::keccak;
     use model::{OrderId, Price, StrategyId, TokenIx};
-
-    const TYPE: &str = "Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,\
-        uint256 takerAmount,uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,bytes32 builder)";
 
     fn new_order(kind: OrderKind, size: Size) -> NewOrder {
         NewOrder {
@@ -247,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_type_hash_is_that_of_the_type() {
-        assert_eq!(keccak(TYPE.as_bytes()), ORDER_TYPE_HASH);
+        assert_eq!(keccak(ORDER_TYPE.as_bytes()), ORDER_TYPE_HASH);
     }
 
     #[test]

@@ -65,13 +65,13 @@ impl Wallet {
         Self::ALL.into_iter().find(|wallet| wallet.of(key) == funder)
     }
 
-    /// Returns how orders of such a wallet are signed; none for those that this version cannot sign for.
-    pub const fn signature_type(self) -> Option<SignatureType> {
+    /// Returns how orders of such a wallet are signed.
+    pub const fn signature_type(self) -> SignatureType {
         match self {
-            Self::Key => Some(SignatureType::Eoa),
-            Self::Proxy => Some(SignatureType::Proxy),
-            Self::Safe => Some(SignatureType::Safe),
-            Self::Deposit | Self::EarlyDeposit => None,
+            Self::Key => SignatureType::Eoa,
+            Self::Proxy => SignatureType::Proxy,
+            Self::Safe => SignatureType::Safe,
+            Self::Deposit | Self::EarlyDeposit => SignatureType::Deposit,
         }
     }
 }

@@ -36,12 +36,7 @@ fn convert_intent(grants: &Grants, said: types::Intent) -> Result<Intent, Fault>
             },
             price: price(place.price)?,
             size: Size(place.size),
-            kind: match place.kind {
-                types::OrderKind::Gtc => OrderKind::Gtc { post_only: false },
-                types::OrderKind::GtcPostOnly => OrderKind::Gtc { post_only: true },
-                types::OrderKind::Fak => OrderKind::Fak,
-                types::OrderKind::Fok => OrderKind::Fok,
-            },
+            kind: kind(place.kind, place.until)?,
         },
         types::IntentKind::Cancel(order) => IntentKind::Cancel { order: OrderId(order) },
         types::IntentKind::CancelAll(handle) => {
@@ -56,6 +51,23 @@ fn convert_intent(grants: &Grants, said: types::Intent) -> Result<Intent, Fault>
     };
     let fair = said.fair.map(price).transpose()?;
     Ok(Intent { tag: said.tag, reason: cut(&said.reason, REASON_MAX), fair, kind })
+}
+
+fn kind(said: types::OrderKind, until: Option<u64>) -> Result<OrderKind, Fault> {
+    let post_only = said == types::OrderKind::GtcPostOnly;
+    Ok(match (said, until) {
+        (types::OrderKind::Gtc | types::OrderKind::GtcPostOnly, None) => OrderKind::Gtc { post_only },
+        (types::OrderKind::Gtc | types::OrderKind::GtcPostOnly, Some(until)) => {
+            let wrong = || Fault::Answer(format!("an order until {until} microseconds, which is after the year 2105"));
+            let until_s = u32::try_from(Time(until).seconds()).ok().ok_or_else(wrong)?;
+            OrderKind::Gtd { post_only, until_s }
+        }
+        (types::OrderKind::Fak, None) => OrderKind::Fak,
+        (types::OrderKind::Fok, None) => OrderKind::Fok,
+        (types::OrderKind::Fak | types::OrderKind::Fok, Some(until)) => {
+            return Err(Fault::Answer(format!("an order that cannot rest is to end at {until}; only gtc orders may")));
+        }
+    })
 }
 
 fn leg(said: types::Quote) -> Result<Quote, Fault> {

@@ -246,7 +246,8 @@ impl Client {
         }
         let Placement { order: new, salt, timestamp_ms } = *approved.item();
         let order = UnsignedOrder::build(&new, &self.account, listing, salt, timestamp_ms)?;
-        let expected = order.order_id(self.domains.of(listing.exchange));
+        let domain = *self.domains.of(listing.exchange);
+        let expected = order.order_id(&domain);
         let answer = {
             let mut state = self.shared.lock();
             state.take(&approved)?;
@@ -260,7 +261,9 @@ impl Client {
             self.shared.send(&mut state, &request)?
         };
         match self.shared.answered(answer).await? {
-            Response::OrderSigned { id, signature } if id == expected => Ok(SignedOrder { order, id, signature }),
+            Response::OrderSigned { id, signature } if id == expected => {
+                Ok(SignedOrder { order, id, domain, signature })
+            }
             Response::OrderSigned { id, .. } => Err(SignError::WrongId { got: id, expected }),
             _ => Err(AskError::Confused.into()),
         }

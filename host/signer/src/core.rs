@@ -171,7 +171,8 @@ impl Signer {
     }
 
     fn is_ours(&self, order: &UnsignedOrder) -> Result<(), Refusal> {
-        let Account { signer, funder, signature_type, .. } = self.account;
+        let Account { funder, signature_type, .. } = self.account;
+        let signer = self.account.order_signer();
         if order.maker != funder {
             return Err(Refusal::addresses(Rule::Maker, order.maker, funder));
         }

@@ -5,7 +5,7 @@ use model::{SessionId, Time, VenueOrderId};
 use order::{Account, Exchange, Signature65, UnsignedOrder};
 
 /// The version of this contract. Both ends come from one binary, so another version is a mistake of the operator.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Bytes of a lock's reason; a longer one is cut.
 pub const REASON_BYTES: usize = 120;

@@ -66,8 +66,8 @@ impl Member {
     /// Places an order at the venue.
     pub fn place(&mut self, now: Time, at: &mut Venue, order: &NewOrder, id: VenueOrderId) -> PlaceOutcome {
         let spend = match (order.kind, order.side) {
-            (OrderKind::Gtc { .. }, _) | (_, Side::Sell) => None,
-            (_, Side::Buy) => order.price.cost_floor(order.size),
+            (OrderKind::Gtc { .. } | OrderKind::Gtd { .. }, _) | (_, Side::Sell) => None,
+            (OrderKind::Fak | OrderKind::Fok, Side::Buy) => order.price.cost_floor(order.size),
         };
         let NewOrder { token, side, price, size, kind, .. } = *order;
         self.remember(id, order);

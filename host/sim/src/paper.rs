@@ -45,6 +45,7 @@ enum Due {
     Place(NewOrder, VenueOrderId),
     Cancel(OrderId),
     CancelAll,
+    Expire,
     Settle(Trade),
     Tell(Body),
 }
@@ -184,6 +185,7 @@ impl Paper {
                     self.answer(due, Body::CancelAnswer { order, outcome });
                 }
                 Due::CancelAll => drop(self.venue.cancel_all(due, self.member.account())),
+                Due::Expire => self.venue.expire(due),
                 Due::Settle(trade) => {
                     self.member.settle(&mut self.venue, &trade);
                     self.after(due, self.latency.one_way, Due::Tell(Body::Trade(trade.update)));
@@ -196,6 +198,9 @@ impl Paper {
     fn arrive(&mut self, now: Time, order: &NewOrder, id: VenueOrderId) {
         let outcome = self.member.place(now, &mut self.venue, order, id);
         self.queue.join(&self.venue, id);
+        if let Some(until) = order.kind.until() {
+            self.after(until.max(now), 0, Due::Expire);
+        }
         self.answer(now, Body::Placed { order: order.id, outcome });
     }
 

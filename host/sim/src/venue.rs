@@ -19,7 +19,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use ledger::Ledger;
 use model::{
-    Book, ConditionId, Level, Market, MarketIx, Price, Side, Size, TickSize, TokenId, TokenIx, Usd, VenueOrderId,
+    Book, ConditionId, Level, Market, MarketIx, Price, Side, Size, TickSize, Time, TokenId, TokenIx, Usd, VenueOrderId,
 };
 use shelves::Shelves;
 pub(crate) use shelves::Spot;
@@ -52,6 +52,8 @@ pub struct Venue {
     tokens: BTreeMap<TokenId, TokenIx>,
     ledger: Ledger,
     orders: BTreeMap<VenueOrderId, OpenOrder>,
+    /// Open orders that end by themselves, by when.
+    ending: BTreeSet<(Time, VenueOrderId)>,
     seen: BTreeSet<VenueOrderId>,
     seen_order: VecDeque<VenueOrderId>,
     trades: u64,

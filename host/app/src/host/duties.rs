@@ -28,6 +28,7 @@ pub(crate) struct Duties {
     pub(crate) supervisor: Supervisor,
     pub(crate) starts: Starts,
     pub(crate) index: Index,
+    pub(crate) venue: polymarket::Client,
     pub(crate) feeds: MarketFeeds,
     pub(crate) access: Access,
     pub(crate) picture: Picture,
@@ -101,7 +102,10 @@ impl Duties {
         let Some(market) = engine.market(order.token.market()) else { return };
         let [yes, no] = market.tokens;
         let token_id = if order.token.outcome() == 0 { yes } else { no };
-        let listing = Listing { token_id, tick: market.tick, exchange: Exchange::of(market.neg_risk) };
+        // A version that we cannot sign is none that a start or a refusal took over; the venue refuses what is signed then.
+        let exchange = Exchange::route(self.venue.order_version().into(), &token_id, market.neg_risk)
+            .unwrap_or(Exchange::of(market.neg_risk));
+        let listing = Listing { token_id, tick: market.tick, exchange };
         // What cannot be built is refused by the signer's client in the same way, and told there.
         let built = UnsignedOrder::build(&order, self.signer.account(), &listing, salt, timestamp_ms);
         let mut place = crate::journal::Place::default();

@@ -13,7 +13,7 @@ use polymarket::{AccountClient, Client, Credentials, FeedConfig, L1Headers};
 use std::collections::BTreeSet;
 
 /// The version of orders that we sign (PROTOCOL 1.4).
-pub(crate) const ORDER_VERSION: u32 = 2;
+pub(crate) const ORDER_VERSIONS: [u32; 2] = [2, 3];
 
 /// The venue, and our account there.
 pub(super) struct Venue {
@@ -50,8 +50,8 @@ impl Venue {
         let client = Client::new(address, Timeouts::default()).with_context(|| format!("the venue at {address}"))?;
         let version = client.version().await.with_context(|| format!("asking {address} for its version"))?;
         ensure!(
-            version == ORDER_VERSION,
-            "the venue takes orders of version {version}, and this program signs version {ORDER_VERSION}"
+            ORDER_VERSIONS.contains(&version),
+            "the venue takes orders of version {version}, and this program signs versions 2 and 3"
         );
         let (login, cash) = if config.mode == Mode::Paper {
             (None, past.map_or(config.paper_cash, |past| past.carry.cash))

@@ -45,8 +45,15 @@ fn the_ledger_is_right_whatever_the_venue_does() {
     faults(&exchange, &json!({ "frozen": true }));
     std::thread::sleep(Duration::from_secs(3));
     faults(&exchange, &json!({}));
-    let traded = api.get("/v1/trading/trades").as_array().unwrap().len();
-    api.wait_for("/v1/trading/trades", SOON, |trades| trades.as_array().unwrap().len() > traded);
+    let more_trades = || {
+        let traded = api.get("/v1/trading/trades").as_array().unwrap().len();
+        api.wait_for("/v1/trading/trades", SOON, |trades| trades.as_array().unwrap().len() > traded);
+    };
+    more_trades();
+    // From now on orders are signed for Exchange V3: the first is refused, and the next ones are right.
+    faults(&exchange, &json!({ "version_3": true }));
+    std::thread::sleep(Duration::from_secs(2));
+    more_trades();
     let tripped = api.get("/health/detailed");
     run.signal(rustix::process::Signal::INT);
     let outcome = run.finish();

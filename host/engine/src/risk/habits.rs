@@ -1,7 +1,7 @@
 //! What each strategy did lately: how often it placed, what it repeated, how often it was filled.
 
 use alloc::collections::{BTreeMap, VecDeque};
-use model::{MarketIx, NewOrder, OrderKind, Price, Side, Size, StrategyId, Time, TokenIx};
+use model::{MarketIx, NewOrder, Price, Side, Size, StrategyId, Time, TokenIx};
 
 const MINUTE_MICROS: u64 = 60_000_000;
 /// Equal placements within this count as repeated.
@@ -23,7 +23,7 @@ pub(crate) struct Habits {
 }
 
 fn wish(order: &NewOrder) -> Wish {
-    (order.token, order.side == Side::Buy, order.price, order.size, matches!(order.kind, OrderKind::Gtc { .. }))
+    (order.token, order.side == Side::Buy, order.price, order.size, order.kind.rests())
 }
 
 /// Moments of the last minute.

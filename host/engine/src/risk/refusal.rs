@@ -21,6 +21,8 @@ pub enum Rule {
     Tick,
     /// The size is below the market's minimum or finer than a hundredth, in micro-shares.
     Size,
+    /// The order would end sooner than the venue lets one ask for, in seconds from now.
+    Expiry,
     /// The market is due to end too soon, in seconds.
     TimeToEnd,
     /// An equal order is pending, unknown or live.
@@ -91,6 +93,7 @@ impl Rule {
             Self::UnknownOrder => "unknown_order",
             Self::Tick => "tick",
             Self::Size => "size",
+            Self::Expiry => "expiry",
             Self::TimeToEnd => "min_time_to_end_s",
             Self::Duplicate => "duplicate",
             Self::Repeats => "max_repeats",

@@ -14,7 +14,7 @@ use crate::orders::OrderEntry;
 use crate::step::Engine;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
-use model::{NewOrder, OrderKind, Price, Side, Usd};
+use model::{NewOrder, Price, Side, Usd};
 
 /// An order on its way through the gate, with what several rules need.
 pub(crate) struct Check<'a> {
@@ -38,7 +38,7 @@ pub(crate) struct Check<'a> {
 pub(crate) type RuleFn = fn(&Check<'_>) -> Result<(), Refusal>;
 
 /// All rules in order of precedence.
-pub(crate) const RULES: [RuleFn; 30] = [
+pub(crate) const RULES: [RuleFn; 31] = [
     state::running,
     state::restricted,
     state::granted,
@@ -47,6 +47,7 @@ pub(crate) const RULES: [RuleFn; 30] = [
     state::time_to_end,
     shape::tick,
     shape::size,
+    shape::expiry,
     rate::duplicate,
     rate::repeats,
     rate::order_rate,
@@ -109,9 +110,10 @@ impl<'a> Check<'a> {
     /// Returns what the order takes of the cash: its cost and, unless it cannot take, the taker fee at its worst price.
     fn needs(&self) -> Result<Usd, Refusal> {
         let cost = self.cost()?;
-        let fee = match self.order.kind {
-            OrderKind::Gtc { post_only: true } => Some(Usd::ZERO),
-            _ => self.entry.market.fee.taker_fee_worst(self.order.price, self.order.size),
+        let fee = if self.order.kind.is_post_only() {
+            Some(Usd::ZERO)
+        } else {
+            self.entry.market.fee.taker_fee_worst(self.order.price, self.order.size)
         };
         fee.and_then(|fee| cost.checked_add(fee)).ok_or_else(|| refusal(Rule::Overflow, cost.0, i64::MAX))
     }

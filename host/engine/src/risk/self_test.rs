@@ -38,7 +38,7 @@ struct Bench {
 }
 
 /// A function for each rule, in the order of precedence.
-const CASES: [Case; 32] = [
+const CASES: [Case; 33] = [
     Case { rule: Rule::NotRunning, arrange: |bench| bench.step(Body::Command(Command::Stop)) },
     Case { rule: Rule::Restricted, arrange: Bench::restrict },
     Case { rule: Rule::UnknownMarket, arrange: |bench| bench.order.token = MarketIx(1).token(0) },
@@ -50,6 +50,7 @@ const CASES: [Case; 32] = [
     Case { rule: Rule::TimeToEnd, arrange: |bench| bench.limits.min_time_to_end_micros = DAY_MICROS.saturating_mul(2) },
     Case { rule: Rule::Tick, arrange: |bench| bench.order.price = micros(405_000) },
     Case { rule: Rule::Size, arrange: |bench| bench.order.size = Size::shares(4) },
+    Case { rule: Rule::Expiry, arrange: |bench| bench.order.kind = OrderKind::Gtd { post_only: false, until_s: 0 } },
     Case { rule: Rule::Duplicate, arrange: |bench| bench.place(TokenIx(0), 40) },
     Case { rule: Rule::Repeats, arrange: Bench::repeat },
     Case { rule: Rule::OrderRate, arrange: |bench| bench.limits.max_orders_per_minute = 0 },

@@ -127,9 +127,10 @@ pub(super) async fn balance(
         }
         _ => return Err(Fail::bad("Invalid asset type")),
     };
-    let spenders = [order::Exchange::Standard, order::Exchange::NegRisk];
-    let allowances: BTreeMap<String, &str> =
-        spenders.iter().map(|exchange| (exchange.contract(Shared::CHAIN).checksummed(), UNLIMITED)).collect();
+    let allowances: BTreeMap<String, &str> = order::Exchange::ALL
+        .iter()
+        .map(|exchange| (exchange.contract(Shared::CHAIN).checksummed(), UNLIMITED))
+        .collect();
     Ok(Json(json!({"balance": balance.total.to_string(), "allowances": allowances})).into_response())
 }
 

@@ -11,6 +11,10 @@ use model::{ConditionId, Market, MarketIx, Side, TokenId, TokenIx};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+async fn version(State(shared): World) -> Response {
+    Json(json!({"version": shared.lock().order_version()})).into_response()
+}
+
 /// The most tokens of one request for books.
 const BOOKS_MAX: usize = 500;
 
@@ -23,7 +27,7 @@ pub(super) fn routes() -> Router<Shared> {
             "/api/geoblock",
             get(|| async { Json(json!({"blocked": false, "ip": "127.0.0.1", "country": "", "region": ""})) }),
         )
-        .route("/version", get(|| async { Json(json!({"version": 2})) }))
+        .route("/version", get(version))
         .route("/book", get(book))
         .route("/books", get(books_by_query).post(books))
         .route("/price", get(price))
@@ -31,6 +35,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/spread", get(spread))
         .route("/last-trade-price", get(last_trade_price))
         .route("/tick-size", get(tick_size))
+        .route("/tick-size/{token}", get(tick_size_of))
         .route("/neg-risk", get(neg_risk))
         .route("/fee-rate", get(fee_rate))
         .route("/markets", get(markets))
@@ -50,7 +55,11 @@ struct Token {
 type Answer = Result<Response, Fail>;
 
 /// Does something with a token that the venue lists.
-fn with_token<T>(shared: &Shared, id: &str, read: impl FnOnce(&Inside, TokenIx, &Market) -> T) -> Result<T, Fail> {
+pub(super) fn with_token<T>(
+    shared: &Shared,
+    id: &str,
+    read: impl FnOnce(&Inside, TokenIx, &Market) -> T,
+) -> Result<T, Fail> {
     let id = TokenId::parse(id).ok_or(Fail::bad("Invalid token id"))?;
     let world = shared.lock();
     let token = world.venue().token_of(&id).ok_or(Fail::NO_BOOK)?;
@@ -112,7 +121,7 @@ impl Quote {
         Some(Self { bid: price(Side::Buy)?, ask: price(Side::Sell)? })
     }
 
-    const fn middle(self) -> u32 {
+    pub(super) const fn middle(self) -> u32 {
         self.bid.midpoint(self.ask)
     }
 
@@ -158,6 +167,10 @@ async fn tick_size(State(shared): World, Query(query): Query<Token>) -> Answer {
     })
 }
 
+async fn tick_size_of(shared: World, Path(token_id): Path<String>) -> Answer {
+    tick_size(shared, Query(Token { token_id, side: String::new() })).await
+}
+
 async fn neg_risk(State(shared): World, Query(query): Query<Token>) -> Answer {
     with_token(&shared, &query.token_id, |_, _, market| Json(json!({ "neg_risk": market.neg_risk })).into_response())
 }
@@ -177,7 +190,7 @@ async fn markets(State(shared): World) -> Response {
     Json(json!({"limit": 1_000, "count": data.len(), "next_cursor": "LTE=", "data": data})).into_response()
 }
 
-fn listed<'a>(world: &'a Inside, condition: &str) -> Result<(MarketIx, &'a Market), Fail> {
+pub(super) fn listed<'a>(world: &'a Inside, condition: &str) -> Result<(MarketIx, &'a Market), Fail> {
     let unknown = || Fail::not_found("market not found");
     let condition = ConditionId::parse(condition).ok_or_else(unknown)?;
     let ix = world.venue().market_of(condition).ok_or_else(unknown)?;
@@ -285,7 +298,7 @@ async fn market_by_token(State(shared): World, Path(token): Path<String>) -> Ans
 }
 
 /// Writes a time as the venue does: `2026-11-23T09:05:00Z`.
-fn iso(at: model::Time) -> String {
+pub(super) fn iso(at: model::Time) -> String {
     let (days, seconds) = (at.day(), at.seconds() % 86_400);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);

@@ -45,10 +45,10 @@ pub(super) async fn post_orders(State(shared): World, private: Private) -> Answe
 }
 
 fn place(shared: &Shared, caller: &Holder, posted: &PostOrder) -> Result<PostAnswer, Fail> {
-    let asked = Asked::read(caller, posted)?;
+    let asked = Asked::read(crate::server::now(), caller, posted)?;
     shared.lock().takes(Wants::Place(asked.kind))?;
-    let neg_risk = shared.lock().neg_risk(&asked)?;
-    let id = asked.verify(shared.domains(), neg_risk)?;
+    let exchange = shared.lock().exchange(&asked)?;
+    let id = asked.verify(caller, shared.domains(), exchange)?;
     let mut inside = shared.lock();
     let placed = inside.place(caller, &asked, id)?;
     if inside.loses_answer() {

@@ -4,15 +4,19 @@ use crate::http::Fail;
 use crate::keys::Holder;
 use crate::wire::PostOrder;
 use model::id::parse_hex;
-use model::{OrderKind, Price, SCALE, Side, Size, TickSize, TokenId, Usd, VenueOrderId};
-use order::{Address, Domains, Exchange, Signature65, SignatureType, UnsignedOrder, recover};
+use model::order::EXPIRES_EARLY_S;
+use model::{OrderKind, Price, SCALE, Side, Size, TickSize, Time, TokenId, Usd, VenueOrderId};
+use order::{Address, Domains, Exchange, SignatureType, UnsignedOrder, Wallet};
+
+/// The soonest end that may be asked for: three minutes from now as stated (PROTOCOL 6).
+const SOONEST_US: u64 = (180 - EXPIRES_EARLY_S) * 1_000_000;
 
 /// An order whose form is good.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) order: UnsignedOrder,
     pub(crate) kind: OrderKind,
-    signature: Signature65,
+    signature: String,
 }
 
 /// What an order's amounts say, on a market's grid.
@@ -25,28 +29,37 @@ pub(crate) struct Limit {
 
 impl Asked {
     /// Reads the body of a placement.
-    pub(crate) fn read(caller: &Holder, posted: &PostOrder) -> Result<Self, Fail> {
+    pub(crate) fn read(now: Time, caller: &Holder, posted: &PostOrder) -> Result<Self, Fail> {
         if posted.owner != caller.key.id {
             return Err(Fail::bad("the order owner has to be the owner of the API KEY"));
         }
-        let asked = read(posted).ok_or(Fail::bad("Invalid order payload"))?;
-        if asked.order.signer != caller.address {
+        let kind = kind(posted)?;
+        let asked = read(posted, kind).ok_or(Fail::bad("Invalid order payload"))?;
+        let deposit = asked.order.signature_type == SignatureType::Deposit;
+        let signer = if deposit { asked.order.maker } else { caller.address };
+        if asked.order.signer != signer || (deposit && !has_wallet(caller.address, signer)) {
             return Err(Fail::bad("the order signer address has to be the address of the API KEY"));
         }
         if asked.order.signature_type == SignatureType::Eoa && asked.order.maker != asked.order.signer {
             return Err(Fail::bad("maker address not allowed, please use the deposit wallet flow"));
         }
-        if posted.order.expiration != "0" {
+        if let Some(until) = asked.kind.until()
+            && until.since(now) < SOONEST_US
+        {
             return Err(Fail::bad("invalid expiration"));
         }
         Ok(asked)
     }
 
-    /// Checks the signature in the domain of the market's exchange and returns the order's id.
-    pub(crate) fn verify(&self, domains: &Domains, neg_risk: bool) -> Result<VenueOrderId, Fail> {
-        let id = self.order.order_id(domains.of(Exchange::of(neg_risk)));
-        if recover(&id.0, &self.signature) == Some(self.order.signer) {
-            return Ok(id);
+    /// Checks that the caller signed it in the domain of the market's exchange and returns the order's id.
+    pub(crate) fn verify(&self, caller: &Holder, domains: &Domains, exchange: Exchange) -> Result<VenueOrderId, Fail> {
+        let good = |exchange| self.order.signed_by(domains.of(exchange), &self.signature) == Some(caller.address);
+        if good(exchange) {
+            return Ok(self.order.order_id(domains.of(exchange)));
+        }
+        let other = |wrong: &Exchange| wrong.order_version() != exchange.order_version();
+        if Exchange::ALL.into_iter().filter(other).any(good) {
+            return Err(Fail::bad("order_version_mismatch"));
         }
         Err(Fail::bad("invalid signature"))
     }
@@ -101,17 +114,36 @@ impl Asked {
     }
 }
 
-fn read(posted: &PostOrder) -> Option<Asked> {
+/// Says whether a deposit wallet, of either make, is that of a key.
+fn has_wallet(key: Address, wallet: Address) -> bool {
+    Wallet::find(key, wallet).is_some_and(|wallet| wallet.signature_type() == SignatureType::Deposit)
+}
+
+/// Reads an order's type, and the expiration that only a GTD order has.
+fn kind(posted: &PostOrder) -> Result<OrderKind, Fail> {
+    let post_only = posted.post_only;
+    let kind = match (posted.order_type.as_str(), post_only) {
+        ("GTC", _) => OrderKind::Gtc { post_only },
+        ("GTD", _) => OrderKind::Gtd { post_only, until_s: until(&posted.order.expiration)? },
+        ("FAK", false) => OrderKind::Fak,
+        ("FOK", false) => OrderKind::Fok,
+        _ => return Err(Fail::bad("Invalid order payload")),
+    };
+    let stated = kind.expiration_s().to_string();
+    if posted.order.expiration == stated { Ok(kind) } else { Err(Fail::bad("invalid expiration")) }
+}
+
+/// Returns when an order ends that states this expiration.
+fn until(expiration: &str) -> Result<u32, Fail> {
+    let stated = expiration.parse::<u64>().ok().and_then(|stated| stated.checked_sub(EXPIRES_EARLY_S));
+    stated.and_then(|until| u32::try_from(until).ok()).ok_or(Fail::bad("invalid expiration"))
+}
+
+fn read(posted: &PostOrder, kind: OrderKind) -> Option<Asked> {
     let fields = &posted.order;
     let side = match fields.side.as_str() {
         "BUY" => Side::Buy,
         "SELL" => Side::Sell,
-        _ => return None,
-    };
-    let kind = match (posted.order_type.as_str(), posted.post_only) {
-        ("GTC", post_only) => OrderKind::Gtc { post_only },
-        ("FAK", false) => OrderKind::Fak,
-        ("FOK", false) => OrderKind::Fok,
         _ => return None,
     };
     let order = UnsignedOrder {
@@ -127,7 +159,7 @@ fn read(posted: &PostOrder) -> Option<Asked> {
         metadata: bytes(&fields.metadata)?,
         builder: bytes(&fields.builder)?,
     };
-    Some(Asked { order, kind, signature: Signature65::parse(&fields.signature)? })
+    Some(Asked { order, kind, signature: fields.signature.clone() })
 }
 
 fn bytes(text: &str) -> Option<[u8; 32]> {

@@ -43,6 +43,8 @@ pub(crate) struct Faults {
     pub(crate) break_requests: u32,
     /// Of the next trades of members, so many are retried and fail.
     pub(crate) fail_settlements: u32,
+    /// `GET /version` answers 3: orders on all tokens are signed for Exchange V3 (PROTOCOL 1.4).
+    pub(crate) version_3: bool,
     /// Every answer takes so many milliseconds longer.
     pub(crate) delay_ms: u64,
 }
@@ -61,9 +63,8 @@ impl TradingMode {
     fn check(self, wants: Wants) -> Result<(), Fail> {
         let unavailable = |text| Fail { status: StatusCode::SERVICE_UNAVAILABLE, ..Fail::bad(text) };
         match (self, wants) {
-            (Self::Normal, _)
-            | (Self::PostOnly, Wants::Cancel | Wants::Place(OrderKind::Gtc { post_only: true }))
-            | (Self::CancelOnly, Wants::Cancel) => Ok(()),
+            (Self::Normal, _) | (Self::PostOnly | Self::CancelOnly, Wants::Cancel) => Ok(()),
+            (Self::PostOnly, Wants::Place(kind)) if kind.is_post_only() => Ok(()),
             (Self::Restarting, _) => {
                 Err(Fail { status: StatusCode::TOO_EARLY, retry_after: Some(RETRY_AFTER_S), ..Fail::bad("Too Early") })
             }
@@ -102,6 +103,11 @@ impl Inside {
             (0..count).for_each(|market| self.tell_books(MarketIx(market)));
         }
         Ok(())
+    }
+
+    /// Returns the version of orders on CTF tokens.
+    pub(crate) const fn order_version(&self) -> u64 {
+        if self.faults.version_3 { 3 } else { 2 }
     }
 
     /// Says whether the venue takes this now.

@@ -2,7 +2,7 @@
 
 use super::Inside;
 use crate::http::Fail;
-use crate::keys::{ApiKey, Holder};
+use crate::keys::{ApiKey, Holder, Others};
 use model::Usd;
 use order::Address;
 use sim::AccountId;
@@ -73,6 +73,16 @@ impl Inside {
     pub(crate) fn existing_key(&self, address: Address, nonce: u64) -> Option<ApiKey> {
         let key = self.keys.derive(address, nonce);
         self.keys.holder(&key.id).map(|holder| holder.key.clone())
+    }
+
+    /// Ends the key that a request was signed with.
+    pub(crate) fn delete_key(&mut self, caller: &Holder) {
+        self.keys.remove(&caller.key.id);
+    }
+
+    /// Returns the caller's keys besides those that trade.
+    pub(crate) fn keys_of(&mut self, caller: &Holder) -> &mut Others {
+        self.keys.others(caller)
     }
 
     /// Returns whose three texts these are.

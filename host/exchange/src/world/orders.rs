@@ -54,6 +54,11 @@ impl Orders {
         }
     }
 
+    /// Returns an order as it was last seen.
+    pub(super) fn seen(&self, id: VenueOrderId) -> Option<OpenOrder> {
+        self.details.get(&id).map(|detail| detail.order)
+    }
+
     /// Returns an order as REST shows it.
     pub(super) fn row(&self, venue: &Venue, members: &Members, id: VenueOrderId) -> Option<Value> {
         let detail = self.details.get(&id)?;
@@ -72,7 +77,7 @@ impl Orders {
             "size_matched": order.matched.to_string(),
             "price": order.price.to_string(),
             "outcome": wire::outcome(market, order.token),
-            "expiration": "0",
+            "expiration": order.kind.expiration_s().to_string(),
             "order_type": order.kind.as_str(),
             "associate_trades": detail.trades,
             "created_at": order.created.seconds(),

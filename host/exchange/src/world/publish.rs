@@ -203,6 +203,7 @@ impl Inside {
                 self.take_back(&entry.trade);
             }
             self.tell_entry(&entry);
+            self.notice_trade(&entry);
         }
     }
 
@@ -241,7 +242,7 @@ impl Inside {
             "outcome": wire::outcome(market, order.token),
             "type": word(change),
             "created_at": order.created.seconds().to_string(),
-            "expiration": "0",
+            "expiration": order.kind.expiration_s().to_string(),
             "order_type": order.kind.as_str(),
             "status": detail.status,
             "maker_address": member.funder.checksummed(),
@@ -249,6 +250,9 @@ impl Inside {
         });
         if let Some(frame) = frame(&event) {
             self.listeners.tell_user(order.account, order.token.market(), &frame);
+        }
+        if change == Change::Cancellation {
+            self.notice_cancel(order);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Settling;
 use super::members::Members;
 use crate::keys::uuid;
 use crate::wire;
-use model::{Time, VenueOrderId};
+use model::{MarketIx, Time, VenueOrderId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sim::{AccountId, Part, Trade, Venue};
@@ -127,6 +127,11 @@ impl Tape {
         uuid(&self.digest(b"trade", number))
     }
 
+    /// Returns the hash of the transaction that settles a trade.
+    pub(super) fn hash(&self, number: u64) -> String {
+        VenueOrderId(self.digest(b"transaction", number)).to_string()
+    }
+
     fn digest(&self, label: &[u8], number: u64) -> [u8; 32] {
         Sha256::new().chain_update(self.root).chain_update(label).chain_update(number.to_be_bytes()).finalize().into()
     }
@@ -159,7 +164,7 @@ impl Tape {
             .collect();
         let hash = match entry.stage {
             Stage::Matched => String::new(),
-            _ => VenueOrderId(self.digest(b"transaction", trade.number)).to_string(),
+            _ => self.hash(trade.number),
         };
         let taker_order = trade.order.unwrap_or_else(|| VenueOrderId(self.digest(b"taker", trade.number)));
         Some(json!({
@@ -209,10 +214,47 @@ impl Tape {
         own.filter_map(move |entry| {
             let mut row = self.view(venue, members, entry, account)?;
             let fields = row.as_object_mut()?;
-            fields.insert("status".to_owned(), json!(format!("TRADE_STATUS_{}", entry.stage.word())));
+            // Failures go without the prefix: the venue's Python client knows them only so (PROTOCOL 21).
+            let prefix = if entry.stage == Stage::Failed { "" } else { "TRADE_STATUS_" };
+            fields.insert("status".to_owned(), json!(format!("{prefix}{}", entry.stage.word())));
             let nanos = u128::from(entry.trade.at.0).saturating_mul(1_000).to_string();
             fields.insert("match_time_nano".to_owned(), json!(nanos));
             Some(row)
+        })
+    }
+
+    /// Returns a market's trades as anybody sees them, newest first.
+    pub(super) fn activity(&self, venue: &Venue, members: &Members, ix: MarketIx) -> impl Iterator<Item = Value> {
+        let traded = self.entries.iter().rev().filter(move |entry| entry.trade.token.market() == ix);
+        traded.filter_map(move |entry| {
+            let trade = &entry.trade;
+            let market = venue.market(ix)?;
+            let (_, address) = self.who(members, trade.account);
+            Some(json!({
+                "event_type": "trade",
+                "market": {
+                    "condition_id": market.condition.to_string(),
+                    "asset_id": wire::asset(market, trade.token),
+                    "question": market.question,
+                    "icon": "",
+                    "slug": market.slug,
+                },
+                "user": {
+                    "address": address,
+                    "username": "",
+                    "profile_picture": "",
+                    "optimized_profile_picture": "",
+                    "pseudonym": "",
+                },
+                "side": wire::side(trade.side),
+                "size": trade.size.to_string(),
+                "fee_rate_bps": "0",
+                "price": trade.price.to_string(),
+                "outcome": wire::outcome(market, trade.token),
+                "outcome_index": trade.token.outcome(),
+                "transaction_hash": if entry.stage == Stage::Matched { String::new() } else { self.hash(trade.number) },
+                "timestamp": trade.at.seconds().to_string(),
+            }))
         })
     }
 }

@@ -98,6 +98,18 @@ impl Rig {
     }
 
     pub(crate) fn order_of(&self, token: &str, side: Side, price: &str, size: &str, kind: OrderKind) -> Value {
+        let account = Account::eoa(self.key.address(), Chain::Polygon);
+        self.order_as(&account, Exchange::Standard, (token, side, price, size), kind)
+    }
+
+    /// As [`Rig::order_of`], for a wallet of the key and signed for a contract.
+    pub(crate) fn order_as(
+        &self,
+        account: &Account,
+        exchange: Exchange,
+        (token, side, price, size): (&str, Side, &str, &str),
+        kind: OrderKind,
+    ) -> Value {
         self.salt.set(self.salt.get() + 1);
         let new = NewOrder {
             id: OrderId(1),
@@ -109,11 +121,10 @@ impl Rig {
             size: Size::parse(size).unwrap(),
             kind,
         };
-        let account = Account::eoa(self.key.address(), Chain::Polygon);
         let tick = TickSize::parse("0.001").unwrap();
-        let listing = Listing { token_id: TokenId::parse(token).unwrap(), tick, exchange: Exchange::Standard };
-        let order = UnsignedOrder::build(&new, &account, &listing, self.salt.get(), 1).unwrap();
-        let signed = order.sign(Domains::new(Chain::Polygon).of(Exchange::Standard), &self.key);
+        let listing = Listing { token_id: TokenId::parse(token).unwrap(), tick, exchange };
+        let order = UnsignedOrder::build(&new, account, &listing, self.salt.get(), 1).unwrap();
+        let signed = order.sign(Domains::new(Chain::Polygon).of(exchange), &self.key);
         json!({
             "order": {
                 "salt": order.salt,
@@ -123,17 +134,17 @@ impl Rig {
                 "makerAmount": order.maker_amount.to_string(),
                 "takerAmount": order.taker_amount.to_string(),
                 "side": if side == Side::Buy { "BUY" } else { "SELL" },
-                "expiration": "0",
-                "signatureType": 0,
+                "expiration": kind.expiration_s().to_string(),
+                "signatureType": order.signature_type.code(),
                 "timestamp": "1",
                 "metadata": format!("0x{}", "0".repeat(64)),
                 "builder": format!("0x{}", "0".repeat(64)),
-                "signature": signed.signature.to_string(),
+                "signature": signed.signature_text(),
             },
             "owner": self.credentials["apiKey"],
             "orderType": kind.as_str(),
             "deferExec": false,
-            "postOnly": kind == OrderKind::Gtc { post_only: true },
+            "postOnly": kind.is_post_only(),
         })
     }
 

@@ -1,6 +1,8 @@
 //! The exchange fails on demand, in the venue's own ways, and cancels the orders of those who fall silent.
 
 use crate::client::Rig;
+use model::{OrderKind, Side};
+use order::{Account, Chain, Exchange};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -79,4 +81,25 @@ async fn whoever_falls_silent_after_a_heartbeat_loses_all_open_orders() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("the orders of a silent account stand after 20 s");
+}
+
+#[tokio::test]
+async fn once_the_order_version_is_three_everything_is_signed_for_exchange_v3() {
+    let rig = Rig::new().await;
+    let (market, _) = rig.market().await;
+    let token = market["tokens"][0]["token_id"].as_str().unwrap();
+    let account = Account::eoa(rig.key.address(), Chain::Polygon);
+    let order = |exchange| {
+        let kind = OrderKind::Gtc { post_only: false };
+        rig.order_as(&account, exchange, (token, Side::Buy, "0.02", "10"), kind)
+    };
+    for (version, right, wrong) in [(2, Exchange::Standard, Exchange::V3), (3, Exchange::V3, Exchange::Standard)] {
+        faults(&rig, json!({ "version_3": version == 3 })).await;
+        assert_eq!(rig.get("/version").await, (200, json!({ "version": version })));
+        assert_eq!(rig.post(&order(wrong)).await, (400, json!({"error": "order_version_mismatch"})));
+        assert_eq!(rig.post(&order(right)).await.0, 200);
+    }
+    // A wrong contract of the right version is a wrong signature (PROTOCOL 4.1).
+    faults(&rig, json!({})).await;
+    assert_eq!(rig.post(&order(Exchange::NegRisk)).await, (400, json!({"error": "invalid signature"})));
 }

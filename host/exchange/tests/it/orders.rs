@@ -1,7 +1,8 @@
 //! What is accepted, what is refused and in which words, and what becomes of money.
 
-use crate::client::Rig;
+use crate::client::{Rig, seconds};
 use model::{OrderKind, Side};
+use order::{Account, Chain, Exchange, SignatureType, Wallet};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -78,7 +79,7 @@ async fn what_is_wrong_is_refused_in_the_venues_words_and_changes_nothing() {
         (with("/order/maker", json!(other)), "maker address not allowed"),
         (with("/order/makerAmount", json!("210000")), "invalid signature"),
         (with("/order/salt", json!(99)), "invalid signature"),
-        (with("/order/signature", json!("0x00")), "Invalid order payload"),
+        (with("/order/signature", json!("0x00")), "invalid signature"),
         (with("/order/side", json!("HOLD")), "Invalid order payload"),
         (with("/order/expiration", json!("1795424400")), "invalid expiration"),
         (with("/order/tokenId", json!("17")), "the orderbook 17 does not exist"),
@@ -144,4 +145,44 @@ async fn who_cannot_prove_a_key_reads_and_does_nothing() {
     assert_eq!((status, &derived), (200, &rig.credentials));
     let (status, answer) = rig.l1(Method::GET, "/auth/derive-api-key", 3_600).await;
     assert_eq!((status, text(&answer)), (401, "Invalid L1 Request headers"));
+}
+
+#[tokio::test]
+async fn an_order_with_an_end_states_a_minute_more_and_not_too_soon() {
+    let rig = Rig::new().await;
+    let (market, _) = rig.market().await;
+    let until = |ahead: u64| OrderKind::Gtd { post_only: false, until_s: u32::try_from(seconds() + ahead).unwrap() };
+    let kind = until(125);
+    let (status, placed) = rig.post(&rig.order(token(&market), Side::Buy, "0.02", kind)).await;
+    assert_eq!((status, &placed["status"]), (200, &json!("live")), "{placed}");
+    let (_, open) = rig.l2(Method::GET, "/data/orders", "").await;
+    let row = &open["data"][0];
+    assert_eq!((&row["order_type"], &row["expiration"]), (&json!("GTD"), &json!(kind.expiration_s().to_string())));
+    let (status, answer) = rig.post(&rig.order(token(&market), Side::Buy, "0.02", until(110))).await;
+    assert_eq!((status, text(&answer)), (400, "invalid expiration"));
+    let mut endless = rig.order(token(&market), Side::Buy, "0.02", until(500));
+    endless["order"]["expiration"] = json!("0");
+    assert_eq!(text(&rig.post(&endless).await.1), "invalid expiration");
+}
+
+#[tokio::test]
+async fn a_deposit_wallet_trades_with_the_wrapped_signature_of_its_key_alone() {
+    let rig = Rig::new().await;
+    let (market, _) = rig.market().await;
+    let funder = Wallet::Deposit.of(rig.key.address());
+    let wallet =
+        Account { funder, signature_type: SignatureType::Deposit, ..Account::eoa(rig.key.address(), Chain::Polygon) };
+    let asked = (token(&market), Side::Buy, "0.02", "10");
+    let good = rig.order_as(&wallet, Exchange::Standard, asked, REST);
+    assert_eq!(good["order"]["signature"].as_str().unwrap().len(), 2 + 317 * 2);
+    let mut plain = good.clone();
+    plain["order"]["signature"] = json!(&good["order"]["signature"].as_str().unwrap()[..132]);
+    assert_eq!(text(&rig.post(&plain).await.1), "invalid signature");
+    let stranger = Account { funder: Wallet::Deposit.of(funder), ..wallet };
+    let foreign = rig.order_as(&stranger, Exchange::Standard, asked, REST);
+    assert!(text(&rig.post(&foreign).await.1).starts_with("the order signer address has to be"));
+    let (status, placed) = rig.post(&good).await;
+    assert_eq!((status, &placed["status"]), (200, &json!("live")), "{placed}");
+    let (_, open) = rig.l2(Method::GET, "/data/orders", "").await;
+    assert_eq!(open["data"][0]["maker_address"], json!(funder.checksummed()));
 }

@@ -57,7 +57,7 @@ checked!(Price, "price");
 checked!(TickSize, "tick size");
 
 variants!(Side, "side" { 0 => Buy, 1 => Sell });
-variants!(OrderKind, "kind of order" { 0 => Gtc { post_only }, 1 => Fak, 2 => Fok });
+variants!(OrderKind, "kind of order" { 0 => Gtc { post_only }, 1 => Fak, 2 => Fok, 3 => Gtd { post_only, until_s } });
 variants!(OrderState, "order state" {
     0 => Pending,
     1 => Live,

@@ -1,11 +1,11 @@
-//! Every vector of CLOB V2 with signature types 0 to 2, every login (L1) and every exact amount, to the byte.
+//! Every order of the vectors (both order versions, all signature types), every login (L1) and every exact amount, to the byte.
 
 use crate::shared::vectors;
 use model::{NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TickSize, TokenId, TokenIx};
 use order::amounts::{limit_amounts, market_amounts};
 use order::{
     Account, Address, Amounts, Chain, Domain, Domains, Exchange, Listing, SignatureType, SigningKey, UnsignedOrder,
-    Wallet, recover,
+    Wallet,
 };
 use serde_json::Value;
 
@@ -42,17 +42,14 @@ fn chain(value: &Value, path: &str) -> Chain {
     Chain::from_id(number(value, path)).unwrap()
 }
 
-/// The orders that this version signs, and how many it leaves to later: signature type 3, and domain version 3.
-fn orders(all: &Value) -> (Vec<&Value>, usize) {
-    let every = list(all, "/orders");
-    let ours = |v: &&Value| text(v, "/routing/domain_version") == "2" && number(v, "/input/signature_type") <= 2;
-    let ours: Vec<_> = every.iter().filter(ours).collect();
-    let skipped = every.len() - ours.len();
-    (ours, skipped)
+fn orders(all: &Value) -> &[Value] {
+    list(all, "/orders")
 }
 
 fn exchange(vector: &Value) -> Exchange {
-    Exchange::of(vector.pointer("/input/neg_risk").and_then(Value::as_bool).unwrap())
+    let token = TokenId::parse(text(vector, "/order/tokenId")).unwrap();
+    let neg_risk = vector.pointer("/input/neg_risk").and_then(Value::as_bool).unwrap();
+    Exchange::route(number(vector, "/input/server_version"), &token, neg_risk).unwrap()
 }
 
 fn unsigned(vector: &Value) -> UnsignedOrder {
@@ -88,8 +85,8 @@ fn every_domain_separator_is_the_venues() {
 #[test]
 fn every_order_is_signed_to_the_byte() {
     let Some(all) = vectors("every_order_is_signed_to_the_byte") else { return };
-    let (ours, skipped) = orders(&all);
-    for vector in &ours {
+    let orders = orders(&all);
+    for vector in orders {
         let name = text(vector, "/name");
         let account = chain(vector, "/input/chain_id");
         let contract = exchange(vector).contract(account);
@@ -103,13 +100,31 @@ fn every_order_is_signed_to_the_byte() {
         assert_eq!(hex(&order.struct_hash()), text(vector, "/struct_hash"), "{name}");
         let signed = order.sign(domain, &key);
         assert_eq!(signed.id.to_string(), text(vector, "/order_hash"), "{name}");
-        assert_eq!(signed.signature.to_string(), text(vector, "/signature"), "{name}");
-        assert_eq!(recover(&signed.id.0, &signed.signature), Address::parse(text(vector, "/recovers_to")), "{name}");
+        let sent = signed.signature_text();
+        assert_eq!(sent, text(vector, "/signature"), "{name}");
+        assert_eq!(order.signed_by(domain, &sent), Some(key.address()), "{name}");
     }
-    println!("{} orders signed, {skipped} of type 3 or V3 skipped", ours.len());
-    assert!(!ours.is_empty());
-    // A file of another size means other vectors: look at what the filter leaves out.
-    assert_eq!((ours.len(), skipped), (76, 28));
+    println!("{} orders signed", orders.len());
+    assert_eq!(orders.len(), 104);
+}
+
+#[test]
+fn a_changed_signature_of_any_type_proves_nothing() {
+    let Some(all) = vectors("a_changed_signature_of_any_type_proves_nothing") else { return };
+    for vector in orders(&all) {
+        let (name, order) = (text(vector, "/name"), unsigned(vector));
+        let owner = key(&all, text(vector, "/input/private_key")).address();
+        let domains = Domains::new(chain(vector, "/input/chain_id"));
+        let sent = text(vector, "/signature");
+        for place in (2..sent.len()).step_by(7) {
+            let other = if &sent[place..=place] == "0" { "1" } else { "0" };
+            let changed = [&sent[..place], other, &sent[place + 1..]].concat();
+            assert_ne!(order.signed_by(domains.of(exchange(vector)), &changed), Some(owner), "{name} at {place}");
+        }
+        for wrong in Exchange::ALL.into_iter().filter(|wrong| *wrong != exchange(vector)) {
+            assert_ne!(order.signed_by(domains.of(wrong), sent), Some(owner), "{name} for {wrong:?}");
+        }
+    }
 }
 
 #[test]
@@ -156,7 +171,7 @@ fn every_amount_is_exact() {
 fn an_order_built_from_what_was_asked_is_the_clients_order() {
     let Some(all) = vectors("an_order_built_from_what_was_asked_is_the_clients_order") else { return };
     let mut built = 0;
-    for vector in orders(&all).0 {
+    for vector in orders(&all) {
         let input = &vector["input"];
         // Market orders are given in dollars there, in shares here; some orders show bugs or fees of the Python client.
         let plain = vector.get("python_float_quirk").is_none() && input.get("fee_details").is_none();

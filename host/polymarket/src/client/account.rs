@@ -86,9 +86,21 @@ impl AccountClient {
             .map_err(|error| PlaceError::NotSent { reason: cut(&error.to_string()) })?;
         let (id, side) = (order.id, order.order.side);
         let timeout = self.client.transport.timeouts.place;
-        match self.call(Method::POST, "/order", &[], Some(body), timeout, |body| place::answer(body, id, side)).await {
-            Ok(answer) => answer,
-            Err(error) => Err(PlaceError::judge(id, &error)),
+        let told = self.call(Method::POST, "/order", &[], Some(body), timeout, |body| place::answer(body, id, side));
+        let answer = told.await.unwrap_or_else(|error| Err(PlaceError::judge(id, &error)));
+        if let Err(error) = &answer {
+            self.learn_version(error).await;
+        }
+        answer
+    }
+
+    /// An order of another version than the venue takes is refused; the next one is to be signed as it takes them.
+    async fn learn_version(&self, error: &PlaceError) {
+        if let PlaceError::Refused { reason } = error
+            && reason.contains("order_version_mismatch")
+            && let Err(error) = self.client.version().await
+        {
+            tracing::warn!(%error, "the venue takes orders of another version and does not say of which");
         }
     }
 

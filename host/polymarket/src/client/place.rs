@@ -147,18 +147,17 @@ pub fn order_body(signed: &SignedOrder, kind: OrderKind, owner: &str) -> Result<
                 Side::Buy => "BUY",
                 Side::Sell => "SELL",
             },
-            // We place no orders that expire.
-            expiration: "0",
+            expiration: kind.expiration_s().to_string(),
             signature_type: order.signature_type.code(),
             timestamp: order.timestamp_ms.to_string(),
             metadata: hex(&order.metadata),
             builder: hex(&order.builder),
-            signature: signed.signature.to_string(),
+            signature: signed.signature_text(),
         },
         owner,
         order_type: kind.as_str(),
         defer_exec: false,
-        post_only: matches!(kind, OrderKind::Gtc { post_only: true }),
+        post_only: kind.is_post_only(),
     };
     Ok(serde_json::to_string(&wire)?)
 }

@@ -9,6 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use model::{Market, Time, TokenId};
 use reqwest::Method;
 use serde_json::json;
+use std::sync::atomic::Ordering;
 
 /// How many markets are read at once.
 const MARKETS_AT_ONCE: usize = 8;
@@ -52,7 +53,14 @@ impl Client {
     /// # Errors
     /// If there is no good answer.
     pub async fn version(&self) -> Result<u32, RequestError> {
-        self.get("/version", &[], |body| Ok(serde_json::from_slice::<Version>(body)?.version)).await
+        let told = self.get("/version", &[], |body| Ok(serde_json::from_slice::<Version>(body)?.version)).await?;
+        self.transport.version.store(told, Ordering::Release);
+        Ok(told)
+    }
+
+    /// Returns the version that the venue told last, 2 if it was never asked.
+    pub fn order_version(&self) -> u32 {
+        self.transport.version.load(Ordering::Acquire)
     }
 
     /// Returns whether the venue's site refuses people from where this request comes from, and where that is. To be asked of the

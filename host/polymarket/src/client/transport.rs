@@ -91,6 +91,8 @@ pub(super) struct Transport {
     base: Url,
     counters: Arc<Counters>,
     moods: Arc<watch::Sender<Option<Mood>>>,
+    /// What `GET /version` answered last.
+    pub(super) version: Arc<AtomicU32>,
     pub(super) timeouts: Timeouts,
 }
 
@@ -114,7 +116,7 @@ impl Transport {
             .build()
             .map_err(ClientError::Build)?;
         let moods = Arc::new(watch::channel(None).0);
-        Ok(Self { http, base, counters: Arc::default(), moods, timeouts })
+        Ok(Self { http, base, counters: Arc::default(), moods, version: Arc::new(AtomicU32::new(2)), timeouts })
     }
 
     pub(super) fn take_counts(&self) -> RequestCounts {

@@ -51,7 +51,7 @@ pub(crate) struct OrderFields {
     pub(crate) maker_amount: String,
     pub(crate) taker_amount: String,
     pub(crate) side: &'static str,
-    pub(crate) expiration: &'static str,
+    pub(crate) expiration: String,
     pub(crate) signature_type: u8,
     pub(crate) timestamp: String,
     pub(crate) metadata: String,

@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn exchange(&mut self) -> Option<Exchange> {
-        self.bool().map(Exchange::of)
+        Exchange::from_code(self.u8()?)
     }
 
     pub(crate) fn side(&mut self) -> Option<Side> {
@@ -109,7 +109,7 @@ pub(crate) trait Fields {
     }
 
     fn put_exchange(&mut self, value: Exchange) -> &mut Self {
-        self.put_bool(value == Exchange::NegRisk)
+        self.put_u8(value.code())
     }
 
     fn put_side(&mut self, value: Side) -> &mut Self {

@@ -141,7 +141,7 @@ fn a_signature_type_or_exchange_that_we_do_not_know_is_no_order() {
     // The places of exchange, side and signature type.
     for place in [7 + 24, 7 + 25 + 8 + 20 + 20 + 32 + 16, 7 + 25 + 8 + 20 + 20 + 32 + 16 + 1] {
         let mut other = whole.clone();
-        other[place] = 3;
+        other[place] = 4;
         assert_eq!(decode_request(&other), Err(WireError::Malformed { kind: 3 }), "{place}");
     }
 }

@@ -233,3 +233,17 @@ fn trades_settle_and_questions_are_answered() {
         .any(|body| matches!(body, Body::Trade(update) if update.settlement == Settlement::Confirmed));
     assert!(denied && told, "{:?}", story.heard);
 }
+
+#[test]
+fn an_order_with_an_end_is_cancelled_by_the_venue_then() {
+    let mut story = Story::new();
+    let until_s = u32::try_from(story.now.seconds() + 200).unwrap();
+    story.order(1, Side::Buy, 40, 10, OrderKind::Gtd { post_only: true, until_s });
+    story.pass(2 * WAY);
+    assert_eq!(story.paper.open_orders().count(), 1);
+    let left = u64::from(until_s) * 1_000_000 - story.now.0;
+    story.pass(left - 1);
+    assert_eq!(story.paper.open_orders().count(), 1);
+    story.pass(1);
+    assert_eq!(story.paper.open_orders().count(), 0);
+}

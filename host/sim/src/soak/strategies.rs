@@ -159,13 +159,20 @@ impl World {
     fn placement(&mut self, strategy: StrategyId) -> IntentKind {
         let token = self.token(strategy);
         let side = if self.rng.below(2) == 0 { Side::Buy } else { Side::Sell };
-        let kind = match self.rng.below(5) {
+        let kind = match self.rng.below(6) {
+            5 => OrderKind::Gtd { post_only: false, until_s: self.soon() },
             0 => OrderKind::Fak,
             1 => OrderKind::Fok,
             2 => OrderKind::Gtc { post_only: true },
             _ => OrderKind::Gtc { post_only: false },
         };
         IntentKind::Place { token, side, price: self.price(token, side), size: self.size(), kind }
+    }
+
+    /// Draws an end within the next ten minutes, at times sooner than the venue allows.
+    fn soon(&mut self) -> u32 {
+        let ahead = self.rng.below(600).saturating_add(60);
+        u32::try_from(self.now.seconds().saturating_add(ahead)).unwrap_or(u32::MAX)
     }
 
     /// Draws a price about the best of the other side, so that some match, some rest, and some are off the grid.

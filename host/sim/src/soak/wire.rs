@@ -115,6 +115,7 @@ impl World {
 
     /// Lets the other traders act.
     pub(super) fn move_market(&mut self) {
+        self.venue.expire(self.now);
         self.flow.step(self.now, &mut self.venue);
     }
 

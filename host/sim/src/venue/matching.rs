@@ -239,7 +239,7 @@ impl Venue {
         self.ledger.release(&order, before, after);
         self.events.push(Event::Order { at: now, change: Change::Update, order });
         if after.is_zero() {
-            self.orders.remove(&id);
+            self.forget(&order);
         }
         let Some(listing) = self.listing_mut(order.token.market()) else { return };
         if after.is_zero() {

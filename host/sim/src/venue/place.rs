@@ -99,6 +99,9 @@ impl Venue {
         let spot = Spot::of(order.token, order.side, order.price);
         self.ledger.rest(order);
         self.orders.insert(order.id, *order);
+        if let Some(until) = order.kind.until() {
+            self.ending.insert((until, order.id));
+        }
         if let Some(listing) = self.listing_mut(market) {
             listing.shelves.add(spot, order.id, order.rest());
         }
@@ -152,9 +155,28 @@ impl Venue {
         ids
     }
 
+    /// Cancels the orders whose time is over.
+    pub fn expire(&mut self, now: Time) {
+        while let Some((until, id)) = self.ending.first().copied().filter(|(until, _)| *until <= now) {
+            self.ending.remove(&(until, id));
+            if let Some(account) = self.orders.get(&id).map(|order| order.account) {
+                self.take_off(now, account, id);
+            }
+        }
+        self.tell_levels();
+    }
+
+    /// Takes an order that is over out of the open ones.
+    pub(super) fn forget(&mut self, order: &OpenOrder) {
+        self.orders.remove(&order.id);
+        if let Some(until) = order.kind.until() {
+            self.ending.remove(&(until, order.id));
+        }
+    }
+
     fn take_off(&mut self, now: Time, account: AccountId, id: VenueOrderId) -> bool {
         let Some(order) = self.orders.get(&id).filter(|order| order.account == account).copied() else { return false };
-        self.orders.remove(&id);
+        self.forget(&order);
         self.ledger.release(&order, order.rest(), Size::ZERO);
         let market = order.token.market();
         let spot = Spot::of(order.token, order.side, order.price);
@@ -188,7 +210,7 @@ fn check_amounts(order: &Order, market: &Market) -> Result<(), Reject> {
 /// The checks that depend on what the order would meet.
 fn check_kind(order: &Order, plan: &Plan) -> Result<(), Reject> {
     let value = most_spent(order).ok_or(Reject::Range)?;
-    if order.kind == (OrderKind::Gtc { post_only: true }) && !plan.is_empty() {
+    if order.kind.is_post_only() && !plan.is_empty() {
         return Err(Reject::PostOnly);
     }
     if order.side == Side::Buy && value < MARKETABLE_MIN && (!plan.is_empty() || !order.kind.rests()) {

@@ -5,7 +5,7 @@ use crate::risk::exposure::{event_loss, is_position, open_positions};
 use crate::risk::gate::Origin;
 use crate::risk::{Refusal, Rule};
 use model::input::Mode;
-use model::{OrderKind, Side, Size, Usd};
+use model::{Side, Size, Usd};
 
 /// The part of `max_order_usd` that a module on probation may place, in basis points.
 const PROBATION_BPS: u32 = 1_000;
@@ -59,9 +59,10 @@ pub(super) fn min_edge(check: &Check<'_>) -> Result<(), Refusal> {
         Side::Buy => fair.saturating_sub(price),
         Side::Sell => price.saturating_sub(fair),
     };
-    let fee = match order.kind {
-        OrderKind::Gtc { post_only: true } => Usd::ZERO,
-        _ => check.entry.market.fee.taker_fee_worst(order.price, Size::shares(1)).unwrap_or(Usd(i64::MAX)),
+    let fee = if order.kind.is_post_only() {
+        Usd::ZERO
+    } else {
+        check.entry.market.fee.taker_fee_worst(order.price, Size::shares(1)).unwrap_or(Usd(i64::MAX))
     };
     let least = fee.saturating_add(check.engine.limits.min_edge);
     if edge >= least.0 { Ok(()) } else { Err(refusal(Rule::MinEdge, edge, least.0)) }

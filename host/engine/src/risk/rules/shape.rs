@@ -3,7 +3,7 @@
 use super::{Check, refusal};
 use crate::risk::gate::Origin;
 use crate::risk::{Refusal, Rule};
-use model::{Level, OrderKind, Price, Side};
+use model::{Level, Price, Side};
 
 pub(super) fn tick(check: &Check<'_>) -> Result<(), Refusal> {
     let tick = check.entry.market.tick;
@@ -17,6 +17,16 @@ pub(super) fn size(check: &Check<'_>) -> Result<(), Refusal> {
     let (size, least) = (check.order.size, check.entry.market.min_size);
     let whole = size.floor_to_cents() == size;
     if whole && size >= least && !size.is_zero() { Ok(()) } else { Err(refusal(Rule::Size, size.0, least.0)) }
+}
+
+/// The venue takes no order that ends sooner than two minutes from now (PROTOCOL 6), and the way there takes time.
+const SOONEST_S: u64 = 125;
+
+/// Refuses an order that is to end too soon for the venue to take it.
+pub(super) fn expiry(check: &Check<'_>) -> Result<(), Refusal> {
+    let Some(until) = check.order.kind.until() else { return Ok(()) };
+    let left = until.since(check.engine.now) / 1_000_000;
+    if left >= SOONEST_S { Ok(()) } else { Err(refusal(Rule::Expiry, left, SOONEST_S)) }
 }
 
 /// Refuses a size that can only be a mistake, such as micro-shares taken for shares.
@@ -96,7 +106,7 @@ impl Check<'_> {
 
     /// Says whether the order would match at once.
     fn takes(&self) -> bool {
-        if self.order.kind == (OrderKind::Gtc { post_only: true }) {
+        if self.order.kind.is_post_only() {
             return false;
         }
         match (self.touch(), self.order.side) {

@@ -5,7 +5,7 @@ use crate::effect::{BotState, Restriction};
 use crate::risk::gate::Origin;
 use crate::risk::{Refusal, Rule};
 use model::input::VenueState;
-use model::{MarketState, OrderKind, Side};
+use model::{MarketState, Side};
 
 pub(super) fn running(check: &Check<'_>) -> Result<(), Refusal> {
     let may = match check.engine.state {
@@ -58,7 +58,7 @@ pub(super) fn market_open(check: &Check<'_>) -> Result<(), Refusal> {
 pub(super) fn venue_open(check: &Check<'_>) -> Result<(), Refusal> {
     let (state, level) = match check.engine.venue {
         VenueState::Open => return Ok(()),
-        VenueState::PostOnly => (check.order.kind == OrderKind::Gtc { post_only: true }, 1u32),
+        VenueState::PostOnly => (check.order.kind.is_post_only(), 1u32),
         VenueState::CancelOnly => (false, 2),
         VenueState::Restarting => (false, 3),
     };

@@ -147,3 +147,32 @@ fn cancels_free_what_orders_held() {
         events.iter().filter(|event| matches!(event, Event::Order { change: Change::Cancellation, .. })).count();
     assert_eq!(cancelled, 3);
 }
+
+#[test]
+fn an_order_with_an_end_is_cancelled_then_and_gives_back_what_it_held() {
+    let (mut venue, accounts) = venue(2, 100);
+    let until_s = 300;
+    let until = |post_only| OrderKind::Gtd { post_only, until_s };
+    venue.place(NOW, accounts[0], &order(1, YES, Side::Buy, 40, 10, until(true))).unwrap();
+    venue.place(NOW, accounts[0], &order(2, YES, Side::Sell, 50, 10, until(false))).unwrap();
+    venue.place(NOW, accounts[0], &order(3, YES, Side::Buy, 30, 10, GTC)).unwrap();
+    let crossing = venue.place(NOW, accounts[1], &order(4, YES, Side::Buy, 50, 5, until(true)));
+    assert_eq!(crossing, Err(Reject::PostOnly));
+    venue.place(NOW, accounts[1], &order(5, YES, Side::Buy, 50, 10, until(false))).unwrap();
+    venue.drain();
+    let end = Time(u64::from(until_s) * 1_000_000);
+    venue.expire(Time(end.0 - 1));
+    assert_eq!(venue.drain(), []);
+    venue.expire(end);
+    let ended: Vec<_> = venue
+        .drain()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Order { at, change: Change::Cancellation, order } => Some((*at, order.id)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ended, [(end, id(1))], "the sale was filled, and the other bid has no end");
+    assert_eq!(venue.cash(accounts[0]).reserved, 3_000_000);
+    assert_eq!(venue.ending.len(), 0);
+}
