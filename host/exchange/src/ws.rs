@@ -150,7 +150,8 @@ async fn sign_in(shared: &Shared, socket: &mut WebSocket) -> Option<Listening> {
         let Ok(Some(Ok(message))) = tokio::time::timeout(SILENCE_MAX, socket.recv()).await else { return None };
         let Message::Text(text) = message else { continue };
         let Some(said) = keepalive(socket, &text).await else { continue };
-        let markets = said.conditions();
+        // The official Rust client names no market in an empty list when it wants all of them.
+        let markets = said.conditions().filter(|named| !named.is_empty());
         let auth = said.auth?;
         let key = ApiKey { id: auth.api_key, secret: auth.secret, passphrase: auth.passphrase };
         let mut world = shared.lock();

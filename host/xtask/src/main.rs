@@ -3,6 +3,7 @@
 //! Start reading in [`mod@test`]; each other command is made of the same steps.
 
 mod command;
+mod conformance;
 mod demo;
 mod dist;
 mod gate;

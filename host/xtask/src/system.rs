@@ -67,6 +67,21 @@ fn has_postgresql() -> bool {
     find("initdb").is_some() || versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())
 }
 
+/// Returns a Python that can make virtual environments, installing it if it is missing.
+pub(crate) fn ensure_python() -> anyhow::Result<PathBuf> {
+    let usable = || {
+        let python = find("python3")?;
+        let mut ask = command::new(&python, Path::new("."));
+        ask.args(["-c", "import sys, venv, ensurepip; assert sys.version_info >= (3, 10)"]);
+        ask.status().is_ok_and(|status| status.success()).then_some(python)
+    };
+    if let Some(python) = usable() {
+        return Ok(python);
+    }
+    apt_install(&["python3", "python3-venv"], "Python 3.10 with venv, for the venue's Python client,")?;
+    usable().context("Python was installed but cannot make virtual environments")
+}
+
 /// Returns the path of a Chromium for the browser tests, installing it if it is missing.
 pub(crate) fn ensure_chromium() -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os("CHROMIUM").map(PathBuf::from) {

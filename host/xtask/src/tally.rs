@@ -39,6 +39,27 @@ impl Tally {
         }
     }
 
+    /// Looks at a line that Python's `unittest` printed: `Ran 26 tests in 3.2s`, and `OK (skipped=1)`.
+    pub(crate) fn see_unittest(&mut self, line: &str) {
+        let count = |text: &str| text.split([' ', ')']).next().and_then(|number| number.parse().ok()).unwrap_or(0);
+        if let Some(ran) = line.strip_prefix("Ran ") {
+            self.passed = self.passed.saturating_add(count(ran));
+        } else if let Some(skipped) = line.strip_prefix("OK (skipped=") {
+            self.skipped = self.skipped.saturating_add(count(skipped));
+            self.passed = self.passed.saturating_sub(count(skipped));
+        }
+    }
+
+    /// Looks at a line that `node --test` printed as TAP: `# pass 19`, `# skipped 0`.
+    pub(crate) fn see_tap(&mut self, line: &str) {
+        let count = |text: &str| text.trim().parse().unwrap_or(0);
+        if let Some(passed) = line.strip_prefix("# pass ") {
+            self.passed = self.passed.saturating_add(count(passed));
+        } else if let Some(skipped) = line.strip_prefix("# skipped ").or(line.strip_prefix("# todo ")) {
+            self.skipped = self.skipped.saturating_add(count(skipped));
+        }
+    }
+
     fn see_mark(&mut self, line: &str) {
         let Some(what) = line.trim_start().strip_prefix(MARK).map(|what| what.trim().to_owned()) else { return };
         if self.not_run.len() >= LISTED_MAX {
@@ -112,6 +133,14 @@ mod tests {
         tally.see_cargo("test result: ok. 30 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
         tally.see_cargo("a test that 99 passed; is no result");
         assert_eq!((tally.passed, tally.skipped), (42, 1));
+    }
+
+    #[test]
+    fn what_python_and_node_count_is_read() {
+        let mut tally = Tally::default();
+        ["test_ok ... ok", "Ran 26 tests in 3.278s", "OK (skipped=2)"].map(|line| tally.see_unittest(line));
+        ["ok 1 - service", "# tests 20", "# pass 19", "# skipped 1", "# todo 0"].map(|line| tally.see_tap(line));
+        assert_eq!((tally.passed, tally.skipped), (24 + 19, 3));
     }
 
     #[test]

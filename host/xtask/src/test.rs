@@ -3,7 +3,7 @@
 use crate::gate::{Checked, Gate, Stopped};
 use crate::repo::Repo;
 use crate::tally::Tally;
-use crate::{command, native, node, system, wasm};
+use crate::{command, conformance, native, node, system, wasm};
 use std::io::{self, IsTerminal};
 use std::process::{Command, ExitCode};
 
@@ -30,7 +30,11 @@ fn steps(repo: &Repo, gate: &mut Gate) -> Result<(), Stopped> {
     gate.step("host: tests", || tests(repo))?;
     gate.step("host: soak", || soak(repo))?;
     gate.step("host: documentation", || documentation(repo))?;
-    gate.step("browser tests", || browser_tests(repo))
+    gate.step("browser tests", || browser_tests(repo))?;
+    // The binary is there since the tests before.
+    gate.step("conformance: Python client", || conformance::python(repo))?;
+    gate.step("conformance: TypeScript client", || conformance::typescript(repo))?;
+    gate.step("conformance: Rust client", || conformance::rust(repo))
 }
 
 fn formatting(repo: &Repo) -> anyhow::Result<Checked> {

@@ -49,7 +49,7 @@ async fn drop_readonly(State(shared): World, private: Private) -> Answer {
 async fn make_builder(State(shared): World, private: Private) -> Answer {
     let now = crate::server::now();
     let key = shared.lock().keys_of(&private.caller).add_builder(now).ok_or(Fail::bad("Could not create api key"))?;
-    let body = json!({"key": key.id, "apiKey": key.id, "secret": key.secret, "passphrase": key.passphrase});
+    let body = json!({"key": key.id, "secret": key.secret, "passphrase": key.passphrase});
     Ok(Json(body).into_response())
 }
 
