@@ -138,8 +138,10 @@ mod tests {
     #[test]
     fn what_python_and_node_count_is_read() {
         let mut tally = Tally::default();
-        ["test_ok ... ok", "Ran 26 tests in 3.278s", "OK (skipped=2)"].map(|line| tally.see_unittest(line));
-        ["ok 1 - service", "# tests 20", "# pass 19", "# skipped 1", "# todo 0"].map(|line| tally.see_tap(line));
+        ["test_ok ... ok", "Ran 26 tests in 3.278s", "OK (skipped=2)"].iter().for_each(|line| tally.see_unittest(line));
+        ["ok 1 - service", "# tests 20", "# pass 19", "# skipped 1", "# todo 0"]
+            .iter()
+            .for_each(|line| tally.see_tap(line));
         assert_eq!((tally.passed, tally.skipped), (24 + 19, 3));
     }
 
