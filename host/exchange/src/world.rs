@@ -11,12 +11,14 @@ mod members;
 mod notices;
 mod orders;
 mod publish;
+mod rates;
 mod source;
 mod tape;
 
 pub(crate) use asked::Asked;
 pub(crate) use faults::{Faults, Wants};
 pub(crate) use listeners::{Listening, MarketWish, UserWish};
+pub(crate) use rates::{Bucket, Rate};
 pub(crate) use source::{Source, SourceError};
 
 use crate::http::Fail;
@@ -30,6 +32,7 @@ use model::{ConditionId, MarketIx, Side, Time, TokenId, TokenIx, VenueOrderId};
 use notices::Notices;
 use order::{Chain, Domains, Exchange};
 use orders::Orders;
+use rates::Rates;
 use serde_json::Value;
 use sim::{Venue, venue::Order};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,6 +61,7 @@ pub(crate) struct Inside {
     heartbeats: Heartbeats,
     history: History,
     notices: Notices,
+    rates: Rates,
     now: Time,
 }
 
@@ -104,6 +108,7 @@ impl Inside {
             heartbeats: Heartbeats::default(),
             history: History::default(),
             notices: Notices::default(),
+            rates: Rates::default(),
             now: Time(0),
         })
     }

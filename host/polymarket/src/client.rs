@@ -3,6 +3,7 @@
 
 mod account;
 mod error;
+mod limits;
 mod mood;
 mod place;
 mod public;
@@ -10,6 +11,7 @@ mod transport;
 
 pub use account::{AccountClient, CancelAnswer, Looked};
 pub use error::{HeartbeatError, RequestError};
+pub use limits::Class;
 pub use mood::Mood;
 pub use place::{Ack, AckStatus, PlaceError, order_body};
 pub use public::Client;

@@ -1,8 +1,9 @@
 //! The venue's errors: a status and `{"error": text}` (PROTOCOL 9).
 
+use crate::world::Rate;
 use axum::Json;
-use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::VenueOrderId;
 use serde_json::json;
@@ -18,6 +19,8 @@ pub(crate) struct Fail {
     pub(crate) code: Option<&'static str>,
     /// How many seconds to wait.
     pub(crate) retry_after: Option<u64>,
+    /// What is left of the caller's rate.
+    pub(crate) rate: Option<Rate>,
 }
 
 impl Fail {
@@ -30,7 +33,7 @@ impl Fail {
         Self::with(StatusCode::NOT_FOUND, "No orderbook exists for the requested token id");
 
     const fn with(status: StatusCode, text: &'static str) -> Self {
-        Self { status, text: Cow::Borrowed(text), code: None, retry_after: None }
+        Self { status, text: Cow::Borrowed(text), code: None, retry_after: None, rate: None }
     }
 
     /// A bad request.
@@ -91,6 +94,18 @@ impl IntoResponse for Fail {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
-        response
+        match self.rate {
+            Some(rate) => stamp(response, rate),
+            None => response,
+        }
     }
+}
+
+/// Adds what the venue says of the caller's rate to an answer.
+pub(crate) fn stamp(mut response: Response, rate: Rate) -> Response {
+    let headers = response.headers_mut();
+    headers.insert("poly-ratelimit-remaining", rate.remaining.into());
+    headers.insert("poly-ratelimit-reset", rate.reset_s.into());
+    headers.insert("poly-ratelimit-tier", HeaderValue::from_static("Standard"));
+    response
 }

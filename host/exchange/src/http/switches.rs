@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(super) const PATH: &str = "/exchange/faults";
 
 pub(super) async fn show(State(shared): World) -> Response {
-    Json(shared.lock().faults()).into_response()
+    Json(shared.lock().faults().clone()).into_response()
 }
 
 pub(super) async fn set(State(shared): World, body: Bytes) -> Result<Response, Fail> {
@@ -22,7 +22,7 @@ pub(super) async fn set(State(shared): World, body: Bytes) -> Result<Response, F
         serde_json::from_slice(&body).map_err(|error| Fail::bad(format!("these are no faults: {error}")))?;
     let mut inside = shared.lock();
     inside.set_faults(faults)?;
-    Ok(Json(inside.faults()).into_response())
+    Ok(Json(inside.faults().clone()).into_response())
 }
 
 /// Breaks and delays answers as the switches say; the switches themselves always answer.

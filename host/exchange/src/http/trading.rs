@@ -1,10 +1,11 @@
 //! Orders in, and cancels. Signatures are checked outside the lock: they cost more than matching.
 
 use super::account::MarketFilter;
+use super::fail::stamp;
 use super::{Fail, Private, World};
 use crate::keys::Holder;
 use crate::wire::{PostAnswer, PostOrder};
-use crate::world::{Asked, Shared, Wants};
+use crate::world::{Asked, Bucket, Inside, Shared, Wants};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -21,9 +22,17 @@ const CANCEL_MAX: usize = 1_000;
 
 type Answer = Result<Response, Fail>;
 
+/// Does what costs so many tokens, and says in the answer, good or bad, what is left of them.
+fn rated(shared: &Shared, caller: &Holder, (bucket, count): (Bucket, usize), act: impl FnOnce() -> Answer) -> Answer {
+    let rate = shared.lock().admit(caller, bucket, count)?;
+    Ok(stamp(act().unwrap_or_else(Fail::into_response), rate))
+}
+
 pub(super) async fn post_order(State(shared): World, private: Private) -> Answer {
     let posted: PostOrder = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid order payload"))?;
-    Ok(Json(place(&shared, &private.caller, &posted)?).into_response())
+    rated(&shared, &private.caller, (Bucket::Orders, 1), || {
+        Ok(Json(place(&shared, &private.caller, &posted)?).into_response())
+    })
 }
 
 pub(super) async fn post_orders(State(shared): World, private: Private) -> Answer {
@@ -34,14 +43,18 @@ pub(super) async fn post_orders(State(shared): World, private: Private) -> Answe
         return Err(Fail::bad(text));
     }
     // A refused one says so in its own answer; the others stand.
-    let answers = posted.iter().map(|posted| {
-        place(&shared, &private.caller, posted).unwrap_or_else(|fail| PostAnswer {
-            success: true,
-            error_msg: fail.text.into_owned(),
-            ..PostAnswer::default()
+    let answers = || {
+        posted.iter().map(|posted| {
+            place(&shared, &private.caller, posted).unwrap_or_else(|fail| PostAnswer {
+                success: true,
+                error_msg: fail.text.into_owned(),
+                ..PostAnswer::default()
+            })
         })
-    });
-    Ok(Json(answers.collect::<Vec<_>>()).into_response())
+    };
+    rated(&shared, &private.caller, (Bucket::Orders, posted.len()), || {
+        Ok(Json(answers().collect::<Vec<_>>()).into_response())
+    })
 }
 
 fn place(shared: &Shared, caller: &Holder, posted: &PostOrder) -> Result<PostAnswer, Fail> {
@@ -81,14 +94,26 @@ fn cancel_ids(shared: &Shared, caller: &Holder, texts: Vec<String>) -> Answer {
     for text in &texts {
         ids.push(VenueOrderId::parse(text).ok_or(Fail::bad("Invalid orderID"))?);
     }
+    rated(shared, caller, (Bucket::Cancels, ids.len()), || {
+        let mut inside = shared.lock();
+        inside.takes(Wants::Cancel)?;
+        let cancelled = inside.cancel(caller, &ids);
+        drop(inside);
+        let open = |id: &&VenueOrderId| !cancelled.contains(id);
+        let not: BTreeMap<String, &str> =
+            ids.iter().filter(open).map(|id| (id.to_string(), "already canceled or matched")).collect();
+        Ok(cancelled_answer(&cancelled, &not))
+    })
+}
+
+/// Cancels what is not named one by one: costs one token, and one more for each order that it cancels, which may be owed.
+fn cancel_where(shared: &Shared, caller: &Holder, cancel: impl FnOnce(&mut Inside) -> Vec<VenueOrderId>) -> Answer {
     let mut inside = shared.lock();
+    inside.admit(caller, Bucket::Cancels, 1)?;
     inside.takes(Wants::Cancel)?;
-    let cancelled = inside.cancel(caller, &ids);
-    drop(inside);
-    let open = |id: &&VenueOrderId| !cancelled.contains(id);
-    let not: BTreeMap<String, &str> =
-        ids.iter().filter(open).map(|id| (id.to_string(), "already canceled or matched")).collect();
-    Ok(cancelled_answer(&cancelled, &not))
+    let cancelled = cancel(&mut inside);
+    let rate = inside.spend(caller, Bucket::Cancels, i64::try_from(cancelled.len()).unwrap_or(i64::MAX));
+    Ok(stamp(cancelled_answer(&cancelled, &BTreeMap::new()), rate))
 }
 
 fn cancelled_answer(cancelled: &[VenueOrderId], not: &BTreeMap<String, &str>) -> Response {
@@ -97,19 +122,14 @@ fn cancelled_answer(cancelled: &[VenueOrderId], not: &BTreeMap<String, &str>) ->
 }
 
 pub(super) async fn cancel_all(State(shared): World, private: Private) -> Answer {
-    let mut inside = shared.lock();
-    inside.takes(Wants::Cancel)?;
-    let cancelled = inside.cancel_all(&private.caller);
-    drop(inside);
-    Ok(cancelled_answer(&cancelled, &BTreeMap::new()))
+    cancel_where(&shared, &private.caller, |inside| inside.cancel_all(&private.caller))
 }
 
 pub(super) async fn cancel_market(State(shared): World, private: Private) -> Answer {
     let filter: MarketFilter = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
-    let mut inside = shared.lock();
-    inside.takes(Wants::Cancel)?;
-    let cancelled = inside.cancel_market(&private.caller, filter.market(), filter.asset());
-    Ok(cancelled_answer(&cancelled, &BTreeMap::new()))
+    cancel_where(&shared, &private.caller, |inside| {
+        inside.cancel_market(&private.caller, filter.market(), filter.asset())
+    })
 }
 
 #[derive(Deserialize)]

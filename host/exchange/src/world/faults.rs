@@ -45,6 +45,8 @@ pub(crate) struct Faults {
     pub(crate) fail_settlements: u32,
     /// `GET /version` answers 3: orders on all tokens are signed for Exchange V3 (PROTOCOL 1.4).
     pub(crate) version_3: bool,
+    /// Nobody is held to the rate limits.
+    pub(crate) unlimited: bool,
     /// Every answer takes so many milliseconds longer.
     pub(crate) delay_ms: u64,
 }
@@ -83,8 +85,8 @@ impl TradingMode {
 
 impl Inside {
     /// Returns the switches as they stand.
-    pub(crate) fn faults(&self) -> Faults {
-        self.faults.clone()
+    pub(crate) const fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// Sets all switches.

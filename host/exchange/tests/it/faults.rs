@@ -103,3 +103,33 @@ async fn once_the_order_version_is_three_everything_is_signed_for_exchange_v3() 
     faults(&rig, json!({})).await;
     assert_eq!(rig.post(&order(Exchange::NegRisk)).await, (400, json!({"error": "invalid signature"})));
 }
+
+#[tokio::test]
+async fn the_rate_limits_admit_a_burst_whole_or_not_at_all() {
+    let rig = Rig::new().await;
+    let (market, _) = rig.market().await;
+    let token = market["tokens"][0]["token_id"].as_str().unwrap();
+    let batch = || {
+        let rest = OrderKind::Gtc { post_only: false };
+        let orders: Vec<Value> = (0..15).map(|_| rig.order(token, Side::Buy, "0.01", rest)).collect();
+        Value::Array(orders).to_string()
+    };
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        let (status, answer) = rig.l2(Method::POST, "/orders", &batch()).await;
+        statuses.push((status, answer["error"].as_str().unwrap_or_default().to_owned()));
+    }
+    let refused = (429, "Too Many Requests".to_owned());
+    assert_eq!(statuses[..4], vec![(200, String::new()); 4], "60 fit at once");
+    assert!(statuses[4..].contains(&refused), "{statuses:?}");
+    let placed = statuses.iter().filter(|(status, _)| *status == 200).count() * 15;
+    let (_, open) = rig.l2(Method::GET, "/data/orders", "").await;
+    assert_eq!(open["count"], json!(placed));
+    // Cancels have a bucket of their own; all of them may be owed.
+    let (status, answer) = rig.l2(Method::DELETE, "/cancel-all", "").await;
+    assert_eq!((status, answer["canceled"].as_array().unwrap().len()), (200, placed));
+    faults(&rig, json!({ "unlimited": true })).await;
+    for _ in 0..8 {
+        assert_eq!(rig.l2(Method::POST, "/orders", &batch()).await.0, 200);
+    }
+}

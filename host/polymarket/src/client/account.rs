@@ -2,14 +2,14 @@
 
 use super::public::Pages;
 use super::transport::Call;
-use super::{Ack, CANCEL_MAX, Client, HeartbeatError, PlaceError, RequestError, place};
+use super::{Ack, CANCEL_MAX, Class, Client, HeartbeatError, PlaceError, RequestError, place};
 use crate::auth::Credentials;
 use crate::parse::{self, BalanceAllowance, Owner, ParseError, TradeEvent, VenueOrder, cut};
 use crate::wire::account::Heartbeat as WireHeartbeat;
 use crate::wire::order::CancelAnswer as WireCancel;
 use model::event::Reason;
 use model::input::CancelOutcome;
-use model::{OrderKind, Size, Time, TokenId, Usd, VenueOrderId};
+use model::{OrderKind, Side, Size, Time, TokenId, Usd, VenueOrderId};
 use order::{Account, SignedOrder};
 use reqwest::Method;
 use serde_json::json;
@@ -86,7 +86,10 @@ impl AccountClient {
             .map_err(|error| PlaceError::NotSent { reason: cut(&error.to_string()) })?;
         let (id, side) = (order.id, order.order.side);
         let timeout = self.client.transport.timeouts.place;
-        let told = self.call(Method::POST, "/order", &[], Some(body), timeout, |body| place::answer(body, id, side));
+        // What is sold is owned: the gate sees to it.
+        let class = Class::Order { count: 1, reduces: side == Side::Sell };
+        let what = (Method::POST, "/order", class);
+        let told = self.call(what, &[], Some(body), timeout, |body| place::answer(body, id, side));
         let answer = told.await.unwrap_or_else(|error| Err(PlaceError::judge(id, &error)));
         if let Err(error) = &answer {
             self.learn_version(error).await;
@@ -110,18 +113,19 @@ impl AccountClient {
     /// If there is no good answer; the order may be cancelled or not.
     pub async fn cancel(&self, id: VenueOrderId) -> Result<CancelAnswer, RequestError> {
         let body = json!({"orderID": id.to_string()}).to_string();
-        self.cancel_call("/order", Some(body)).await
+        self.cancel_call("/order", Class::Cancel { count: 1 }, Some(body)).await
     }
 
-    /// Cancels many orders, [`CANCEL_MAX`] at a time.
+    /// Cancels many orders, as many at a time as the venue takes and its rate limit admits at once.
     ///
     /// # Errors
     /// If there is no good answer to one of the requests; some orders may be cancelled then.
     pub async fn cancel_many(&self, ids: &[VenueOrderId]) -> Result<CancelAnswer, RequestError> {
         let mut all = CancelAnswer::default();
-        for ids in ids.chunks(CANCEL_MAX) {
+        for ids in ids.chunks(self.client.transport.cancels_at_once().clamp(1, CANCEL_MAX)) {
             let body = json!(ids.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string();
-            let answer = self.cancel_call("/orders", Some(body)).await?;
+            let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+            let answer = self.cancel_call("/orders", Class::Cancel { count }, Some(body)).await?;
             all.cancelled.extend(answer.cancelled);
             all.not_cancelled.extend(answer.not_cancelled);
         }
@@ -133,12 +137,12 @@ impl AccountClient {
     /// # Errors
     /// If there is no good answer; orders may be cancelled or not.
     pub async fn cancel_all(&self) -> Result<CancelAnswer, RequestError> {
-        self.cancel_call("/cancel-all", None).await
+        self.cancel_call("/cancel-all", Class::Vital, None).await
     }
 
-    async fn cancel_call(&self, path: &str, body: Option<String>) -> Result<CancelAnswer, RequestError> {
+    async fn cancel_call(&self, path: &str, class: Class, body: Option<String>) -> Result<CancelAnswer, RequestError> {
         let timeout = self.client.transport.timeouts.cancel;
-        self.call(Method::DELETE, path, &[], body, timeout, cancel_answer).await
+        self.call((Method::DELETE, path, class), &[], body, timeout, cancel_answer).await
     }
 
     /// Sends a heartbeat, the first one with an empty id, and returns the id of the next. Ten seconds after the last one that was taken the
@@ -153,7 +157,8 @@ impl AccountClient {
             let answer: WireHeartbeat<'_> = serde_json::from_slice(bytes)?;
             Ok(answer.heartbeat_id.as_str().to_owned())
         };
-        match self.call(Method::POST, "/v1/heartbeats", &[], Some(body), timeout, parse).await {
+        let what = (Method::POST, "/v1/heartbeats", Class::Vital);
+        match self.call(what, &[], Some(body), timeout, parse).await {
             Err(RequestError::Status { status: 400, expected, .. }) if !expected.is_empty() => {
                 Err(HeartbeatError::WrongId { expected })
             }
@@ -267,13 +272,12 @@ impl AccountClient {
         query: &[(&str, &str)],
         parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
     ) -> Result<T, RequestError> {
-        self.call(Method::GET, path, query, None, self.client.transport.timeouts.read, parse).await
+        self.call((Method::GET, path, Class::Read), query, None, self.client.transport.timeouts.read, parse).await
     }
 
     async fn call<T>(
         &self,
-        method: Method,
-        path: &str,
+        (method, path, class): (Method, &str, Class),
         query: &[(&str, &str)],
         body: Option<String>,
         timeout: Duration,
@@ -281,7 +285,7 @@ impl AccountClient {
     ) -> Result<T, RequestError> {
         let signed = body.as_deref().unwrap_or_default();
         let headers = self.credentials.headers(self.account.signer, unix_seconds(), method.as_str(), path, signed);
-        let call = Call { method, path, query, headers: &headers, body, timeout };
+        let call = Call { method, path, query, headers: &headers, body, timeout, class };
         self.client.transport.call(call, parse).await
     }
 }

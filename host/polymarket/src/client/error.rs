@@ -10,6 +10,12 @@ pub enum RequestError {
     /// There was no connection, or the request could not even be made: nothing left this machine.
     #[error("the request was not sent")]
     NotSent(#[source] reqwest::Error),
+    /// The venue's rate limit has no room for it soon enough: nothing left this machine.
+    #[error("the venue's rate limit has no room for {} ms", wait.as_millis())]
+    NoRoom {
+        /// When there will be.
+        wait: Duration,
+    },
     /// Nothing came back in time.
     #[error("no answer within {} ms", after.as_millis())]
     Timeout {
@@ -75,13 +81,14 @@ pub enum HeartbeatError {
 impl RequestError {
     /// Says whether the request may have had its effect at the venue.
     pub const fn may_have_arrived(&self) -> bool {
-        !matches!(self, Self::NotSent(_))
+        !matches!(self, Self::NotSent(_) | Self::NoRoom { .. })
     }
 
     /// Says whether this counts towards the error rate: transport, 5xx, 429, authentication, and answers without sense. An
     /// expected refusal does not.
     pub const fn is_failure(&self) -> bool {
         match self {
+            Self::NoRoom { .. } => false,
             Self::Status { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
             _ => true,
         }

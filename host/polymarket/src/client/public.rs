@@ -1,7 +1,7 @@
 //! What anybody may read, and the making of API keys.
 
 use super::transport::{Call, ClientError, RequestCounts, Timeouts, Transport};
-use super::{BOOKS_MAX, PAGES_MAX, RequestError};
+use super::{BOOKS_MAX, Class, PAGES_MAX, RequestError};
 use crate::auth::{Credentials, Header, L1Headers};
 use crate::parse::{self, BookSnapshot, ParseError, Tradable};
 use crate::wire::account::{ApiKey, Geoblock, Version};
@@ -148,6 +148,7 @@ impl Client {
                 headers: &[],
                 body: Some(serde_json::Value::Array(body).to_string()),
                 timeout: self.transport.timeouts.read,
+                class: Class::Read,
             };
             books.extend(self.transport.call(call, parse::books).await?);
         }
@@ -169,7 +170,7 @@ impl Client {
 
     async fn api_key(&self, method: Method, path: &str, headers: &[Header]) -> Result<Credentials, RequestError> {
         let timeout = self.transport.timeouts.read;
-        let call = Call { method, path, query: &[], headers, body: None, timeout };
+        let call = Call { method, path, query: &[], headers, body: None, timeout, class: Class::Read };
         self.transport
             .call(call, |body| {
                 let key: ApiKey<'_> = serde_json::from_slice(body)?;
@@ -188,7 +189,7 @@ impl Client {
         parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
     ) -> Result<T, RequestError> {
         let timeout = self.transport.timeouts.read;
-        let call = Call { method: Method::GET, path, query, headers: &[], body: None, timeout };
+        let call = Call { method: Method::GET, path, query, headers: &[], body: None, timeout, class: Class::Read };
         self.transport.call(call, parse).await
     }
 }

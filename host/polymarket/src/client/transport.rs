@@ -1,14 +1,15 @@
 //! One request and its answer, bounded in time and size and counted.
 
+use super::limits::{Class, Limits, Told, tier};
 use super::{BODY_MAX, Mood, RequestError};
 use crate::auth::Header;
 use crate::parse::ParseError;
 use crate::tls;
 use crate::wire::account::Failure;
 use reqwest::{Method, Response, StatusCode, Url};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Why there is no client.
@@ -73,6 +74,9 @@ struct Counters {
     failed: AtomicU32,
 }
 
+/// How long we are silent after a 429 that does not say how long.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
 /// What is asked.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
@@ -82,6 +86,8 @@ pub(super) struct Call<'a> {
     pub(super) headers: &'a [Header],
     pub(super) body: Option<String>,
     pub(super) timeout: Duration,
+    /// What it costs.
+    pub(super) class: Class,
 }
 
 /// The connection pool to one venue. Cheap to clone.
@@ -90,6 +96,7 @@ pub(super) struct Transport {
     http: reqwest::Client,
     base: Url,
     counters: Arc<Counters>,
+    limits: Arc<Mutex<Limits>>,
     moods: Arc<watch::Sender<Option<Mood>>>,
     /// What `GET /version` answered last.
     pub(super) version: Arc<AtomicU32>,
@@ -116,7 +123,9 @@ impl Transport {
             .build()
             .map_err(ClientError::Build)?;
         let moods = Arc::new(watch::channel(None).0);
-        Ok(Self { http, base, counters: Arc::default(), moods, version: Arc::new(AtomicU32::new(2)), timeouts })
+        let limits = Arc::new(Mutex::new(Limits::new(Instant::now())));
+        let version = Arc::new(AtomicU32::new(2));
+        Ok(Self { http, base, counters: Arc::default(), limits, moods, version, timeouts })
     }
 
     pub(super) fn take_counts(&self) -> RequestCounts {
@@ -152,7 +161,31 @@ impl Transport {
         answer
     }
 
+    /// Waits for a request's turn, as long as such a request may.
+    async fn admit(&self, class: Class) -> Result<(), RequestError> {
+        let last = Instant::now().checked_add(class.patience());
+        loop {
+            let now = Instant::now();
+            let Err(wait) = self.limits().take(now, class) else { return Ok(()) };
+            if now.checked_add(wait) > last {
+                return Err(RequestError::NoRoom { wait });
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Returns how many cancels fit into one request.
+    pub(super) fn cancels_at_once(&self) -> usize {
+        usize::try_from(self.limits().cancels_at_once()).unwrap_or(usize::MAX)
+    }
+
+    fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn exchange(&self, call: Call<'_>) -> Result<Vec<u8>, RequestError> {
+        self.admit(call.class).await?;
+        let class = call.class;
         let after = call.timeout;
         let mut url = self.base.clone();
         url.set_path(call.path);
@@ -169,6 +202,7 @@ impl Transport {
         let request = request.build().map_err(RequestError::NotSent)?;
         let answer = tokio::time::timeout(after, async {
             let response = self.http.execute(request).await.map_err(sent_or_not)?;
+            self.limits().heed(Instant::now(), class, told(&response));
             read(response).await
         });
         answer.await.unwrap_or(Err(RequestError::Timeout { after }))
@@ -188,6 +222,17 @@ fn is_bare(url: &Url) -> bool {
 fn sent_or_not(error: reqwest::Error) -> RequestError {
     // A connection that could not be made, its own timeout included, has carried nothing.
     if error.is_connect() || error.is_builder() { RequestError::NotSent(error) } else { RequestError::Transport(error) }
+}
+
+/// Returns what an answer's headers say of the rate (PROTOCOL 10.2).
+fn told(response: &Response) -> Told {
+    let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let wait = || text("retry-after").and_then(|value| value.parse().ok()).map_or(FIRST_WAIT, Duration::from_secs);
+    Told {
+        remaining: text("poly-ratelimit-remaining").and_then(|value| value.parse().ok()),
+        tier: text("poly-ratelimit-tier").and_then(tier),
+        refused: (response.status() == StatusCode::TOO_MANY_REQUESTS).then(wait),
+    }
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, RequestError> {

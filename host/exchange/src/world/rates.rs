@@ -1,0 +1,107 @@
+//! The venue's rate limits of a signer (PROTOCOL 10.2): a bucket of orders and one of cancels. Everybody here is of the tier Standard.
+
+use super::Inside;
+use crate::http::Fail;
+use crate::keys::Holder;
+use axum::http::StatusCode;
+use model::Time;
+use sim::AccountId;
+use std::collections::BTreeMap;
+
+/// Tokens are counted in millionths.
+const TOKEN: i64 = 1_000_000;
+
+/// Which bucket a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bucket {
+    /// Placements.
+    Orders,
+    /// Cancels.
+    Cancels,
+}
+
+impl Bucket {
+    /// Returns tokens a second and at most.
+    const fn size(self) -> (i64, i64) {
+        match self {
+            Self::Orders => (40, 60),
+            Self::Cancels => (80, 120),
+        }
+    }
+}
+
+/// What every answer to a placement or a cancel says of the rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate {
+    /// Tokens left; below zero after more was cancelled than there were.
+    pub(crate) remaining: i64,
+    /// When the bucket is full again, in seconds since the epoch.
+    pub(crate) reset_s: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    micros: i64,
+    at: Time,
+}
+
+/// The buckets of all accounts; those that are missing are full.
+#[derive(Debug, Default)]
+pub(super) struct Rates {
+    levels: BTreeMap<(AccountId, bool), Level>,
+}
+
+impl Inside {
+    /// Takes what a request costs, whole or not at all.
+    ///
+    /// # Errors
+    /// A 429 that says how long to wait.
+    pub(crate) fn admit(&mut self, caller: &Holder, bucket: Bucket, count: usize) -> Result<Rate, Fail> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let level = self.level(caller, bucket);
+        let cost = count.saturating_mul(TOKEN);
+        if self.faults().unlimited || level.micros >= cost {
+            return Ok(self.spend(caller, bucket, count));
+        }
+        let (rate, most) = bucket.size();
+        let missing = cost.min(most.saturating_mul(TOKEN)).saturating_sub(level.micros);
+        let seconds =
+            u64::try_from(missing).unwrap_or(0).div_ceil(u64::try_from(rate.saturating_mul(TOKEN)).unwrap_or(1));
+        let rate = self.rate(caller, bucket);
+        Err(Fail {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            retry_after: Some(seconds.max(1)),
+            rate: Some(rate),
+            ..Fail::bad("Too Many Requests")
+        })
+    }
+
+    /// Takes what a cancel of everything turned out to cost; the tier may owe.
+    pub(crate) fn spend(&mut self, caller: &Holder, bucket: Bucket, count: i64) -> Rate {
+        let mut level = self.level(caller, bucket);
+        if !self.faults().unlimited {
+            level.micros = level.micros.saturating_sub(count.saturating_mul(TOKEN));
+        }
+        self.rates.levels.insert((caller.account, bucket == Bucket::Orders), level);
+        self.rate(caller, bucket)
+    }
+
+    fn rate(&self, caller: &Holder, bucket: Bucket) -> Rate {
+        let (rate, most) = bucket.size();
+        let level = self.level(caller, bucket);
+        let missing = u64::try_from(most.saturating_mul(TOKEN).saturating_sub(level.micros)).unwrap_or(0);
+        let seconds = missing.div_ceil(u64::try_from(rate.saturating_mul(TOKEN)).unwrap_or(1));
+        Rate { remaining: level.micros.div_euclid(TOKEN), reset_s: self.now.seconds().saturating_add(seconds) }
+    }
+
+    /// Returns what is in a bucket now.
+    fn level(&self, caller: &Holder, bucket: Bucket) -> Level {
+        let (rate, most) = bucket.size();
+        let full = Level { micros: most.saturating_mul(TOKEN), at: self.now };
+        let Some(level) = self.rates.levels.get(&(caller.account, bucket == Bucket::Orders)) else { return full };
+        let passed = i64::try_from(self.now.since(level.at)).unwrap_or(i64::MAX);
+        // A token a second is a millionth a microsecond.
+        let micros = level.micros.saturating_add(passed.saturating_mul(rate)).min(full.micros);
+        Level { micros, at: self.now }
+    }
+}
