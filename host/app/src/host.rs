@@ -6,6 +6,7 @@ pub(crate) mod clock;
 mod core;
 mod desk;
 mod duties;
+mod endings;
 mod finish;
 mod heartbeat;
 mod inbox;
@@ -209,6 +210,7 @@ async fn begin(
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&heard))?;
     let user_channel = wires.user_channel(venue, &access)?;
     pulse::watch(&venue.client, &wires.inbox);
+    tokio::spawn(endings::watch(venue.client.clone(), wires.inbox.clone(), venue.markets.clone()));
     wires.beat(venue);
     tokio::spawn(wires.strategies(config, &db, venue).run(reports));
     let control = Control::new(wires.inbox.clone(), Some(access.clone()));

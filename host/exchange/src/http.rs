@@ -2,6 +2,7 @@
 
 mod account;
 mod fail;
+mod gamma;
 mod history;
 mod logins;
 mod many;
@@ -30,6 +31,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .merge(public::routes())
         .merge(many::routes())
         .merge(history::routes())
+        .merge(gamma::routes())
         .merge(logins::routes())
         .merge(rewards::routes())
         .merge(notices::routes())
@@ -51,6 +53,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/ws/user", get(crate::ws::user))
         .route("/v1/heartbeats", post(trading::heartbeat))
         .route(switches::PATH, get(switches::show).put(switches::set))
+        .route("/exchange/resolve", post(switches::resolve))
         .fallback(|| async { Fail::not_found("the route was not found") })
         .layer(axum::middleware::from_fn_with_state(shared.clone(), switches::meddle))
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -159,6 +159,11 @@ pub(crate) fn asset(market: &Market, token: TokenIx) -> String {
     if token.outcome() == 0 { yes } else { no }.to_string()
 }
 
+/// Returns the number that Gamma has for a market.
+pub(crate) fn gamma_id(market: model::MarketIx) -> String {
+    u64::from(market.0).saturating_add(1_000_000).to_string()
+}
+
 /// Returns a token's outcome.
 pub(crate) fn outcome(market: &Market, token: TokenIx) -> &str {
     let [yes, no] = &market.outcomes;

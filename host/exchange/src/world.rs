@@ -28,13 +28,14 @@ use heartbeats::Heartbeats;
 use history::History;
 use listeners::Listeners;
 use members::Members;
-use model::{ConditionId, MarketIx, Side, Time, TokenId, TokenIx, VenueOrderId};
+use model::{ConditionId, MarketIx, Side, Time, TokenId, TokenIx, Usd, VenueOrderId};
 use notices::Notices;
 use order::{Chain, Domains, Exchange};
 use orders::Orders;
 use rates::Rates;
 use serde_json::Value;
-use sim::{Venue, venue::Order};
+use sim::Venue;
+use sim::venue::{MarketError, Order};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tape::Tape;
 
@@ -192,6 +193,16 @@ impl Inside {
             trade_ids,
             transactions_hashes: Vec::new(),
         })
+    }
+
+    /// Ends a market, and pays its shares if `redeem`.
+    pub(crate) fn resolve(&mut self, market: MarketIx, pays: [Usd; 2], redeem: bool) -> Result<(), MarketError> {
+        self.venue.resolve(self.now, market, pays)?;
+        if redeem {
+            self.venue.redeem(market)?;
+        }
+        self.publish();
+        Ok(())
     }
 
     /// Cancels what is open of `ids`, and returns those.

@@ -112,7 +112,10 @@ impl Subscription {
     /// Returns the first frame of a connection.
     fn frame(&self) -> String {
         match self {
-            Self::Market(tokens) => json!({"type": "market", "assets_ids": texts(tokens)}).to_string(),
+            // Without the flag the venue does not tell that a market is over (PROTOCOL 13.1).
+            Self::Market(tokens) => {
+                json!({"type": "market", "assets_ids": texts(tokens), "custom_feature_enabled": true}).to_string()
+            }
             Self::User(credentials) => {
                 let (secret, passphrase) = (credentials.secret(), credentials.passphrase());
                 let auth = json!({"apiKey": credentials.api_key(), "secret": secret, "passphrase": passphrase});

@@ -10,7 +10,7 @@ mod user;
 pub use market::{MarketCounts, parse_market};
 pub use rest::{BalanceAllowance, BookSnapshot, VenueOrder};
 pub(crate) use rest::{
-    Tradable, balance, book, books, clob_market, market_page, open_order, open_order_page, trade_page,
+    Tradable, balance, book, books, clob_market, market_page, open_order, open_order_page, resolution, trade_page,
 };
 pub use tokens::{TOKENS_MAX, TokenMap, TooManyTokens};
 pub use user::{OrderAction, OrderEvent, Owner, PARTS_MAX, Part, TradeEvent, UserCounts, UserEvent, parse_user};

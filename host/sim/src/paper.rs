@@ -238,7 +238,7 @@ impl Paper {
                         self.after(part.at, confirmed, Due::Settle(part.settled(Settlement::Confirmed)));
                     }
                 }
-                Event::Level { .. } | Event::Tick { .. } | Event::BookReset { .. } => {}
+                Event::Level { .. } | Event::Tick { .. } | Event::Resolved { .. } | Event::BookReset { .. } => {}
             }
         }
     }

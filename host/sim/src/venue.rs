@@ -8,6 +8,7 @@ mod external;
 mod ledger;
 mod matching;
 mod place;
+mod resolve;
 mod shelves;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,8 @@ pub const SEEN_MAX: usize = 131_072;
 struct Listing {
     market: Market,
     open: bool,
+    /// What a share of each token pays, once it is resolved.
+    pays: Option<[Usd; 2]>,
     shelves: Shelves,
     /// Sets minted less sets merged, in micro-shares; each is backed by a dollar.
     sets: i128,
@@ -84,7 +87,14 @@ impl Venue {
         self.conditions.insert(market.condition, ix);
         self.tokens.insert(yes, ix.token(0));
         self.tokens.insert(no, ix.token(1));
-        self.listings.push(Listing { market, open: true, shelves: Shelves::default(), sets: 0, last: None });
+        self.listings.push(Listing {
+            market,
+            open: true,
+            pays: None,
+            shelves: Shelves::default(),
+            sets: 0,
+            last: None,
+        });
         Ok(ix)
     }
 

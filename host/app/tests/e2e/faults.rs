@@ -11,14 +11,20 @@ fn some(value: &Value) -> bool {
     value.as_array().is_some_and(|list| !list.is_empty())
 }
 
-/// Tells the exchange what to do wrong.
-fn faults(exchange: &Exchange, faults: &Value) {
+/// Asks the exchange for something.
+fn ask(exchange: &Exchange, method: reqwest::Method, path: &str, body: &str) -> Value {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let url = format!("{}/exchange/faults", exchange.address);
-        let response = reqwest::Client::new().put(url).body(faults.to_string()).send().await.unwrap();
-        assert_eq!(response.status(), 200, "{faults}");
-    });
+        let url = format!("{}{path}", exchange.address);
+        let response = reqwest::Client::new().request(method, url).body(body.to_owned()).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path} {body}");
+        response.json().await.unwrap()
+    })
+}
+
+/// Tells the exchange what to do wrong.
+fn faults(exchange: &Exchange, faults: &Value) {
+    ask(exchange, reqwest::Method::PUT, "/exchange/faults", &faults.to_string());
 }
 
 #[test]
@@ -87,4 +93,36 @@ fn a_host_that_dies_has_its_orders_cancelled_by_the_venue() {
         assert!(killed.elapsed() < Duration::from_secs(20), "orders of a dead host stand after 20 s");
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+#[test]
+fn a_market_that_ends_leaves_a_claim_and_a_right_ledger() {
+    let Some(strategies) = strategies("a market that ends") else { return };
+    let folder = Folder::new("resolved");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 14);
+    let data = folder.0.join("host");
+    std::fs::create_dir_all(&data).unwrap();
+    let mut run = Run::start(&data, &strategies, &["--exchange", &exchange.address]);
+    let api = Api::new(&data, &run.addresses());
+    let owned = |positions: &Value| {
+        let rows = positions.as_array().into_iter().flatten();
+        rows.filter(|row| row["size_micros"].as_u64() > Some(0)).cloned().collect::<Vec<_>>()
+    };
+    api.wait_for("/v1/positions", SOON, |positions| !owned(positions).is_empty());
+    let position = owned(&api.get("/v1/positions")).remove(0);
+    let slug = position["market"].as_str().unwrap();
+    let market = ask(&exchange, reqwest::Method::GET, &format!("/gamma/markets/slug/{slug}"), "");
+    let outcomes: Vec<String> = serde_json::from_str(market["outcomes"].as_str().unwrap()).unwrap();
+    // Whatever the strategy owns more of by then, one of the two tokens pays.
+    let pays = if position["outcome"] == outcomes[0].as_str() { "1" } else { "0" };
+    let end = json!({ "condition": market["conditionId"], "pays": pays });
+    ask(&exchange, reqwest::Method::POST, "/exchange/resolve", &end.to_string());
+    let redeem = |claims: &Value| {
+        claims.as_array().unwrap().iter().any(|claim| claim["kind"] == "redeem" && claim["market"] == slug)
+    };
+    api.wait_for("/v1/positions/claims", SOON, redeem);
+    run.signal(rustix::process::Signal::INT);
+    let outcome = run.finish();
+    let ends = (&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]);
+    assert_eq!(ends, (&json!(0), &json!(true)), "{outcome}");
 }

@@ -1,5 +1,6 @@
 //! The venue's official Rust client, unmodified, against the local exchange named by `VENUE`; and our own orders held against its.
 
+mod catalog;
 mod channels;
 mod differential;
 mod keys;

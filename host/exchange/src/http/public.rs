@@ -205,25 +205,26 @@ async fn market(State(shared): World, Path(condition): Path<String>) -> Answer {
 
 pub(super) fn full_market(world: &Inside, market: &Market) -> Value {
     let ix = world.venue().market_of(market.condition);
+    let pays = ix.and_then(|ix| world.venue().resolution(ix));
     let tokens: Vec<Value> = [0, 1]
         .into_iter()
         .filter_map(|outcome| {
             let token = ix?.token(outcome);
-            let price = Quote::of(world, token).map_or(500_000, Quote::middle);
+            let price = worth(world, token);
             Some(json!({
                 "token_id": wire::asset(market, token),
                 "outcome": wire::outcome(market, token),
-                "price": wire::number(&model::Usd(i64::from(price)).to_string()),
-                "winner": false,
+                "price": wire::number(&price.to_string()),
+                "winner": pays.is_some_and(|pays| wins(pays, outcome)),
             }))
         })
         .collect();
     json!({
         "enable_order_book": true,
         "active": true,
-        "closed": false,
+        "closed": pays.is_some(),
         "archived": false,
-        "accepting_orders": true,
+        "accepting_orders": pays.is_none(),
         "accepting_order_timestamp": null,
         "minimum_order_size": wire::number(&market.min_size.to_string()),
         "minimum_tick_size": wire::number(&market.tick.to_string()),
@@ -251,6 +252,20 @@ pub(super) fn full_market(world: &Inside, market: &Market) -> Value {
     })
 }
 
+/// Returns what a share is worth: the middle of the book, or what it pays once the market is resolved.
+pub(super) fn worth(world: &Inside, token: TokenIx) -> model::Usd {
+    let pays = world.venue().resolution(token.market());
+    let [yes, no] = pays.unwrap_or_else(|| {
+        let middle = Quote::of(world, token.market().token(0)).map_or(500_000, Quote::middle);
+        [model::Usd(i64::from(middle)), model::Usd(i64::from(1_000_000u32.saturating_sub(middle)))]
+    });
+    if token.outcome() == 0 { yes } else { no }
+}
+
+fn wins([yes, no]: [model::Usd; 2], outcome: u32) -> bool {
+    if outcome == 0 { yes > no } else { no > yes }
+}
+
 async fn clob_market(State(shared): World, Path(condition): Path<String>) -> Answer {
     let world = shared.lock();
     let (ix, market) = listed(&world, &condition)?;
@@ -260,7 +275,7 @@ async fn clob_market(State(shared): World, Path(condition): Path<String>) -> Ans
     };
     let mut answer = json!({
         "r": null,
-        "ao": true,
+        "ao": world.venue().resolution(ix).is_none(),
         "aot": null,
         "t": [token(0), token(1)],
         "mos": wire::number(&market.min_size.to_string()),

@@ -8,6 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use model::Usd;
+use serde::Deserialize;
 use std::time::Duration;
 
 /// Where the switches are; no route of the venue begins like this.
@@ -25,10 +27,33 @@ pub(super) async fn set(State(shared): World, body: Bytes) -> Result<Response, F
     Ok(Json(inside.faults().clone()).into_response())
 }
 
+/// How a market ends.
+#[derive(Deserialize)]
+struct Resolution {
+    condition: String,
+    /// What a share of the first token pays, in dollars: `1`, `0`, or `0.5` for a draw.
+    pays: String,
+    /// Whether all shares are paid at once, as the venue's operator does for those who asked for it.
+    #[serde(default)]
+    redeem: bool,
+}
+
+pub(super) async fn resolve(State(shared): World, body: Bytes) -> Result<Response, Fail> {
+    let told: Resolution =
+        serde_json::from_slice(&body).map_err(|error| Fail::bad(format!("this is no resolution: {error}")))?;
+    let yes = Usd::parse(&told.pays).filter(|pays| (Usd::ZERO..=Usd::dollars(1)).contains(pays));
+    let yes = yes.ok_or_else(|| Fail::bad(format!("pays is `{}`; it is 0 to 1 dollar", told.pays)))?;
+    let mut inside = shared.lock();
+    let (market, _) = super::public::listed(&inside, &told.condition)?;
+    let pays = [yes, Usd::dollars(1).saturating_sub(yes)];
+    inside.resolve(market, pays, told.redeem).map_err(|error| Fail::bad(error.to_string()))?;
+    Ok(Json("OK").into_response())
+}
+
 /// Breaks and delays answers as the switches say; the switches themselves always answer.
 pub(super) async fn meddle(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if path == PATH || path.starts_with("/ws/") {
+    if path.starts_with("/exchange/") || path.starts_with("/ws/") {
         return next.run(request).await;
     }
     let (delay, broken) = {

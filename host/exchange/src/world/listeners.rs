@@ -88,11 +88,17 @@ impl Listeners {
 
     /// Sends a frame to those of them who asked for the extra kinds of events.
     pub(super) fn tell_custom(&mut self, token: TokenIx, frame: &Utf8Bytes) {
+        self.tell_custom_of([token, token], frame);
+    }
+
+    /// As [`Listeners::tell_custom`], once to whoever listens to either token.
+    pub(super) fn tell_custom_of(&mut self, tokens: [TokenIx; 2], frame: &Utf8Bytes) {
         if self.frozen {
             return;
         }
         self.market.retain(|listener| {
-            !(listener.custom && listener.tokens.contains(&token)) || listener.frames.try_send(frame.clone()).is_ok()
+            let wanted = listener.custom && tokens.iter().any(|token| listener.tokens.contains(token));
+            !wanted || listener.frames.try_send(frame.clone()).is_ok()
         });
     }
 

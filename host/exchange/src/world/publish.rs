@@ -5,10 +5,11 @@ use super::orders::{size, word};
 use super::tape::{Entry, Stage};
 use crate::wire::{self, BookEvent, PriceChange, PriceChanges};
 use axum::extract::ws::Utf8Bytes;
-use model::{MarketIx, Price, Side, Size, TickSize, Time, TokenIx};
+use model::{MarketIx, Price, Side, Size, TickSize, Time, TokenIx, Usd};
 use serde::Serialize;
 use serde_json::json;
 use sim::{Change, Event, OpenOrder, Trade};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 /// Market frames hold at most this many entries.
@@ -43,6 +44,10 @@ impl Inside {
                 Event::Tick { market, old, new } => {
                     self.tell_levels(&mut levels);
                     self.tell_tick(market, old, new);
+                }
+                Event::Resolved { market, pays } => {
+                    self.tell_levels(&mut levels);
+                    self.tell_resolved(market, pays);
                 }
                 Event::BookReset { market } => {
                     self.tell_levels(&mut levels);
@@ -146,6 +151,38 @@ impl Inside {
             if let Some(frame) = frame(&event) {
                 self.listeners.tell_market(&[token], &frame);
             }
+        }
+    }
+
+    fn tell_resolved(&mut self, ix: MarketIx, pays: [Usd; 2]) {
+        let Some(market) = self.venue.market(ix) else { return };
+        let [yes, no] = pays;
+        // Where both pay the same there is no winner to name.
+        let winner = match yes.cmp(&no) {
+            Ordering::Greater => Some(ix.token(0)),
+            Ordering::Less => Some(ix.token(1)),
+            Ordering::Equal => None,
+        };
+        let event = json!({
+            "event_type": "market_resolved",
+            "id": crate::wire::gamma_id(ix),
+            "market": market.condition.to_string(),
+            "assets_ids": [wire::asset(market, ix.token(0)), wire::asset(market, ix.token(1))],
+            "winning_asset_id": winner.map(|token| wire::asset(market, token)).unwrap_or_default(),
+            "winning_outcome": winner.map(|token| wire::outcome(market, token)).unwrap_or_default(),
+            "event_message": {
+                "id": crate::wire::gamma_id(ix),
+                "ticker": market.slug,
+                "slug": market.slug,
+                "title": market.question,
+                "description": "",
+            },
+            "timestamp": self.now.millis().to_string(),
+            "tags": [],
+        });
+        if let Some(frame) = frame(&event) {
+            // Whoever hears one of the two tokens is told once.
+            self.listeners.tell_custom_of([ix.token(0), ix.token(1)], &frame);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::auth::{Credentials, Header, L1Headers};
 use crate::parse::{self, BookSnapshot, ParseError, Tradable};
 use crate::wire::account::{ApiKey, Geoblock, Version};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use model::{Market, Time, TokenId};
+use model::{Market, Time, TokenId, Usd};
 use reqwest::Method;
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -116,6 +116,16 @@ impl Client {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns what a share of each of a market's tokens pays; nothing while that is not known. The market channel does not
+    /// always tell (PROTOCOL 13.2).
+    ///
+    /// # Errors
+    /// If there is no good answer, or it is about other tokens.
+    pub async fn resolution(&self, market: &Market) -> Result<Option<[Usd; 2]>, RequestError> {
+        let path = format!("/markets/{}", market.condition);
+        self.get(&path, &[], |body| parse::resolution(body, &market.tokens)).await
     }
 
     /// Returns a token's book.

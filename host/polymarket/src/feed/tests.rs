@@ -46,7 +46,7 @@ async fn a_market_feed_subscribes_pings_and_hands_frames_on() {
     let listener = listener().await;
     let (feed, mut events) = Feed::market(config(&listener), vec![token()]).unwrap();
     let mut venue = accept(&listener).await;
-    assert_eq!(text(&mut venue).await, r#"{"assets_ids":["123"],"type":"market"}"#);
+    assert_eq!(text(&mut venue).await, r#"{"assets_ids":["123"],"custom_feature_enabled":true,"type":"market"}"#);
     assert_eq!(event(&mut events).await, FeedEvent::Up);
     assert_eq!(text(&mut venue).await, "PING");
     venue.send(Message::text("PONG")).await.unwrap();

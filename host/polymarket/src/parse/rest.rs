@@ -3,7 +3,7 @@
 use super::user::{Owner, TradeEvent, status, trade_event};
 use super::{ParseError, field, price, side, size_or_none, token};
 use crate::wire::account::Balance;
-use crate::wire::market::{Book, ClobMarket, Level as WireLevel, Market as WireMarket, Page};
+use crate::wire::market::{Book, ClobMarket, Ending, Level as WireLevel, Market as WireMarket, Page};
 use crate::wire::order::Order;
 use crate::wire::text::{parse_iso_time, parse_time};
 use crate::wire::trade::Trade;
@@ -12,7 +12,7 @@ use model::book::LEVELS_MAX;
 use model::input::VenueStatus;
 use model::{
     ConditionId, EventId, FeeRate, Level, Market, MarketEvent, MarketEventKind, Price, SCALE, Side, Size, TickSize,
-    Time, TokenId, TokenIx, VenueOrderId,
+    Time, TokenId, TokenIx, Usd, VenueOrderId,
 };
 use order::Address;
 
@@ -141,6 +141,24 @@ pub(crate) fn tradable_conditions(markets: &[WireMarket<'_>]) -> Vec<Tradable> {
             })
         })
         .collect()
+}
+
+/// Reads what a share of each of a market's tokens pays; nothing while that is not known. Closed without a winner is no outcome,
+/// unless the venue calls it a draw.
+pub(crate) fn resolution(bytes: &[u8], tokens: &[TokenId; 2]) -> Result<Option<[Usd; 2]>, ParseError> {
+    let wire: Ending<'_> = serde_json::from_slice(bytes)?;
+    let won = |token: &TokenId| {
+        let told = wire.tokens.iter().find(|told| TokenId::parse(told.token_id.as_str()).as_ref() == Some(token));
+        told.map(|told| told.winner).ok_or(ParseError::Missing { field: "tokens" })
+    };
+    let [yes, no] = tokens;
+    let half = Usd(Usd::dollars(1).micros() / 2);
+    Ok(match (wire.closed, won(yes)?, won(no)?) {
+        (true, true, false) => Some([Usd::dollars(1), Usd::ZERO]),
+        (true, false, true) => Some([Usd::ZERO, Usd::dollars(1)]),
+        (true, false, false) if wire.is_50_50_outcome => Some([half, half]),
+        _ => None,
+    })
 }
 
 /// Reads `GET /clob-markets/{condition}` and joins it with what the list said.
@@ -290,5 +308,26 @@ mod tests {
         let read = balance(wire.to_string().as_bytes()).unwrap();
         assert_eq!(read, BalanceAllowance { balance: 25_000_000, allowances: vec![(spender, u64::MAX)] });
         assert!(balance(br#"{"balance":"-1"}"#).is_err());
+    }
+
+    #[test]
+    fn an_outcome_is_read_only_where_the_venue_is_sure() {
+        let [yes, no] = [TokenId([1; 32]), TokenId([2; 32])];
+        let read = |closed: bool, draw: bool, winners: [bool; 2]| {
+            // The venue lists them in any order.
+            let told =
+                |token: &TokenId, winner: bool| serde_json::json!({"token_id": token.to_string(), "winner": winner});
+            let tokens = [told(&no, winners[1]), told(&yes, winners[0])];
+            let body = serde_json::json!({"closed": closed, "is_50_50_outcome": draw, "tokens": tokens}).to_string();
+            resolution(body.as_bytes(), &[yes, no]).unwrap()
+        };
+        let (one, half) = (Usd::dollars(1), Usd(500_000));
+        assert_eq!(read(true, false, [true, false]), Some([one, Usd::ZERO]));
+        assert_eq!(read(true, false, [false, true]), Some([Usd::ZERO, one]));
+        assert_eq!(read(true, true, [false, false]), Some([half, half]));
+        assert_eq!(read(true, false, [false, false]), None);
+        assert_eq!(read(true, false, [true, true]), None);
+        assert_eq!(read(false, false, [true, false]), None);
+        resolution(br#"{"closed":true,"tokens":[]}"#, &[yes, no]).unwrap_err();
     }
 }

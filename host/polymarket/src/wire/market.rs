@@ -61,6 +61,26 @@ pub(crate) struct Market<'a> {
     pub(crate) neg_risk_market_id: Text<'a>,
 }
 
+/// `GET /markets/{condition}`, as far as it tells how a market ended.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ending<'a> {
+    #[serde(default)]
+    pub(crate) closed: bool,
+    #[serde(default)]
+    pub(crate) is_50_50_outcome: bool,
+    #[serde(borrow)]
+    pub(crate) tokens: Vec<EndingToken<'a>>,
+}
+
+/// A token of an [`Ending`].
+#[derive(Debug, Deserialize)]
+pub(crate) struct EndingToken<'a> {
+    #[serde(borrow)]
+    pub(crate) token_id: Text<'a>,
+    #[serde(default)]
+    pub(crate) winner: bool,
+}
+
 impl Market<'_> {
     /// Says whether orders can be placed now (PROTOCOL 15.1).
     pub(crate) const fn is_tradable(&self) -> bool {

@@ -107,6 +107,11 @@ impl World {
                     }
                 }
                 Event::Tick { market, new, .. } => self.tell_tick(market, new),
+                Event::Resolved { market, pays } => {
+                    for (outcome, pays) in (0..).zip(pays) {
+                        self.tell_market(market.token(outcome), MarketEventKind::Resolved { pays });
+                    }
+                }
                 Event::BookReset { market } => {
                     for token in [market.token(0), market.token(1)] {
                         let book = self.book(token);

@@ -22,7 +22,9 @@ impl Venue {
         price: Price,
         size: Size,
     ) -> Result<(), MarketError> {
-        self.listing(token.market()).ok_or(MarketError::Unknown)?;
+        if self.listing(token.market()).ok_or(MarketError::Unknown)?.pays.is_some() {
+            return Ok(());
+        }
         self.external_level(now, token.market(), Spot::of(token, side, price), size);
         self.tell_levels();
         Ok(())
@@ -42,6 +44,9 @@ impl Venue {
     ) -> Result<(), MarketError> {
         let market = token.market();
         let listing = self.listing(market).ok_or(MarketError::Unknown)?;
+        if listing.pays.is_some() {
+            return Ok(());
+        }
         // What the new book does not name goes first, so that nothing trades with depth that is no longer there.
         let mut levels: BTreeMap<Spot, Size> =
             listing.shelves.recorded().into_iter().map(|spot| (spot, Size::ZERO)).collect();

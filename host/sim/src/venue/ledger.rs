@@ -3,7 +3,7 @@
 use super::types::{AccountId, Balance, OpenOrder};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use model::{Side, Size, TokenIx, Usd, VenueOrderId};
+use model::{SCALE, Side, Size, TokenIx, Usd, VenueOrderId};
 
 /// An amount and what open orders hold of it, in base units. 128 bits: no sequence of orders can reach the end of the range,
 /// so the saturating sums below never saturate.
@@ -131,6 +131,15 @@ impl Ledger {
             Side::Sell => account.shares.entry(order.token).or_default(),
         };
         purse.held = purse.held.saturating_add(change);
+    }
+
+    /// Pays everybody's shares of a token at `pays` each, cut to whole millionths.
+    pub(super) fn redeem(&mut self, token: TokenIx, pays: Usd) {
+        for account in &mut self.accounts {
+            let Some(purse) = account.shares.remove(&token) else { continue };
+            let worth = purse.total.saturating_mul(i128::from(pays.micros())).div_euclid(i128::from(SCALE));
+            account.cash.add(worth);
+        }
     }
 
     /// Moves the money and shares of one half of a match.

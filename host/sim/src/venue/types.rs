@@ -248,6 +248,13 @@ pub enum Event {
         /// Now.
         new: TickSize,
     },
+    /// The market is over; its orders' ends were told before.
+    Resolved {
+        /// The market.
+        market: MarketIx,
+        /// What a share of each token pays.
+        pays: [Usd; 2],
+    },
     /// The whole book was replaced: read it afresh. No level events are told for a replacement.
     BookReset {
         /// The market.
@@ -264,6 +271,9 @@ pub enum MarketError {
     /// [`super::MARKETS_MAX`] is reached.
     #[error("too many markets")]
     TooMany,
+    /// The market is over already, or what it is to pay is not a dollar together.
+    #[error("the market is resolved already, or its tokens do not pay a dollar together")]
+    Resolved,
     /// No such market, token or account.
     #[error("no such market, token or account")]
     Unknown,

@@ -176,3 +176,32 @@ fn an_order_with_an_end_is_cancelled_then_and_gives_back_what_it_held() {
     assert_eq!(venue.cash(accounts[0]).reserved, 3_000_000);
     assert_eq!(venue.ending.len(), 0);
 }
+
+#[test]
+fn a_resolved_market_ends_its_orders_pays_once_and_never_trades_again() {
+    let (mut venue, accounts) = venue(2, 100);
+    let [maker, taker] = [accounts[0], accounts[1]];
+    venue.place(NOW, maker, &order(1, YES, Side::Sell, 40, 10, GTC)).unwrap();
+    venue.place(NOW, taker, &order(2, YES, Side::Buy, 40, 5, GTC)).unwrap();
+    venue.set_external(NOW, YES, Side::Buy, price(20), Size::shares(7)).unwrap();
+    let before = [maker, taker].map(|account| venue.cash(account).total);
+    assert_eq!(venue.resolve(NOW, MarketIx(0), [Usd(700_000), Usd(400_000)]), Err(MarketError::Resolved));
+    assert_eq!(venue.redeem(MarketIx(0)), Err(MarketError::Unknown), "not before it is resolved");
+    venue.drain();
+    venue.resolve(NOW, MarketIx(0), [Usd::dollars(1), Usd::ZERO]).unwrap();
+    let events = venue.drain();
+    let pays = [Usd::dollars(1), Usd::ZERO];
+    assert_eq!(events.last(), Some(&Event::Resolved { market: MarketIx(0), pays }));
+    assert!(events.iter().any(|event| matches!(event, Event::Order { change: Change::Cancellation, .. })));
+    assert_eq!(venue.orders(maker).count(), 0);
+    assert_eq!(venue.resolve(NOW, MarketIx(0), pays), Err(MarketError::Resolved));
+    assert_eq!(venue.place(NOW, taker, &order(3, YES, Side::Buy, 40, 5, GTC)), Err(Reject::Closed));
+    venue.set_external(NOW, YES, Side::Buy, price(20), Size::shares(7)).unwrap();
+    assert_eq!(venue.best(YES, Side::Buy), None, "a recording that goes on moves nothing");
+    // 95 and 105 shares of YES at a dollar each; NO pays nothing.
+    venue.redeem(MarketIx(0)).unwrap();
+    venue.redeem(MarketIx(0)).unwrap();
+    let after = [maker, taker].map(|account| venue.cash(account).total);
+    assert_eq!([after[0] - before[0], after[1] - before[1]], [95_000_000, 105_000_000]);
+    assert_eq!(venue.shares(taker, NO).total, 0);
+}
