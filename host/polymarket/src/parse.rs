@@ -2,6 +2,8 @@
 //! Start with [`parse_market`] (fast, hand-written) and [`parse_user`] (rare, serde).
 
 mod market;
+#[cfg(test)]
+mod mutations;
 mod rest;
 mod scan;
 mod tokens;

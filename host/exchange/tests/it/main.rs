@@ -12,5 +12,6 @@ mod channels;
 mod client;
 mod faults;
 mod many;
+mod mutations;
 mod orders;
 mod samples;
