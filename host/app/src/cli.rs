@@ -26,6 +26,9 @@ enum Command {
     /// Look at everything that live trading needs, and trade nothing: key, wallet, allowances, clock, latency, limits. Exits
     /// with 1 if something is not good. Takes the arguments of `run`.
     Doctor(Box<RunArgs>),
+    /// End trading on the account: stop the host of this data folder if there is one, and cancel everything at the venue until nothing is
+    /// open. Needs the keystore and its passphrase, and no running host. Takes the arguments of `run`.
+    Kill(Box<RunArgs>),
     /// Bring a private key into the keystore, or show whose it is.
     Keys(KeysArgs),
     /// Measure the paths of an order and print a table of figures with their budgets.
@@ -244,6 +247,7 @@ pub fn main() -> ExitCode {
         Command::Exchange(args) => crate::run::exchange(&args),
         Command::Replay(args) => crate::replay::run(&args),
         Command::Doctor(args) => crate::doctor::run(&args),
+        Command::Kill(args) => crate::kill::run(&args),
         Command::Keys(args) => crate::keys::run(&args),
         Command::Bench(args) => crate::bench::bench(&args),
         Command::Config(args) => show_config(&args),

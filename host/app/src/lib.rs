@@ -12,6 +12,7 @@ mod host;
 pub mod http;
 mod journal;
 mod keys;
+mod kill;
 mod logging;
 mod modules;
 pub mod picture;

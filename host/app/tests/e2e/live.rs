@@ -26,7 +26,8 @@ fn passphrase(dir: &Path, text: &str) -> std::path::PathBuf {
 
 fn run(mut command: Command, input: &str) -> (bool, String, String) {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    // Who refuses before reading closes its end; what it says is what counts.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
     let output = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
@@ -111,11 +112,52 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has started it");
     api.post("/v1/admin/bot/start");
     api.wait_for("/v1/trading/orders", SOON, |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty()));
+    // Trading ends from outside, with a host that answers: it is in emergency stop, and nothing is open.
+    let kill = |data: &Path| {
+        let mut command = program();
+        command.env_remove("POLYMARKET_PRIVATE_KEY").current_dir(data);
+        command.args(["kill", "--mode", "live", "--data-dir"]).arg(data).args(more);
+        self::run(command, "")
+    };
+    let (killed, said, told) = kill(&data);
+    assert!(killed && said.contains("emergency stop") && said.contains("nothing is open"), "{said}{told}");
+    assert_eq!(api.get("/v1/trading/venue-orders"), json!([]));
+    assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "halted");
     run.signal(Signal::INT);
     let outcome = run.finish();
+    let (killed, said, told) = kill(&data);
+    assert!(killed && said.contains("no host runs"), "{said}{told}");
     assert_eq!(outcome["mode"], "live", "{outcome}");
     let ends = (&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]);
     assert_eq!(ends, (&json!(0), &json!(true)), "{outcome}");
     let told = fs::read_to_string(data.join("stderr.log")).unwrap();
     assert!(!told.to_lowercase().contains(&KEY[2..]), "the key was printed");
+}
+
+#[test]
+fn kill_cancels_what_a_dead_host_left_behind() {
+    let Some(strategies) = strategies("kill") else { return };
+    let folder = Folder::new("kill");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 22);
+    let data = folder.0.join("host");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("polytrader.toml"), "[live]\nenabled = true\n").unwrap();
+    let secret = passphrase(&folder.0, "correct horse battery");
+    assert!(keys("import", &data, &secret, KEY).0);
+    let more = ["--exchange", &exchange.address, "--passphrase-file", secret.to_str().unwrap()];
+    let mut run = Run::start_as("live", &data, &strategies, &more);
+    let addresses = run.addresses();
+    let api = Api::new(&data, &addresses);
+    api.post("/v1/admin/bot/start");
+    let some = |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty());
+    api.wait_for("/v1/trading/venue-orders", SOON, some);
+    crate::process::kill(&addresses);
+    run.fail();
+    let mut command = program();
+    command.env_remove("POLYMARKET_PRIVATE_KEY").current_dir(&data);
+    command.args(["kill", "--mode", "live", "--data-dir"]).arg(&data).args(more);
+    let (killed, said, told) = self::run(command, "");
+    assert!(killed && said.contains("the host's process is gone"), "{said}{told}");
+    let cancelled: u32 = said.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(cancelled > 0, "{said}{told}");
 }
