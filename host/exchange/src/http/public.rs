@@ -246,7 +246,7 @@ pub(super) fn full_market(world: &Inside, market: &Market) -> Value {
         "icon": "",
         "image": "",
         "rewards": {"rates": null, "min_size": 0, "max_spread": 0},
-        "is_50_50_outcome": false,
+        "is_50_50_outcome": pays.is_some_and(|[yes, no]| yes == no),
         "tokens": tokens,
         "tags": [],
     })
