@@ -4,6 +4,7 @@
 use crate::cli::{RunArgs, say};
 use crate::config::Config;
 use crate::host::clock;
+use crate::keys::runbook;
 use crate::run::{Venue, account};
 use anyhow::Context;
 use model::Usd;
@@ -202,6 +203,17 @@ async fn clocks(client: &Client, report: &mut Report) {
     report.add("clock", state, format!("{} ms off the venue's, as far as whole seconds tell", skew / 1_000));
 }
 
+/// Holds the API key that the old bot was given against the one that the venue derives, which is the one that is used.
+fn old_api_key(derived: &str, report: &mut Report) {
+    let Some(Some(found)) = report.keep("api key", runbook::value(runbook::API_KEY)) else { return };
+    if found.text.trim() == derived {
+        report.good("api key", format!("the one in {} is the one that the venue derives", found.place));
+    } else {
+        let text = format!("the one in {} is another than the venue derives, and is not used", found.place);
+        report.add("api key", State::Warning, text);
+    }
+}
+
 /// The account: its login, money, approvals and open orders.
 async fn account_findings(client: &Client, key: &SigningKey, account: Account, report: &mut Report) {
     let (timestamp_s, nonce) = (clock::now().seconds(), 0);
@@ -210,6 +222,7 @@ async fn account_findings(client: &Client, key: &SigningKey, account: Account, r
     let login = client.create_or_derive_api_key(&headers).await.context("logging in with the key");
     let Some(credentials) = report.keep("login", login) else { return };
     report.good("login", "the venue knows the key");
+    old_api_key(credentials.api_key(), report);
     let client = AccountClient::new(client.clone(), credentials, account);
     match client.balance_allowance(None).await {
         Ok(found) => {

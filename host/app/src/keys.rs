@@ -2,7 +2,7 @@
 
 mod keystore;
 mod passphrase;
-mod runbook;
+pub(crate) mod runbook;
 
 use crate::cli::{KeysAction, KeysArgs, complain, say};
 use anyhow::{Context, bail, ensure};
@@ -86,7 +86,10 @@ pub(crate) fn of_live(data_dir: &Path, passphrase_file: Option<&Path>) -> anyhow
     if path.exists() {
         return keystore::open(&path, &passphrase::ask(passphrase_file, false)?);
     }
-    if let Some((text, place)) = runbook::private_key()? {
+    if let Some(runbook::Found { text, place, foreign }) = runbook::value(runbook::PRIVATE_KEY)? {
+        if foreign > 0 {
+            complain(&format!("{foreign} other names in {place} are none of ours and are ignored"));
+        }
         complain(&format!(
             "warning: the key is read from {place}, where every program of this user can read it; `polytrader keys import` \
              puts it under a passphrase"

@@ -10,6 +10,7 @@ pub(crate) use key::fresh_key;
 
 use crate::cli::{ExchangeArgs, ModeArg, RunArgs, complain};
 use crate::config::Config;
+use crate::keys::runbook;
 use anyhow::{Context, bail, ensure};
 use order::{Account, Address, Chain, SignatureType, SigningKey, Wallet};
 use std::process::ExitCode;
@@ -92,7 +93,16 @@ fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
 pub(crate) fn account(config: &Config, signer: Address) -> anyhow::Result<Account> {
     let chain = Chain::from_id(config.chain_id)
         .with_context(|| format!("chain_id is {}; 137 (Polygon) and 80002 (Amoy) are known", config.chain_id))?;
-    let Some(text) = &config.funder else { return Ok(Account::eoa(signer, chain)) };
+    let old = if config.funder.is_none() { runbook::value(runbook::FUNDER)? } else { None };
+    if let Some(found) = &old {
+        complain(&format!(
+            "warning: account.funder is not configured; {} is taken from {}",
+            found.text.as_str(),
+            found.place
+        ));
+    }
+    let old = old.map(|found| found.text.trim().to_owned());
+    let Some(text) = config.funder.as_ref().or(old.as_ref()) else { return Ok(Account::eoa(signer, chain)) };
     let funder = Address::parse(text).with_context(|| format!("account.funder is `{text}`, which is no address"))?;
     let told = SignatureType::from_code(config.signature_type).filter(|kind| *kind != SignatureType::Eoa);
     let signature_type = match (Wallet::find(signer, funder), told) {

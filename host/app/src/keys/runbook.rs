@@ -1,45 +1,73 @@
-//! The key as the bot that this replaces was given it: `POLYMARKET_PRIVATE_KEY` in the environment, or in a `.env` file here or in
+//! What the bot that this replaces was given: `POLYMARKET_PRIVATE_KEY` and its kin in the environment, or in a `.env` file here or in
 //! `backend/`. Other lines of such a file are nobody's business here.
 
 use anyhow::{Context, ensure};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-const VARIABLE: &str = "POLYMARKET_PRIVATE_KEY";
+/// The private key.
+pub(crate) const PRIVATE_KEY: &str = "POLYMARKET_PRIVATE_KEY";
+/// The id of the API key. Its secret is derived with it, so that nobody needs to keep one.
+pub(crate) const API_KEY: &str = "POLYMARKET_API_KEY";
+/// The wallet that holds the money.
+pub(crate) const FUNDER: &str = "POLYMARKET_FUNDER_ADDRESS";
+const OURS: [&str; 4] = [PRIVATE_KEY, API_KEY, "POLYMARKET_API_SECRET", FUNDER];
 const FILES: [&str; 2] = [".env", "backend/.env"];
 /// The largest file that is read.
 const FILE_MAX: u64 = 256 * 1024;
 
-/// Returns the key's text and where it was found.
+/// What was found, and where.
+pub(crate) struct Found {
+    /// What it says.
+    pub(crate) text: Zeroizing<String>,
+    /// A file, or the environment.
+    pub(crate) place: String,
+    /// Names in that file that are none of ours.
+    pub(crate) foreign: usize,
+}
+
+/// Looks for one of the old bot's names.
 ///
 /// # Errors
 /// If a file is there and cannot be read.
-pub(super) fn private_key() -> anyhow::Result<Option<(Zeroizing<String>, String)>> {
-    if let Ok(text) = std::env::var(VARIABLE) {
-        return Ok(Some((Zeroizing::new(text), format!("the environment ({VARIABLE})"))));
+pub(crate) fn value(name: &str) -> anyhow::Result<Option<Found>> {
+    if let Ok(text) = std::env::var(name) {
+        let place = format!("the environment ({name})");
+        return Ok(Some(Found { text: Zeroizing::new(text), place, foreign: 0 }));
     }
     for file in FILES {
-        if let Some(text) = in_file(Path::new(file))? {
-            return Ok(Some((text, file.to_owned())));
+        let Some(whole) = read(Path::new(file))? else { continue };
+        if let Some(text) = find(&whole, name) {
+            return Ok(Some(Found { text, place: file.to_owned(), foreign: foreign(&whole) }));
         }
     }
     Ok(None)
 }
 
-fn in_file(path: &Path) -> anyhow::Result<Option<Zeroizing<String>>> {
+fn read(path: &Path) -> anyhow::Result<Option<Zeroizing<String>>> {
     let size = match std::fs::metadata(path) {
         Ok(meta) => meta.len(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
     ensure!(size <= FILE_MAX, "{} has {size} bytes, more than {FILE_MAX}", path.display());
-    let text = Zeroizing::new(std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?);
-    Ok(find(&text))
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(Some(Zeroizing::new(text)))
 }
 
-fn find(text: &str) -> Option<Zeroizing<String>> {
+/// Returns the names and values of a file.
+fn settings(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let lines = text.lines().map(|line| line.trim().trim_start_matches("export ").trim_start());
-    let value = lines.filter_map(|line| line.split_once('=')).find(|(name, _)| name.trim() == VARIABLE)?.1;
+    let lines = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    lines.map(|(name, value)| (name.trim(), value))
+}
+
+fn foreign(text: &str) -> usize {
+    settings(text).filter(|(name, _)| !OURS.contains(name)).count()
+}
+
+fn find(text: &str, name: &str) -> Option<Zeroizing<String>> {
+    let (_, value) = settings(text).find(|(found, _)| *found == name)?;
     let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
     (!value.is_empty()).then(|| Zeroizing::new(value.to_owned()))
 }
@@ -50,9 +78,14 @@ mod tests {
 
     #[test]
     fn the_key_is_found_among_other_lines_and_nothing_else_is() {
-        let found = |text: &str| find(text).map(|key| key.to_string());
+        let found = |text: &str| find(text, PRIVATE_KEY).map(|key| key.to_string());
         let file = "# secrets\nOPENAI_API_KEY=sk-1\nexport POLYMARKET_PRIVATE_KEY=\"0xabc\" # main\nX=1\n";
         assert_eq!(found(file).as_deref(), Some("0xabc"));
+        assert_eq!(foreign(file), 2);
+        assert_eq!(
+            find("POLYMARKET_FUNDER_ADDRESS=0x12", FUNDER).map(|text| text.to_string()).as_deref(),
+            Some("0x12")
+        );
         assert_eq!(found("POLYMARKET_PRIVATE_KEY = 0xdef").as_deref(), Some("0xdef"));
         assert_eq!(found("POLYMARKET_PRIVATE_KEY=\nNOT_POLYMARKET_PRIVATE_KEY=1"), None);
     }

@@ -100,6 +100,18 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     {
         assert!(report.contains(line), "no `{line}` in {report}");
     }
+    // The old bot's names in a file of its own folder are understood, with a word about each.
+    let names = format!(
+        "POLYMARKET_FUNDER_ADDRESS={DEPOSIT_WALLET}\nPOLYMARKET_API_KEY=11111111-2222-4333-8444-555555555555\n"
+    );
+    fs::write(data.join(".env"), names).unwrap();
+    let mut command = program();
+    command.env_remove("POLYMARKET_PRIVATE_KEY").current_dir(&data);
+    command.args(["doctor", "--mode", "live", "--data-dir"]).arg(&data).args(&more[..4]);
+    let (_, report, told) = self::run(command, "");
+    fs::remove_file(data.join(".env")).unwrap();
+    assert!(told.contains("account.funder is not configured") && report.contains("a deposit wallet"), "{report}{told}");
+    assert!(report.contains("WARN  api key") && report.contains("is another than the venue derives"), "{report}");
     let empty = folder.0.join("empty");
     fs::create_dir_all(&empty).unwrap();
     let (healthy, report, _) = doctor(&empty);

@@ -29,7 +29,7 @@ pub enum Class {
         /// Whether they sell what is owned.
         reduces: bool,
     },
-    /// Cancels so many orders. One request for more than [`Limits::cancels_at_once`] is always refused by the venue.
+    /// Cancels so many orders. One request for more than a full bucket has is always refused by the venue.
     Cancel {
         /// How many.
         count: u32,
