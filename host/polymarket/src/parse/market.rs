@@ -202,11 +202,13 @@ impl Reader<'_, '_> {
         self.push(token, fields.time, MarketEventKind::TickSize { tick })
     }
 
-    /// One event for each token of ours. A resolution without a winner is an error: guessing would settle a position wrongly.
+    /// One event for each token of ours. A frame without a winner, which may be a draw, tells nothing: guessing would settle a
+    /// position wrongly, and the host asks how markets end besides.
     fn resolved(&mut self, fields: &Fields<'_>) -> Result<(), ParseError> {
         let mut assets = fields.assets.ok_or(ParseError::Missing { field: "assets_ids" })?;
         if fields.winner.is_empty() {
-            return Err(ParseError::Missing { field: "winning_asset_id" });
+            self.counts.unused = self.counts.unused.saturating_add(1);
+            return Ok(());
         }
         let mut winners: u32 = 0;
         assets.array(|scanner| {

@@ -12,9 +12,13 @@ use std::path::PathBuf;
 
 /// Reads a sample, or says loudly that the test cannot run. In CI that is a failure.
 fn sample(name: &str) -> Option<Vec<u8>> {
+    shared(&format!("polymarket/samples/rest/{name}"))
+}
+
+fn shared(name: &str) -> Option<Vec<u8>> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     let shared = std::env::var_os("POLYTRADER_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    let path = shared.join("polymarket/samples/rest").join(name);
+    let path = shared.join(name);
     if let Ok(bytes) = std::fs::read(&path) {
         return Some(bytes);
     }
@@ -85,4 +89,51 @@ fn trades_are_read_for_whoever_took_part() {
     let page = trade_page(&bytes, &owner).unwrap();
     assert!(!page.items.is_empty());
     assert!(page.items.iter().all(|trade| !trade.parts.is_empty()));
+}
+
+/// Reads a recorded page of the venue.
+fn recorded(name: &str) -> Option<Vec<u8>> {
+    use std::io::Read;
+    let packed = shared(&format!("data/borat14011-rest/{name}"))?;
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes).unwrap();
+    Some(bytes)
+}
+
+#[test]
+fn a_recorded_page_of_markets_that_trade_is_read_whole() {
+    let Some(bytes) = recorded("clob_sampling.json.gz") else { return };
+    let page = market_page(&bytes).unwrap();
+    let whole: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let tradable = |row: &&serde_json::Value| {
+        let is = |name: &str| row[name] == true;
+        is("enable_order_book") && is("active") && is("accepting_orders") && !is("closed") && !is("archived")
+    };
+    let rows = whole["data"].as_array().unwrap();
+    assert_eq!((rows.len(), page.items.len()), (1_000, rows.iter().filter(tradable).count()));
+    assert!(page.items.len() > 900, "{}", page.items.len());
+    assert_eq!(page.items.iter().filter(|listed| listed.event.is_some()).count(), 621, "exclusive ones have an event");
+    assert!(page.next.is_some());
+}
+
+#[test]
+fn the_outcome_of_every_recorded_market_is_read() {
+    let Some(bytes) = recorded("clob_response_bytes.json.gz") else { return };
+    let whole: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let (mut decided, mut open) = (0, 0);
+    for row in whole["data"].as_array().unwrap() {
+        let tokens = [0, 1].map(|place| TokenId::parse(row["tokens"][place]["token_id"].as_str().unwrap_or_default()));
+        let [Some(yes), Some(no)] = tokens else { continue };
+        let pays = resolution(row.to_string().as_bytes(), &[yes, no]).unwrap();
+        let won = [0, 1].map(|place| row["tokens"][place]["winner"] == true);
+        match pays {
+            Some([yes, no]) => {
+                decided += 1;
+                assert_eq!(yes.checked_add(no), Some(Usd::dollars(1)), "{row}");
+                assert!(won == [yes > no, no > yes] && row["closed"] == true, "{row}");
+            }
+            None => open += 1,
+        }
+    }
+    assert!(decided > 500 && open > 100, "{decided} decided, {open} not");
 }
