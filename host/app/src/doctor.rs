@@ -8,9 +8,9 @@ use crate::keys::runbook;
 use crate::run::{Venue, account};
 use anyhow::Context;
 use model::Usd;
-use order::{Account, Domains, Exchange, SigningKey, Wallet};
+use order::{Account, Exchange, SigningKey, Wallet};
 use polymarket::client::Timeouts;
-use polymarket::{AccountClient, Client, L1Headers};
+use polymarket::{AccountClient, Client};
 use serde::Serialize;
 use std::fmt::Display;
 use std::os::unix::fs::PermissionsExt;
@@ -216,10 +216,7 @@ fn old_api_key(derived: &str, report: &mut Report) {
 
 /// The account: its login, money, approvals and open orders.
 async fn account_findings(client: &Client, key: &SigningKey, account: Account, report: &mut Report) {
-    let (timestamp_s, nonce) = (clock::now().seconds(), 0);
-    let digest = Domains::new(account.chain).auth_digest(key.address(), timestamp_s, nonce);
-    let headers = L1Headers { address: key.address(), signature: key.sign_digest(&digest), timestamp_s, nonce };
-    let login = client.create_or_derive_api_key(&headers).await.context("logging in with the key");
+    let login = crate::keys::log_in(client, key, account.chain).await;
     let Some(credentials) = report.keep("login", login) else { return };
     report.good("login", "the venue knows the key");
     old_api_key(credentials.api_key(), report);

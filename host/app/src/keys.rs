@@ -6,7 +6,8 @@ pub(crate) mod runbook;
 
 use crate::cli::{KeysAction, KeysArgs, complain, say};
 use anyhow::{Context, bail, ensure};
-use order::{Address, SigningKey, Wallet};
+use order::{Address, Chain, Domains, SigningKey, Wallet};
+use polymarket::{Client, Credentials, L1Headers};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -74,6 +75,14 @@ fn show(address: Address) {
     for wallet in Wallet::ALL {
         say(&format!("{}  {wallet}", wallet.of(address).checksummed()));
     }
+}
+
+/// Logs in at the venue with the key itself, which only programs without a host do.
+pub(crate) async fn log_in(client: &Client, key: &SigningKey, chain: Chain) -> anyhow::Result<Credentials> {
+    let (timestamp_s, nonce) = (crate::host::clock::now().seconds(), 0);
+    let digest = Domains::new(chain).auth_digest(key.address(), timestamp_s, nonce);
+    let headers = L1Headers { address: key.address(), signature: key.sign_digest(&digest), timestamp_s, nonce };
+    client.create_or_derive_api_key(&headers).await.context("logging in with the key")
 }
 
 /// Returns the key of a run in live mode: from the keystore, or as the runbook's bot was given it.

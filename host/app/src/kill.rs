@@ -3,11 +3,12 @@
 
 use crate::cli::{RunArgs, complain, say};
 use crate::config::Config;
+use crate::journal::RunLock;
 use crate::run::{Venue, account};
 use anyhow::{Context, bail};
-use order::{Account, Domains, SigningKey};
+use order::{Account, SigningKey};
 use polymarket::client::Timeouts;
-use polymarket::{AccountClient, Client, L1Headers};
+use polymarket::{AccountClient, Client};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::path::Path;
@@ -46,8 +47,8 @@ async fn stop_host(data_dir: &Path) {
     match ask(data_dir, &told).await {
         Ok(()) => say("the host is in emergency stop; it signs nothing until an admin releases it"),
         Err(error) => {
-            complain(&format!("the host does not answer ({error:#}); its process is ended"));
-            end(&told);
+            complain(&format!("the host does not answer: {error:#}"));
+            end(data_dir, &told);
         }
     }
 }
@@ -63,8 +64,12 @@ async fn ask(data_dir: &Path, told: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends the host's process; the signer goes with it.
-fn end(told: &Value) {
+/// Ends the host's process; the signer goes with it. Whoever holds the folder's lock is the host: once that is free the number in
+/// `run.json` may be anybody's.
+fn end(data_dir: &Path, told: &Value) {
+    if RunLock::of_folder(data_dir).is_ok() {
+        return say("the host's process is gone");
+    }
     let pid = told.get("pid").and_then(Value::as_i64).and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
     match pid.map(|pid| kill_process(pid, Signal::KILL)) {
         Some(Ok(())) => say("the host's process is ended"),
@@ -115,9 +120,6 @@ async fn round(
 
 async fn login(address: &str, key: &SigningKey, account: Account) -> anyhow::Result<AccountClient> {
     let client = Client::new(address, Timeouts::default()).with_context(|| format!("the venue at {address}"))?;
-    let (timestamp_s, nonce) = (crate::host::clock::now().seconds(), 0);
-    let digest = Domains::new(account.chain).auth_digest(key.address(), timestamp_s, nonce);
-    let headers = L1Headers { address: key.address(), signature: key.sign_digest(&digest), timestamp_s, nonce };
-    let credentials = client.create_or_derive_api_key(&headers).await.context("logging in with the key")?;
+    let credentials = crate::keys::log_in(&client, key, account.chain).await?;
     Ok(AccountClient::new(client, credentials, account))
 }

@@ -31,7 +31,8 @@ pub(crate) struct Found {
 /// # Errors
 /// If a file is there and cannot be read.
 pub(crate) fn value(name: &str) -> anyhow::Result<Option<Found>> {
-    if let Ok(text) = std::env::var(name) {
+    // Empty is as good as absent, as in a file.
+    if let Some(text) = std::env::var(name).ok().filter(|text| !text.trim().is_empty()) {
         let place = format!("the environment ({name})");
         return Ok(Some(Found { text: Zeroizing::new(text), place, foreign: 0 }));
     }
