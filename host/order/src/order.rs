@@ -6,8 +6,8 @@ use crate::contracts::{Chain, Exchange};
 use crate::eip712::{Domain, hash_words, word};
 use crate::signing::{Signature65, SigningKey, recover};
 use crate::wrapped;
-use alloc::format;
 use alloc::string::{String, ToString};
+use core::fmt::Write;
 use model::id::parse_hex;
 use model::{NewOrder, OrderKind, Side, Size, TickSize, TokenId, VenueOrderId};
 
@@ -256,7 +256,10 @@ impl SignedOrder {
         let bytes = wrapped::wrap(&self.domain, &self.order.struct_hash(), &self.signature);
         let mut text = String::with_capacity(bytes.len().saturating_mul(2).saturating_add(2));
         text.push_str("0x");
-        bytes.iter().for_each(|byte| text.push_str(&format!("{byte:02x}")));
+        for byte in bytes {
+            // Writing to a string does not fail.
+            let _written = write!(text, "{byte:02x}");
+        }
         text
     }
 }

@@ -6,6 +6,8 @@ mod market;
 mod mutations;
 mod rest;
 mod scan;
+#[cfg(test)]
+mod shared;
 mod tokens;
 mod user;
 

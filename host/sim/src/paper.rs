@@ -215,7 +215,7 @@ impl Paper {
     }
 
     fn markets(&self) -> Vec<MarketIx> {
-        (0u32..).map(MarketIx).zip(self.venue.markets()).map(|(ix, _)| ix).collect()
+        self.venue.listed().map(|(ix, _)| ix).collect()
     }
 
     /// Turns what the venue did into what the owner hears.

@@ -103,6 +103,11 @@ impl Venue {
         self.listings.iter().map(|listing| &listing.market)
     }
 
+    /// Returns the markets with their numbers.
+    pub fn listed(&self) -> impl Iterator<Item = (MarketIx, &Market)> {
+        (0u32..).map(MarketIx).zip(self.markets())
+    }
+
     /// Returns a market.
     pub fn market(&self, market: MarketIx) -> Option<&Market> {
         self.listing(market).map(|listing| &listing.market)

@@ -3,7 +3,7 @@
 
 use super::public::{Quote, iso, last_trade, worth};
 use super::{Fail, World};
-use crate::wire;
+use crate::wire::{self, number};
 use crate::world::{Inside, Shared};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -71,8 +71,7 @@ impl Asked {
 /// Returns the rows from `offset` on, and where the next page begins.
 fn rows(world: &Inside, asked: &Asked, offset: usize, show: Show) -> Result<(Vec<Value>, Option<usize>), Fail> {
     let limit = asked.number("limit")?.unwrap_or(20).clamp(1, PAGE_MAX);
-    let listed = (0u32..).map(MarketIx).zip(world.venue().markets());
-    let mut kept = listed.filter(|(ix, market)| asked.keeps(world, *ix, market)).skip(offset);
+    let mut kept = world.venue().listed().filter(|(ix, market)| asked.keeps(world, *ix, market)).skip(offset);
     let page = kept.by_ref().take(limit).map(|(ix, market)| show(world, ix, market)).collect();
     Ok((page, kept.next().map(|_| offset.saturating_add(limit))))
 }
@@ -130,7 +129,7 @@ async fn event_by_slug(State(shared): World, Path(slug): Path<String>) -> Answer
 
 fn one(shared: &Shared, is: impl Fn(MarketIx, &Market) -> bool, show: Show) -> Answer {
     let world = shared.lock();
-    let found = (0u32..).map(MarketIx).zip(world.venue().markets()).find(|(ix, market)| is(*ix, market));
+    let found = world.venue().listed().find(|(ix, market)| is(*ix, market));
     let (ix, market) = found.ok_or(Fail::not_found("not found"))?;
     Ok(Json(show(&world, ix, market)).into_response())
 }
@@ -138,10 +137,6 @@ fn one(shared: &Shared, is: impl Fn(MarketIx, &Market) -> bool, show: Show) -> A
 /// Lists stand as JSON inside a text, as the real catalog has them.
 fn text_of(list: [String; 2]) -> String {
     json!(list).to_string()
-}
-
-fn number(text: &str) -> Value {
-    wire::number(text)
 }
 
 fn event_of(ix: MarketIx, market: &Market) -> Value {

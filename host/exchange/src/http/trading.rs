@@ -43,17 +43,15 @@ pub(super) async fn post_orders(State(shared): World, private: Private) -> Answe
         return Err(Fail::bad(text));
     }
     // A refused one says so in its own answer; the others stand.
-    let answers = || {
-        posted.iter().map(|posted| {
+    rated(&shared, &private.caller, (Bucket::Orders, posted.len()), || {
+        let answers = posted.iter().map(|posted| {
             place(&shared, &private.caller, posted).unwrap_or_else(|fail| PostAnswer {
                 success: true,
                 error_msg: fail.text.into_owned(),
                 ..PostAnswer::default()
             })
-        })
-    };
-    rated(&shared, &private.caller, (Bucket::Orders, posted.len()), || {
-        Ok(Json(answers().collect::<Vec<_>>()).into_response())
+        });
+        Ok(Json(answers.collect::<Vec<_>>()).into_response())
     })
 }
 

@@ -23,7 +23,7 @@ impl History {
             return;
         }
         self.next_s = now.seconds().saturating_add(EVERY_S);
-        for (market, _) in (0u32..).map(MarketIx).zip(venue.markets()) {
+        for (market, _) in venue.listed() {
             let Some(price) = worth(venue, market) else { continue };
             let points = self.points.entry(market).or_default();
             points.push_back((now.seconds(), price));

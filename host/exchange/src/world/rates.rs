@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const TOKEN: i64 = 1_000_000;
 
 /// Which bucket a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Bucket {
     /// Placements.
     Orders,
@@ -48,7 +48,7 @@ struct Level {
 /// The buckets of all accounts; those that are missing are full.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    levels: BTreeMap<(AccountId, bool), Level>,
+    levels: BTreeMap<(AccountId, Bucket), Level>,
 }
 
 impl Inside {
@@ -82,7 +82,7 @@ impl Inside {
         if !self.faults().unlimited {
             level.micros = level.micros.saturating_sub(count.saturating_mul(TOKEN));
         }
-        self.rates.levels.insert((caller.account, bucket == Bucket::Orders), level);
+        self.rates.levels.insert((caller.account, bucket), level);
         self.rate(caller, bucket)
     }
 
@@ -98,7 +98,7 @@ impl Inside {
     fn level(&self, caller: &Holder, bucket: Bucket) -> Level {
         let (rate, most) = bucket.size();
         let full = Level { micros: most.saturating_mul(TOKEN), at: self.now };
-        let Some(level) = self.rates.levels.get(&(caller.account, bucket == Bucket::Orders)) else { return full };
+        let Some(level) = self.rates.levels.get(&(caller.account, bucket)) else { return full };
         let passed = i64::try_from(self.now.since(level.at)).unwrap_or(i64::MAX);
         // A token a second is a millionth a microsecond.
         let micros = level.micros.saturating_add(passed.saturating_mul(rate)).min(full.micros);

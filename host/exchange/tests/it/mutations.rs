@@ -4,20 +4,13 @@ use crate::client::Rig;
 use model::{OrderKind, Side};
 use reqwest::Method;
 use serde_json::json;
+use sim::Rng;
 
 const ROUNDS: usize = 1_500;
 
-struct Draw(u64);
-
-impl Draw {
-    /// SplitMix64.
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) >> 32).unwrap() % end.max(1)
-    }
+/// Draws a place below `end`.
+fn below(rng: &mut Rng, end: usize) -> usize {
+    usize::try_from(rng.below(u64::try_from(end).unwrap().max(1))).unwrap()
 }
 
 #[tokio::test]
@@ -39,18 +32,18 @@ async fn spoiled_bodies_are_refused_and_the_exchange_goes_on() {
         (Method::POST, "/books", json!([{"token_id": token}]).to_string()),
     ];
     let pieces = ["\"", "{", "}", "[", "-", "1e999", "null", "99999999999999999999999", "\\u0000", "0x", "true", ","];
-    let mut draw = Draw(3);
+    let mut rng = Rng::new(3);
     let mut refused = 0;
     for _ in 0..ROUNDS {
-        let (method, path, body) = &whole[draw.below(whole.len())];
+        let (method, path, body) = &whole[below(&mut rng, whole.len())];
         let mut body = body.clone();
-        for _ in 0..=draw.below(3) {
+        for _ in 0..=below(&mut rng, 3) {
             // The bodies are ASCII, so that every place is a boundary.
-            let place = draw.below(body.len() + 1);
-            match draw.below(3) {
+            let place = below(&mut rng, body.len() + 1);
+            match below(&mut rng, 3) {
                 0 => body.truncate(place),
-                1 => body.insert_str(place, pieces[draw.below(pieces.len())]),
-                _ => body.replace_range(place..body.len().min(place + draw.below(9)), ""),
+                1 => body.insert_str(place, pieces[below(&mut rng, pieces.len())]),
+                _ => body.replace_range(place..body.len().min(place + below(&mut rng, 9)), ""),
             }
         }
         let (status, answer) = rig.l2(method.clone(), path, &body).await;

@@ -3,15 +3,14 @@
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "test code may fail loudly"
 )]
 
+use super::shared::shared;
 use super::*;
 use model::ConditionId;
 use order::Address;
-use std::path::PathBuf;
 
 const ROUNDS: usize = 60_000;
 /// What is put in: the marks of JSON, and what numbers are made of.
@@ -70,15 +69,8 @@ impl Draw {
 }
 
 fn corpus(folder: &str) -> Option<Vec<Vec<u8>>> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let shared = std::env::var_os("POLYTRADER_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    let folder = shared.join("polymarket/samples").join(folder);
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("NOT RUN: spoiled samples need the shared folder (set POLYTRADER_SHARED)");
-        assert!(std::env::var_os("CI").is_none(), "NOT RUN in CI: {} is missing", folder.display());
-        return None;
-    };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let folder = shared(&format!("polymarket/samples/{folder}"))?;
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     // The order of a folder is nobody's; the seed's draws need one.
     paths.sort();
     Some(paths.iter().map(|path| std::fs::read(path).unwrap()).collect())
