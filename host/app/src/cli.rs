@@ -120,7 +120,7 @@ pub(crate) struct RunArgs {
     pub(crate) common: CommonArgs,
     /// Demo: trade on this exchange, which runs already, instead of starting one. Paper and live: this exchange takes the
     /// place of the venue's of the configuration.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "recording", "speed"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "recording", "speed", "prices", "markets"])]
     pub(crate) exchange: Option<String>,
     /// Live: read the keystore's passphrase from this file, which nobody else may read, instead of asking.
     #[arg(long, value_name = "FILE")]
@@ -138,6 +138,12 @@ pub(crate) struct FlowArgs {
     /// Replay these recordings of real order books instead of invented markets. May be given more than once.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) recording: Vec<PathBuf>,
+    /// Follow this recorded price (CSV with feed_ts_ms and full_accuracy_value) in the markets of --markets.
+    #[arg(long, value_name = "FILE", requires = "markets", conflicts_with = "recording")]
+    pub(crate) prices: Option<PathBuf>,
+    /// The markets that the price of --prices decided (JSON Lines); they resolve as they really did.
+    #[arg(long, value_name = "FILE", requires = "prices")]
+    pub(crate) markets: Option<PathBuf>,
     /// How many times faster than it was recorded, such as 2.5.
     #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
     pub(crate) speed: Speed,

@@ -9,4 +9,4 @@ mod wire;
 mod world;
 mod ws;
 
-pub use server::{Config, Running, StartError, start};
+pub use server::{Config, PricedFiles, Running, StartError, start};

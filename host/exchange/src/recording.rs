@@ -1,7 +1,9 @@
 //! Recordings of real order books: reading them, and playing them as the other side of the exchange.
 
 pub mod player;
+pub mod prices;
 pub mod reader;
 
 pub use player::{Player, Step};
+pub use prices::{Decided, DecidedMarkets, Prices, read_markets, read_prices};
 pub use reader::{Frame, FrameKind, ReadError, Recording, read_file};

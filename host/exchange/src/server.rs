@@ -1,6 +1,6 @@
 //! Starting and stopping the exchange.
 
-use crate::recording::{ReadError, read_file};
+use crate::recording::{ReadError, read_file, read_markets, read_prices};
 use crate::world::{Inside, Settling, Shared, Source, SourceError};
 use model::Time;
 use sha2::{Digest, Sha256};
@@ -26,6 +26,8 @@ pub struct Config {
     pub seed: u64,
     /// Recordings of real books; without any the other traders are the seeded flow.
     pub recordings: Vec<PathBuf>,
+    /// A recorded price and the markets that it decided, instead of both; see [`crate::recording::prices`].
+    pub priced: Option<PricedFiles>,
     /// How fast recordings play, in millionths of real time.
     pub speed_micros: u64,
     /// Where `exchange.json` with the real address is written; nowhere if there is none.
@@ -36,6 +38,15 @@ pub struct Config {
     pub confirmed_ms: u64,
 }
 
+/// Where a recorded price and its markets are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PricedFiles {
+    /// The prices, CSV.
+    pub prices: PathBuf,
+    /// The markets, JSON Lines.
+    pub markets: PathBuf,
+}
+
 impl Config {
     /// Returns a seeded exchange on a free port of loopback that settles within a second.
     pub fn seeded(seed: u64) -> Self {
@@ -43,6 +54,7 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             seed,
             recordings: Vec::new(),
+            priced: None,
             speed_micros: 1_000_000,
             data_dir: None,
             mined_ms: 500,
@@ -132,6 +144,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 }
 
 fn source(config: &Config) -> Result<Source, StartError> {
+    if let Some(files) = &config.priced {
+        return priced(files, config);
+    }
     if config.recordings.is_empty() {
         return Ok(Source::Flow(Flow::new(config.seed)));
     }
@@ -144,6 +159,21 @@ fn source(config: &Config) -> Result<Source, StartError> {
         recordings.push(recording);
     }
     Ok(Source::recordings(&recordings, config.speed_micros, now()))
+}
+
+fn priced(files: &PricedFiles, config: &Config) -> Result<Source, StartError> {
+    let failed = |path: &PathBuf| {
+        let path = path.clone();
+        move |source| StartError::Recording { path, source }
+    };
+    let prices = read_prices(&files.prices).map_err(failed(&files.prices))?;
+    let markets = read_markets(&files.markets).map_err(failed(&files.markets))?;
+    for (path, lines) in [(&files.prices, prices.torn_lines), (&files.markets, markets.torn_lines)] {
+        if lines > 0 {
+            tracing::warn!(path = %path.display(), lines, "torn lines were skipped");
+        }
+    }
+    Ok(Source::priced(prices, markets, config.speed_micros, config.seed))
 }
 
 /// Tells whoever started us where we are. Written whole or not at all.

@@ -10,6 +10,7 @@ mod listeners;
 mod members;
 mod notices;
 mod orders;
+mod priced;
 mod publish;
 mod rates;
 mod source;
@@ -129,7 +130,9 @@ impl Inside {
     /// Lets the other traders act and trades settle.
     pub(crate) fn step(&mut self) {
         self.venue.expire(self.now);
+        let listed = self.venue.markets().len();
         self.source.step(self.now, &mut self.venue);
+        self.tell_new(listed);
         self.publish();
         self.settle();
         self.watch_heartbeats();

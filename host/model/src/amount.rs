@@ -42,6 +42,8 @@ pub struct Price(u32);
 impl Price {
     /// The lowest price: a millionth of a dollar.
     pub const MIN: Self = Self(1);
+    /// Half a dollar: neither outcome is likelier.
+    pub const HALF: Self = Self(500_000);
 
     /// Returns the price of `micros` micro-dollars a share, or `None` outside 1..=999,999.
     pub const fn from_micros(micros: u32) -> Option<Self> {

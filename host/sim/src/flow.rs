@@ -3,12 +3,15 @@
 //! of both sides earns on average. Everything follows from the seed and the times of the steps.
 
 mod catalog;
+mod chance;
+
+pub use chance::{Underlying, chance};
 
 use crate::rng::Rng;
-use crate::venue::{AccountId, Order, Venue};
+use crate::venue::{AccountId, MarketError, Order, Venue};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use model::{Market, MarketIx, OrderKind, Price, Side, Size, Time, Usd, VenueOrderId};
+use model::{ConditionId, Market, MarketIx, OrderKind, Price, Side, Size, Time, Usd, VenueOrderId};
 
 /// Levels that the maker quotes on each side; a taker can empty fewer than half of them.
 const LEVELS: u32 = 10;
@@ -27,6 +30,8 @@ const WALK_PART: u32 = 8;
 const PULL_PART: u32 = 400;
 /// The fair price stays this far from 0 and 1 dollar, in micro-dollars.
 const MARGIN: u32 = 150_000;
+/// The fair price of a market that follows something stays this far from them.
+const FOLLOWED_MARGIN: u32 = 5_000;
 /// What the flow's accounts start with, in dollars and in shares of each token: more than it can ever lose.
 const FUNDS: u32 = 1_000_000_000;
 
@@ -50,6 +55,8 @@ struct Stream {
     market: Market,
     home: Price,
     fair: Price,
+    /// Whether the fair price is set from outside instead of wandering.
+    followed: bool,
     walk_due: Time,
     quote_due: Time,
     take_due: Time,
@@ -82,19 +89,45 @@ impl Flow {
             .into_iter()
             .map(|market| {
                 let home = home(&market, &mut rng);
-                Stream {
-                    market,
-                    home,
-                    fair: home,
-                    walk_due: Time::default(),
-                    quote_due: Time::default(),
-                    take_due: Time::default(),
-                    streak: (Side::Buy, 0),
-                    quotes: BTreeMap::new(),
-                }
+                Stream::new(market, home, false)
             })
             .collect();
         Self { rng, streams, accounts: None }
+    }
+
+    /// Returns a flow without markets; [`Flow::follow`] gives it some.
+    pub fn followed(seed: u64) -> Self {
+        Self { rng: Rng::new(seed), streams: Vec::new(), accounts: None }
+    }
+
+    /// Lists a market whose fair price is told by [`Flow::set_fair`] from now on.
+    ///
+    /// # Errors
+    /// [`MarketError`] if the venue does not take the market.
+    pub fn follow(&mut self, venue: &mut Venue, market: Market) -> Result<MarketIx, MarketError> {
+        let ix = venue.add_market(market.clone())?;
+        if self.accounts.is_none() {
+            self.accounts = Some(Accounts::open(venue)?);
+        }
+        if let Some(accounts) = self.accounts {
+            accounts.stock(venue, ix)?;
+        }
+        self.streams.push(Stream::new(market, Price::HALF, true));
+        Ok(ix)
+    }
+
+    /// Says what a share of a followed market's first token is worth.
+    pub fn set_fair(&mut self, condition: ConditionId, fair: Price) {
+        let micros = fair.micros().clamp(FOLLOWED_MARGIN, model::SCALE.saturating_sub(FOLLOWED_MARGIN));
+        let followed = self.streams.iter_mut().find(|stream| stream.followed && stream.market.condition == condition);
+        if let (Some(stream), Some(fair)) = (followed, Price::from_micros(micros)) {
+            stream.fair = fair;
+        }
+    }
+
+    /// Trades a market no more; its open orders end with the market.
+    pub fn forget(&mut self, condition: ConditionId) {
+        self.streams.retain(|stream| stream.market.condition != condition);
     }
 
     /// Returns the flow's markets; list them on the venue before the first step.
@@ -124,26 +157,56 @@ fn home(market: &Market, rng: &mut Rng) -> Price {
 }
 
 fn clamped(micros: u32) -> Price {
-    let micros = micros.clamp(MARGIN, model::SCALE.saturating_sub(MARGIN));
-    Price::from_micros(micros).unwrap_or_else(|| clamped(500_000))
+    within(MARGIN, micros)
+}
+
+/// Returns the price nearest to `micros` that stays `margin` from 0 and 1 dollar.
+fn within(margin: u32, micros: u32) -> Price {
+    let micros = micros.clamp(margin, model::SCALE.saturating_sub(margin));
+    Price::from_micros(micros).unwrap_or(Price::HALF)
 }
 
 fn open_accounts(venue: &mut Venue, streams: &[Stream]) -> Option<Accounts> {
-    let cash = Usd::dollars(i64::from(FUNDS));
-    let maker = venue.open_account(cash).ok()?;
-    let taker = venue.open_account(cash).ok()?;
+    let accounts = Accounts::open(venue).ok()?;
     for market in streams.iter().filter_map(|stream| venue.market_of(stream.market.condition)).collect::<Vec<_>>() {
-        for token in [market.token(0), market.token(1)] {
-            venue.grant(maker, token, Size::shares(u64::from(FUNDS))).ok()?;
-            venue.grant(taker, token, Size::shares(u64::from(FUNDS))).ok()?;
-        }
+        accounts.stock(venue, market).ok()?;
     }
-    Some(Accounts { maker, taker })
+    Some(accounts)
+}
+
+impl Accounts {
+    fn open(venue: &mut Venue) -> Result<Self, MarketError> {
+        let cash = Usd::dollars(i64::from(FUNDS));
+        Ok(Self { maker: venue.open_account(cash)?, taker: venue.open_account(cash)? })
+    }
+
+    /// Gives both what they sell in a market.
+    fn stock(self, venue: &mut Venue, market: MarketIx) -> Result<(), MarketError> {
+        for token in [market.token(0), market.token(1)] {
+            venue.grant(self.maker, token, Size::shares(u64::from(FUNDS)))?;
+            venue.grant(self.taker, token, Size::shares(u64::from(FUNDS)))?;
+        }
+        Ok(())
+    }
 }
 
 impl Stream {
+    const fn new(market: Market, home: Price, followed: bool) -> Self {
+        Self {
+            market,
+            home,
+            fair: home,
+            followed,
+            walk_due: Time(0),
+            quote_due: Time(0),
+            take_due: Time(0),
+            streak: (Side::Buy, 0),
+            quotes: BTreeMap::new(),
+        }
+    }
+
     fn step(&mut self, now: Time, venue: &mut Venue, market: MarketIx, accounts: Accounts, rng: &mut Rng) {
-        if now >= self.walk_due {
+        if !self.followed && now >= self.walk_due {
             self.walk_due = WALK_EVERY.after(now, rng);
             self.walk(rng);
         }
@@ -221,9 +284,10 @@ impl Stream {
         self.streak = (side, if side == last { count.saturating_add(1) } else { 1 });
         let tick = self.market.tick;
         let reach = tick.micros().saturating_mul(REACH_TICKS);
+        let margin = if self.followed { tick.micros() } else { MARGIN };
         let limit = match side {
-            Side::Buy => clamped(self.fair.micros().saturating_add(reach)).floor_to(tick),
-            Side::Sell => clamped(self.fair.micros().saturating_sub(reach)).ceil_to(tick),
+            Side::Buy => within(margin, self.fair.micros().saturating_add(reach)).floor_to(tick),
+            Side::Sell => within(margin, self.fair.micros().saturating_sub(reach)).ceil_to(tick),
         };
         let size = Size::shares(rng.below(61).saturating_add(35));
         let order = either_token(rng, market, side, limit, size, OrderKind::Fak);

@@ -73,10 +73,20 @@ fn exchange_command(dir: &Path, flow: &FlowArgs) -> anyhow::Result<Command> {
         ensure!(file.exists(), "there is no recording {}", file.display());
         command.arg("--recording").arg(file);
     }
+    if let Some(files) = priced(flow) {
+        for (option, file) in [("--prices", &files.prices), ("--markets", &files.markets)] {
+            ensure!(file.exists(), "there is no file {}, which {option} names", file.display());
+            command.arg(option).arg(file);
+        }
+    }
     // Its output would mix with ours; errors stay visible. A Ctrl-C is for the host, which still needs the exchange.
     command.stdin(Stdio::null()).stdout(Stdio::null());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     Ok(command)
+}
+
+fn priced(flow: &FlowArgs) -> Option<exchange::PricedFiles> {
+    Some(exchange::PricedFiles { prices: flow.prices.clone()?, markets: flow.markets.clone()? })
 }
 
 /// Waits for the file in which the exchange tells its address.
@@ -149,6 +159,7 @@ pub(super) fn serve_exchange(args: &ExchangeArgs) -> anyhow::Result<()> {
     let config = exchange::Config {
         listen: args.listen,
         recordings: args.flow.recording.clone(),
+        priced: priced(&args.flow),
         speed_micros: args.flow.speed.0,
         data_dir: Some(args.data_dir.clone()),
         ..exchange::Config::seeded(args.flow.seed)

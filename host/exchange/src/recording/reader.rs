@@ -80,6 +80,26 @@ pub enum ReadError {
         /// How many there are.
         found: usize,
     },
+    /// A column of a file of prices is missing.
+    #[error("the file has no column `{column}`; prices need feed_ts_ms and full_accuracy_value")]
+    PriceColumn {
+        /// Its name.
+        column: &'static str,
+    },
+    /// Nothing in the file is what is wanted.
+    #[error("the file has no {what}")]
+    Empty {
+        /// What is wanted.
+        what: &'static str,
+    },
+    /// More than fits.
+    #[error("the file has more than {limit} {what}")]
+    TooMany {
+        /// What.
+        what: &'static str,
+        /// How many fit.
+        limit: usize,
+    },
     /// More frames than fit.
     #[error("the recording has more than {FRAMES_MAX} frames")]
     TooLong,

@@ -102,6 +102,13 @@ impl Listeners {
         });
     }
 
+    /// Sends a frame to all who asked for the extra kinds of events, whatever tokens they listen to.
+    pub(super) fn tell_all_custom(&mut self, frame: &Utf8Bytes) {
+        if !self.frozen {
+            self.market.retain(|listener| !listener.custom || listener.frames.try_send(frame.clone()).is_ok());
+        }
+    }
+
     /// Says whether anybody asked for the extra kinds of events of a token.
     pub(super) fn wants_custom(&self, token: TokenIx) -> bool {
         self.market.iter().any(|listener| listener.custom && listener.tokens.contains(&token))

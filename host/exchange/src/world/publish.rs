@@ -5,7 +5,7 @@ use super::orders::{size, word};
 use super::tape::{Entry, Stage};
 use crate::wire::{self, BookEvent, PriceChange, PriceChanges};
 use axum::extract::ws::Utf8Bytes;
-use model::{MarketIx, Price, Side, Size, TickSize, Time, TokenIx, Usd};
+use model::{Market, MarketIx, Price, Side, Size, TickSize, Time, TokenIx, Usd};
 use serde::Serialize;
 use serde_json::json;
 use sim::{Change, Event, OpenOrder, Trade};
@@ -17,6 +17,16 @@ const CHANGES_MAX: usize = 200;
 
 fn frame(value: &impl Serialize) -> Option<Utf8Bytes> {
     serde_json::to_string(value).ok().map(Utf8Bytes::from)
+}
+
+fn event_message(ix: MarketIx, market: &Market) -> serde_json::Value {
+    json!({
+        "id": wire::gamma_id(ix),
+        "ticker": market.slug,
+        "slug": market.slug,
+        "title": market.question,
+        "description": "",
+    })
 }
 
 /// A changed level.
@@ -154,6 +164,43 @@ impl Inside {
         }
     }
 
+    /// Tells everybody who asked for such events of the markets from number `listed` on.
+    pub(super) fn tell_new(&mut self, listed: usize) {
+        let new = self.venue.listed().skip(listed).filter_map(|(ix, market)| {
+            let tokens = market.tokens.map(|token| token.to_string());
+            let title = event_message(ix, market);
+            let fee = Usd(i64::from(market.fee.rate_micros)).to_string();
+            frame(&json!({
+                "event_type": "new_market",
+                "id": wire::gamma_id(ix),
+                "question": market.question,
+                "market": market.condition.to_string(),
+                "condition_id": market.condition.to_string(),
+                "slug": market.slug,
+                "description": "A market of the local exchange.",
+                "assets_ids": tokens,
+                "clob_token_ids": tokens,
+                "outcomes": market.outcomes,
+                "event_message": title,
+                "timestamp": self.now.millis().to_string(),
+                "tags": ["local"],
+                "active": true,
+                "sports_market_type": "",
+                "line": "",
+                "game_start_time": "",
+                "order_price_min_tick_size": market.tick.to_string(),
+                "group_item_title": "",
+                "taker_base_fee": if market.fee.rate_micros > 0 { "1000" } else { "0" },
+                "fees_enabled": market.fee.rate_micros > 0,
+                "fee_schedule": {"exponent": 1, "rate": wire::number(&fee), "takerOnly": true, "rebateRate": 0},
+            }))
+        });
+        let frames: Vec<_> = new.collect();
+        for frame in &frames {
+            self.listeners.tell_all_custom(frame);
+        }
+    }
+
     fn tell_resolved(&mut self, ix: MarketIx, pays: [Usd; 2]) {
         let Some(market) = self.venue.market(ix) else { return };
         let [yes, no] = pays;
@@ -165,18 +212,12 @@ impl Inside {
         };
         let event = json!({
             "event_type": "market_resolved",
-            "id": crate::wire::gamma_id(ix),
+            "id": wire::gamma_id(ix),
             "market": market.condition.to_string(),
             "assets_ids": [wire::asset(market, ix.token(0)), wire::asset(market, ix.token(1))],
             "winning_asset_id": winner.map(|token| wire::asset(market, token)).unwrap_or_default(),
             "winning_outcome": winner.map(|token| wire::outcome(market, token)).unwrap_or_default(),
-            "event_message": {
-                "id": crate::wire::gamma_id(ix),
-                "ticker": market.slug,
-                "slug": market.slug,
-                "title": market.question,
-                "description": "",
-            },
+            "event_message": event_message(ix, market),
             "timestamp": self.now.millis().to_string(),
             "tags": [],
         });

@@ -1,6 +1,7 @@
-//! Who the other traders are: the seeded flow, or recordings of real books.
+//! Who the other traders are: the seeded flow, recordings of real books, or traders who follow a recorded price.
 
-use crate::recording::{Player, Recording, Step};
+use super::priced::Priced;
+use crate::recording::{DecidedMarkets, Player, Prices, Recording, Step};
 use model::{ConditionId, FeeRate, Market, Size, TickSize, Time, TokenIx};
 use sha2::{Digest, Sha256};
 use sim::{Flow, MarketError, Venue};
@@ -32,6 +33,7 @@ pub enum SourceError {
 pub(crate) enum Source {
     Flow(Flow),
     Recordings(Recorded),
+    Priced(Box<Priced>),
 }
 
 /// Recordings on their way.
@@ -53,11 +55,17 @@ impl Source {
         Self::Recordings(Recorded { markets, players, speed, started: None, steps: Vec::new() })
     }
 
-    /// Lists the markets.
+    /// Returns markets that follow a recorded price and end as they did; `speed` in millionths of real time.
+    pub(crate) fn priced(prices: Prices, markets: DecidedMarkets, speed: u64, seed: u64) -> Self {
+        Self::Priced(Box::new(Priced::new(prices, markets, speed, seed)))
+    }
+
+    /// Lists the markets; those of a recorded price come as their time comes.
     pub(crate) fn list(&mut self, venue: &mut Venue) -> Result<(), SourceError> {
         let markets = match self {
             Self::Flow(flow) => flow.markets(),
             Self::Recordings(recorded) => recorded.markets.clone(),
+            Self::Priced(_) => Vec::new(),
         };
         for (place, market) in markets.into_iter().enumerate() {
             let slug = market.slug.clone();
@@ -76,6 +84,7 @@ impl Source {
         match self {
             Self::Flow(flow) => flow.step(now, venue),
             Self::Recordings(recorded) => recorded.step(now, venue),
+            Self::Priced(priced) => priced.step(now, venue),
         }
     }
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 
-type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+pub(crate) type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
-async fn connect(rig: &Rig, channel: &str, hello: &Value) -> Socket {
+pub(crate) async fn connect(rig: &Rig, channel: &str, hello: &Value) -> Socket {
     let address = format!("ws://{}/ws/{channel}", rig.running.addr);
     let (mut socket, _) = tokio_tungstenite::connect_async(address).await.unwrap();
     socket.send(Message::text(hello.to_string())).await.unwrap();
@@ -17,7 +17,7 @@ async fn connect(rig: &Rig, channel: &str, hello: &Value) -> Socket {
 }
 
 /// Reads frames until one of the kind comes; objects of arrays one by one.
-async fn next(socket: &mut Socket, kind: &str) -> Value {
+pub(crate) async fn next(socket: &mut Socket, kind: &str) -> Value {
     let read = async {
         loop {
             let Message::Text(text) = socket.next().await.unwrap().unwrap() else { continue };

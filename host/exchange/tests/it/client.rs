@@ -25,8 +25,11 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) async fn new() -> Self {
+        Self::with(Config { mined_ms: 50, confirmed_ms: 100, ..Config::seeded(5) }).await
+    }
+
+    pub(crate) async fn with(config: Config) -> Self {
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let config = Config { mined_ms: 50, confirmed_ms: 100, ..Config::seeded(5) };
         let running = start(config).await.unwrap();
         let http = reqwest::Client::new();
         let key = SigningKey::from_bytes(&[7; 32]).unwrap();

@@ -14,4 +14,5 @@ mod faults;
 mod many;
 mod mutations;
 mod orders;
+mod priced;
 mod samples;

@@ -127,3 +127,28 @@ fn a_ten_dollar_quote_at_the_best_price_is_hit_within_seconds_and_earns() {
     let earned = i128::from(venue.cash(account).total - cash.micros()) + held.sum::<i128>();
     assert!(earned > 0, "the quoter lost {earned} micro-dollars");
 }
+
+#[test]
+fn a_followed_market_trades_around_the_price_it_is_told_and_ends_quietly() {
+    let market = Flow::new(3).markets().remove(0);
+    let condition = market.condition;
+    let (mut flow, mut venue) = (Flow::followed(3), Venue::new());
+    let ix = flow.follow(&mut venue, market.clone()).unwrap();
+    assert_eq!(flow.follow(&mut venue, market), Err(MarketError::Taken));
+    let mut traded = 0;
+    for step in 0..600u32 {
+        // From 50 cents to 95 within half a minute, then to 5.
+        let fair = if step < 300 { 500_000 + step * 1_500 } else { 950_000 - (step - 300) * 3_000 };
+        flow.set_fair(condition, Price::from_micros(fair).unwrap());
+        flow.step(Time::from_millis(u64::from(step) * STEP_MILLIS), &mut venue);
+        traded += venue.drain().iter().filter(|event| matches!(event, Event::Trade(_))).count();
+        let (bid, ask) = (venue.best(ix.token(0), Side::Buy), venue.best(ix.token(0), Side::Sell));
+        let middle = (bid.unwrap().price.micros() + ask.unwrap().price.micros()) / 2;
+        assert!(middle.abs_diff(fair) < 40_000, "the middle is {middle} at step {step}, where {fair} is fair");
+    }
+    assert!(traded > 50, "{traded} trades in a minute");
+    venue.resolve(Time::from_millis(61_000), ix, [Usd::ZERO, Usd::dollars(1)]).unwrap();
+    flow.forget(condition);
+    flow.step(Time::from_millis(62_000), &mut venue);
+    assert_eq!(venue.levels(ix.token(0), Side::Buy).len(), 0);
+}
