@@ -33,6 +33,8 @@ enum Command {
     Keys(KeysArgs),
     /// Measure the paths of an order and print a table of figures with their budgets.
     Bench(BenchArgs),
+    /// Run market events through a strategy as fast as they go.
+    Backtest(BacktestArgs),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
     /// The host process; started by `run`, with a socket to the signer as its standard input.
@@ -232,6 +234,26 @@ pub(crate) struct BenchArgs {
     pub(crate) hosted: bool,
 }
 
+/// `polytrader backtest`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BacktestArgs {
+    /// Measure: make up book events and run them through the engine, the paper venue and a strategy in WebAssembly.
+    #[arg(long, required = true)]
+    pub(crate) bench: bool,
+    /// How many events a round has; five rounds are run.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) events: u64,
+    /// What the events follow from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The folder with template.wasm; the one beside this program otherwise.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) strategies: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// The hidden `polytrader host`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HostArgs {
@@ -256,6 +278,7 @@ pub fn main() -> ExitCode {
         Command::Kill(args) => crate::kill::run(&args),
         Command::Keys(args) => crate::keys::run(&args),
         Command::Bench(args) => crate::bench::bench(&args),
+        Command::Backtest(args) => crate::backtest::backtest(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::host::run(&args),
     };

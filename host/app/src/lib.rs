@@ -2,6 +2,7 @@
 //! Start reading in [`config`] for what a user can set and [`db`] for what is kept.
 
 pub mod auth;
+mod backtest;
 mod bench;
 pub mod cli;
 pub mod config;

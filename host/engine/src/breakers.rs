@@ -40,7 +40,7 @@ impl Trip {
 }
 
 /// What is tripped, and what the breakers watch.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Breakers {
     tripped: BTreeMap<(Breaker, Scope), Reason>,
     user_down: Option<Time>,

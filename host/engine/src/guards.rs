@@ -34,7 +34,7 @@ enum Stage {
 }
 
 /// What the guards watch.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Guards {
     stages: BTreeMap<(StrategyId, TokenIx), Stage>,
     cooling: BTreeMap<(StrategyId, MarketIx), Time>,

@@ -18,7 +18,7 @@ const NOTE_MICROS: u64 = 1_000_000;
 const CALM_MICROS: u64 = 60_000_000;
 
 /// The middles of a market's book over the last seconds.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Middles {
     noted: VecDeque<(Time, u32)>,
     jumped: Option<Time>,

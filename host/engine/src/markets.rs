@@ -13,7 +13,7 @@ const CROSSED_MAX_MICROS: u64 = 2_000_000;
 const SNAPSHOT_RETRY_MICROS: u64 = 5_000_000;
 
 /// One token's book and what is known of its age.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct TokenState {
     pub(crate) book: Book,
     /// Whether a snapshot was seen since the last loss of the channel.
@@ -42,7 +42,7 @@ impl TokenState {
 }
 
 /// One market.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct MarketEntry {
     pub(crate) market: Market,
     /// Whether the outcome is known.
@@ -69,7 +69,7 @@ pub(crate) enum Applied {
 }
 
 /// All markets of the session.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Markets {
     entries: Vec<MarketEntry>,
     tokens: Vec<TokenState>,

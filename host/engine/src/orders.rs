@@ -100,7 +100,7 @@ impl Fill {
 pub(crate) type FillKey = (TradeId, u32, OrderId);
 
 /// The table of orders.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Orders {
     table: Table,
     /// Orders that are over, in the order they ended.

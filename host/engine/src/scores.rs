@@ -23,7 +23,7 @@ struct Standing {
 }
 
 /// How all strategies fare.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Scores {
     day: u64,
     standings: BTreeMap<StrategyId, Standing>,

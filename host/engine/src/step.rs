@@ -134,6 +134,27 @@ impl Engine {
         }
     }
 
+    /// Returns another engine that stands where this one stands, for a run that may have to go back; none of an engine that
+    /// trades: there is one of those.
+    pub fn fork(&self) -> Option<Self> {
+        if self.purpose == Purpose::Trade {
+            return None;
+        }
+        Some(Self {
+            markets: self.markets.clone(),
+            orders: self.orders.clone(),
+            ledger: self.ledger.clone(),
+            targets: self.targets.clone(),
+            strategies: self.strategies.clone(),
+            guards: self.guards.clone(),
+            breakers: self.breakers.clone(),
+            rate: self.rate.clone(),
+            habits: self.habits.clone(),
+            scores: self.scores.clone(),
+            ..*self
+        })
+    }
+
     /// Takes one input and leaves what is to be done in `effects`, whose old content is forgotten and whose memory is
     /// reused. The same inputs always lead to the same effects.
     pub fn step(&mut self, input: &Input, effects: &mut Effects) {

@@ -14,7 +14,7 @@ const TIMERS_MAX: usize = 64;
 const INTENTS_MAX: usize = 1_024;
 
 /// The strategies of the session.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Strategies {
     instances: BTreeMap<StrategyId, u32>,
     /// When the module that runs was first loaded.

@@ -42,7 +42,7 @@ impl Target {
 }
 
 /// All standing quotes. A strategy has at most one a token, so there are never more than grants.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Targets {
     by_token: BTreeMap<(StrategyId, TokenIx), Target>,
 }

@@ -10,7 +10,7 @@ use model::{MarketIx, OrderId};
 type Slot = u32;
 
 /// The table.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Table {
     slots: Vec<Option<OrderEntry>>,
     free: Vec<Slot>,

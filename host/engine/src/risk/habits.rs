@@ -13,7 +13,7 @@ const WISHES_MAX: usize = 10_000;
 type Wish = (TokenIx, bool, Price, Size, bool);
 
 /// The lately of all strategies.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Habits {
     sent: BTreeMap<StrategyId, Rate>,
     wishes: VecDeque<(Time, StrategyId, Wish)>,
@@ -27,7 +27,7 @@ fn wish(order: &NewOrder) -> Wish {
 }
 
 /// Moments of the last minute.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Rate {
     moments: VecDeque<Time>,
 }

@@ -1,0 +1,135 @@
+//! Events in batches, exactly: the engine goes ahead of the strategy, and where the strategy acts on an event that the engine
+//! has passed, the engine is set back to just after it. Batches end after anything that concerns the strategy alone. So
+//! batches of any size give the run that single events give (a test).
+
+use super::STRATEGY;
+use super::events::Heard;
+use super::world::{Item, World};
+use anyhow::{Context, anyhow};
+use model::Intent;
+use model::input::StrategyAnswer;
+use sandbox::{Batch, Instance, Reaction};
+
+/// The most events of a batch.
+pub(super) const SPAN_MAX: usize = 4_096;
+/// After the strategy acted, batches begin with so many events again.
+const SPAN_MIN: usize = 64;
+
+/// A run under way.
+pub(super) struct Run {
+    pub(super) world: World,
+    pub(super) intents: u64,
+    pub(super) set_back: u64,
+    instance: Instance,
+    batch: Batch,
+    /// What the strategy has not heard yet, each with the number of events that were taken when it was told.
+    items: Vec<(usize, Item)>,
+    told: Vec<Item>,
+    /// The number of the next item since the strategy's start.
+    first: u64,
+    span: usize,
+    span_max: usize,
+}
+
+impl Run {
+    /// Returns a run that begins: the bot starts, and the strategy has heard nothing.
+    pub(super) fn new(mut world: World, instance: Instance, span_max: usize) -> Self {
+        let mut told = Vec::new();
+        world.start(&mut told);
+        let items = told.drain(..).map(|item| (0, item)).collect();
+        let (batch, first, span) = (Batch::default(), 1, span_max.min(SPAN_MIN));
+        Self { world, intents: 0, set_back: 0, instance, batch, items, told, first, span, span_max }
+    }
+
+    /// Takes all events.
+    ///
+    /// # Errors
+    /// If the strategy fails.
+    pub(super) fn all(&mut self, tape: &[Heard]) -> anyhow::Result<()> {
+        let mut taken = 0;
+        while taken < tape.len() || !self.items.is_empty() {
+            taken = self.batch(tape, taken)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a batch from event `begin` on and returns how many events are taken then.
+    fn batch(&mut self, tape: &[Heard], begin: usize) -> anyhow::Result<usize> {
+        let before = if self.span > 1 { self.world.fork() } else { None };
+        let taken = self.go_ahead(tape, begin);
+        if self.items.is_empty() {
+            return Ok(taken);
+        }
+        let reaction = self.show()?;
+        let consumed = usize::try_from(reaction.consumed)?;
+        let all = consumed >= self.items.len();
+        if all && reaction.intents.is_empty() {
+            self.first = self.first.saturating_add(u64::from(reaction.consumed));
+            self.items.clear();
+            self.span = self.span.saturating_mul(2).min(self.span_max);
+            return Ok(taken);
+        }
+        let last = consumed.checked_sub(1).and_then(|place| self.items.get(place));
+        let upto = last.map(|(upto, _)| *upto).context("an answer to nothing")?.max(begin);
+        self.items.drain(..consumed);
+        if upto < taken {
+            self.world = before.context("there is nothing to go back to")?;
+            self.set_back = self.set_back.saturating_add(1);
+            self.items.retain(|(told_at, _)| *told_at <= upto);
+            for heard in tape.get(begin..upto).unwrap_or_default() {
+                self.world.hear(heard, &mut self.told);
+            }
+            self.told.clear();
+        }
+        self.span = upto.saturating_sub(begin).max(SPAN_MIN).min(self.span_max);
+        self.answer(upto, reaction);
+        Ok(upto)
+    }
+
+    /// Lets the engine take events until the batch is full or something concerns the strategy alone.
+    fn go_ahead(&mut self, tape: &[Heard], begin: usize) -> usize {
+        let mut taken = begin;
+        // What was told by the last answer comes before any event.
+        let mut own = self.items.iter().any(|(_, item)| matches!(item, Item::Own(..)));
+        while !own && taken.saturating_sub(begin) < self.span {
+            let Some(heard) = tape.get(taken) else { break };
+            self.world.hear(heard, &mut self.told);
+            taken = taken.saturating_add(1);
+            own = self.told.iter().any(|item| matches!(item, Item::Own(..)));
+            self.items.extend(self.told.drain(..).map(|item| (taken, item)));
+        }
+        taken
+    }
+
+    /// Shows the strategy what it has not heard.
+    fn show(&mut self) -> anyhow::Result<Reaction> {
+        self.batch.clear();
+        for (_, item) in &self.items {
+            match item {
+                Item::Market(note) => self.batch.market(self.instance.grants(), note),
+                Item::Own(at, event) => self.batch.own(self.instance.grants(), *at, event),
+            }
+        }
+        let shown = self.instance.on_events(self.first, &mut self.batch);
+        shown.map_err(|fault| anyhow!("the strategy failed at item {}: {fault}", self.first))
+    }
+
+    fn answer(&mut self, upto: usize, reaction: Reaction) {
+        let Reaction { consumed, intents, fuel } = reaction;
+        let first = self.first;
+        self.first = first.saturating_add(u64::from(consumed));
+        if intents.is_empty() {
+            return;
+        }
+        self.intents = self.intents.saturating_add(count(&intents));
+        let (strategy, instance, fault, lost) = (STRATEGY, 1, None, Vec::new());
+        let answer =
+            StrategyAnswer { strategy, instance, first, count: consumed, consumed, fuel, fault, intents, lost };
+        self.world.answer(answer, &mut self.told);
+        self.items.extend(self.told.drain(..).map(|item| (upto, item)));
+    }
+}
+
+fn count(intents: &[Intent]) -> u64 {
+    u64::try_from(intents.len()).unwrap_or(u64::MAX)
+}
