@@ -1,6 +1,7 @@
 //! REST (PROTOCOL 7): what anybody may read, what an account does and reads, and the venue's errors.
 
 mod account;
+mod data;
 mod fail;
 mod gamma;
 mod history;
@@ -32,6 +33,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .merge(many::routes())
         .merge(history::routes())
         .merge(gamma::routes())
+        .merge(data::routes())
         .merge(logins::routes())
         .merge(rewards::routes())
         .merge(notices::routes())

@@ -10,6 +10,7 @@ mod listeners;
 mod members;
 mod notices;
 mod orders;
+mod past;
 mod priced;
 mod publish;
 mod rates;
@@ -19,6 +20,7 @@ mod tape;
 pub(crate) use asked::Asked;
 pub(crate) use faults::{Faults, Wants};
 pub(crate) use listeners::{Listening, MarketWish, UserWish};
+pub(crate) use past::{Deed, Holding};
 pub(crate) use rates::{Bucket, Rate};
 pub(crate) use source::{Source, SourceError};
 
@@ -33,6 +35,7 @@ use model::{ConditionId, MarketIx, Side, Time, TokenId, TokenIx, Usd, VenueOrder
 use notices::Notices;
 use order::{Chain, Domains, Exchange};
 use orders::Orders;
+use past::Payouts;
 use rates::Rates;
 use serde_json::Value;
 use sim::Venue;
@@ -58,6 +61,7 @@ pub(crate) struct Inside {
     members: Members,
     orders: Orders,
     tape: Tape,
+    payouts: Payouts,
     listeners: Listeners,
     faults: Faults,
     heartbeats: Heartbeats,
@@ -105,6 +109,7 @@ impl Inside {
             members: Members::default(),
             orders: Orders::default(),
             tape: Tape::new(root, settling),
+            payouts: Payouts::default(),
             listeners: Listeners::default(),
             faults: Faults::default(),
             heartbeats: Heartbeats::default(),

@@ -238,7 +238,11 @@ impl Paper {
                         self.after(part.at, confirmed, Due::Settle(part.settled(Settlement::Confirmed)));
                     }
                 }
-                Event::Level { .. } | Event::Tick { .. } | Event::Resolved { .. } | Event::BookReset { .. } => {}
+                Event::Level { .. }
+                | Event::Tick { .. }
+                | Event::Resolved { .. }
+                | Event::Redeemed { .. }
+                | Event::BookReset { .. } => {}
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod channels;
+mod data;
 mod differential;
 mod keys;
 mod public;

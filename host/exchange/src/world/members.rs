@@ -34,6 +34,17 @@ impl Members {
         self.by_account.get(&account)
     }
 
+    /// Returns the account of a wallet, or of the key that trades for it.
+    pub(super) fn of(&self, address: Address) -> Option<AccountId> {
+        let wallet = self.by_account.iter().find(|(_, member)| member.funder == address).map(|(account, _)| *account);
+        wallet.or_else(|| self.by_address.get(&address).copied())
+    }
+
+    /// Returns all traders.
+    pub(super) fn all(&self) -> impl Iterator<Item = (AccountId, &Member)> {
+        self.by_account.iter().map(|(account, member)| (*account, member))
+    }
+
     /// Takes the maker that an account's first order names as its wallet; later orders must name the same.
     pub(super) fn bind(&mut self, caller: &Holder, maker: Address) -> Result<(), Fail> {
         let member = self.by_account.get_mut(&caller.account).ok_or(Fail::UNAUTHORIZED)?;

@@ -2,6 +2,7 @@
 
 use super::Inside;
 use super::orders::{size, word};
+use super::past::Payout;
 use super::tape::{Entry, Stage};
 use crate::wire::{self, BookEvent, PriceChange, PriceChanges};
 use axum::extract::ws::Utf8Bytes;
@@ -58,6 +59,11 @@ impl Inside {
                 Event::Resolved { market, pays } => {
                     self.tell_levels(&mut levels);
                     self.tell_resolved(market, pays);
+                }
+                Event::Redeemed { account, token, size, value } => {
+                    if self.members.get(account).is_some() {
+                        self.payouts.push(Payout { at: self.now, account, token, size, value });
+                    }
                 }
                 Event::BookReset { market } => {
                     self.tell_levels(&mut levels);

@@ -122,6 +122,11 @@ impl Tape {
         true
     }
 
+    /// Returns the trades that did not fail, oldest first.
+    pub(super) fn good(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.stage != Stage::Failed)
+    }
+
     /// Returns a trade's id.
     pub(super) fn id(&self, number: u64) -> String {
         uuid(&self.digest(b"trade", number))

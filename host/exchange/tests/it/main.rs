@@ -10,6 +10,7 @@
 
 mod channels;
 mod client;
+mod data;
 mod faults;
 mod many;
 mod mutations;

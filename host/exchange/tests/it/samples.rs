@@ -24,7 +24,7 @@ fn sample(shared: &std::path::Path, name: &str) -> Value {
 
 /// Says where `ours` lacks a key of `theirs` or has another kind of value. Lists are compared by their first entries; null
 /// fits everything.
-fn differences(path: &str, ours: &Value, theirs: &Value, out: &mut Vec<String>) {
+pub(crate) fn differences(path: &str, ours: &Value, theirs: &Value, out: &mut Vec<String>) {
     match (ours, theirs) {
         (Value::Null, _) | (_, Value::Null) => {}
         (Value::Object(ours), Value::Object(theirs)) => {

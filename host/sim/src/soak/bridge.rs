@@ -112,6 +112,8 @@ impl World {
                         self.tell_market(market.token(outcome), MarketEventKind::Resolved { pays });
                     }
                 }
+                // The host takes resolved shares as worth what they pay; the payment is the venue's own business here.
+                Event::Redeemed { .. } => {}
                 Event::BookReset { market } => {
                     for token in [market.token(0), market.token(1)] {
                         let book = self.book(token);

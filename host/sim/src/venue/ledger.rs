@@ -133,13 +133,19 @@ impl Ledger {
         purse.held = purse.held.saturating_add(change);
     }
 
-    /// Pays everybody's shares of a token at `pays` each, cut to whole millionths.
-    pub(super) fn redeem(&mut self, token: TokenIx, pays: Usd) {
-        for account in &mut self.accounts {
+    /// Pays everybody's shares of a token at `pays` each, cut to whole millionths. Returns who had how many, and what they got.
+    pub(super) fn redeem(&mut self, token: TokenIx, pays: Usd) -> Vec<(AccountId, Size, Usd)> {
+        let mut paid = Vec::new();
+        for (number, account) in (0..).zip(&mut self.accounts) {
             let Some(purse) = account.shares.remove(&token) else { continue };
             let worth = purse.total.saturating_mul(i128::from(pays.micros())).div_euclid(i128::from(SCALE));
             account.cash.add(worth);
+            if purse.total > 0 {
+                let size = Size(u64::try_from(purse.total).unwrap_or(u64::MAX));
+                paid.push((AccountId(number), size, Usd(clamp(worth))));
+            }
         }
+        paid
     }
 
     /// Moves the money and shares of one half of a match.

@@ -41,7 +41,10 @@ impl Venue {
     pub fn redeem(&mut self, market: MarketIx) -> Result<(), MarketError> {
         let pays = self.resolution(market).ok_or(MarketError::Unknown)?;
         for (outcome, pays) in (0..).zip(pays) {
-            self.ledger.redeem(market.token(outcome), pays);
+            let token = market.token(outcome);
+            for (account, size, value) in self.ledger.redeem(token, pays) {
+                self.events.push(Event::Redeemed { account, token, size, value });
+            }
         }
         if let Some(listing) = self.listing_mut(market) {
             listing.sets = 0;

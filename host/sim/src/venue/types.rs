@@ -255,6 +255,17 @@ pub enum Event {
         /// What a share of each token pays.
         pays: [Usd; 2],
     },
+    /// An account's shares of a resolved market were paid and are gone.
+    Redeemed {
+        /// Whose they were.
+        account: AccountId,
+        /// The token.
+        token: TokenIx,
+        /// How many.
+        size: Size,
+        /// What they paid in all.
+        value: Usd,
+    },
     /// The whole book was replaced: read it afresh. No level events are told for a replacement.
     BookReset {
         /// The market.

@@ -1,0 +1,328 @@
+//! The Data API (PROTOCOL 15.2), both generations, under `/data-api`: what wallets own and did, public and by address.
+
+use super::public::{iso, worth};
+use super::{Fail, World};
+use crate::wire::{self, number};
+use crate::world::{Deed, Holding, Inside};
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use model::{Market, Size, TokenIx, Usd};
+use order::Address;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// The most rows of one page.
+const PAGE_MAX: usize = 1_000;
+
+pub(super) fn routes() -> Router<crate::world::Shared> {
+    Router::new()
+        .route("/data-api/", get(|| async { Json(json!({"data": "OK"})) }))
+        .route("/data-api/positions", get(|world, query| list(world, query, V1, positions)))
+        .route("/data-api/closed-positions", get(|world, query| list(world, query, V1, closed)))
+        .route("/data-api/trades", get(|world, query| list(world, query, V1, trades)))
+        .route("/data-api/activity", get(|world, query| list(world, query, V1, activity)))
+        .route("/data-api/value", get(|world, query| value(world, query, V1)))
+        .route("/data-api/v2/positions", get(|world, query| list(world, query, V2, positions)))
+        .route("/data-api/v2/trades", get(|world, query| list(world, query, V2, trades)))
+        .route("/data-api/v2/activity", get(|world, query| list(world, query, V2, activity)))
+        .route("/data-api/v2/value", get(|world, query| value(world, query, V2)))
+}
+
+/// A generation of the API: the first is camelCase in bare lists, the second snake_case in envelopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Generation {
+    V1,
+    V2,
+}
+use Generation::{V1, V2};
+
+/// A question's parameters; others are ignored, as the venue does.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    user: String,
+    /// Condition ids, with commas.
+    #[serde(alias = "condition_id", alias = "condition_ids")]
+    market: String,
+    limit: Option<usize>,
+    offset: Option<usize>,
+    /// The second generation's offset.
+    cursor: Option<usize>,
+    /// Whether only the taking halves of trades are wanted; so without a word of it.
+    #[serde(rename = "takerOnly", alias = "taker_only")]
+    taker_only: Option<bool>,
+    side: String,
+}
+
+impl Asked {
+    fn wallet(&self) -> Result<Option<Address>, Fail> {
+        let invalid = || Fail::bad("invalid user: expected an address of 0x and 40 hexadecimal digits");
+        if self.user.is_empty() { Ok(None) } else { Address::parse(&self.user).map(Some).ok_or_else(invalid) }
+    }
+
+    fn wallet_or_fail(&self) -> Result<Address, Fail> {
+        self.wallet()?.ok_or(Fail::bad("required query param 'user' not provided"))
+    }
+
+    fn wants(&self, market: &Market) -> bool {
+        let condition = market.condition.to_string();
+        self.market.is_empty() || self.market.split(',').any(|wanted| wanted == condition)
+    }
+}
+
+type Answer = Result<Response, Fail>;
+type Parameters = Query<Asked>;
+type Rows = fn(&Inside, &Asked, Generation) -> Result<Vec<Value>, Fail>;
+
+async fn list(State(shared): World, Query(asked): Parameters, generation: Generation, rows: Rows) -> Answer {
+    let rows = rows(&shared.lock(), &asked, generation)?;
+    let begin = asked.cursor.or(asked.offset).unwrap_or(0);
+    let limit = asked.limit.unwrap_or(100).min(PAGE_MAX);
+    let next = begin.saturating_add(limit);
+    let has_more = rows.len() > next;
+    let page: Vec<Value> = rows.into_iter().skip(begin).take(limit).collect();
+    Ok(Json(match generation {
+        V1 => Value::Array(page),
+        V2 => json!({
+            "data": page,
+            "pagination": {"has_more": has_more, "next_cursor": has_more.then(|| next.to_string())},
+        }),
+    })
+    .into_response())
+}
+
+async fn value(State(shared): World, Query(asked): Parameters, generation: Generation) -> Answer {
+    let (world, user) = (shared.lock(), asked.wallet_or_fail()?);
+    let worths = world.holdings(user).into_iter().map(|(token, holding)| worth_of(&world, token, holding.size));
+    let total = money(worths.fold(Usd::ZERO, Usd::saturating_add));
+    Ok(Json(match generation {
+        V1 => json!([{"user": user.to_string(), "value": total}]),
+        V2 => json!({"data": {"proxy_wallet": user.to_string(), "value": total}}),
+    })
+    .into_response())
+}
+
+fn positions(world: &Inside, asked: &Asked, generation: Generation) -> Result<Vec<Value>, Fail> {
+    let wallet = asked.wallet_or_fail()?;
+    let holdings = world.holdings(wallet);
+    let held = holdings.iter().filter(|(_, holding)| !holding.size.is_zero());
+    let rows = held.filter_map(|(token, holding)| {
+        let market = world.venue().market(token.market()).filter(|market| asked.wants(market))?;
+        let other = other(*token);
+        let mergeable = holdings.get(&other).is_some_and(|other| !other.size.is_zero());
+        Some(position(&Row { world, wallet, market, token: *token, holding: *holding, mergeable }, generation))
+    });
+    Ok(rows.collect())
+}
+
+fn closed(world: &Inside, asked: &Asked, _: Generation) -> Result<Vec<Value>, Fail> {
+    let wallet = asked.wallet_or_fail()?;
+    let gone = world.holdings(wallet).into_iter().filter(|(_, holding)| holding.size.is_zero());
+    let rows = gone.filter_map(|(token, holding)| {
+        let market = world.venue().market(token.market()).filter(|market| asked.wants(market))?;
+        let mut row = about(market, token, V1);
+        put(
+            &mut row,
+            [
+                ("proxyWallet", json!(wallet.to_string())),
+                ("avgPrice", ratio(holding.spent, holding.bought)),
+                ("totalBought", shares(holding.bought)),
+                ("realizedPnl", money(holding.realised)),
+                ("curPrice", money(worth(world, token))),
+                ("timestamp", json!(holding.last.seconds())),
+                ("endDate", json!(market.end.map_or_else(|| iso(holding.last), iso))),
+            ],
+        );
+        Some(row.into())
+    });
+    Ok(rows.collect())
+}
+
+/// All that a position's row is made of.
+struct Row<'a> {
+    world: &'a Inside,
+    wallet: Address,
+    market: &'a Market,
+    token: TokenIx,
+    holding: Holding,
+    mergeable: bool,
+}
+
+fn position(row: &Row<'_>, generation: Generation) -> Value {
+    let Row { world, wallet, market, token, holding, mergeable } = row;
+    let mut fields = about(market, *token, generation);
+    let Holding { size, cost, fees, bought, spent, realised, first, last } = *holding;
+    let now = worth_of(world, *token, size);
+    let gain = now.saturating_sub(cost);
+    let redeemable = world.venue().resolution(token.market()).is_some();
+    let price = money(worth(world, *token));
+    let end = market.end.map_or_else(String::new, |end| iso(end).chars().take(10).collect());
+    match generation {
+        V1 => put(
+            &mut fields,
+            [
+                ("proxyWallet", json!(wallet.to_string())),
+                ("size", shares(size)),
+                ("avgPrice", ratio(cost, size)),
+                ("initialValue", money(cost)),
+                ("currentValue", money(now)),
+                ("cashPnl", money(gain)),
+                ("percentPnl", percent(gain, cost)),
+                ("totalBought", shares(bought)),
+                ("realizedPnl", money(realised)),
+                ("percentRealizedPnl", percent(realised, spent)),
+                ("curPrice", price),
+                ("redeemable", json!(redeemable)),
+                ("mergeable", json!(mergeable)),
+                ("endDate", json!(end)),
+                ("negativeRisk", json!(market.neg_risk)),
+            ],
+        ),
+        V2 => put(
+            &mut fields,
+            [
+                ("proxy_wallet", json!(wallet.to_string())),
+                ("current_size", shares(size)),
+                ("avg_price", ratio(cost, size)),
+                ("entry_cost_usdc", money(cost)),
+                ("entry_fees_usdc", money(fees)),
+                ("total_cost_usdc", money(cost.saturating_add(fees))),
+                ("current_price", price),
+                ("current_value", money(now)),
+                ("total_size", shares(bought)),
+                ("realized_pnl", money(realised)),
+                ("unrealized_pnl", money(gain)),
+                ("total_pnl", money(gain.saturating_add(realised))),
+                ("percent_pnl", percent(gain, cost)),
+                ("percent_realized_pnl", percent(realised, spent)),
+                ("status", json!(if redeemable { "REDEEMABLE" } else { "OPEN" })),
+                ("redeemable", json!(redeemable)),
+                ("mergeable", json!(mergeable)),
+                ("negative_risk", json!(market.neg_risk)),
+                ("archived", json!(false)),
+                ("verified", json!(true)),
+                ("event_id", json!(wire::gamma_id(token.market()))),
+                ("end_date", json!(end)),
+                ("first_entry_at", json!(first.seconds())),
+                ("last_event_at", json!(last.seconds())),
+            ],
+        ),
+    }
+    fields.into()
+}
+
+fn trades(world: &Inside, asked: &Asked, generation: Generation) -> Result<Vec<Value>, Fail> {
+    let taker_only = asked.taker_only.unwrap_or(true);
+    let deeds = world.deeds(asked.wallet()?).into_iter().rev();
+    let wanted = deeds.filter(|deed| deed.side.is_some() && (deed.taker || !taker_only) && of_side(asked, deed));
+    Ok(wanted.filter_map(|deed| told(world, asked, generation, &deed)).map(Value::from).collect())
+}
+
+fn activity(world: &Inside, asked: &Asked, generation: Generation) -> Result<Vec<Value>, Fail> {
+    let deeds = world.deeds(Some(asked.wallet_or_fail()?)).into_iter().rev();
+    let rows = deeds.filter(|deed| of_side(asked, deed)).filter_map(|deed| {
+        let mut row = told(world, asked, generation, &deed)?;
+        put(&mut row, [("type", json!(if deed.side.is_some() { "TRADE" } else { "REDEEM" }))]);
+        match generation {
+            V1 => put(&mut row, [("usdcSize", money(deed.value))]),
+            V2 => put(&mut row, [("usdc_size", money(deed.value)), ("is_combo", json!(false))]),
+        }
+        Some(row.into())
+    });
+    Ok(rows.collect())
+}
+
+fn of_side(asked: &Asked, deed: &Deed) -> bool {
+    asked.side.is_empty() || deed.side.is_some_and(|side| wire::side(side) == asked.side)
+}
+
+/// A deed with what all lists tell of it.
+fn told(world: &Inside, asked: &Asked, generation: Generation, deed: &Deed) -> Option<Map<String, Value>> {
+    let market = world.venue().market(deed.token.market()).filter(|market| asked.wants(market))?;
+    let mut row = about(market, deed.token, generation);
+    let (wallet, hash) = match generation {
+        V1 => ("proxyWallet", "transactionHash"),
+        V2 => ("proxy_wallet", "transaction_hash"),
+    };
+    put(
+        &mut row,
+        [
+            (wallet, json!(deed.wallet.to_string())),
+            (hash, json!(deed.hash)),
+            ("timestamp", json!(deed.at.seconds())),
+            ("side", json!(deed.side.map(wire::side).unwrap_or_default())),
+            ("size", shares(deed.size)),
+            ("price", ratio(deed.value, deed.size)),
+        ],
+    );
+    if generation == V1 {
+        for empty in ["name", "pseudonym", "bio", "profileImage", "profileImageOptimized"] {
+            row.insert(empty.to_owned(), "".into());
+        }
+    }
+    Some(row)
+}
+
+/// What all rows tell of their token.
+fn about(market: &Market, token: TokenIx, generation: Generation) -> Map<String, Value> {
+    let names = match generation {
+        V1 => ["asset", "conditionId", "eventSlug", "outcomeIndex", "oppositeOutcome", "oppositeAsset"],
+        V2 => ["token_id", "condition_id", "event_slug", "outcome_index", "opposite_outcome", "opposite_token_id"],
+    };
+    let [asset, condition, event, index, other_outcome, other_asset] = names;
+    let other = other(token);
+    let mut row = Map::new();
+    put(
+        &mut row,
+        [
+            (asset, json!(wire::asset(market, token))),
+            (condition, json!(market.condition.to_string())),
+            ("title", json!(market.question)),
+            ("slug", json!(market.slug)),
+            ("icon", json!("")),
+            (event, json!(market.slug)),
+            ("outcome", json!(wire::outcome(market, token))),
+            (index, json!(token.outcome())),
+            (other_outcome, json!(wire::outcome(market, other))),
+            (other_asset, json!(wire::asset(market, other))),
+        ],
+    );
+    row
+}
+
+fn put<const N: usize>(row: &mut Map<String, Value>, fields: [(&str, Value); N]) {
+    row.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+}
+
+fn other(token: TokenIx) -> TokenIx {
+    token.market().token(1u32.saturating_sub(token.outcome()))
+}
+
+fn worth_of(world: &Inside, token: TokenIx, size: Size) -> Usd {
+    let value = i128::from(worth(world, token).micros()).saturating_mul(i128::from(size.micros()));
+    Usd(i64::try_from(value / 1_000_000).unwrap_or(i64::MAX))
+}
+
+fn money(amount: Usd) -> Value {
+    number(&amount.to_string())
+}
+
+fn shares(size: Size) -> Value {
+    number(&size.to_string())
+}
+
+/// Dollars a share.
+fn ratio(value: Usd, size: Size) -> Value {
+    let scaled = i128::from(value.micros()).saturating_mul(1_000_000);
+    let micros = scaled.checked_div(i128::from(size.micros())).unwrap_or(0);
+    money(Usd(i64::try_from(micros).unwrap_or(i64::MAX)))
+}
+
+/// So many per cent of `cost` that `gain` is, with two decimals.
+fn percent(gain: Usd, cost: Usd) -> Value {
+    let basis_points = i128::from(gain.micros()).saturating_mul(10_000).checked_div(i128::from(cost.micros()));
+    let micros = basis_points.unwrap_or(0).saturating_mul(10_000);
+    money(Usd(i64::try_from(micros).unwrap_or(i64::MAX)))
+}
