@@ -15,6 +15,7 @@ mod crash;
 mod demo;
 mod faults;
 mod live;
+mod memory;
 mod paper;
 mod person;
 mod process;

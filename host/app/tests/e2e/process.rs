@@ -136,6 +136,11 @@ impl Run {
         }
     }
 
+    /// Returns the parent process, which is the signer.
+    pub(crate) fn pid(&self) -> i64 {
+        i64::from(self.child.as_ref().unwrap().id())
+    }
+
     /// Sends a signal to the parent process.
     pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.as_ref().unwrap().id()).unwrap();

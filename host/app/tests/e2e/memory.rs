@@ -1,0 +1,90 @@
+//! The host's memory, all of it that can be read, holds no key; what a core dump would show is a part of it. The same search
+//! finds the key in the signer, so it can find one.
+
+use crate::process::{Api, Exchange, Folder, Run, not_run, strategies};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+/// Memory is read in pieces of this size.
+const PIECE: usize = 1 << 20;
+
+/// The forms in which a key could lie about: its bytes, the same in the order of a number in memory, and its digits.
+fn forms(digits: &str) -> Vec<Vec<u8>> {
+    let byte = |place: usize| u8::from_str_radix(&digits[place * 2..place * 2 + 2], 16).unwrap();
+    let bytes: Vec<u8> = (0..32).map(byte).collect();
+    let turned = bytes.iter().rev().copied().collect();
+    vec![bytes, turned, digits.to_lowercase().into_bytes(), digits.to_uppercase().into_bytes()]
+}
+
+/// Returns how many bytes of a process were read and how often any of `forms` was found; none if we may not read it.
+fn search(pid: i64, forms: &[Vec<u8>]) -> Option<(usize, usize)> {
+    let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let (mut read, mut found) = (0, 0);
+    // Pieces overlap, so that nothing hides where two of them meet.
+    let longest = forms.iter().map(Vec::len).max().unwrap();
+    let mut piece = vec![0; PIECE + longest];
+    for line in maps.lines() {
+        let mut words = line.split_whitespace();
+        let (range, rights) = (words.next().unwrap(), words.next().unwrap());
+        if !rights.starts_with('r') {
+            continue;
+        }
+        let (from, until) = range.split_once('-').unwrap();
+        let [from, until] = [from, until].map(|text| u64::from_str_radix(text, 16).unwrap());
+        let mut at = from;
+        while at < until {
+            let wanted = piece.len().min(usize::try_from(until - at).unwrap());
+            // Some of the kernel's own pages cannot be read.
+            let Ok(count) = memory.read_at(&mut piece[..wanted], at) else { break };
+            let text = &piece[..count];
+            read += count;
+            found += forms.iter().filter(|form| contains(text, form)).count();
+            at += u64::try_from(PIECE).unwrap();
+        }
+    }
+    Some((read, found))
+}
+
+fn contains(text: &[u8], form: &[u8]) -> bool {
+    let first = form[0];
+    let mut rest = text;
+    while let Some(place) = rest.iter().position(|byte| *byte == first) {
+        rest = &rest[place..];
+        if rest.starts_with(form) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
+}
+
+#[test]
+fn the_key_is_nowhere_in_the_hosts_memory() {
+    let test = "the search of the host's memory";
+    let Some(strategies) = strategies(test) else { return };
+    let folder = Folder::new("memory");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 11);
+    let mut run = Run::start(&folder.0, &strategies, &["--exchange", &exchange.address]);
+    let addresses = run.addresses();
+    let api = Api::new(&folder.0, &addresses);
+    let some = |orders: &Value| orders.as_array().is_some_and(|orders| !orders.is_empty());
+    api.wait_for("/v1/trading/orders", Duration::from_secs(60), some);
+    let key = fs::read_to_string(folder.0.join("demo.key")).unwrap();
+    let forms = forms(key.trim());
+    let (signer, host) = (run.pid(), addresses["pid"].as_i64().unwrap());
+    assert_ne!(signer, host);
+    match (search(signer, &forms), search(host, &forms)) {
+        (Some((_, in_signer)), Some((read, in_host))) => {
+            assert!(in_signer > 0, "the search does not find the key where it is");
+            assert!(read > 10_000_000, "only {read} bytes of the host could be read");
+            assert_eq!(in_host, 0, "the key lies in the host's memory");
+        }
+        _ => not_run(test, "the right to read another process's memory (root)"),
+    }
+    run.signal(Signal::TERM);
+    run.finish();
+}
