@@ -170,6 +170,21 @@ impl Inside {
         Exchange::route(self.order_version(), &asked.order.token_id, market.neg_risk).ok_or_else(unknown)
     }
 
+    /// Returns how long an order is held before it is looked at again: nothing unless it would match at once.
+    pub(crate) fn held_ms(&self, asked: &Asked) -> u64 {
+        let delay = self.faults.taker_delay_ms;
+        if delay == 0 || asked.kind.is_post_only() {
+            return 0;
+        }
+        let matches = || {
+            let token = self.venue.token_of(&asked.order.token_id)?;
+            let limit = asked.limit(self.venue.market(token.market())?.tick).ok()?.price;
+            let best = self.venue.best(token, asked.order.side.opposite())?.price;
+            Some(if asked.order.side == Side::Buy { best <= limit } else { best >= limit })
+        };
+        if matches() == Some(true) { delay } else { 0 }
+    }
+
     /// Places an order whose signature was checked.
     pub(crate) fn place(&mut self, caller: &Holder, asked: &Asked, id: VenueOrderId) -> Result<PostAnswer, Fail> {
         self.members.bind(caller, asked.order.maker)?;

@@ -283,7 +283,7 @@ async fn clob_market(State(shared): World, Path(condition): Path<String>) -> Ans
         "mbf": base_fee(market),
         "tbf": base_fee(market),
         "rfqe": false,
-        "itode": false,
+        "itode": world.faults().taker_delay_ms > 0,
         "ibce": false,
         "c": market.condition.to_string(),
     });

@@ -14,6 +14,7 @@ use model::VenueOrderId;
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The most orders of one request (PROTOCOL 4.4).
 const ORDERS_MAX: usize = 15;
@@ -30,6 +31,7 @@ fn rated(shared: &Shared, caller: &Holder, (bucket, count): (Bucket, usize), act
 
 pub(super) async fn post_order(State(shared): World, private: Private) -> Answer {
     let posted: PostOrder = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid order payload"))?;
+    hold(&shared, &private.caller, std::slice::from_ref(&posted)).await;
     rated(&shared, &private.caller, (Bucket::Orders, 1), || {
         Ok(Json(place(&shared, &private.caller, &posted)?).into_response())
     })
@@ -42,6 +44,7 @@ pub(super) async fn post_orders(State(shared): World, private: Private) -> Answe
         let text = format!("Too many orders in payload: {}, max allowed: {ORDERS_MAX}", posted.len());
         return Err(Fail::bad(text));
     }
+    hold(&shared, &private.caller, &posted).await;
     // A refused one says so in its own answer; the others stand.
     rated(&shared, &private.caller, (Bucket::Orders, posted.len()), || {
         let answers = posted.iter().map(|posted| {
@@ -53,6 +56,16 @@ pub(super) async fn post_orders(State(shared): World, private: Private) -> Answe
         });
         Ok(Json(answers.collect::<Vec<_>>()).into_response())
     })
+}
+
+/// Waits as long as the venue holds what would match at once; the answer waits with it, and nobody can cancel meanwhile.
+async fn hold(shared: &Shared, caller: &Holder, posted: &[PostOrder]) {
+    let now = crate::server::now();
+    let asked = posted.iter().filter_map(|posted| Asked::read(now, caller, posted).ok());
+    let held = asked.map(|asked| shared.lock().held_ms(&asked)).max().unwrap_or(0);
+    if held > 0 {
+        tokio::time::sleep(Duration::from_millis(held)).await;
+    }
 }
 
 fn place(shared: &Shared, caller: &Holder, posted: &PostOrder) -> Result<PostAnswer, Fail> {

@@ -47,6 +47,8 @@ pub(crate) struct Faults {
     pub(crate) version_3: bool,
     /// Nobody is held to the rate limits.
     pub(crate) unlimited: bool,
+    /// Orders that would match are held for so many milliseconds and looked at again (PROTOCOL 6, taker delay).
+    pub(crate) taker_delay_ms: u64,
     /// Every answer takes so many milliseconds longer.
     pub(crate) delay_ms: u64,
 }
@@ -94,8 +96,10 @@ impl Inside {
     /// # Errors
     /// If a value is out of range.
     pub(crate) fn set_faults(&mut self, faults: Faults) -> Result<(), Fail> {
-        if faults.delay_ms > DELAY_MAX_MS {
-            return Err(Fail::bad(format!("delay_ms is {}; it takes 0 to {DELAY_MAX_MS}", faults.delay_ms)));
+        for (name, value) in [("delay_ms", faults.delay_ms), ("taker_delay_ms", faults.taker_delay_ms)] {
+            if value > DELAY_MAX_MS {
+                return Err(Fail::bad(format!("{name} is {value}; it takes 0 to {DELAY_MAX_MS}")));
+            }
         }
         let thaws = self.faults.frozen && !faults.frozen;
         self.listeners.frozen = faults.frozen;

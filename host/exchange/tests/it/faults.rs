@@ -133,3 +133,26 @@ async fn the_rate_limits_admit_a_burst_whole_or_not_at_all() {
         assert_eq!(rig.l2(Method::POST, "/orders", &batch()).await.0, 200);
     }
 }
+
+#[tokio::test]
+async fn what_would_match_is_held_and_what_rests_is_not() {
+    let rig = Rig::new().await;
+    let (market, _) = rig.market().await;
+    let path = format!("/clob-markets/{}", market["condition_id"].as_str().unwrap());
+    let token = market["tokens"][0]["token_id"].as_str().unwrap();
+    assert_eq!(rig.get(&path).await.1["itode"], false);
+    assert_eq!(faults(&rig, json!({ "taker_delay_ms": 300 })).await.0, 200);
+    assert_eq!(rig.get(&path).await.1["itode"], true);
+    let asked = std::time::Instant::now();
+    let answer = rig.post(&rig.order(token, Side::Buy, "0.95", OrderKind::Fak)).await.1;
+    assert_eq!(answer["status"], "matched", "{answer}");
+    assert!(asked.elapsed() >= Duration::from_millis(300), "it was not held");
+    // Whoever were held now would not be answered in time.
+    faults(&rig, json!({ "taker_delay_ms": 60_000 })).await;
+    for post_only in [false, true] {
+        let resting = tokio::time::timeout(Duration::from_secs(20), rig.place_far(post_only)).await;
+        assert_eq!(resting.unwrap().1["status"], "live");
+    }
+    let answer = faults(&rig, json!({ "taker_delay_ms": 60_001 })).await.1;
+    assert!(answer["error"].as_str().unwrap().contains("taker_delay_ms is 60001"), "{answer}");
+}
