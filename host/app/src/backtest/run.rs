@@ -55,8 +55,11 @@ impl Run {
 
     /// Takes a batch from event `begin` on and returns how many events are taken then.
     fn batch(&mut self, tape: &[Heard], begin: usize) -> anyhow::Result<usize> {
-        let before = if self.span > 1 { self.world.fork() } else { None };
-        let taken = self.go_ahead(tape, begin);
+        // What concerns the strategy alone is shown before any event. Without something older, one event can't be too many.
+        let own = self.items.iter().any(|(_, item)| matches!(item, Item::Own(..)));
+        let may_go_back = !own && (self.span > 1 || !self.items.is_empty());
+        let before = if may_go_back { self.world.fork() } else { None };
+        let taken = if own { begin } else { self.go_ahead(tape, begin) };
         if self.items.is_empty() {
             return Ok(taken);
         }
@@ -89,8 +92,7 @@ impl Run {
     /// Lets the engine take events until the batch is full or something concerns the strategy alone.
     fn go_ahead(&mut self, tape: &[Heard], begin: usize) -> usize {
         let mut taken = begin;
-        // What was told by the last answer comes before any event.
-        let mut own = self.items.iter().any(|(_, item)| matches!(item, Item::Own(..)));
+        let mut own = false;
         while !own && taken.saturating_sub(begin) < self.span {
             let Some(heard) = tape.get(taken) else { break };
             self.world.hear(heard, &mut self.told);
