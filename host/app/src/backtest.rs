@@ -7,6 +7,7 @@ mod run;
 mod tests;
 mod world;
 
+use crate::bench;
 use crate::cli::{BacktestArgs, complain, say};
 use anyhow::Context;
 use model::{MarketIx, StrategyId};
@@ -19,6 +20,8 @@ use world::World;
 
 /// Rounds of a measurement; the median counts.
 const ROUNDS: usize = 5;
+/// What is measured: it hears everything and trades a little.
+const TEMPLATE: &str = "template.wasm";
 /// The one strategy.
 const STRATEGY: StrategyId = StrategyId(1);
 
@@ -47,13 +50,9 @@ pub(crate) fn backtest(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
     if cfg!(debug_assertions) {
         complain("this is a development build: for real figures run `cargo run --release -p app -- backtest --bench`");
     }
-    let folder = args.strategies.clone().or_else(crate::run::shipped_strategies);
-    let folder = folder.context("no strategies beside this program; name their folder with --strategies")?;
-    let path = folder.join("template.wasm");
-    let bytes = std::fs::read(&path)
-        .with_context(|| format!("reading {}; build it first (cargo xtask strategies)", path.display()))?;
+    let folder = bench::strategies(args.strategies.as_deref())?;
     let sandbox = Sandbox::new(Settings::default())?;
-    let module = sandbox.load(&bytes)?;
+    let module = sandbox.load(&bench::module(&folder, TEMPLATE)?)?;
     let tape = events::tape(args.seed, usize::try_from(args.events)?);
     let mut rounds = Vec::with_capacity(ROUNDS);
     let mut last = None;
@@ -64,8 +63,7 @@ pub(crate) fn backtest(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
         rounds.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
         last = Some(run);
     }
-    rounds.sort_unstable();
-    let took = rounds.get(ROUNDS / 2).copied().unwrap_or(0);
+    let (took, _) = bench::percentiles(rounds);
     let run = last.context("no round was run")?;
     print(args, &figures(args.events, took, &run))?;
     Ok(ExitCode::SUCCESS)
@@ -92,7 +90,7 @@ fn figures(events: u64, took: u64, run: &Run) -> Figures {
         orders: counts.orders,
         fills: counts.fills,
         set_back: run.set_back,
-        strategy: "template.wasm",
+        strategy: TEMPLATE,
     }
 }
 

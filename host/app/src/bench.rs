@@ -12,7 +12,7 @@ use anyhow::Context;
 use model::Usd;
 use order::{Account, Chain};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
@@ -48,7 +48,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let limits =
         signer::Limits { order_max: unlimited, minute_max: unlimited, day_max: unlimited, orders_per_minute: u32::MAX };
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
-    command.args(["bench", "--hosted", "--strategies"]).arg(strategies(args)?);
+    command.args(["bench", "--hosted", "--strategies"]).arg(strategies(args.strategies.as_deref())?);
     if args.json {
         command.arg("--json");
     }
@@ -56,8 +56,9 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-fn strategies(args: &BenchArgs) -> anyhow::Result<PathBuf> {
-    let found = args.strategies.clone().or_else(crate::run::shipped_strategies);
+/// Returns the folder of strategies that was named, or the one beside this program.
+pub(crate) fn strategies(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let found = named.map(Path::to_owned).or_else(crate::run::shipped_strategies);
     found.context(
         "no strategies beside this program; name their folder with --strategies (cargo xtask strategies builds them)",
     )
@@ -65,7 +66,7 @@ fn strategies(args: &BenchArgs) -> anyhow::Result<PathBuf> {
 
 /// Measures everything and prints it, as the child of the signer.
 fn hosted(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    let strategies = strategies(args)?;
+    let strategies = strategies(args.strategies.as_deref())?;
     let mut figures = Vec::new();
     market_paths::measure(&mut figures)?;
     engine_paths::measure(&mut figures)?;
@@ -124,11 +125,17 @@ fn time(rounds: u32, each: u32, mut operation: impl FnMut()) -> (u64, u64) {
 }
 
 /// Returns the median and the 99th percentile.
-fn percentiles(mut times: Vec<u64>) -> (u64, u64) {
+pub(crate) fn percentiles(mut times: Vec<u64>) -> (u64, u64) {
     times.sort_unstable();
     let at = |hundredths: usize| {
         let place = times.len().saturating_mul(hundredths) / 100;
         times.get(place).or(times.last()).copied().unwrap_or(0)
     };
     (at(50), at(99))
+}
+
+/// Reads a strategy that was built.
+pub(crate) fn module(strategies: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
+    let path = strategies.join(name);
+    std::fs::read(&path).with_context(|| format!("reading {}; build it first (cargo xtask strategies)", path.display()))
 }

@@ -185,3 +185,9 @@ pub(crate) fn matched_amounts(order: Side, size: Size, value: Usd) -> (String, S
         Side::Sell => (size.to_string(), value.to_string()),
     }
 }
+
+/// Returns a market's taker fee as the catalog and the market channel tell it.
+pub(crate) fn fee_schedule(market: &Market) -> serde_json::Value {
+    let rate = Usd(i64::from(market.fee.rate_micros)).to_string();
+    serde_json::json!({"exponent": 1, "rate": number(&rate), "takerOnly": true, "rebateRate": 0})
+}

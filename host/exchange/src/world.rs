@@ -172,8 +172,7 @@ impl Inside {
 
     /// Returns how long an order is held before it is looked at again: nothing unless it would match at once.
     pub(crate) fn held_ms(&self, asked: &Asked) -> u64 {
-        let delay = self.faults.taker_delay_ms;
-        if delay == 0 || asked.kind.is_post_only() {
+        if asked.kind.is_post_only() {
             return 0;
         }
         let matches = || {
@@ -182,7 +181,7 @@ impl Inside {
             let best = self.venue.best(token, asked.order.side.opposite())?.price;
             Some(if asked.order.side == Side::Buy { best <= limit } else { best >= limit })
         };
-        if matches() == Some(true) { delay } else { 0 }
+        if matches() == Some(true) { self.faults.taker_delay_ms } else { 0 }
     }
 
     /// Places an order whose signature was checked.

@@ -12,9 +12,7 @@ const BATCH: u32 = 256;
 
 /// Starts a shipped strategy on the first market of the rig.
 pub(super) fn start(rig: &Rig, strategies: &Path, name: &str) -> anyhow::Result<Instance> {
-    let path = strategies.join(name);
-    let bytes = std::fs::read(&path)
-        .with_context(|| format!("reading {}; build it first (cargo xtask strategies)", path.display()))?;
+    let bytes = super::module(strategies, name)?;
     let sandbox = Sandbox::new(Settings::default())?;
     let module = sandbox.load(&bytes)?;
     let market = rig.market(MarketIx(0))?.clone();

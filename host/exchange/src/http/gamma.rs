@@ -150,7 +150,6 @@ fn show_market(world: &Inside, ix: MarketIx, market: &Market) -> Value {
     let levels = [Side::Buy, Side::Sell].map(|side| world.venue().levels(yes, side)).concat();
     let depth = levels.iter().filter_map(|level| level.price.cost_floor(level.size));
     let liquidity = depth.fold(model::Usd::ZERO, model::Usd::saturating_add).to_string();
-    let fee = model::Usd(i64::from(market.fee.rate_micros)).to_string();
     let mut row = json!({
         "id": wire::gamma_id(ix),
         "version": "v1",
@@ -173,7 +172,7 @@ fn show_market(world: &Inside, ix: MarketIx, market: &Market) -> Value {
         "negRisk": market.neg_risk,
         "secondsDelay": 0,
         "feesEnabled": market.fee.rate_micros > 0,
-        "feeSchedule": {"exponent": 1, "rate": number(&fee), "takerOnly": true, "rebateRate": 0},
+        "feeSchedule": wire::fee_schedule(market),
         "liquidity": liquidity,
         "liquidityNum": number(&liquidity),
         "volume": "0",

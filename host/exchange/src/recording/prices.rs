@@ -1,11 +1,9 @@
 //! Reads a recorded underlying (CSV, one price a row) and the markets that were decided by it (JSON Lines, with their real
 //! ids, strikes and outcomes). Both plain or gzip; lines that cannot be rows are counted and skipped.
 
-use super::reader::ReadError;
-use flate2::read::MultiGzDecoder;
-use model::{ConditionId, FeeRate, Size, TickSize, TokenId, Usd};
+use super::reader::{ReadError, open};
+use model::{ConditionId, FeeRate, Market, Size, TickSize, TokenId, Usd};
 use serde_json::Value;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -28,24 +26,9 @@ pub struct Prices {
 /// A market that was decided by a price, as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
-    /// Its condition.
-    pub condition: ConditionId,
-    /// Its tokens; the first pays if the price ends at or above the strike.
-    pub tokens: [TokenId; 2],
-    /// Their names.
-    pub outcomes: [String; 2],
-    /// Its slug.
-    pub slug: String,
-    /// Its question.
-    pub question: String,
-    /// The grid of its prices.
-    pub tick: TickSize,
-    /// Its smallest order.
-    pub min_size: Size,
-    /// Its taker fee.
-    pub fee: FeeRate,
-    /// Whether it belongs to the negative-risk exchange.
-    pub neg_risk: bool,
+    /// The market; its first token pays if the price ends at or above the strike. When it ends here depends on the speed, so
+    /// it has no end yet.
+    pub market: Market,
     /// From when the price counts, in milliseconds since the epoch.
     pub start_ms: u64,
     /// When it is decided, likewise.
@@ -119,16 +102,9 @@ pub fn read_markets(path: &Path) -> Result<DecidedMarkets, ReadError> {
             return Err(ReadError::TooMany { what: "markets", limit: MARKETS_MAX });
         }
     }
-    found.markets.sort_by_key(|market| (market.start_ms, market.condition));
-    found.markets.dedup_by_key(|market| market.condition);
+    found.markets.sort_by_key(|market| (market.start_ms, market.market.condition));
+    found.markets.dedup_by_key(|market| market.market.condition);
     if found.markets.is_empty() { Err(ReadError::Empty { what: "markets" }) } else { Ok(found) }
-}
-
-fn open(path: &Path) -> Result<Box<dyn Read>, ReadError> {
-    let file = File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
-    let reader = BufReader::new(file);
-    let packed = path.extension().is_some_and(|extension| extension == "gz");
-    Ok(if packed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
 }
 
 fn decided(row: &Value) -> Option<Decided> {
@@ -142,15 +118,19 @@ fn decided(row: &Value) -> Option<Decided> {
     let tick = raw["orderPriceMinTickSize"].as_number().and_then(|tick| TickSize::parse(&tick.to_string()));
     let rate = raw.pointer("/feeSchedule/rate").and_then(micros).and_then(|rate| u32::try_from(rate).ok());
     (start_ms < end_ms).then_some(Decided {
-        condition: ConditionId::parse(row["condition_id"].as_str()?)?,
-        tokens: [TokenId::parse(first.as_str()?)?, TokenId::parse(second.as_str()?)?],
-        outcomes: outcomes(raw).unwrap_or_else(|| ["Up".to_owned(), "Down".to_owned()]),
-        question: text(&raw["question"]).unwrap_or_else(|| slug.clone()),
-        slug,
-        tick: tick.unwrap_or(TickSize::CENT),
-        min_size: micros(&raw["orderMinSize"]).map_or(Size::shares(5), Size),
-        fee: FeeRate { rate_micros: rate.unwrap_or(0) },
-        neg_risk: raw["negRisk"].as_bool().unwrap_or(false),
+        market: Market {
+            condition: ConditionId::parse(row["condition_id"].as_str()?)?,
+            tokens: [TokenId::parse(first.as_str()?)?, TokenId::parse(second.as_str()?)?],
+            outcomes: outcomes(raw).unwrap_or_else(|| ["Up".to_owned(), "Down".to_owned()]),
+            question: text(&raw["question"]).unwrap_or_else(|| slug.clone()),
+            slug,
+            tick: tick.unwrap_or(TickSize::CENT),
+            min_size: micros(&raw["orderMinSize"]).map_or(Size::shares(5), Size),
+            fee: FeeRate { rate_micros: rate.unwrap_or(0) },
+            neg_risk: raw["negRisk"].as_bool().unwrap_or(false),
+            event: None,
+            end: None,
+        },
         start_ms,
         end_ms,
         strike: row["strike_value"].as_str().and_then(|strike| strike.parse().ok()).filter(|strike| *strike > 0),

@@ -110,13 +110,15 @@ pub enum ReadError {
 /// # Errors
 /// [`ReadError`] if the file is no recording of one market.
 pub fn read_file(path: &Path) -> Result<Recording, ReadError> {
+    read(open(path)?)
+}
+
+/// Opens a file; one whose name ends in `.gz` is unpacked on the way.
+pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, ReadError> {
     let file = File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     let reader = BufReader::new(file);
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        read(MultiGzDecoder::new(reader))
-    } else {
-        read(reader)
-    }
+    let packed = path.extension().is_some_and(|extension| extension == "gz");
+    Ok(if packed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
 }
 
 /// Reads a recording from text.

@@ -61,17 +61,18 @@ impl Priced {
         let recorded_ms = self.clock.now_ms(now);
         while self.waiting.front().is_some_and(|next| next.start_ms <= recorded_ms.saturating_add(LISTED_BEFORE_MS)) {
             let Some(next) = self.waiting.pop_front() else { break };
-            let listed = self.flow.follow(venue, market(&next, self.clock.real(next.end_ms)));
+            let market = Market { end: self.clock.real(next.end_ms), ..next.market.clone() };
+            let listed = self.flow.follow(venue, market);
             match listed {
                 Ok(ix) => self.trading.push((ix, next)),
-                Err(error) => tracing::warn!(slug = %next.slug, %error, "listing a recorded market"),
+                Err(error) => tracing::warn!(slug = %next.market.slug, %error, "listing a recorded market"),
             }
         }
         let over: Vec<_> = self.trading.extract_if(.., |(_, market)| market.end_ms <= recorded_ms).collect();
         for (ix, market) in over {
-            self.flow.forget(market.condition);
+            self.flow.forget(market.market.condition);
             if let Err(error) = self.end(now, venue, ix, &market) {
-                tracing::warn!(slug = %market.slug, %error, "ending a recorded market");
+                tracing::warn!(slug = %market.market.slug, %error, "ending a recorded market");
             }
         }
         self.tell_fair(recorded_ms);
@@ -100,7 +101,7 @@ impl Priced {
                 // Nobody knows the strike before the start.
                 let strike = (market.start_ms <= recorded_ms).then(|| self.strike(market)).flatten();
                 let left_ms = market.end_ms.saturating_sub(recorded_ms);
-                (market.condition, strike.map_or(Price::HALF, |strike| chance(underlying, strike, left_ms)))
+                (market.market.condition, strike.map_or(Price::HALF, |strike| chance(underlying, strike, left_ms)))
             })
             .collect();
         for (condition, fair) in fair {
@@ -120,21 +121,5 @@ impl Priced {
 
     fn count_until(&self, recorded_ms: u64) -> usize {
         self.prices.partition_point(|(time, _)| *time <= recorded_ms)
-    }
-}
-
-fn market(decided: &Decided, end: Option<Time>) -> Market {
-    Market {
-        condition: decided.condition,
-        tokens: decided.tokens,
-        outcomes: decided.outcomes.clone(),
-        slug: decided.slug.clone(),
-        question: decided.question.clone(),
-        tick: decided.tick,
-        min_size: decided.min_size,
-        neg_risk: decided.neg_risk,
-        event: None,
-        fee: decided.fee,
-        end,
     }
 }

@@ -175,7 +175,6 @@ impl Inside {
         let new = self.venue.listed().skip(listed).filter_map(|(ix, market)| {
             let tokens = market.tokens.map(|token| token.to_string());
             let title = event_message(ix, market);
-            let fee = Usd(i64::from(market.fee.rate_micros)).to_string();
             frame(&json!({
                 "event_type": "new_market",
                 "id": wire::gamma_id(ix),
@@ -198,7 +197,7 @@ impl Inside {
                 "group_item_title": "",
                 "taker_base_fee": if market.fee.rate_micros > 0 { "1000" } else { "0" },
                 "fees_enabled": market.fee.rate_micros > 0,
-                "fee_schedule": {"exponent": 1, "rate": wire::number(&fee), "takerOnly": true, "rebateRate": 0},
+                "fee_schedule": wire::fee_schedule(market),
             }))
         });
         let frames: Vec<_> = new.collect();
