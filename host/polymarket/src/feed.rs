@@ -109,6 +109,20 @@ enum Subscription {
 }
 
 impl Subscription {
+    /// Takes tokens in.
+    fn add(&mut self, tokens: &[TokenId]) {
+        if let Self::Market(subscribed) = self {
+            subscribed.extend(tokens.iter().filter(|token| !subscribed.contains(token)).copied().collect::<Vec<_>>());
+        }
+    }
+
+    /// Leaves tokens out.
+    fn remove(&mut self, tokens: &[TokenId]) {
+        if let Self::Market(subscribed) = self {
+            subscribed.retain(|token| !tokens.contains(token));
+        }
+    }
+
     /// Returns the first frame of a connection.
     fn frame(&self) -> String {
         match self {
@@ -139,6 +153,8 @@ pub struct Feed {
 #[derive(Debug)]
 enum Request {
     Resnapshot(TokenId),
+    Subscribe(Vec<TokenId>),
+    Unsubscribe(Vec<TokenId>),
     Reconnect,
 }
 
@@ -172,15 +188,28 @@ impl Feed {
         self.request(Request::Resnapshot(token));
     }
 
+    /// Listens to these tokens too, now and after each reconnect; false if there was no room among the waiting requests.
+    /// The caller sees to it that one connection has [`ASSETS_MAX`] tokens at most.
+    pub fn subscribe(&self, tokens: Vec<TokenId>) -> bool {
+        self.request(Request::Subscribe(tokens))
+    }
+
+    /// Listens to these tokens no longer; false if there was no room among the waiting requests.
+    pub fn unsubscribe(&self, tokens: Vec<TokenId>) -> bool {
+        self.request(Request::Unsubscribe(tokens))
+    }
+
     /// Drops the connection and makes a new one, which brings every book anew.
     pub fn reconnect(&self) {
         self.request(Request::Reconnect);
     }
 
-    fn request(&self, request: Request) {
-        if let Err(error) = self.requests.try_send(request) {
+    fn request(&self, request: Request) -> bool {
+        let sent = self.requests.try_send(request);
+        if let Err(error) = &sent {
             tracing::warn!(%error, "a feed is too busy for a request");
         }
+        sent.is_ok()
     }
 
     fn start(

@@ -1,8 +1,8 @@
 //! One channel's task: a connection, its end, and the next one.
 
-use super::{FeedEvent, Request, Subscription, Timings};
+use super::{FeedEvent, Request, Subscription, Timings, texts};
 use futures_util::{SinkExt, StreamExt};
-use model::Time;
+use model::{Time, TokenId};
 use rustls::ClientConfig;
 use serde_json::json;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ enum End {
 
 impl Connection {
     /// Connects again and again until nobody listens.
-    pub(super) async fn run(self, mut requests: mpsc::Receiver<Request>) {
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut attempt = 0usize;
         loop {
             let mut was_up = false;
@@ -53,7 +53,7 @@ impl Connection {
         }
     }
 
-    async fn once(&self, requests: &mut mpsc::Receiver<Request>, was_up: &mut bool) -> End {
+    async fn once(&mut self, requests: &mut mpsc::Receiver<Request>, was_up: &mut bool) -> End {
         let mut socket = match timeout(self.timings.connect, self.connect()).await {
             Ok(Ok(socket)) => socket,
             Ok(Err(reason)) => return End::Lost(reason),
@@ -79,7 +79,7 @@ impl Connection {
         connected.map(|(socket, _)| socket).map_err(|error| format!("connecting: {error}"))
     }
 
-    async fn listen(&self, socket: &mut Socket, requests: &mut mpsc::Receiver<Request>) -> Result<(), End> {
+    async fn listen(&mut self, socket: &mut Socket, requests: &mut mpsc::Receiver<Request>) -> Result<(), End> {
         let first = Instant::now().checked_add(self.timings.ping).unwrap_or_else(Instant::now);
         let mut ping = interval_at(first, self.timings.ping);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -96,15 +96,40 @@ impl Connection {
                 }
                 request = requests.recv() => match request {
                     None => return Ok(()),
-                    Some(Request::Reconnect) => return Err(End::Lost("a new connection was asked for".to_owned())),
-                    Some(Request::Resnapshot(token)) => {
-                        let tokens = [token.to_string()];
-                        self.say(socket, json!({"operation": "unsubscribe", "assets_ids": tokens}).to_string()).await?;
-                        self.say(socket, json!({"operation": "subscribe", "assets_ids": tokens}).to_string()).await?;
-                    }
+                    Some(request) => self.follow(socket, request).await?,
                 },
             }
         }
+    }
+
+    async fn follow(&mut self, socket: &mut Socket, request: Request) -> Result<(), End> {
+        match request {
+            Request::Reconnect => Err(End::Lost("a new connection was asked for".to_owned())),
+            Request::Resnapshot(token) => {
+                self.operate(socket, "unsubscribe", &[token]).await?;
+                self.operate(socket, "subscribe", &[token]).await
+            }
+            Request::Subscribe(tokens) => {
+                self.subscription.add(&tokens);
+                self.operate(socket, "subscribe", &tokens).await
+            }
+            Request::Unsubscribe(tokens) => {
+                self.subscription.remove(&tokens);
+                self.operate(socket, "unsubscribe", &tokens).await
+            }
+        }
+    }
+
+    /// Changes what a standing connection is about (PROTOCOL 13.1).
+    async fn operate(&self, socket: &mut Socket, operation: &str, tokens: &[TokenId]) -> Result<(), End> {
+        let mut frame = json!({"operation": operation, "assets_ids": texts(tokens)});
+        // A subscription without the flag would take it from the whole connection.
+        if operation == "subscribe"
+            && let Some(fields) = frame.as_object_mut()
+        {
+            fields.insert("custom_feature_enabled".to_owned(), true.into());
+        }
+        self.say(socket, frame.to_string()).await
     }
 
     fn dead_at(&self) -> Instant {

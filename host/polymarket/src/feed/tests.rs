@@ -54,14 +54,38 @@ async fn a_market_feed_subscribes_pings_and_hands_frames_on() {
     assert_eq!(event(&mut events).await, FeedEvent::Alive { at: Time(7) });
     assert_eq!(event(&mut events).await, FeedEvent::Frame { at: Time(7), text: "[]".into() });
     feed.resnapshot(token());
-    let mut said = Vec::new();
-    while said.len() < 2 {
-        let line = text(&mut venue).await;
-        if line != "PING" {
-            said.push(line);
+    assert_eq!(line(&mut venue).await, r#"{"assets_ids":["123"],"operation":"unsubscribe"}"#);
+    let again = r#"{"assets_ids":["123"],"custom_feature_enabled":true,"operation":"subscribe"}"#;
+    assert_eq!(line(&mut venue).await, again);
+}
+
+/// Returns the next text that is no PING.
+async fn line(socket: &mut WebSocketStream<TcpStream>) -> String {
+    loop {
+        let said = text(socket).await;
+        if said != "PING" {
+            return said;
         }
     }
-    assert!(said[0].contains("unsubscribe") && said[1].contains(r#""subscribe""#), "{said:?}");
+}
+
+#[tokio::test]
+async fn what_is_subscribed_later_is_subscribed_again_after_a_loss() {
+    let (two, three) = (TokenId::parse("2").unwrap(), TokenId::parse("3").unwrap());
+    let listener = listener().await;
+    let (feed, mut events) = Feed::market(config(&listener), vec![token()]).unwrap();
+    let mut venue = accept(&listener).await;
+    assert!(text(&mut venue).await.contains(r#"["123"]"#));
+    assert!(feed.subscribe(vec![two, three, token()]));
+    assert!(
+        line(&mut venue).await.contains(r#"["2","3","123"],"custom_feature_enabled":true,"operation":"subscribe""#)
+    );
+    assert!(feed.unsubscribe(vec![two]));
+    assert_eq!(line(&mut venue).await, r#"{"assets_ids":["2"],"operation":"unsubscribe"}"#);
+    assert_eq!(event(&mut events).await, FeedEvent::Up);
+    drop(venue);
+    let mut venue = accept(&listener).await;
+    assert!(text(&mut venue).await.contains(r#"["123","3"]"#));
 }
 
 #[tokio::test]
