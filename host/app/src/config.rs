@@ -11,6 +11,7 @@ pub use layers::{Mode, Sources};
 
 use anyhow::{Context, anyhow};
 use model::{Limits, Usd};
+use polymarket::client::{NegRisk, Rules};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -99,8 +100,14 @@ pub struct Config {
     pub heartbeat: bool,
     /// How long files of the journal are kept that no start needs, in days.
     pub journal_keep_days: u32,
-    /// The most markets that are watched.
+    /// The venue's catalog.
+    pub venue_gamma_url: String,
+    /// The most markets that are watched at once.
     pub markets_max: u32,
+    /// Which markets are watched.
+    pub market_rules: polymarket::client::Rules,
+    /// How often new markets are looked for.
+    pub look_every: std::time::Duration,
     /// The database, as [`crate::db::Db::open`] takes it.
     pub database_url: String,
     limits: Limits,
@@ -170,6 +177,9 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         heartbeat: number(get("venue.heartbeat")?)? == 1,
         journal_keep_days: fit(get("journal.keep_days")?)?,
         markets_max: fit(get("markets_max")?)?,
+        venue_gamma_url: text("venue.gamma_url")?,
+        market_rules: market_rules(layers)?,
+        look_every: std::time::Duration::from_secs(fit(get("markets.look_every_s")?)?),
         database_url: Some(text("database_url")?)
             .filter(|url| !url.is_empty())
             .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("polytrader.sqlite").display())),
@@ -200,6 +210,24 @@ fn signer_limits(layers: &layers::Layers) -> anyhow::Result<signer::Limits> {
 fn paper_latency(layers: &layers::Layers) -> anyhow::Result<sim::Latency> {
     let millis: u64 = fit(layers.get("paper.latency_ms")?)?;
     Ok(sim::Latency { one_way: millis.saturating_mul(1_000), ..sim::Latency::DEFAULT })
+}
+
+const MINUTE_MICROS: u64 = 60_000_000;
+
+fn market_rules(layers: &layers::Layers) -> anyhow::Result<Rules> {
+    let count = |name| -> anyhow::Result<u64> { fit(layers.get(name)?) };
+    Ok(Rules {
+        tags: layers.get("markets.tags")?.words().filter_map(|tag| tag.parse().ok()).collect(),
+        slugs: layers.get("markets.slugs")?.words().map(ToOwned::to_owned).collect(),
+        min_liquidity: Usd(number(layers.get("markets.min_liquidity_usd")?)?),
+        ends_after: count("markets.ends_after_minutes")?.saturating_mul(MINUTE_MICROS),
+        ends_within: count("markets.ends_within_minutes")?.saturating_mul(MINUTE_MICROS),
+        neg_risk: match layers.get("markets.negative_risk")?.text.as_str() {
+            "only" => NegRisk::Only,
+            "never" => NegRisk::Never,
+            _ => NegRisk::Any,
+        },
+    })
 }
 
 fn number(value: &Value) -> anyhow::Result<i64> {

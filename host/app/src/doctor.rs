@@ -9,7 +9,7 @@ use crate::run::{Venue, account};
 use anyhow::Context;
 use model::Usd;
 use order::{Account, Exchange, SigningKey, Wallet};
-use polymarket::client::Timeouts;
+use polymarket::client::{Catalog, Rules, Timeouts};
 use polymarket::{AccountClient, Client};
 use serde::Serialize;
 use std::fmt::Display;
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
         place(&venue.site, &mut report).await;
-        venue_findings(&venue.rest, key.zip(account), &mut report).await;
+        venue_findings((&venue.rest, &venue.catalog), &config.market_rules, key.zip(account), &mut report).await;
     });
     let healthy = report.findings.iter().all(|finding| finding.state != State::Bad);
     if args.common.json {
@@ -160,7 +160,12 @@ async fn place(site: &str, report: &mut Report) {
 }
 
 /// What the venue says.
-async fn venue_findings(address: &str, whose: Option<(SigningKey, Account)>, report: &mut Report) {
+async fn venue_findings(
+    (address, catalog): (&str, &str),
+    rules: &Rules,
+    whose: Option<(SigningKey, Account)>,
+    report: &mut Report,
+) {
     let client = Client::new(address, Timeouts::default()).with_context(|| format!("the venue at {address}"));
     let Some(client) = report.keep("venue", client) else { return };
     let version = client.version().await.with_context(|| format!("asking {address} for its version"));
@@ -171,13 +176,24 @@ async fn venue_findings(address: &str, whose: Option<(SigningKey, Account)>, rep
         report.bad("venue", format!("{address} takes orders of version {version}, which this program does not sign"));
     }
     clocks(&client, report).await;
-    match client.markets(1).await {
-        Ok(markets) if markets.is_empty() => report.bad("markets", "none can be traded"),
-        Ok(_) => report.good("markets", "there are some to trade"),
-        Err(error) => report.bad("markets", error),
-    }
+    markets(&client, catalog, rules, report).await;
     if let Some((key, account)) = whose {
         account_findings(&client, &key, account, report).await;
+    }
+}
+
+/// Whether the rules of the configuration find anything to trade.
+async fn markets(client: &Client, address: &str, rules: &Rules, report: &mut Report) {
+    let catalog = Catalog::new(address, Timeouts::default()).with_context(|| format!("the catalog at {address}"));
+    let Some(catalog) = report.keep("markets", catalog) else { return };
+    match catalog.find(client, rules, clock::now(), 1, |_| false).await {
+        Ok(found) => match found.first() {
+            Some(market) => {
+                report.good("markets", format!("the rules markets.* want some, the first is {}", market.slug))
+            }
+            None => report.bad("markets", format!("the catalog at {address} has none that the rules markets.* want")),
+        },
+        Err(error) => report.bad("markets", format!("the catalog at {address}: {error}")),
     }
 }
 

@@ -5,12 +5,14 @@ mod access;
 pub(crate) mod clock;
 mod core;
 mod desk;
+mod discovery;
 mod duties;
 mod endings;
 mod finish;
 mod heartbeat;
 mod inbox;
 mod index;
+mod listing;
 mod market;
 mod paper;
 mod pulse;
@@ -18,6 +20,7 @@ mod rows;
 mod serve;
 mod strategies;
 mod takeover;
+mod told;
 mod venue;
 mod venue_account;
 
@@ -45,6 +48,7 @@ use duties::{Duties, Seen};
 use finish::Outcome;
 use heartbeat::Heart;
 use index::Index;
+use listing::Listing;
 use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
 use model::{Body, Carry, Limits, OrderId, SessionId, Size, StrategyId, Time};
@@ -60,7 +64,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use strategies::{REPORTS_MAX, Starts, Strategies};
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use told::{Told, wait};
 use venue::{Login, Venue};
 use venue_account::VenueAccount;
 
@@ -164,6 +168,7 @@ struct Wires {
     picture: Picture,
     journal: Journal,
     starts: Starts,
+    listing: Listing,
 }
 
 /// Begins the session: journal, engine, strategies and channels.
@@ -192,6 +197,7 @@ async fn begin(
         picture: Picture::new(&Begin { mode: mode.as_str().to_owned(), session: session.0, at: now }),
         journal: journal(config, session, &funder, past.as_ref().map(|past| past.session), now)?,
         starts: Starts::default(),
+        listing: Listing::new(&venue.markets),
     };
     wires.inbox.account(now, Body::Session(start));
     venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));
@@ -210,9 +216,10 @@ async fn begin(
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&heard))?;
     let user_channel = wires.user_channel(venue, &access)?;
     pulse::watch(&venue.client, &wires.inbox);
-    tokio::spawn(endings::watch(venue.client.clone(), wires.inbox.clone(), venue.markets.clone()));
+    tokio::spawn(endings::watch(venue.client.clone(), wires.inbox.clone(), wires.listing.clone()));
+    tokio::spawn(venue.discovery.clone().watch(wires.listing.clone(), wires.inbox.clone()));
     wires.beat(venue);
-    tokio::spawn(wires.strategies(config, &db, venue).run(reports));
+    tokio::spawn(wires.strategies(config, &db).run(reports));
     let control = Control::new(wires.inbox.clone(), Some(access.clone()));
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
     Ok(Session {
@@ -257,7 +264,7 @@ impl Wires {
             runtime: Handle::current(),
         };
         let latest = Arc::clone(&self.latest);
-        let account = VenueAccount::new(client.clone(), inbox, index, latest, &venue.markets, since);
+        let account = VenueAccount::new(client.clone(), inbox, index, latest, self.listing.clone(), since);
         for order in foreign {
             // What they traded before the first session of this account is in its opening balance.
             account.adopt(order, if went_on { Size::ZERO } else { order.matched });
@@ -307,10 +314,9 @@ impl Wires {
         self.inbox.account(now, Body::TakeOver(Box::new(carry)));
     }
 
-    fn strategies(&self, config: &Config, db: &Db, venue: &Venue) -> Strategies {
-        let markets = u32::try_from(venue.markets.len()).unwrap_or(u32::MAX);
+    fn strategies(&self, config: &Config, db: &Db) -> Strategies {
         let (inbox, picture, starts) = (self.inbox.clone(), self.picture.clone(), self.starts.clone());
-        Strategies::new(config.data_dir.clone(), db.clone(), inbox, picture, starts, markets)
+        Strategies::new(config.data_dir.clone(), db.clone(), inbox, picture, starts, self.listing.clone())
     }
 
     fn duties(
@@ -329,9 +335,10 @@ impl Wires {
             index: self.index.clone(),
             venue: client.clone(),
             feeds: MarketFeeds::start(&venue.feed, &venue.markets, &self.inbox, client, self.picture.clone())?,
+            listing: self.listing.clone(),
             access: access.clone(),
             picture: self.picture.clone(),
-            rows: Rows::new(db, Handle::current(), row, &venue.markets),
+            rows: Rows::new(db, Handle::current(), row, self.listing.clone()),
             signer: Arc::clone(&self.signer),
             seen: Seen::default(),
         })
@@ -434,43 +441,6 @@ async fn start(session: &Session) {
     }
     if let Err(error) = session.control.command(Command::Start).await {
         complain(&format!("the bot stays STOPPED: {error}"));
-    }
-}
-
-/// The signals that end a session in order. Once listened for they never end the process by themselves.
-struct Told {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Told {
-    fn listen() -> anyhow::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context("listening for Ctrl-C")?,
-            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
-        })
-    }
-}
-
-/// Waits for a reason to end, and says it.
-async fn wait(session: &Session, mut told: Told, run_for: Option<Duration>) -> &'static str {
-    let over = async {
-        match run_for {
-            Some(time) => tokio::time::sleep(time).await,
-            None => std::future::pending().await,
-        }
-    };
-    let engine_ended = async {
-        while !session.engine.is_finished() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::select! {
-        _ = told.interrupt.recv() => "Ctrl-C",
-        _ = told.terminate.recv() => "told to end",
-        () = over => "the time is over",
-        () = session.signer.gone() => "the signer is gone",
-        () = engine_ended => "the engine's thread ended",
     }
 }
 

@@ -54,6 +54,11 @@ impl Picture {
         Self { shared: Arc::new(Mutex::new((State::new(begin), Stream::new()))) }
     }
 
+    /// Returns how many markets are shown.
+    pub fn market_count(&self) -> u32 {
+        self.lock().0.market_count()
+    }
+
     /// Adds a market; markets come in the order of their numbers.
     pub fn market(&self, market: &Market) {
         self.change(|state| state.add_market(market));

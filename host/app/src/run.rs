@@ -52,13 +52,16 @@ pub(crate) struct Venue {
     /// The venue's site, which knows from where one may trade.
     pub(crate) site: String,
     channels: String,
+    /// The address of the catalog of markets.
+    pub(crate) catalog: String,
 }
 
 impl Venue {
     /// Returns where a local exchange is: its channels are on the same port.
     fn local(address: &str) -> Self {
         let channels = format!("ws{}", address.strip_prefix("http").unwrap_or(address));
-        Self { rest: address.to_owned(), site: address.to_owned(), channels }
+        let (rest, site, catalog) = (address.to_owned(), address.to_owned(), format!("{address}/gamma"));
+        Self { rest, site, channels, catalog }
     }
 
     /// Returns the venue of the configuration, or the exchange of the command line in its place.
@@ -69,6 +72,7 @@ impl Venue {
                 rest: config.venue_clob_url.clone(),
                 site: config.venue_site_url.clone(),
                 channels: config.venue_ws_url.clone(),
+                catalog: config.venue_gamma_url.clone(),
             }),
         }
     }

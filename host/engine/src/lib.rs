@@ -30,6 +30,7 @@ mod transfers;
 pub use digest::digest;
 pub use effect::{BotState, Effect, Effects, Record, Restriction};
 pub use ledger::{Ledger, LedgerError};
+pub use markets::MARKETS_MAX;
 pub use model::Position;
 pub use risk::{Approved, Placement, Refusal, Rule, self_test};
 pub use step::{Engine, Purpose, Summary};

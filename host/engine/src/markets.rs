@@ -3,10 +3,12 @@
 use crate::jumps::Middles;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
-use model::{Book, Level, Market, MarketIx, MarketNote, MarketState, NoteKind, Price, StrategyId, Time, TokenIx};
+use model::{
+    Book, ConditionId, Level, Market, MarketIx, MarketNote, MarketState, NoteKind, Price, StrategyId, Time, TokenIx,
+};
 
 /// The most markets of one session.
-pub(crate) const MARKETS_MAX: usize = 5_000;
+pub const MARKETS_MAX: usize = 5_000;
 /// How long a book may be crossed before it is suspect and the venue is asked again.
 const CROSSED_MAX_MICROS: u64 = 2_000_000;
 /// How long an unanswered request for a snapshot stands before it is repeated.
@@ -92,6 +94,11 @@ impl Markets {
         self.tokens.push(TokenState::default());
         self.tokens.push(TokenState::default());
         Some(index)
+    }
+
+    /// Says whether a market is in the table.
+    pub(crate) fn has(&self, condition: &ConditionId) -> bool {
+        self.entries.iter().any(|entry| entry.market.condition == *condition)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -182,6 +182,8 @@ impl Engine {
             Body::Account(view) => self.reconcile(view, effects),
             Body::Command(command) => self.on_command(command, effects),
             Body::Strategy(change) => self.on_strategy(change, effects),
+            // Told twice it is still one market.
+            Body::Market(market) if self.markets.has(&market.condition) => {}
             Body::Market(market) => {
                 if self.markets.add(market.clone()).is_none() {
                     self.trip(Trip::session(Breaker::InvariantBroken, "more markets than the table holds"), effects);

@@ -2,6 +2,7 @@
 //! Every call has a timeout and a bounded answer; none is repeated here.
 
 mod account;
+mod catalog;
 mod error;
 mod limits;
 mod mood;
@@ -10,6 +11,7 @@ mod public;
 mod transport;
 
 pub use account::{AccountClient, CancelAnswer, Looked};
+pub use catalog::{Catalog, NegRisk, Rules};
 pub use error::{HeartbeatError, RequestError};
 pub use limits::Class;
 pub use mood::Mood;

@@ -1,6 +1,7 @@
 //! Bytes to typed events: total functions that never panic. Unknown fields are tolerated, unknown events are counted.
 //! Start with [`parse_market`] (fast, hand-written) and [`parse_user`] (rare, serde).
 
+mod catalog;
 mod market;
 #[cfg(test)]
 mod mutations;
@@ -11,10 +12,13 @@ mod shared;
 mod tokens;
 mod user;
 
+pub use catalog::Found;
+pub(crate) use catalog::catalog_page;
 pub use market::{MarketCounts, parse_market};
 pub use rest::{BalanceAllowance, BookSnapshot, VenueOrder};
 pub(crate) use rest::{
-    Tradable, balance, book, books, clob_market, market_page, open_order, open_order_page, resolution, trade_page,
+    Items, Tradable, balance, book, books, clob_market, market_page, open_order, open_order_page, resolution,
+    trade_page,
 };
 pub use tokens::{TOKENS_MAX, TokenMap, TooManyTokens};
 pub use user::{OrderAction, OrderEvent, Owner, PARTS_MAX, Part, TradeEvent, UserCounts, UserEvent, parse_user};

@@ -92,6 +92,14 @@ impl Paper {
         })
     }
 
+    /// Lists a market that was not there at the start, under the next number.
+    ///
+    /// # Errors
+    /// If it is there already, or there are too many.
+    pub fn list(&mut self, market: Market) -> Result<MarketIx, MarketError> {
+        self.venue.add_market(market)
+    }
+
     /// An order leaves for the venue at `now`.
     pub fn place(&mut self, now: Time, order: &NewOrder, id: VenueOrderId) {
         if self.on_the_way.len() >= ON_THE_WAY_MAX {

@@ -17,6 +17,12 @@ pub enum Kind {
     Url(&'static [&'static str]),
     /// An account: `0x` and 40 hexadecimal digits, or nothing.
     Account,
+    /// Whole numbers, commas between them.
+    Numbers,
+    /// Words, commas between them.
+    Words,
+    /// One of these words.
+    Choice(&'static [&'static str]),
     /// A folder, or nothing.
     Folder,
     /// A database's address, or nothing.
@@ -67,7 +73,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 52] = [
+pub const KEYS: [Key; 60] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -223,7 +229,39 @@ pub const KEYS: [Key; 52] = [
         "The most that the orders signed on one UTC day are worth.",
     ),
     key("signer.max_orders_per_minute", Kind::Count(1, 100_000), "300", "The most orders signed in any 60 seconds."),
-    key("markets_max", Kind::Count(1, 1_000), "20", "The most markets that are watched."),
+    key("markets_max", Kind::Count(1, 1_000), "20", "The most markets that are watched at once."),
+    key(
+        "markets.tags",
+        Kind::Numbers,
+        "",
+        "Only markets with one of these tags, by the catalog's numbers; all if empty.",
+    ),
+    key(
+        "markets.slugs",
+        Kind::Words,
+        "",
+        "Only markets whose slug begins with one of these words, such as btc-updown-5m-; all if empty.",
+    ),
+    key("markets.min_liquidity_usd", Kind::Usd(0, 1_000 * MILLION), "0", "Only markets with this much in the book."),
+    key(
+        "markets.ends_after_minutes",
+        Kind::Count(0, 10_000_000),
+        "0",
+        "Only markets that go on for so many minutes, at the least; 0 for all.",
+    ),
+    key(
+        "markets.ends_within_minutes",
+        Kind::Count(0, 10_000_000),
+        "0",
+        "Only markets that end within so many minutes; 0 for all.",
+    ),
+    key(
+        "markets.negative_risk",
+        Kind::Choice(&["any", "only", "never"]),
+        "any",
+        "Whether markets of events with several exclusive outcomes are wanted.",
+    ),
+    key("markets.look_every_s", Kind::Count(1, 86_400), "30", "How often new markets are looked for, in seconds."),
     key("api.listen", Kind::Listen, "127.0.0.1:8000", "Where the REST API is served; port 0 takes a free one."),
     key("dashboard.listen", Kind::Listen, "127.0.0.1:3000", "Where the dashboard is served; port 0 takes a free one."),
     key("api.allow_remote", Kind::Flag, "false", "Whether the API and the dashboard may be open to other machines."),
@@ -250,6 +288,12 @@ pub const KEYS: [Key; 52] = [
         Kind::Url(&["wss://", "ws://"]),
         "wss://ws-subscriptions-clob.polymarket.com",
         "The venue's WebSocket address; the demo has its own.",
+    ),
+    key(
+        "venue.gamma_url",
+        Kind::Url(&["https://", "http://"]),
+        "https://gamma-api.polymarket.com",
+        "The address of the venue's catalog; the demo has its own.",
     ),
     key(
         "live.enabled",

@@ -32,7 +32,14 @@ impl Value {
                 "false" => 0,
                 _ => return Err(misfit(key, text)),
             }),
-            Kind::Listen | Kind::Url(_) | Kind::Account | Kind::Folder | Kind::Database => {
+            Kind::Listen
+            | Kind::Url(_)
+            | Kind::Account
+            | Kind::Folder
+            | Kind::Database
+            | Kind::Numbers
+            | Kind::Words
+            | Kind::Choice(_) => {
                 ensure!(fits(key.kind, text), misfit(key, text));
                 None
             }
@@ -40,6 +47,11 @@ impl Value {
         // Addresses are joined with paths that begin with a slash.
         let text = if matches!(key.kind, Kind::Url(_)) { text.trim_end_matches('/') } else { text };
         Ok(Self { text: text.to_owned(), number })
+    }
+
+    /// Returns the parts of a list, which commas separate.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        words(&self.text)
     }
 
     /// Returns the value for people: the password of an address is masked.
@@ -73,8 +85,15 @@ pub(super) fn range(kind: Kind) -> String {
         Kind::Url(schemes) => format!("an address that begins with {}", schemes.join(" or ")),
         Kind::Account => "0x and 40 hexadecimal digits, or nothing".to_owned(),
         Kind::Folder => "a folder, or nothing".to_owned(),
+        Kind::Numbers => "whole numbers with commas between them, or nothing".to_owned(),
+        Kind::Words => "words of letters, digits and `-` with commas between them, or nothing".to_owned(),
+        Kind::Choice(choices) => choices.join(", "),
         Kind::Database => "sqlite:FILE or postgres://USER@HOST/NAME, or nothing".to_owned(),
     }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty())
 }
 
 fn fits(kind: Kind, text: &str) -> bool {
@@ -89,6 +108,9 @@ fn fits(kind: Kind, text: &str) -> bool {
             text.is_empty() || digits.is_some_and(|digits| model::id::parse_hex(digits, &mut [0; 20]).is_some())
         }
         Kind::Folder => plain,
+        Kind::Numbers => words(text).all(|word| count(word).is_some()),
+        Kind::Words => words(text).all(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')),
+        Kind::Choice(choices) => choices.contains(&text),
         Kind::Database => plain && (text.is_empty() || begins(&["sqlite:", "postgres://", "postgresql://"])),
         Kind::Usd(..) | Kind::Percent(..) | Kind::Count(..) | Kind::Flag => false,
     }

@@ -6,7 +6,7 @@ use super::venue_account::VenueAccount;
 use crate::http::types::VenueOrderView;
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel};
-use model::{Body, OrderId, Time};
+use model::{Body, Market, OrderId, Time};
 
 /// A cheap handle on the account, wherever it is.
 #[derive(Debug, Clone)]
@@ -59,6 +59,13 @@ impl Access {
         match self {
             Self::Venue { account, .. } => account.look(order),
             Self::Paper(paper) => paper.look(order),
+        }
+    }
+
+    /// Tells paper of a market that was not there at the start.
+    pub(crate) fn list(&self, market: &Market) {
+        if let Self::Paper(paper) = self {
+            paper.list(market);
         }
     }
 

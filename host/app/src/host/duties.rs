@@ -4,6 +4,7 @@ use super::access::Access;
 use super::clock;
 use super::desk::Job;
 use super::index::Index;
+use super::listing::Listing;
 use super::market::MarketFeeds;
 use super::rows::Rows;
 use super::strategies::Starts;
@@ -11,11 +12,12 @@ use crate::http::types::{PnlView, PositionView};
 use crate::journal::Journal;
 use crate::picture::{Picture, Top};
 use engine::{Approved, Engine, Placement, Record};
+use model::event::MarketEventKind;
 use model::input::{StrategyAnswer, StrategyChange};
 use model::{
-    Body, Input, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
+    Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
 };
-use order::{Exchange, Listing, UnsignedOrder};
+use order::{Exchange, UnsignedOrder};
 use sandbox::{Grants, Session, Supervisor};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -30,6 +32,7 @@ pub(crate) struct Duties {
     pub(crate) index: Index,
     pub(crate) venue: polymarket::Client,
     pub(crate) feeds: MarketFeeds,
+    pub(crate) listing: Listing,
     pub(crate) access: Access,
     pub(crate) picture: Picture,
     pub(crate) rows: Rows,
@@ -59,13 +62,35 @@ impl Duties {
             self.resync();
         }
         match &input.body {
-            Body::Event(event) => self.show_top(engine, input.at, event.token),
-            Body::Market(market) => self.picture.market(market),
+            Body::Event(event) => {
+                self.show_top(engine, input.at, event.token);
+                if matches!(event.kind, MarketEventKind::Resolved { .. }) && self.listing.end(event.token.market()) {
+                    self.feeds.leave(event.token.market());
+                }
+            }
+            Body::Market(market) => self.list(engine, market),
             Body::Feed { channel, up } => self.picture.channel(*channel, *up),
             Body::Strategy(change @ StrategyChange::Loaded { .. }) => self.start_strategy(engine, input.at, change),
             Body::Strategy(StrategyChange::Removed { strategy, .. }) => self.supervisor.stop(*strategy),
             Body::Intents(answer) => self.count_answer(answer),
             _ => {}
+        }
+    }
+
+    /// Shows a market that the engine has taken, and follows it if it was not there at the start.
+    fn list(&self, engine: &Engine, market: &Market) {
+        // The engine does not take a market twice, nor more than it has room for.
+        let took = |ix: MarketIx| engine.market(ix).is_some_and(|taken| taken.condition == market.condition);
+        if took(MarketIx(self.picture.market_count())) {
+            self.picture.market(market);
+        }
+        let next = MarketIx(self.listing.count());
+        if took(next) {
+            self.listing.add(market);
+            self.access.list(market);
+            if let Err(error) = self.feeds.watch(next, market) {
+                tracing::error!(%error, market = market.slug, "nobody listens to a new market");
+            }
         }
     }
 
@@ -105,7 +130,7 @@ impl Duties {
         // A version that we cannot sign is none that a start or a refusal took over; the venue refuses what is signed then.
         let exchange = Exchange::route(self.venue.order_version().into(), &token_id, market.neg_risk)
             .unwrap_or(Exchange::of(market.neg_risk));
-        let listing = Listing { token_id, tick: market.tick, exchange };
+        let listing = order::Listing { token_id, tick: market.tick, exchange };
         // What cannot be built is refused by the signer's client in the same way, and told there.
         let built = UnsignedOrder::build(&order, self.signer.account(), &listing, salt, timestamp_ms);
         let mut place = crate::journal::Place::default();

@@ -2,6 +2,7 @@
 
 use super::clock;
 use super::inbox::Inbox;
+use super::listing::Listing;
 use model::event::{MarketEvent, MarketEventKind};
 use model::{Body, Market, MarketIx, Usd};
 use polymarket::Client;
@@ -14,29 +15,34 @@ const LAP: Duration = Duration::from_secs(60);
 /// Questions follow each other at least so far apart, however many markets there are.
 const APART: Duration = Duration::from_secs(1);
 
-/// Asks for one market after the other until all have ended.
-pub(super) async fn watch(client: Client, inbox: Inbox, markets: Vec<Market>) {
-    let start = Instant::now();
-    let listed = (0u32..).map(MarketIx).zip(markets);
+/// Asks for one market after the other, for ever: new ones join the lap.
+pub(super) async fn watch(client: Client, inbox: Inbox, listing: Listing) {
+    let mut asked = Instant::now();
+    let mut joined = 0;
     // The first questions are apart; each later one is a lap after the one before about the same market.
-    let mut due: VecDeque<_> =
-        listed.map(|(ix, market)| (after(start, APART.saturating_mul(ix.0)), ix, market)).collect();
-    let mut asked = start;
-    while let Some((at, ix, market)) = due.pop_front() {
+    let mut due: VecDeque<(Instant, MarketIx)> = VecDeque::new();
+    loop {
+        let now = Instant::now();
+        for (place, ix) in (0u32..).zip(joined..listing.count()) {
+            due.push_back((after(now, APART.saturating_mul(place)), MarketIx(ix)));
+            joined = ix.saturating_add(1);
+        }
+        let next = due.pop_front();
         // After slow answers the late questions do not come in a heap.
-        tokio::time::sleep_until(at.max(after(asked, APART))).await;
+        let at = next.map_or(after(now, APART), |(at, _)| at).max(after(asked, APART));
+        tokio::time::sleep_until(at).await;
+        let Some((_, ix)) = next.filter(|(_, ix)| listing.is_open(*ix)) else { continue };
+        let Some(market) = listing.market(ix) else { continue };
         asked = Instant::now();
         match client.resolution(&market).await {
-            Ok(Some(pays)) => {
-                tell(&inbox, ix, &market, pays);
-                continue;
-            }
+            Ok(Some(pays)) => tell(&inbox, ix, &market, pays),
             Ok(None) => {}
             Err(error) => {
                 tracing::debug!(%error, market = market.slug, "the venue did not tell whether a market has ended");
             }
         }
-        due.push_back((after(asked, LAP), ix, market));
+        // Asked again even if it has ended: the word may not fit into the engine's queue, and the listing knows when it did.
+        due.push_back((after(asked, LAP), ix));
     }
 }
 

@@ -28,6 +28,7 @@ const ACCOUNT_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 enum Asked {
     Event(Time, MarketEvent),
+    List(Box<Market>),
     BooksLost,
     Place(NewOrder, VenueOrderId),
     Cancel(OrderId),
@@ -144,6 +145,11 @@ impl PaperVenue {
         self.asked.try_send(Asked::Event(at, event.clone())).is_ok()
     }
 
+    /// Tells of a market that was not there at the start.
+    pub(crate) fn list(&self, market: &Market) {
+        self.ask(Asked::List(Box::new(market.clone())), "a new market");
+    }
+
     /// Tells that the market channel is lost.
     pub(crate) fn lose_books(&self) {
         self.ask(Asked::BooksLost, "the loss of the market channel");
@@ -227,6 +233,11 @@ fn take(paper: &mut Paper, asked: Asked) {
         Asked::Event(at, event) => {
             if let Err(error) = paper.hear(at, &event) {
                 tracing::warn!(%error, "a market event that the paper venue does not know");
+            }
+        }
+        Asked::List(market) => {
+            if let Err(error) = paper.list(*market) {
+                tracing::error!(%error, "a new market that the paper venue does not take");
             }
         }
         Asked::BooksLost => paper.lose_books(),

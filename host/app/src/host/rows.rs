@@ -1,13 +1,14 @@
 //! Facts as rows of the database.
 
 use super::clock;
+use super::listing::Listing;
 use crate::db::{
     BreakerRow, Db, DbWrite, DbWriter, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow, StrategyRow,
 };
 use crate::http::types::{OrderView, PositionView, RefusalView, TradeView, Update};
 use engine::Record;
 use model::input::Scope;
-use model::{Market, Seq, Time, Usd};
+use model::{Seq, Time, Usd};
 use tokio::runtime::Handle;
 
 /// Writes a session's rows; never waits.
@@ -17,13 +18,13 @@ pub(crate) struct Rows {
     runtime: Handle,
     session: u64,
     account: String,
-    slugs: Vec<String>,
+    listing: Listing,
     place: (Seq, u32),
     day: Option<u64>,
 }
 
 impl Rows {
-    pub(crate) fn new(db: &Db, runtime: Handle, session: &SessionRow, markets: &[Market]) -> Self {
+    pub(crate) fn new(db: &Db, runtime: Handle, session: &SessionRow, listing: Listing) -> Self {
         let writer = db.writer();
         writer.write(DbWrite::Session(session.clone()));
         Self {
@@ -32,7 +33,7 @@ impl Rows {
             runtime,
             session: session.session,
             account: session.account.clone(),
-            slugs: markets.iter().map(|market| market.slug.clone()).collect(),
+            listing,
             place: (Seq(0), 0),
             day: None,
         }
@@ -132,7 +133,7 @@ impl Rows {
     fn scope(&self, scope: Scope) -> String {
         match scope {
             Scope::Session => String::new(),
-            Scope::Market(market) => self.slugs.get(market.index()).cloned().unwrap_or_default(),
+            Scope::Market(market) => self.listing.slug(market),
             Scope::Strategy(strategy) => format!("strategy {strategy}"),
         }
     }

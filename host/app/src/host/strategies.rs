@@ -2,6 +2,7 @@
 
 use super::clock;
 use super::inbox::Inbox;
+use super::listing::Listing;
 use super::rows::Rows;
 use crate::db::Db;
 use crate::http::types::StrategyView;
@@ -10,13 +11,16 @@ use model::event::{REASON_MAX, Reason};
 use model::input::StrategyChange;
 use model::{Body, MarketIx, StrategyId, Time};
 use sandbox::{LogLevel, LogLine, Module, Report};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Failures within a minute after which a strategy stays down until its file changes.
 const FAULTS_MAX: usize = 3;
+/// New markets that come within so long of each other are granted at once.
+const TOGETHER: Duration = Duration::from_millis(250);
 const MINUTE_MICROS: u64 = 60_000_000;
 /// Reports that wait.
 pub(crate) const REPORTS_MAX: usize = 4_096;
@@ -54,6 +58,13 @@ struct Known {
     faults: VecDeque<Time>,
 }
 
+impl Known {
+    /// Says whether it has a module and has not failed for good.
+    fn is_up(&self) -> bool {
+        self.module.is_some() && self.faults.len() < FAULTS_MAX
+    }
+}
+
 /// Looks after all strategies.
 pub(crate) struct Strategies {
     data_dir: PathBuf,
@@ -61,22 +72,63 @@ pub(crate) struct Strategies {
     inbox: Inbox,
     picture: Picture,
     starts: Starts,
-    /// How many markets there are.
-    markets: u32,
+    listing: Listing,
     /// The market that the next new strategy's grant begins with, so that strategies spread over the markets.
     next: u32,
     known: BTreeMap<String, Known>,
 }
 
 impl Strategies {
-    pub(crate) fn new(data_dir: PathBuf, db: Db, inbox: Inbox, picture: Picture, starts: Starts, markets: u32) -> Self {
-        Self { data_dir, db, inbox, picture, starts, markets, next: 0, known: BTreeMap::new() }
+    pub(crate) fn new(
+        data_dir: PathBuf,
+        db: Db,
+        inbox: Inbox,
+        picture: Picture,
+        starts: Starts,
+        listing: Listing,
+    ) -> Self {
+        Self { data_dir, db, inbox, picture, starts, listing, next: 0, known: BTreeMap::new() }
     }
 
     /// Works until the supervisor is gone.
     pub(crate) async fn run(mut self, mut reports: mpsc::Receiver<Report>) {
-        while let Some(report) = reports.recv().await {
-            self.take(report).await;
+        let mut changes = self.listing.changes();
+        loop {
+            tokio::select! {
+                report = reports.recv() => match report {
+                    Some(report) => self.take(report).await,
+                    None => return,
+                },
+                Ok(()) = changes.changed() => {
+                    // What comes together is told together.
+                    tokio::time::sleep(TOGETHER).await;
+                    changes.mark_unchanged();
+                    self.grant_anew();
+                }
+            }
+        }
+    }
+
+    /// Starts every strategy anew, from its own state, that can have a market in place of one that has ended, or one more.
+    fn grant_anew(&mut self) {
+        let open = self.listing.open();
+        let names: Vec<String> = self.known.keys().cloned().collect();
+        for name in names {
+            let Some(known) = self.known.get(&name).filter(|known| known.is_up()) else { continue };
+            let wanted = known.module.as_ref().map_or(0, |module| module.manifest().markets_max);
+            let granted = grant(&open, &known.markets, wanted, self.next);
+            let more = known.markets.iter().collect::<BTreeSet<_>>();
+            if granted.iter().all(|market| more.contains(market)) {
+                continue;
+            }
+            tracing::info!(name, markets = granted.len(), "a strategy's markets have changed");
+            self.next = self.next.saturating_add(1);
+            let count = u32::try_from(granted.len()).unwrap_or(u32::MAX);
+            if let Some(known) = self.known.get_mut(&name) {
+                known.markets = granted;
+                self.picture.edit_strategy(known.id, true, |view| view.markets = count);
+            }
+            self.announce(&name);
         }
     }
 
@@ -121,7 +173,11 @@ impl Strategies {
             tracing::error!(%error, name, "the module's file is not kept: it cannot be run again from the journal");
         }
         let since = self.first_seen(&name, &hex(&module.hash())).await;
-        let granted = self.grant(&name, module.manifest().markets_max);
+        let had = self.known.get(&name).map(|known| known.markets.clone()).unwrap_or_default();
+        let granted = grant(&self.listing.open(), &had, module.manifest().markets_max, self.next);
+        if had.is_empty() {
+            self.next = self.next.saturating_add(u32::try_from(granted.len()).unwrap_or(0));
+        }
         let Some(known) = self.known.get_mut(&name) else { return };
         known.module = Some(module.clone());
         known.faults.clear();
@@ -156,18 +212,6 @@ impl Strategies {
         }
     }
 
-    /// Returns the markets of a strategy: those it has, or the next ones in the row.
-    fn grant(&mut self, name: &str, wanted: u32) -> Vec<MarketIx> {
-        let count = if wanted == 0 { self.markets } else { wanted.min(self.markets) };
-        let had = self.known.get(name).map(|known| known.markets.clone()).unwrap_or_default();
-        if had.len() == usize::try_from(count).unwrap_or(usize::MAX) {
-            return had;
-        }
-        let first = self.next;
-        self.next = self.next.saturating_add(count);
-        (0..count).filter_map(|place| first.saturating_add(place).checked_rem(self.markets).map(MarketIx)).collect()
-    }
-
     /// Tells the engine of a new instance; the engine's thread starts it when it has taken that in.
     fn announce(&mut self, name: &str) {
         let Some(known) = self.known.get_mut(name) else { return };
@@ -180,6 +224,7 @@ impl Strategies {
         let change =
             StrategyChange::Loaded { strategy, name: name.to_owned(), hash, instance, markets, since, parameters };
         self.inbox.account(clock::now(), Body::Strategy(change));
+        self.edit(strategy, |view| view.instance = instance);
     }
 
     async fn rejected(&mut self, name: String, error: String) {
@@ -255,6 +300,24 @@ impl Strategies {
     }
 }
 
+/// Returns the markets of a strategy that wants at most so many, 0 for all: those of the open ones that it had, then the next
+/// in the row.
+fn grant(open: &[MarketIx], had: &[MarketIx], wanted: u32, next: u32) -> Vec<MarketIx> {
+    let count = if wanted == 0 { open.len() } else { usize::try_from(wanted).unwrap_or(usize::MAX).min(open.len()) };
+    let mut granted: Vec<MarketIx> = had.iter().filter(|market| open.contains(market)).take(count).copied().collect();
+    let first = usize::try_from(next).unwrap_or(0).checked_rem(open.len()).unwrap_or(0);
+    let row = open.iter().cycle().skip(first).take(open.len());
+    for market in row {
+        if granted.len() >= count {
+            break;
+        }
+        if !granted.contains(market) {
+            granted.push(*market);
+        }
+    }
+    granted
+}
+
 /// A file that is no strategy, as the page shows it.
 fn failed(name: &str, error: String) -> StrategyView {
     StrategyView {
@@ -268,4 +331,23 @@ fn failed(name: &str, error: String) -> StrategyView {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strategy_keeps_its_open_markets_and_gets_others_for_those_that_ended() {
+        let markets = |numbers: &[u32]| numbers.iter().copied().map(MarketIx).collect::<Vec<_>>();
+        let open = markets(&[1, 2, 4, 5]);
+        let got = |had: &[u32], wanted, next| grant(&open, &markets(had), wanted, next);
+        assert_eq!(got(&[], 2, 0), markets(&[1, 2]));
+        assert_eq!(got(&[], 2, 3), markets(&[5, 1]), "the row goes round");
+        assert_eq!(got(&[0, 2], 2, 0), markets(&[2, 1]), "0 has ended");
+        assert_eq!(got(&[5, 4], 2, 0), markets(&[5, 4]));
+        assert_eq!(got(&[4], 0, 0), markets(&[4, 1, 2, 5]), "0 is all");
+        assert_eq!(got(&[1], 9, 2), markets(&[1, 4, 5, 2]));
+        assert!(grant(&[], &markets(&[1]), 3, 7).is_empty());
+    }
 }

@@ -1,12 +1,13 @@
 //! Getting to know the venue: its version, our API key, our cash, and the markets to watch.
 
+use super::discovery::Discovery;
 use super::{clock, heartbeat};
 use crate::cli::HostArgs;
 use crate::config::{Config, Mode};
 use crate::journal::Past;
 use anyhow::{Context, ensure};
 use model::{Market, Usd, VenueOrderId};
-use polymarket::client::Timeouts;
+use polymarket::client::{Catalog, Timeouts};
 use polymarket::feed::Timings;
 use polymarket::parse::VenueOrder;
 use polymarket::{AccountClient, Client, Credentials, FeedConfig, L1Headers};
@@ -23,6 +24,7 @@ pub(super) struct Venue {
     pub(super) feed: FeedConfig,
     pub(super) cash: Usd,
     pub(super) markets: Vec<Market>,
+    pub(super) discovery: Discovery,
 }
 
 /// Our account at the venue.
@@ -60,11 +62,17 @@ impl Venue {
             let cash = login.account.cash().await.context("reading the cash")?;
             (Some(login), cash)
         };
-        let limit = usize::try_from(config.markets_max).unwrap_or(usize::MAX);
-        let markets = client.markets(limit).await.context("reading the markets")?;
-        ensure!(!markets.is_empty(), "the venue at {address} has no market that can be traded");
+        let discovery = Discovery {
+            client: client.clone(),
+            catalog: Catalog::new(&args.catalog, Timeouts::default())
+                .with_context(|| format!("the catalog at {}", args.catalog))?,
+            rules: config.market_rules.clone(),
+            most: usize::try_from(config.markets_max).unwrap_or(usize::MAX),
+            every: config.look_every,
+        };
+        let markets = discovery.first().await?;
         let feed = FeedConfig { address: args.channels.clone(), timings: Timings::default(), now: clock::now };
-        Ok(Self { client, login, feed, cash, markets })
+        Ok(Self { client, login, feed, cash, markets, discovery })
     }
 }
 

@@ -4,14 +4,15 @@ use super::clock;
 use super::core::Latest;
 use super::inbox::Inbox;
 use super::index::Index;
+use super::listing::Listing;
 use model::input::{AccountView, Channel, HandOrder, TradeUpdate};
-use model::{Body, Market, MarketIx, OrderId, Size, Time, TokenId, TokenIx, VenueOrderId};
+use model::{Body, MarketIx, OrderId, Size, Time, TokenIx, VenueOrderId};
 use polymarket::client::Looked;
 use polymarket::feed::FeedError;
 use polymarket::parse::{TradeEvent, VenueOrder};
 use polymarket::{AccountClient, Credentials, Feed, FeedConfig, FeedEvent, RequestError, UserEvent, parse_user};
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -29,7 +30,7 @@ pub(crate) struct VenueAccount {
     index: Index,
     latest: Latest,
     runtime: Handle,
-    tokens: Arc<Vec<[TokenId; 2]>>,
+    listing: Listing,
     /// Trades before the session are none of its own.
     since: Time,
 }
@@ -40,11 +41,10 @@ impl VenueAccount {
         inbox: Inbox,
         index: Index,
         latest: Latest,
-        markets: &[Market],
+        listing: Listing,
         since: Time,
     ) -> Self {
-        let tokens = Arc::new(markets.iter().map(|market| market.tokens).collect());
-        Self { client, inbox, index, latest, runtime: Handle::current(), tokens, since }
+        Self { client, inbox, index, latest, runtime: Handle::current(), listing, since }
     }
 
     /// Connects the user channel and begins to look after the account. Returns the channel, which ends when it is dropped.
@@ -128,7 +128,7 @@ impl VenueAccount {
         let VenueOrder { id: venue, side, price, original: size, .. } = *order;
         // Noted, so that news of it do not look it up a second time.
         self.index.note_foreign(venue);
-        let Some(token) = self.token(&order.token) else {
+        let Some(token) = self.listing.token(&order.token) else {
             tracing::warn!(id = %venue, "it is in a market that is not watched: what it moves must be booked as a transfer");
             return;
         };
@@ -138,15 +138,6 @@ impl VenueAccount {
     /// Says whether somebody placed that order by hand.
     pub(crate) fn is_by_hand(&self, venue: &VenueOrderId) -> bool {
         self.index.is_by_hand(venue)
-    }
-
-    fn token(&self, id: &TokenId) -> Option<TokenIx> {
-        let both = (0u32..).map(MarketIx).zip(self.tokens.iter());
-        both.into_iter().find_map(|(market, [yes, no])| match id {
-            _ if id == yes => Some(market.token(0)),
-            _ if id == no => Some(market.token(1)),
-            _ => None,
-        })
     }
 
     fn trade(&self, at: Time, trade: &TradeEvent) {
@@ -268,7 +259,7 @@ impl VenueAccount {
     pub(crate) async fn view(&self, held: &[TokenIx]) -> Result<AccountView, RequestError> {
         let mut shares = Vec::new();
         for token in held {
-            let Some(id) = self.token_id(*token) else { continue };
+            let Some(id) = self.listing.token_id(*token) else { continue };
             let size = self.client.shares(&id).await?;
             if !size.is_zero() {
                 shares.push((*token, size));
@@ -282,15 +273,8 @@ impl VenueAccount {
     /// # Errors
     /// If one of the balances cannot be read.
     pub(crate) async fn whole(&self) -> Result<AccountView, RequestError> {
-        let all: Vec<TokenIx> = (0u32..)
-            .zip(self.tokens.iter())
-            .flat_map(|(market, _)| [MarketIx(market).token(0), MarketIx(market).token(1)])
-            .collect();
+        let all = (0..self.listing.count()).map(MarketIx);
+        let all: Vec<TokenIx> = all.flat_map(|market| [market.token(0), market.token(1)]).collect();
         self.view(&all).await
-    }
-
-    fn token_id(&self, token: TokenIx) -> Option<TokenId> {
-        let [yes, no] = self.tokens.get(token.market().index())?;
-        Some(if token.outcome() == 0 { *yes } else { *no })
     }
 }

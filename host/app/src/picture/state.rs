@@ -408,6 +408,11 @@ impl State {
         })
     }
 
+    /// Returns how many markets there are.
+    pub(super) fn market_count(&self) -> u32 {
+        u32::try_from(self.markets.len()).unwrap_or(u32::MAX)
+    }
+
     /// Returns the number of the market of that slug.
     pub(super) fn market_of(&self, slug: &str) -> Option<MarketIx> {
         let place = self.markets.iter().position(|view| view.slug == slug)?;

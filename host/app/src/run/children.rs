@@ -19,7 +19,8 @@ pub(super) fn sign_for_host(
     venue: &super::Venue,
 ) -> anyhow::Result<ExitCode> {
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
-    command.arg("host").args(["--exchange", &venue.rest, "--channels", &venue.channels]).args(common.to_arguments());
+    let places = ["--exchange", &venue.rest, "--channels", &venue.channels, "--catalog", &venue.catalog];
+    command.arg("host").args(places).args(common.to_arguments());
     let signer =
         SignerConfig { account, limits: config.signer_limits(), counter: Some(config.data_dir.join("signer.day")) };
     let exit = signer::run(signer, key, command, tell)?;

@@ -13,6 +13,7 @@ mod backtest;
 mod by_hand;
 mod crash;
 mod demo;
+mod discovery;
 mod faults;
 mod live;
 mod memory;

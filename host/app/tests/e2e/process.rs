@@ -63,9 +63,13 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     pub(crate) fn start(dir: &Path, seed: u64) -> Self {
+        Self::start_with(dir, &["--seed", &seed.to_string()])
+    }
+
+    pub(crate) fn start_with(dir: &Path, more: &[&str]) -> Self {
         fs::create_dir_all(dir).unwrap();
         let mut command = program();
-        command.args(["exchange", "--listen", "127.0.0.1:0", "--seed", &seed.to_string(), "--data-dir"]).arg(dir);
+        command.args(["exchange", "--listen", "127.0.0.1:0", "--data-dir"]).arg(dir).args(more);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut exchange = Self { child, address: String::new() };
         let started = Instant::now();

@@ -1,6 +1,6 @@
 //! The Data API (PROTOCOL 15.2), both generations, under `/data-api`: what wallets own and did, public and by address.
 
-use super::public::{iso, worth};
+use super::public::worth;
 use super::{Fail, World};
 use crate::wire::{self, number};
 use crate::world::{Deed, Holding, Inside};
@@ -132,7 +132,7 @@ fn closed(world: &Inside, asked: &Asked, _: Generation) -> Result<Vec<Value>, Fa
                 ("realizedPnl", money(holding.realised)),
                 ("curPrice", money(worth(world, token))),
                 ("timestamp", json!(holding.last.seconds())),
-                ("endDate", json!(market.end.map_or_else(|| iso(holding.last), iso))),
+                ("endDate", json!(market.end.unwrap_or(holding.last).iso())),
             ],
         );
         Some(row.into())
@@ -158,7 +158,7 @@ fn position(row: &Row<'_>, generation: Generation) -> Value {
     let gain = now.saturating_sub(cost);
     let redeemable = world.venue().resolution(token.market()).is_some();
     let price = money(worth(world, *token));
-    let end = market.end.map_or_else(String::new, |end| iso(end).chars().take(10).collect());
+    let end = market.end.map_or_else(String::new, |end| end.iso().chars().take(10).collect());
     match generation {
         V1 => put(
             &mut fields,

@@ -1,7 +1,7 @@
 //! Gamma, the venue's catalog (PROTOCOL 15.1), under `/gamma` because its paths are also the order book's. Every market is an
 //! event of its own here; all are tagged `local`.
 
-use super::public::{Quote, iso, last_trade, worth};
+use super::public::{Quote, last_trade, worth};
 use super::{Fail, World};
 use crate::wire::{self, number};
 use crate::world::{Inside, Shared};
@@ -9,7 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use model::{Market, MarketIx, Side};
+use model::{Market, MarketIx, Side, Usd};
 use serde_json::{Map, Value, json};
 
 /// The most rows of one page.
@@ -28,11 +28,14 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/gamma/tags", get(|| async { Json(json!([tag()])) }))
 }
 
+/// The number of the one tag that all markets have.
+const TAG: &str = "1";
+
 type Answer = Result<Response, Fail>;
 type Show = fn(&Inside, MarketIx, &Market) -> Value;
 
 fn tag() -> Value {
-    json!({"id": "1", "label": "Local", "slug": "local"})
+    json!({"id": TAG, "label": "Local", "slug": "local"})
 }
 
 /// A question's parameters; names that come several times are kept all.
@@ -58,12 +61,20 @@ impl Asked {
         let condition = market.condition.to_string();
         let [yes, no] = market.tokens.map(|token| token.to_string());
         let closed = world.venue().resolution(ix).is_some();
+        let end = market.end.unwrap_or_default().iso();
+        // ISO times of one form compare as texts do.
+        let until = |name: &str, fits: &dyn Fn(&str) -> bool| self.all(name).next().is_none_or(fits);
+        let liquid = |least: &str| Usd::parse(least).is_some_and(|least| liquidity(world, ix) >= least);
         // Closed ones are left out unless they are asked for.
         let wants_closed = self.all("closed").next().unwrap_or("false") == "true";
         among("id", &|id| id == wire::gamma_id(ix))
             && among("slug", &|slug| slug == market.slug)
             && among("condition_ids", &|id| id == condition)
             && among("clob_token_ids", &|id| id == yes || id == no)
+            && among("tag_id", &|tag| tag == TAG)
+            && until("end_date_min", &|least| market.end.is_some() && *end >= *least)
+            && until("end_date_max", &|most| market.end.is_some() && *end <= *most)
+            && until("liquidity_num_min", &liquid)
             && closed == wants_closed
     }
 }
@@ -143,13 +154,18 @@ fn event_of(ix: MarketIx, market: &Market) -> Value {
     json!({"id": wire::gamma_id(ix), "ticker": market.slug, "slug": market.slug, "title": market.question})
 }
 
+/// Returns what is in a market's book, in dollars.
+fn liquidity(world: &Inside, ix: MarketIx) -> Usd {
+    let levels = [Side::Buy, Side::Sell].map(|side| world.venue().levels(ix.token(0), side)).concat();
+    let depth = levels.iter().filter_map(|level| level.price.cost_floor(level.size));
+    depth.fold(Usd::ZERO, Usd::saturating_add)
+}
+
 fn show_market(world: &Inside, ix: MarketIx, market: &Market) -> Value {
     let (yes, closed) = (ix.token(0), world.venue().resolution(ix).is_some());
     let prices = [0, 1].map(|outcome| worth(world, ix.token(outcome)).to_string());
     let best = |side| world.venue().best(yes, side).map(|level| number(&level.price.to_string()));
-    let levels = [Side::Buy, Side::Sell].map(|side| world.venue().levels(yes, side)).concat();
-    let depth = levels.iter().filter_map(|level| level.price.cost_floor(level.size));
-    let liquidity = depth.fold(model::Usd::ZERO, model::Usd::saturating_add).to_string();
+    let liquidity = liquidity(world, ix).to_string();
     let mut row = json!({
         "id": wire::gamma_id(ix),
         "version": "v1",
@@ -185,7 +201,7 @@ fn show_market(world: &Inside, ix: MarketIx, market: &Market) -> Value {
         "tags": [tag()],
     });
     if let (Some(end), Some(fields)) = (market.end, row.as_object_mut()) {
-        fields.insert("endDate".to_owned(), iso(end).into());
+        fields.insert("endDate".to_owned(), end.iso().into());
     }
     row
 }

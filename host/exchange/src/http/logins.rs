@@ -54,7 +54,7 @@ async fn make_builder(State(shared): World, private: Private) -> Answer {
 }
 
 async fn builders(State(shared): World, private: Private) -> Response {
-    let date = |at: Option<model::Time>| at.map(super::public::iso);
+    let date = |at: Option<model::Time>| at.map(model::Time::iso);
     let rows: Vec<Value> = shared
         .lock()
         .keys_of(&private.caller)

@@ -233,7 +233,7 @@ pub(super) fn full_market(world: &Inside, market: &Market) -> Value {
         "question": market.question,
         "description": "A market of the local exchange.",
         "market_slug": market.slug,
-        "end_date_iso": market.end.map(iso),
+        "end_date_iso": market.end.map(model::Time::iso),
         "game_start_time": null,
         "seconds_delay": 0,
         "fpmm": "",
@@ -310,53 +310,4 @@ async fn market_by_token(State(shared): World, Path(token): Path<String>) -> Ans
         }))
         .into_response()
     })
-}
-
-/// Writes a time as the venue does: `2026-11-23T09:05:00Z`.
-pub(super) fn iso(at: model::Time) -> String {
-    let (days, seconds) = (at.day(), at.seconds() % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// Returns year, month and day of a day counted from the epoch, in the Gregorian calendar.
-fn civil(mut days: u64) -> (u64, usize, u64) {
-    let mut year = 1970;
-    loop {
-        let leap = u64::from(is_leap(year));
-        if days < leap.saturating_add(365) {
-            let months = [31, leap.saturating_add(28), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-            for (month, length) in (1..).zip(months) {
-                if days < length {
-                    return (year, month, days.saturating_add(1));
-                }
-                days = days.saturating_sub(length);
-            }
-        }
-        days = days.saturating_sub(leap.saturating_add(365));
-        year = year.saturating_add(1);
-    }
-}
-
-const fn is_leap(year: u64) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use model::Time;
-
-    #[test]
-    fn times_are_written_as_the_venue_does() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_795_424_700, "2026-11-23T09:05:00Z"),
-            (1_798_761_599, "2026-12-31T23:59:59Z"),
-        ] {
-            assert_eq!(iso(Time(seconds * 1_000_000)), text);
-        }
-    }
 }

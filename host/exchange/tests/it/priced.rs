@@ -76,6 +76,21 @@ async fn bid(rig: &Rig, token: &str) -> f64 {
     answer["price"].as_str().and_then(|price| price.parse().ok()).unwrap_or(0.0)
 }
 
+/// Each filter of the catalog lets everything through, or nothing.
+async fn filters(rig: &Rig) {
+    for (all, none) in [
+        ("tag_id=1", "tag_id=2"),
+        ("end_date_min=2020-01-01T00:00:00Z", "end_date_min=2199-01-01T00:00:00Z"),
+        ("end_date_max=2199-01-01T00:00:00Z", "end_date_max=2020-01-01T00:00:00Z"),
+        ("liquidity_num_min=1", "liquidity_num_min=900000000"),
+    ] {
+        for (filter, count) in [(all, 3), (none, 0)] {
+            let (_, page) = rig.get(&format!("/gamma/markets/keyset?{filter}")).await;
+            assert_eq!(page["markets"].as_array().unwrap().len(), count, "{filter}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn books_follow_the_price_and_markets_end_as_they_did_or_as_the_price_says() {
     let folder = Folder::new("follow");
@@ -94,6 +109,7 @@ async fn books_follow_the_price_and_markets_end_as_they_did_or_as_the_price_says
     let (_, page) = rig.get("/gamma/markets?closed=false").await;
     let slugs: Vec<_> = page.as_array().unwrap().iter().map(|market| market["slug"].as_str().unwrap()).collect();
     assert_eq!(slugs, ["price-1", "price-2", "price-3"]);
+    filters(&rig).await;
     assert!(bid(&rig, "11").await < 0.2, "far below the strike");
     let new = next(&mut socket, "new_market").await;
     assert_eq!((new["slug"].as_str(), new["clob_token_ids"][0].as_str()), (Some("price-4"), Some("41")));

@@ -83,6 +83,11 @@ impl Client {
     /// If a list or a market cannot be read.
     pub async fn markets(&self, limit: usize) -> Result<Vec<Market>, RequestError> {
         let listed = self.tradable(limit).await?;
+        self.described(listed).await
+    }
+
+    /// Asks the order book how these markets are traded.
+    pub(super) async fn described(&self, listed: Vec<Tradable>) -> Result<Vec<Market>, RequestError> {
         let reads = listed.into_iter().map(|listed| self.market(listed));
         let markets: Vec<Option<Market>> = stream::iter(reads).buffered(MARKETS_AT_ONCE).try_collect().await?;
         Ok(markets.into_iter().flatten().collect())

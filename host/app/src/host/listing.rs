@@ -1,0 +1,163 @@
+//! The markets of the session, in the order of their numbers. The engine's thread adds them when the engine has taken them, so
+//! that a number means the same market here and there.
+
+use model::{ConditionId, Market, MarketIx, TokenId, TokenIx};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use tokio::sync::watch;
+
+/// A cheap handle on the markets.
+#[derive(Debug, Clone)]
+pub(crate) struct Listing {
+    table: Arc<RwLock<Table>>,
+    /// How many markets were added or have ended so far.
+    changes: Arc<watch::Sender<u64>>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    entries: Vec<Entry>,
+    tokens: BTreeMap<TokenId, TokenIx>,
+    conditions: BTreeMap<ConditionId, MarketIx>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    market: Market,
+    ended: bool,
+}
+
+impl Listing {
+    /// Returns the markets that a session begins with.
+    pub(crate) fn new(markets: &[Market]) -> Self {
+        let listing = Self { table: Arc::default(), changes: Arc::new(watch::channel(0).0) };
+        markets.iter().for_each(|market| {
+            listing.add(market);
+        });
+        listing
+    }
+
+    /// Adds a market under the next number.
+    pub(crate) fn add(&self, market: &Market) -> Option<MarketIx> {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let ix = u32::try_from(table.entries.len()).ok().map(MarketIx)?;
+        for (token, outcome) in market.tokens.into_iter().zip(0u32..) {
+            table.tokens.insert(token, ix.token(outcome));
+        }
+        table.conditions.insert(market.condition, ix);
+        table.entries.push(Entry { market: market.clone(), ended: false });
+        drop(table);
+        self.tell();
+        Some(ix)
+    }
+
+    /// Notes that a market has ended; says whether it is the first time.
+    pub(crate) fn end(&self, ix: MarketIx) -> bool {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let first = table.entries.get_mut(ix.index()).is_some_and(|entry| !std::mem::replace(&mut entry.ended, true));
+        drop(table);
+        if first {
+            self.tell();
+        }
+        first
+    }
+
+    fn tell(&self) {
+        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
+    }
+
+    /// Returns what wakes up whenever a market was added or has ended.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Returns how many markets there are, ended ones too.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.read().entries.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Returns the numbers of the markets that have not ended.
+    pub(crate) fn open(&self) -> Vec<MarketIx> {
+        let table = self.read();
+        let numbered = (0u32..).map(MarketIx).zip(&table.entries);
+        numbered.filter(|(_, entry)| !entry.ended).map(|(ix, _)| ix).collect()
+    }
+
+    /// Says whether a market is there and has not ended.
+    pub(crate) fn is_open(&self, ix: MarketIx) -> bool {
+        self.read().entries.get(ix.index()).is_some_and(|entry| !entry.ended)
+    }
+
+    /// Says whether a market is there.
+    pub(crate) fn has(&self, condition: &ConditionId) -> bool {
+        self.read().conditions.contains_key(condition)
+    }
+
+    /// Returns a market.
+    pub(crate) fn market(&self, ix: MarketIx) -> Option<Market> {
+        self.read().entries.get(ix.index()).map(|entry| entry.market.clone())
+    }
+
+    /// Returns the slug of a market.
+    pub(crate) fn slug(&self, ix: MarketIx) -> String {
+        self.read().entries.get(ix.index()).map(|entry| entry.market.slug.clone()).unwrap_or_default()
+    }
+
+    /// Returns our number of a token.
+    pub(crate) fn token(&self, id: &TokenId) -> Option<TokenIx> {
+        self.read().tokens.get(id).copied()
+    }
+
+    /// Returns the venue's id of a token.
+    pub(crate) fn token_id(&self, token: TokenIx) -> Option<TokenId> {
+        let place = usize::try_from(token.outcome()).ok()?;
+        self.read().entries.get(token.market().index())?.market.tokens.get(place).copied()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use model::{FeeRate, Size, TickSize};
+
+    pub(in crate::host) fn market(number: u8) -> Market {
+        Market {
+            condition: ConditionId([number; 32]),
+            tokens: [TokenId([number; 32]), TokenId([number | 0x80; 32])],
+            outcomes: ["Yes".into(), "No".into()],
+            slug: format!("m{number}"),
+            question: "?".into(),
+            tick: TickSize::CENT,
+            min_size: Size::shares(5),
+            neg_risk: false,
+            event: None,
+            fee: FeeRate::default(),
+            end: None,
+        }
+    }
+
+    #[test]
+    fn numbers_last_and_an_end_is_told_once() {
+        let listing = Listing::new(&[market(1), market(2)]);
+        let mut changes = listing.changes();
+        assert!(!changes.has_changed().unwrap());
+        assert_eq!(listing.add(&market(3)), Some(MarketIx(2)));
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        assert!(listing.end(MarketIx(0)) && !listing.end(MarketIx(0)) && !listing.end(MarketIx(9)));
+        assert!(changes.has_changed().unwrap());
+        assert_eq!((listing.count(), listing.open()), (3, vec![MarketIx(1), MarketIx(2)]));
+        let token = MarketIx(2).token(1);
+        assert_eq!(listing.token(&TokenId([0x83; 32])), Some(token));
+        assert_eq!(
+            (listing.token_id(token), listing.token_id(MarketIx(3).token(0))),
+            (Some(TokenId([0x83; 32])), None)
+        );
+        assert!(listing.has(&ConditionId([2; 32])) && !listing.has(&ConditionId([4; 32])));
+        assert_eq!((listing.slug(MarketIx(1)), listing.slug(MarketIx(7))), ("m2".to_owned(), String::new()));
+    }
+}
