@@ -64,14 +64,20 @@ async fn ask(data_dir: &Path, told: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends the host's process; the signer goes with it. Whoever holds the folder's lock is the host: once that is free the number in
+/// Locks the signer and ends the host's process; the signer goes with it. Whoever holds the folder's lock is the host: once that is free the number in
 /// `run.json` may be anybody's.
 fn end(data_dir: &Path, told: &Value) {
     if RunLock::of_folder(data_dir).is_ok() {
         return say("the host's process is gone");
     }
-    let pid = told.get("pid").and_then(Value::as_i64).and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-    match pid.map(|pid| kill_process(pid, Signal::KILL)) {
+    let process = |name| told.get(name).and_then(Value::as_i64).and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+    // First: what the host still asks for meanwhile is not signed.
+    match process("signer").map(|pid| kill_process(pid, Signal::USR1)) {
+        Some(Ok(())) => say("the signer is locked until it is started again"),
+        Some(Err(error)) => complain(&format!("locking the signer: {error}")),
+        None => complain("run.json names no signer"),
+    }
+    match process("pid").map(|pid| kill_process(pid, Signal::KILL)) {
         Some(Ok(())) => say("the host's process is ended"),
         // It is gone already.
         Some(Err(rustix::io::Errno::SRCH)) => say("the host's process is gone"),

@@ -9,6 +9,8 @@ use model::{SessionId, Side, Time};
 use order::order::SALT_END;
 use order::{Account, Address, Domains, SigningKey, UnsignedOrder};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How far an order's or login's time may be from the signer's own clock: 5 minutes, in milliseconds.
 pub const CLOCK_DISTANCE_MS: u64 = 300_000;
@@ -31,6 +33,8 @@ pub struct Signer {
     domains: Domains,
     limits: Limits,
     locked: bool,
+    /// Locked from outside, for good.
+    held: Arc<AtomicBool>,
     session: SessionId,
     sequence: u64,
     orders: Window,
@@ -55,6 +59,7 @@ impl Signer {
             domains: Domains::new(account.chain),
             limits,
             locked: false,
+            held: Arc::default(),
             session: SessionId::default(),
             sequence: 0,
             orders: Window::default(),
@@ -74,6 +79,11 @@ impl Signer {
         Ok(())
     }
 
+    /// Returns the switch that locks this signer for good, whatever its host asks for.
+    pub fn held(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.held)
+    }
+
     /// Answers one request. `now` is the signer's own clock.
     pub fn handle(&mut self, now: Time, request: &Request) -> Response {
         let answer = match request {
@@ -85,8 +95,9 @@ impl Signer {
                 self.locked = true;
                 Ok(Response::Done)
             }
-            // An operator's release reaches the signer through the host, so a host that was taken over can unlock it.
-            // The venue issue moves the release to a control of the signer's own; the limits hold either way.
+            // An operator's release reaches the signer through the host, so a host that was taken over can unlock what it
+            // locked; what a signal locked it cannot, and the limits hold either way.
+            Request::Unlock if self.is_held() => Err(Refusal::plain(Rule::Locked)),
             Request::Unlock => {
                 self.locked = false;
                 Ok(Response::Done)
@@ -100,9 +111,9 @@ impl Signer {
     }
 
     /// Returns how it is.
-    pub const fn status(&self) -> Status {
+    pub fn status(&self) -> Status {
         let Self { locked, session, sequence, signed, refused, .. } = *self;
-        Status { locked, session, sequence, signed, refused }
+        Status { locked: locked || self.is_held(), session, sequence, signed, refused }
     }
 
     fn hello(&self, version: u16) -> Result<Response, Refusal> {
@@ -154,8 +165,12 @@ impl Signer {
         Ok(Response::AuthSigned { signature: self.key.sign_digest(&digest) })
     }
 
+    fn is_held(&self) -> bool {
+        self.held.load(Ordering::Acquire)
+    }
+
     fn unlocked(&self) -> Result<(), Refusal> {
-        if self.locked { Err(Refusal::plain(Rule::Locked)) } else { Ok(()) }
+        if self.locked || self.is_held() { Err(Refusal::plain(Rule::Locked)) } else { Ok(()) }
     }
 
     /// Takes the order's number, once. A number is used up even if a later rule refuses the order.

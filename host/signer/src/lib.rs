@@ -3,6 +3,7 @@
 //! Start reading in [`core`] (what is signed and what is refused), then [`process`] and [`client`], its two ends.
 
 pub mod client;
+mod confine;
 pub mod core;
 mod day;
 pub mod limits;

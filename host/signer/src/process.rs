@@ -1,5 +1,6 @@
 //! The signer as the parent process: it holds the key, starts the host and serves it until it ends.
 
+use crate::confine::confine;
 use crate::core::{Signer, WrongKey};
 use crate::limits::Limits;
 use crate::serve::{Notice, serve};
@@ -14,6 +15,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use tokio::process::Child;
 use tokio::signal::unix::{SignalKind, signal};
@@ -87,7 +89,9 @@ pub fn harden() -> io::Result<()> {
 /// The host gets the socket as its standard input, where [`crate::Client::connect_inherited`] takes it up: an inherited
 /// descriptor of another number could not be adopted without unsafe code. Of this process's environment it gets what
 /// [`passes`] and what `command` sets itself. SIGTERM, SIGHUP and SIGINT are passed on to the host as SIGTERM; a
-/// terminal sends SIGINT to both, so the host must take a second word to end as the first. If this process dies, the host reads the end of the socket and ends.
+/// terminal sends SIGINT to both, so the host must take a second word to end as the first. SIGUSR1 locks the signer until this process
+/// ends; no word of the host unlocks it. Once the host runs, this thread and those it starts open no files and no sockets and start no
+/// programs any more (Linux). If this process dies, the host reads the end of the socket and ends.
 ///
 /// # Errors
 /// If the host could not be started. An error of the connection is a [`Notice`]: the host sees the socket closed and ends.
@@ -120,6 +124,10 @@ async fn supervise(signer: Signer, mut command: Command, notify: Notify) -> Resu
     command.stdin(Stdio::from(OwnedFd::from(theirs)));
     let mut command = tokio::process::Command::from(command);
     let mut child = command.spawn().map_err(ProcessError::Start)?;
+    if let Err(error) = confine() {
+        notify(Notice::Unconfined { reason: error.to_string() });
+    }
+    let held = signer.held();
     // It holds their end of the socket; while it lives here, ours would never read the end.
     drop(command);
     let service = thread::Builder::new().name("signer".into()).spawn({
@@ -133,7 +141,7 @@ async fn supervise(signer: Signer, mut command: Command, notify: Notify) -> Resu
             return Err(ProcessError::Setup(error));
         }
     };
-    let status = signals.pass_on_until_the_end_of(&mut child, &notify).await;
+    let status = signals.pass_on_until_the_end_of(&mut child, &held, &notify).await;
     // A process that the host started may still hold its end.
     drop(hangup.shutdown(Shutdown::Both));
     if service.join().is_err() {
@@ -164,6 +172,7 @@ struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
+    lock: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -172,11 +181,17 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
+            lock: signal(SignalKind::user_defined1())?,
         })
     }
 
     /// No timeout: the host runs for as long as its operator wants.
-    async fn pass_on_until_the_end_of(&mut self, child: &mut Child, notify: &Notify) -> io::Result<ExitStatus> {
+    async fn pass_on_until_the_end_of(
+        &mut self,
+        child: &mut Child,
+        held: &AtomicBool,
+        notify: &Notify,
+    ) -> io::Result<ExitStatus> {
         loop {
             let name = tokio::select! {
                 biased;
@@ -184,6 +199,11 @@ impl Signals {
                 Some(()) = self.terminate.recv() => "SIGTERM",
                 Some(()) = self.hangup.recv() => "SIGHUP",
                 Some(()) = self.interrupt.recv() => "SIGINT",
+                Some(()) = self.lock.recv() => {
+                    held.store(true, Ordering::Release);
+                    notify(Notice::Held);
+                    continue;
+                }
             };
             // The id is there until the child was waited for, so no other process can be meant.
             let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);

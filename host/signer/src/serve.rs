@@ -36,6 +36,13 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// A signal locked the signer for as long as its process lives.
+    Held,
+    /// The system has no filter of system calls; the signer works without.
+    Unconfined {
+        /// What it said.
+        reason: String,
+    },
     /// The signer was unlocked.
     Unlocked,
     /// Something was not signed.
@@ -66,6 +73,8 @@ impl fmt::Display for Notice {
             Self::Began { session } => write!(f, "session {session} began"),
             Self::SignedLogin { nonce } => write!(f, "signed a login with nonce {nonce}"),
             Self::Locked { reason } => write!(f, "the signer is locked: {reason}"),
+            Self::Held => f.write_str("locked by a signal; it signs nothing until it is started again"),
+            Self::Unconfined { reason } => write!(f, "the signer works without a filter of system calls: {reason}"),
             Self::Unlocked => f.write_str("the signer is unlocked, as the host asked"),
             Self::Refused { refusal, exchange: None } => write!(f, "{refusal}"),
             Self::Refused { refusal, exchange: Some(exchange) } => write!(f, "{refusal} (order for {exchange:?})"),
@@ -131,7 +140,7 @@ fn notice(request: &Request, response: &Response) -> Option<Notice> {
         (Request::Begin { session }, _) => Some(Notice::Began { session: *session }),
         (Request::SignAuth { nonce, .. }, _) => Some(Notice::SignedLogin { nonce: *nonce }),
         (Request::Lock { reason }, _) => Some(Notice::Locked { reason: reason.clone() }),
-        (Request::Unlock, _) => Some(Notice::Unlocked),
+        (Request::Unlock, Response::Done) => Some(Notice::Unlocked),
         _ => None,
     }
 }

@@ -50,6 +50,7 @@ impl Served {
             "exchange": exchange,
             "login": login,
             "pid": std::process::id(),
+            "signer": std::os::unix::process::parent_id(),
         });
         crate::private::replace(&state, text.to_string().as_bytes())
             .with_context(|| format!("writing {}", state.display()))?;

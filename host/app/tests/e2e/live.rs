@@ -8,6 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -148,8 +149,27 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
 
 #[test]
 fn kill_cancels_what_a_dead_host_left_behind() {
-    let Some(strategies) = strategies("kill") else { return };
-    let folder = Folder::new("kill");
+    let Some(said) = killed("kill-dead", crate::process::kill) else { return };
+    assert!(said.contains("the host's process is gone"), "{said}");
+    let cancelled: u32 = said.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(cancelled > 0, "{said}");
+}
+
+#[test]
+fn kill_locks_the_signer_of_a_host_that_hangs_and_ends_it() {
+    let Some(said) = killed("kill-hanging", crate::process::hang) else { return };
+    // Without its heartbeats the venue may have cancelled everything before.
+    assert!(said.contains("nothing is open"), "{said}");
+    assert!(said.contains("the signer is locked") && said.contains("the host's process is ended"), "{said}");
+}
+
+/// Lets a live host trade, does something to it, and returns what `polytrader kill` says then.
+fn killed(name: &str, harm: fn(&Value)) -> Option<String> {
+    // One account, and one run at a time on it.
+    static ACCOUNT: Mutex<()> = Mutex::new(());
+    let _mine = ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner);
+    let strategies = strategies("kill")?;
+    let folder = Folder::new(name);
     let exchange = Exchange::start(&folder.0.join("exchange"), 22);
     let data = folder.0.join("host");
     fs::create_dir_all(&data).unwrap();
@@ -163,13 +183,12 @@ fn kill_cancels_what_a_dead_host_left_behind() {
     api.post("/v1/admin/bot/start");
     let some = |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty());
     api.wait_for("/v1/trading/venue-orders", SOON, some);
-    crate::process::kill(&addresses);
-    run.fail();
+    harm(&addresses);
     let mut command = program();
     command.env_remove("POLYMARKET_PRIVATE_KEY").current_dir(&data);
     command.args(["kill", "--mode", "live", "--data-dir"]).arg(&data).args(more);
     let (killed, said, told) = self::run(command, "");
-    assert!(killed && said.contains("the host's process is gone"), "{said}{told}");
-    let cancelled: u32 = said.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap();
-    assert!(cancelled > 0, "{said}{told}");
+    assert!(killed, "{said}{told}");
+    run.fail();
+    Some(said)
 }

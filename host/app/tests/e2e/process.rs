@@ -94,8 +94,17 @@ impl Drop for Exchange {
 
 /// Kills the host process behind these addresses.
 pub(crate) fn kill(addresses: &Value) {
+    signal(addresses, Signal::KILL);
+}
+
+/// Lets the host process hang.
+pub(crate) fn hang(addresses: &Value) {
+    signal(addresses, Signal::STOP);
+}
+
+fn signal(addresses: &Value, signal: Signal) {
     let pid = i32::try_from(addresses["pid"].as_i64().unwrap()).unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
 /// A `polytrader run` under way.

@@ -120,6 +120,18 @@ fn a_locked_signer_signs_neither_orders_nor_logins_until_it_is_unlocked() {
 }
 
 #[test]
+fn what_a_signal_locked_no_request_unlocks() {
+    let mut signer = signer();
+    signer.held().store(true, std::sync::atomic::Ordering::Release);
+    let locked = Refusal::plain(Rule::Locked);
+    assert_eq!(signer.handle(NOW, &Request::Unlock), Response::Refused(locked));
+    assert_eq!(sign(&mut signer, NOW, request(1)), Err(locked));
+    let login = Request::SignAuth { timestamp_s: NOW.seconds(), nonce: 0 };
+    assert_eq!(signer.handle(NOW, &login), Response::Refused(locked));
+    assert!(signer.status().locked);
+}
+
+#[test]
 fn only_the_live_session_is_signed_for_and_none_comes_back() {
     refused(OrderRequest { session: SessionId(8), ..request(1) }, Rule::Session, 8, 9);
     let mut none = Signer::new(key(), account(), LIMITS).unwrap();

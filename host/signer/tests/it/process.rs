@@ -53,6 +53,8 @@ fn plays_a_role() {
             kill_process(rustix::process::getpid(), Signal::KILL).unwrap();
             0
         }
+        "locked host" => runtime.block_on(locked_host()),
+        "signer to lock" => run(config(), key(), child("locked host"), |notice| println!("{notice}")).unwrap().code(),
         "signer" => run(config(), key(), child("waiting host"), |_| ()).unwrap().code(),
         other => panic!("no role: {other}"),
     };
@@ -71,6 +73,19 @@ async fn host() -> i32 {
     let taken = matches!(Client::connect_inherited().await, Err(ConnectError::NotInherited));
     println!("signed: {signed}, scrubbed: {scrubbed}, taken: {taken}");
     if signed && scrubbed && taken { 7 } else { 1 }
+}
+
+/// Locks its signer by a signal, and tries to get round it.
+async fn locked_host() -> i32 {
+    let client = Client::connect_inherited().await.unwrap();
+    client.begin(SessionId(1)).await.unwrap();
+    let at = crate::approvals::now().seconds();
+    client.sign_auth(at, 0).await.unwrap();
+    kill_process(rustix::process::getppid().unwrap(), Signal::USR1).unwrap();
+    while client.sign_auth(at, 0).await.is_ok() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    if client.unlock().await.is_err() && client.sign_auth(at, 0).await.is_err() { 9 } else { 1 }
 }
 
 async fn waiting_host() -> i32 {
@@ -132,6 +147,14 @@ fn each_word_to_end_is_passed_on_to_the_host() {
         // The host ends with 3 on SIGTERM, and the signer with the host's code.
         assert_eq!(signer.wait().unwrap().code(), Some(3), "{signal:?}");
     }
+}
+
+#[test]
+fn a_signal_locks_the_signer_and_its_host_cannot_unlock_it() {
+    let output = child("signer to lock").stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(9), "{said}");
+    assert!(said.contains("locked by a signal") && !said.contains("without a filter"), "{said}");
 }
 
 #[test]

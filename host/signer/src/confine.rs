@@ -1,0 +1,135 @@
+//! What the signer's process gives up once the host runs: a filter of system calls, which no later code can take away. What is
+//! left is memory, time, threads, signals, and the files and sockets that are open already.
+
+use std::io;
+
+/// Takes from this thread, and from those it starts, all that a signer has no use for: programs, files that are not open yet,
+/// sockets, other processes' memory, the kernel's own switches. Such calls fail from now on with "operation not permitted".
+///
+/// # Errors
+/// If the kernel has no such filters.
+#[cfg(target_os = "linux")]
+pub(crate) fn confine() -> io::Result<()> {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+    let failed = |error: &dyn std::fmt::Display| io::Error::other(error.to_string());
+    let refused = SeccompAction::Errno(u32::try_from(libc::EPERM).unwrap_or(1));
+    let calls = given_up().into_iter().map(|call| (call, Vec::new())).collect();
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| failed(&error))?;
+    let filter = SeccompFilter::new(calls, SeccompAction::Allow, refused, arch).map_err(|error| failed(&error))?;
+    let program = BpfProgram::try_from(filter).map_err(|error| failed(&error))?;
+    seccompiler::apply_filter(&program).map_err(|error| failed(&error))
+}
+
+/// Other systems have no such filter.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn confine() -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(target_os = "linux")]
+fn given_up() -> Vec<libc::c_long> {
+    let mut calls = vec![
+        // Programs.
+        libc::SYS_execve,
+        libc::SYS_execveat,
+        // Files that are not open yet, and what is done to files by name.
+        libc::SYS_openat,
+        libc::SYS_openat2,
+        libc::SYS_open_by_handle_at,
+        libc::SYS_unlinkat,
+        libc::SYS_renameat,
+        libc::SYS_renameat2,
+        libc::SYS_linkat,
+        libc::SYS_symlinkat,
+        libc::SYS_mkdirat,
+        libc::SYS_mknodat,
+        libc::SYS_fchmodat,
+        libc::SYS_fchownat,
+        libc::SYS_truncate,
+        libc::SYS_memfd_create,
+        // The network, and other processes.
+        libc::SYS_socket,
+        libc::SYS_connect,
+        libc::SYS_bind,
+        libc::SYS_listen,
+        libc::SYS_accept,
+        libc::SYS_accept4,
+        libc::SYS_ptrace,
+        libc::SYS_process_vm_readv,
+        libc::SYS_process_vm_writev,
+        libc::SYS_pidfd_getfd,
+        libc::SYS_shmget,
+        libc::SYS_shmat,
+        // The kernel's own.
+        libc::SYS_io_uring_setup,
+        libc::SYS_io_uring_enter,
+        libc::SYS_bpf,
+        libc::SYS_perf_event_open,
+        libc::SYS_userfaultfd,
+        libc::SYS_mount,
+        libc::SYS_umount2,
+        libc::SYS_pivot_root,
+        libc::SYS_chroot,
+        libc::SYS_setns,
+        libc::SYS_unshare,
+        libc::SYS_keyctl,
+        libc::SYS_add_key,
+        libc::SYS_request_key,
+        libc::SYS_init_module,
+        libc::SYS_finit_module,
+        libc::SYS_kexec_load,
+        libc::SYS_reboot,
+        libc::SYS_personality,
+    ];
+    // What the newer calls replace is still there on the oldest kind of machine.
+    #[cfg(target_arch = "x86_64")]
+    calls.extend([
+        libc::SYS_open,
+        libc::SYS_creat,
+        libc::SYS_unlink,
+        libc::SYS_rename,
+        libc::SYS_link,
+        libc::SYS_symlink,
+        libc::SYS_mkdir,
+        libc::SYS_rmdir,
+        libc::SYS_mknod,
+        libc::SYS_chmod,
+        libc::SYS_chown,
+        libc::SYS_fork,
+        libc::SYS_vfork,
+    ]);
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::net::{TcpListener, TcpStream};
+    use std::process::Command;
+
+    #[test]
+    fn a_confined_thread_opens_nothing_starts_nothing_and_goes_on_with_what_it_has() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let path = std::env::current_exe().unwrap();
+        // In a thread of its own: nothing takes the filter away again.
+        let confined = std::thread::spawn(move || {
+            let mut open = std::os::unix::net::UnixStream::pair().unwrap();
+            assert!(File::open(&path).is_ok() && TcpStream::connect(address).is_ok());
+            assert!(Command::new("true").status().unwrap().success());
+            confine().unwrap();
+            let refused = io::ErrorKind::PermissionDenied;
+            assert_eq!(File::open(&path).unwrap_err().kind(), refused);
+            assert_eq!(File::create(path.with_extension("new")).unwrap_err().kind(), refused);
+            assert_eq!(TcpStream::connect(address).unwrap_err().kind(), refused);
+            assert!(Command::new("true").status().is_err());
+            std::io::Write::write_all(&mut open.0, b"word").unwrap();
+            let mut word = [0; 4];
+            std::io::Read::read_exact(&mut open.1, &mut word).unwrap();
+            assert_eq!(&word, b"word");
+            assert_eq!(std::thread::spawn(|| 7).join().unwrap(), 7);
+        });
+        confined.join().unwrap();
+    }
+}
