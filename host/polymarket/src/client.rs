@@ -23,6 +23,8 @@ pub use transport::{ClientError, RequestCounts, Timeouts};
 pub const BODY_MAX: usize = 16 * 1024 * 1024;
 /// The most pages of one list; real accounts have a few.
 pub const PAGES_MAX: usize = 1_000;
+/// The most orders of one placement (PROTOCOL 4.4).
+pub const BATCH_MAX: usize = 15;
 /// The most order ids of one cancel (PROTOCOL 21).
 pub const CANCEL_MAX: usize = 1_000;
 /// The most tokens of one request for books (PROTOCOL 7.2).

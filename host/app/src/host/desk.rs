@@ -8,16 +8,15 @@ use crate::journal::{Journal, Place};
 use engine::{Approved, Placement};
 use futures_util::future::Either;
 use model::input::{CancelOutcome, PlaceOutcome};
-use model::{Body, OrderId, VenueOrderId};
+use model::{Body, OrderId, OrderKind, Side, VenueOrderId};
 use order::{Listing, SignedOrder};
 use polymarket::AccountClient;
-use polymarket::client::CANCEL_MAX;
-use signer::SignError;
+use polymarket::client::{BATCH_MAX, CANCEL_MAX};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Placements that wait for the signer.
 const PLACEMENTS_MAX: usize = 1_024;
@@ -126,6 +125,8 @@ impl Tools {
 /// The signer takes approvals in rising order, so each signature is asked for here, in turn, and waited for elsewhere.
 async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
     let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
+    let (outgoing, ready) = mpsc::channel(UNDER_WAY_MAX);
+    tokio::spawn(send_all(tools.clone(), ready));
     while let Some(Job { approved, listing, place }) = jobs.recv().await {
         let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
         let (order, expires) = (approved.item().order, approved.expires());
@@ -136,30 +137,81 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
             Poll::Ready(signed) => Either::Left(std::future::ready(signed)),
             Poll::Pending => Either::Right(signing),
         };
-        let tools = tools.clone();
+        let (tools, outgoing) = (tools.clone(), outgoing.clone());
         tokio::spawn(async move {
             let (signed, synced) = tokio::join!(signed, tools.journal.synced(place));
-            let outcome = match synced {
+            let refused = match (synced, signed) {
+                (Err(reason), _) => format!("the journal: {reason}"),
+                (_, Err(error)) => format!("the signer: {error}"),
                 // What it was judged by is too old by now; whoever wants it asks again.
-                Ok(()) if clock::now() > expires => PlaceOutcome::NotSent { reason: TOO_OLD.to_owned() },
-                Ok(()) => tools.send(signed, order.kind).await,
-                Err(reason) => PlaceOutcome::NotSent { reason: format!("the journal: {reason}") },
+                _ if clock::now() > expires => TOO_OLD.to_owned(),
+                (Ok(()), Ok(signed)) => {
+                    let ready = Ready { order: order.id, signed, kind: order.kind, permit };
+                    if outgoing.send(ready).await.is_ok() {
+                        return;
+                    }
+                    "the host ends".to_owned()
+                }
             };
-            tools.placed(order.id, outcome);
-            drop(permit);
+            tools.placed(order.id, PlaceOutcome::NotSent { reason: refused });
         });
     }
 }
 
+/// An order that is signed and in the journal.
+#[derive(Debug)]
+struct Ready {
+    order: OrderId,
+    signed: SignedOrder,
+    kind: OrderKind,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Ready {
+    /// Reducing orders pass where others wait, so they travel apart.
+    fn reduces(&self) -> bool {
+        self.signed.order.side == Side::Sell
+    }
+}
+
+/// Sends what is ready: all that is so at this moment in one request, without waiting for more.
+async fn send_all(tools: Tools, mut outgoing: mpsc::Receiver<Ready>) {
+    let mut ready = Vec::new();
+    while outgoing.recv_many(&mut ready, BATCH_MAX).await > 0 {
+        // What the same sync of the journal let go comes in the same turn.
+        tokio::task::yield_now().await;
+        while ready.len() < BATCH_MAX
+            && let Ok(more) = outgoing.try_recv()
+        {
+            ready.push(more);
+        }
+        let (reducing, others): (Vec<_>, Vec<_>) = ready.drain(..).partition(Ready::reduces);
+        for batch in [reducing, others] {
+            if !batch.is_empty() {
+                let tools = tools.clone();
+                tokio::spawn(async move { tools.send(batch).await });
+            }
+        }
+    }
+}
+
 impl Tools {
-    async fn send(&self, signed: Result<SignedOrder, SignError>, kind: model::OrderKind) -> PlaceOutcome {
-        let signed = match signed {
-            Ok(signed) => signed,
-            Err(error) => return PlaceOutcome::NotSent { reason: format!("the signer: {error}") },
+    async fn send(&self, batch: Vec<Ready>) {
+        let mut named = Vec::with_capacity(batch.len());
+        let mut orders = Vec::with_capacity(batch.len());
+        for Ready { order, signed, kind, permit } in batch {
+            named.push((order, permit));
+            orders.push((signed, kind));
+        }
+        tracing::debug!(orders = orders.len(), "placing with one request");
+        let answers = match orders.as_slice() {
+            [(signed, kind)] => vec![self.account.post_order(signed, *kind).await],
+            many => self.account.post_orders(many).await,
         };
-        match self.account.post_order(&signed, kind).await {
-            Ok(ack) => ack.outcome(),
-            Err(error) => error.into_outcome(),
+        for ((order, permit), answer) in named.into_iter().zip(answers) {
+            let outcome = answer.map_or_else(polymarket::PlaceError::into_outcome, |ack| ack.outcome());
+            self.placed(order, outcome);
+            drop(permit);
         }
     }
 }

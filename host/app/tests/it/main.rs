@@ -9,6 +9,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod batch;
 mod config;
 mod db;
 mod postgres;

@@ -2,7 +2,7 @@
 
 use super::public::Pages;
 use super::transport::Call;
-use super::{Ack, CANCEL_MAX, Class, Client, HeartbeatError, PlaceError, RequestError, place};
+use super::{Ack, BATCH_MAX, CANCEL_MAX, Class, Client, HeartbeatError, PlaceError, RequestError, place};
 use crate::auth::Credentials;
 use crate::parse::{self, BalanceAllowance, Owner, ParseError, TradeEvent, VenueOrder, cut};
 use crate::wire::account::Heartbeat as WireHeartbeat;
@@ -97,10 +97,40 @@ impl AccountClient {
         answer
     }
 
+    /// Places up to [`BATCH_MAX`] orders with one request, once; what came of each, in their order. Orders that reduce and orders that
+    /// do not have different places in the queue of the rate limits, and a batch is admitted as a whole: it takes the later one.
+    pub async fn post_orders(&self, orders: &[(SignedOrder, OrderKind)]) -> Vec<Result<Ack, PlaceError>> {
+        let not_sent =
+            |reason: String| orders.iter().map(|_| Err(PlaceError::NotSent { reason: cut(&reason) })).collect();
+        if orders.len() > BATCH_MAX {
+            return not_sent(format!("{} orders are more than the {BATCH_MAX} of one request", orders.len()));
+        }
+        let parts: Result<Vec<String>, _> =
+            orders.iter().map(|(order, kind)| place::order_body(order, *kind, self.credentials.api_key())).collect();
+        let body = match parts {
+            Ok(parts) => format!("[{}]", parts.join(",")),
+            Err(error) => return not_sent(error.to_string()),
+        };
+        let asked: Vec<_> = orders.iter().map(|(order, _)| (order.id, order.order.side)).collect();
+        let reduces = asked.iter().all(|(_, side)| *side == Side::Sell);
+        let class = Class::Order { count: u32::try_from(orders.len()).unwrap_or(u32::MAX), reduces };
+        let timeout = self.client.transport.timeouts.place;
+        let what = (Method::POST, "/orders", class);
+        let told = self.call(what, &[], Some(body), timeout, |body| place::answers(body, &asked)).await;
+        let answers: Vec<Result<Ack, PlaceError>> = match told {
+            Ok(answers) => answers,
+            Err(error) => asked.iter().map(|(id, _)| Err(PlaceError::judge_part(*id, &error))).collect(),
+        };
+        let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
+        if let Some(error) = errors.find(|error| is_of_another_version(error)) {
+            self.learn_version(error).await;
+        }
+        answers
+    }
+
     /// An order of another version than the venue takes is refused; the next one is to be signed as it takes them.
     async fn learn_version(&self, error: &PlaceError) {
-        if let PlaceError::Refused { reason } = error
-            && reason.contains("order_version_mismatch")
+        if is_of_another_version(error)
             && let Err(error) = self.client.version().await
         {
             tracing::warn!(%error, "the venue takes orders of another version and does not say of which");
@@ -305,6 +335,10 @@ fn cancel_answer(bytes: &[u8]) -> Result<CancelAnswer, ParseError> {
             .filter_map(|(id, reason)| Some((VenueOrderId::parse(id)?, cut(reason.as_str()))))
             .collect(),
     })
+}
+
+fn is_of_another_version(error: &PlaceError) -> bool {
+    matches!(error, PlaceError::Refused { reason } if reason.contains("order_version_mismatch"))
 }
 
 #[cfg(test)]

@@ -101,6 +101,23 @@ impl PlaceError {
             _ => Self::OutcomeUnknown { id, reason },
         }
     }
+
+    /// Judges a batch that has no good answer. A refusal of the whole counts only where the venue turned it away at the door: elsewhere
+    /// a part may have been taken before.
+    pub(super) fn judge_part(id: VenueOrderId, error: &RequestError) -> Self {
+        match Self::judge(id, error) {
+            Self::Refused { reason } if !at_the_door(error) => Self::OutcomeUnknown { id, reason },
+            other => other,
+        }
+    }
+}
+
+fn at_the_door(error: &RequestError) -> bool {
+    let RequestError::Status { status, reason, limited, .. } = error else { return false };
+    *status == 401
+        || *limited
+        || reason.starts_with("Too many orders in payload")
+        || SURELY_NOT_THERE.iter().any(|word| reason.starts_with(word))
 }
 
 /// Says whether an answer proves that no order exists.
@@ -169,16 +186,32 @@ fn hex(bytes: &[u8; 32]) -> String {
 
 /// Reads the answer to `POST /order`. The outer error is an answer without sense, the inner one a refusal in a good answer.
 pub(super) fn answer(bytes: &[u8], id: VenueOrderId, side: Side) -> Result<Result<Ack, PlaceError>, ParseError> {
-    let wire: PostAnswer<'_> = serde_json::from_slice(bytes)?;
+    Ok(read(serde_json::from_slice(bytes)?, id, side))
+}
+
+/// Reads the answer to `POST /orders`, which has one part for each order, in their order. Parts that are missing, or too many, say
+/// nothing of any order.
+pub(super) fn answers(
+    bytes: &[u8],
+    asked: &[(VenueOrderId, Side)],
+) -> Result<Vec<Result<Ack, PlaceError>>, ParseError> {
+    let wires: Vec<PostAnswer<'_>> = serde_json::from_slice(bytes)?;
+    if wires.len() != asked.len() {
+        return Err(ParseError::Missing { field: "an answer for each order" });
+    }
+    Ok(wires.into_iter().zip(asked).map(|(wire, (id, side))| read(wire, *id, *side)).collect())
+}
+
+fn read(wire: PostAnswer<'_>, id: VenueOrderId, side: Side) -> Result<Ack, PlaceError> {
     if !wire.error.is_empty() || !wire.success {
         let reason = cut(wire.error.as_str());
         let unknown = MAYBE_THERE.iter().any(|word| reason.contains(word));
         let error = if unknown { PlaceError::OutcomeUnknown { id, reason } } else { PlaceError::Refused { reason } };
-        return Ok(Err(error));
+        return Err(error);
     }
     if VenueOrderId::parse(wire.id.as_str()) != Some(id) {
         let reason = cut(&format!("the venue acknowledged another order: {}", wire.id.as_str()));
-        return Ok(Err(PlaceError::OutcomeUnknown { id, reason }));
+        return Err(PlaceError::OutcomeUnknown { id, reason });
     }
     let status = match wire.status.as_str().to_ascii_lowercase().as_str() {
         // Its delay is over and it rests.
@@ -193,12 +226,12 @@ pub(super) fn answer(bytes: &[u8], id: VenueOrderId, side: Side) -> Result<Resul
         "delayed" => AckStatus::Delayed,
         other => {
             let reason = cut(&format!("the venue acknowledged with the status {other:?}"));
-            return Ok(Err(PlaceError::OutcomeUnknown { id, reason }));
+            return Err(PlaceError::OutcomeUnknown { id, reason });
         }
     };
     let trades = wire.trades.unwrap_or_default();
     let trades = trades.iter().filter_map(|trade| TradeId::parse(trade.as_str())).collect();
-    Ok(Ok(Ack { id, status, trades }))
+    Ok(Ack { id, status, trades })
 }
 
 #[cfg(test)]
@@ -295,5 +328,35 @@ mod tests {
         assert!(matches!(read(&killed, Side::Buy), PlaceOutcome::Unknown { .. }));
         let no = json!({"success": false});
         assert!(matches!(read(&no, Side::Buy), PlaceOutcome::Refused { .. }));
+    }
+
+    #[test]
+    fn a_batch_is_answered_part_by_part_and_what_is_not_told_is_unknown() {
+        let (one, two) = (VenueOrderId([1; 32]), VenueOrderId([2; 32]));
+        let asked = [(one, Side::Buy), (two, Side::Buy)];
+        let live = json!({"success": true, "errorMsg": "", "orderID": one.to_string(), "status": "live"});
+        let refused =
+            json!({"success": true, "errorMsg": "not enough balance / allowance", "orderID": "", "status": ""});
+        let told = |parts: Value| answers(parts.to_string().as_bytes(), &asked);
+        let both = told(json!([live, refused])).unwrap();
+        assert!(matches!(&both[..], [Ok(Ack { id, .. }), Err(PlaceError::Refused { .. })] if *id == one), "{both:?}");
+        // In another order than asked they are about other orders.
+        let turned = told(json!([refused, live])).unwrap();
+        assert!(matches!(&turned[..], [Err(PlaceError::Refused { .. }), Err(PlaceError::OutcomeUnknown { .. })]));
+        assert!(told(json!([live])).is_err() && told(json!([live, live, live])).is_err() && told(json!({})).is_err());
+    }
+
+    #[test]
+    fn a_whole_batch_is_refused_only_at_the_door() {
+        let judged = |status: u16, words: &str, limited: bool| {
+            let (retry_after, expected) = (None, String::new());
+            let error = RequestError::Status { status, reason: words.to_owned(), limited, retry_after, expected };
+            matches!(PlaceError::judge_part(ID, &error), PlaceError::Refused { .. })
+        };
+        assert!(judged(400, "Too many orders in payload: 16, max allowed: 15", false));
+        assert!(judged(401, "Unauthorized/Invalid api key", false) && judged(429, "slow down", true));
+        assert!(judged(503, "Trading is currently disabled", false));
+        assert!(!judged(400, "not enough balance / allowance", false), "a part of it may have been taken");
+        assert!(!judged(425, "service not ready", false) && !judged(500, "x", false));
     }
 }
