@@ -69,6 +69,38 @@ pub(crate) fn backtest(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a strategy did with made-up events.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Rehearsal {
+    pub(crate) intents: u64,
+    pub(crate) orders: u64,
+    pub(crate) fills: u64,
+    pub(crate) refusals: u64,
+    /// The most fuel that a call took.
+    pub(crate) fuel_max: u64,
+    /// What `save` returned at the end.
+    pub(crate) state: Vec<u8>,
+    /// A digest of all that was decided.
+    trail: u64,
+}
+
+/// Runs a strategy through so many made-up events, and starts it anew from what it saved.
+///
+/// # Errors
+/// If it fails.
+pub(crate) fn rehearse(sandbox: &Sandbox, module: &Module, seed: u64, events: usize) -> anyhow::Result<Rehearsal> {
+    let mut run = begin(sandbox, module, run::SPAN_MAX)?;
+    run.all(&events::tape(seed, events))?;
+    let state = run.save()?;
+    let mut session =
+        crate::host::session_of(&run.world.engine, run.world.at, STRATEGY, &[MarketIx(0)], "{}".to_owned());
+    session.restored = Some(state.clone());
+    Instance::start(sandbox, module, session).context("starting it from its own state")?;
+    let (counts, trail) = (run.world.counts, run.world.trail);
+    let world::Counts { orders, fills, refusals } = counts;
+    Ok(Rehearsal { intents: run.intents, orders, fills, refusals, fuel_max: run.fuel_max, state, trail })
+}
+
 /// Sets up a world with one market and a strategy on it.
 fn begin(sandbox: &Sandbox, module: &Module, span_max: usize) -> anyhow::Result<Run> {
     let world = World::new(events::market(), events::START)?;

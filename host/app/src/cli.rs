@@ -35,6 +35,8 @@ enum Command {
     Bench(BenchArgs),
     /// Run market events through a strategy as fast as they go.
     Backtest(BacktestArgs),
+    /// Look at a strategy's file without trading it.
+    Strategy(StrategyArgs),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
     /// The host process; started by `run`, with a socket to the signer as its standard input.
@@ -254,6 +256,30 @@ pub(crate) struct BacktestArgs {
     pub(crate) json: bool,
 }
 
+/// `polytrader strategy`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StrategyArgs {
+    /// What to do.
+    #[arg(value_enum)]
+    pub(crate) action: StrategyAction,
+    /// The .wasm file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What can be done with a strategy's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StrategyAction {
+    /// Show what it says about itself, its hash and what it can do.
+    Inspect,
+    /// Say whether the host would take it: contract, imports, manifest, a rehearsal on made-up events, its state, and whether a second
+    /// rehearsal decides the same. Exits with 1 if something is bad.
+    Check,
+}
+
 /// The hidden `polytrader host`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HostArgs {
@@ -282,6 +308,7 @@ pub fn main() -> ExitCode {
         Command::Keys(args) => crate::keys::run(&args),
         Command::Bench(args) => crate::bench::bench(&args),
         Command::Backtest(args) => crate::backtest::backtest(&args),
+        Command::Strategy(args) => crate::strategy::run(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::host::run(&args),
     };

@@ -21,6 +21,7 @@ mod private;
 mod replay;
 mod run;
 pub mod settings;
+mod strategy;
 
 /// Returns what names this build: two builds of one name decide the same.
 pub(crate) fn build_name() -> String {

@@ -80,7 +80,7 @@ impl Sandbox {
         if bytes.len() > limit {
             return Err(LoadError::Size { got: bytes.len(), limit });
         }
-        let encoded = encoded(bytes)?;
+        let encoded = encoded(&self.engine, bytes)?;
         let component = Component::new(&self.engine, encoded.as_deref().unwrap_or(bytes));
         let component = component.map_err(|error| LoadError::Invalid(words(&format!("{error:#}"))))?;
         self.refuse_imports(&component)?;
@@ -129,13 +129,21 @@ fn tick(engine: &Engine) -> Result<(), LoadError> {
 }
 
 /// Returns the component that a core module becomes; nothing if it is a component already.
-fn encoded(bytes: &[u8]) -> Result<Option<Vec<u8>>, LoadError> {
+fn encoded(engine: &Engine, bytes: &[u8]) -> Result<Option<Vec<u8>>, LoadError> {
     let kind = bytes.strip_prefix(b"\0asm").and_then(|rest| rest.get(..4));
     match kind {
         Some(COMPONENT) => Ok(None),
         Some(CORE) => {
-            let mut encoder = ComponentEncoder::default();
-            let encoded = encoder.validate(true).module(bytes).and_then(|encoder| encoder.encode());
+            // The encoder takes for granted that it is one: it panics at a file that was cut off.
+            wasmtime::Module::validate(engine, bytes)
+                .map_err(|error| LoadError::Invalid(words(&format!("{error:#}"))))?;
+            // And it may do so at what it finds in the sections of a module that is one.
+            let encoded = std::panic::catch_unwind(|| {
+                let mut encoder = ComponentEncoder::default();
+                encoder.validate(true).module(bytes).and_then(|encoder| encoder.encode())
+            });
+            let encoded =
+                encoded.map_err(|_panic| LoadError::Contract("what it says of itself makes no sense".into()))?;
             encoded.map(Some).map_err(|error| LoadError::Contract(words(&format!("{error:#}"))))
         }
         _ => Err(LoadError::NotWasm),

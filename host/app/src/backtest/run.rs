@@ -20,6 +20,8 @@ pub(super) struct Run {
     pub(super) world: World,
     pub(super) intents: u64,
     pub(super) set_back: u64,
+    /// The most fuel that a call took.
+    pub(super) fuel_max: u64,
     instance: Instance,
     batch: Batch,
     /// What the strategy has not heard yet, each with the number of events that were taken when it was told.
@@ -38,7 +40,7 @@ impl Run {
         world.start(&mut told);
         let items = told.drain(..).map(|item| (0, item)).collect();
         let (batch, first, span) = (Batch::default(), 1, span_max.min(SPAN_MIN));
-        Self { world, intents: 0, set_back: 0, instance, batch, items, told, first, span, span_max }
+        Self { world, intents: 0, set_back: 0, fuel_max: 0, instance, batch, items, told, first, span, span_max }
     }
 
     /// Takes all events.
@@ -113,7 +115,17 @@ impl Run {
             }
         }
         let shown = self.instance.on_events(self.first, &mut self.batch);
-        shown.map_err(|fault| anyhow!("the strategy failed at item {}: {fault}", self.first))
+        let reaction = shown.map_err(|fault| anyhow!("the strategy failed at item {}: {fault}", self.first))?;
+        self.fuel_max = self.fuel_max.max(reaction.fuel);
+        Ok(reaction)
+    }
+
+    /// Asks the strategy for its state.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub(super) fn save(&mut self) -> anyhow::Result<Vec<u8>> {
+        self.instance.save().map_err(|fault| anyhow!("`save` failed: {fault}"))
     }
 
     fn answer(&mut self, upto: usize, reaction: Reaction) {

@@ -1,7 +1,7 @@
 //! Strategies that misbehave or go while others trade.
 
 use crate::crash::replay_all;
-use crate::process::{Api, Folder, Run, strategies};
+use crate::process::{Api, Folder, Run, program, strategies};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -37,4 +37,40 @@ fn a_file_that_is_no_strategy_is_shown_and_a_removed_one_has_its_orders_cancelle
     let outcome = run.finish();
     assert_eq!(replay_all(&folder.0), 1, "strategies that came and went answer the same again");
     assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
+}
+
+#[test]
+fn an_author_sees_what_a_file_is_and_whether_it_would_be_taken() {
+    let Some(built) = strategies("strategy inspect and check") else { return };
+    let folder = Folder::new("authors");
+    let ask = |action: &str, file: &std::path::Path| {
+        let output = program().args(["strategy", action, "--json"]).arg(file).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), serde_json::from_str(said.trim()).unwrap_or(Value::Null), told)
+    };
+    for name in ["quoter", "template"] {
+        let file = built.join(format!("{name}.wasm"));
+        let (code, findings, told) = ask("check", &file);
+        let good = |finding: &Value| finding["good"] == true;
+        let findings = findings.as_array().unwrap();
+        assert!(code == Some(0) && findings.iter().all(good), "{findings:?} {told}");
+        assert_eq!(findings.last().unwrap()["what"], "repeats", "{findings:?}");
+        let (_, shown, _) = ask("inspect", &file);
+        assert_eq!((&shown["identity"], &shown["capabilities"]), (&json!(name), &json!("log")), "{shown}");
+        assert_eq!(shown["sha256"].as_str().unwrap().len(), 64, "{shown}");
+    }
+    let whole = std::fs::read(built.join("quoter.wasm")).unwrap();
+    let torn = folder.0.join("torn.wasm");
+    std::fs::write(&torn, &whole[..whole.len() / 2]).unwrap();
+    let (code, findings, _) = ask("check", &torn);
+    assert_eq!(
+        (code, &findings[0]["what"], &findings[0]["good"]),
+        (Some(1), &json!("contract"), &json!(false)),
+        "{findings}"
+    );
+    let (code, _, told) = ask("inspect", &torn);
+    assert!(code == Some(1) && told.contains("is no strategy"), "{told}");
+    let (code, _, told) = ask("check", &folder.0.join("missing.wasm"));
+    assert!(code == Some(1) && told.contains("missing.wasm"), "{told}");
 }

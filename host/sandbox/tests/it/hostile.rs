@@ -1,7 +1,7 @@
 //! Each bad guest ends in an error that names what it did, and a good one beside it goes on.
 
 use crate::guest::{Guest, answer, one_event, sandbox, session};
-use sandbox::{Fault, Instance, LoadError, Reaction, Sandbox};
+use sandbox::{Fault, Instance, LoadError, Reaction, Sandbox, Settings};
 
 fn on_events(sandbox: &Sandbox, guest: &Guest) -> Result<Reaction, Fault> {
     let module = sandbox.load(&guest.core()).unwrap();
@@ -60,7 +60,7 @@ fn what_is_no_strategy_is_refused_by_name() {
     assert_eq!(refused(b"not wasm"), LoadError::NotWasm);
     assert_eq!(refused(b"\0asm"), LoadError::NotWasm);
     let whole = Guest::default().core();
-    assert!(matches!(refused(&whole[..whole.len() / 2]), LoadError::Contract(_)));
+    assert!(matches!(refused(&whole[..whole.len() / 2]), LoadError::Invalid(_)));
     let empty = wat::parse_str("(module)").unwrap();
     assert!(matches!(refused(&empty), LoadError::Contract(_) | LoadError::Describe(_)));
     let empty = wat::parse_str("(component)").unwrap();
@@ -87,4 +87,30 @@ fn a_module_beyond_the_size_limit_is_not_even_read() {
     let settings = sandbox::Settings { module_max: 10, ..sandbox::Settings::default() };
     let sandbox = Sandbox::new(settings).unwrap();
     assert_eq!(sandbox.load(&[0; 11]).unwrap_err(), LoadError::Size { got: 11, limit: 10 });
+}
+
+#[test]
+fn a_file_that_was_cut_off_or_damaged_is_an_error_or_a_strategy_and_never_a_panic() {
+    let Some(whole) = crate::shipped::built("template.wasm") else { return };
+    let sandbox = Sandbox::new(Settings::default()).unwrap();
+    for part in 0..100 {
+        assert!(sandbox.load(&whole[..whole.len() * part / 100]).is_err(), "{part} hundredths of a file");
+    }
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = |limit: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).unwrap() % limit
+    };
+    let (mut refused, rounds) = (0, 300);
+    for round in 0..rounds {
+        let mut bytes = whole.clone();
+        // What a module says of itself stands at its end.
+        let end = if round % 2 == 0 { bytes.len() } else { 3_000 };
+        for _ in 0..=below(3) {
+            let place = bytes.len() - 1 - below(end);
+            bytes[place] ^= 1 << below(8);
+        }
+        refused += u32::from(sandbox.load(&bytes).is_err());
+    }
+    assert!(refused > 50, "{refused} of {rounds} were refused");
 }

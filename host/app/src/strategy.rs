@@ -1,0 +1,178 @@
+//! `polytrader strategy`: what a module is, and whether it would be taken, without trading.
+
+use crate::backtest::rehearse;
+use crate::cli::{StrategyAction, StrategyArgs, say};
+use anyhow::{Context, ensure};
+use sandbox::{Module, Sandbox, Settings};
+use serde::Serialize;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Events of a rehearsal: some minutes of a lively market.
+const EVENTS: usize = 50_000;
+/// What they follow from.
+const SEED: u64 = 1;
+
+/// Runs `polytrader strategy`.
+///
+/// # Errors
+/// If the file cannot be read, or is no strategy and is to be shown.
+pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
+    let sandbox = Sandbox::new(Settings::default())?;
+    let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
+    match args.action {
+        StrategyAction::Inspect => inspect(&sandbox, &bytes, args),
+        StrategyAction::Check => check(&sandbox, &bytes, args),
+    }
+}
+
+/// A module as it is shown.
+#[derive(Debug, Serialize)]
+struct Shown {
+    /// The name that it trades under: the file's.
+    identity: String,
+    sha256: String,
+    bytes: usize,
+    name: String,
+    version: String,
+    author: String,
+    description: String,
+    /// 0 is all that are granted.
+    markets_max: u32,
+    /// What it can do besides answering events.
+    capabilities: &'static str,
+    parameter_schema: serde_json::Value,
+}
+
+fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &StrategyArgs) -> anyhow::Result<ExitCode> {
+    let module = sandbox.load(bytes).with_context(|| format!("{} is no strategy", args.file.display()))?;
+    let manifest = module.manifest();
+    let shown = Shown {
+        identity: identity(&args.file),
+        sha256: hex(&module),
+        bytes: bytes.len(),
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        author: manifest.author.clone(),
+        description: manifest.description.clone(),
+        markets_max: manifest.markets_max,
+        capabilities: "log",
+        parameter_schema: schema(&module).unwrap_or(serde_json::Value::Null),
+    };
+    if args.json {
+        say(&serde_json::to_string(&shown)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let author = if shown.author.is_empty() { "nobody who says so" } else { &shown.author };
+    say(&format!("{} {}, by {author}: {}", shown.name, shown.version, shown.description));
+    say(&format!("trades as     {}", shown.identity));
+    say(&format!("sha256        {}", shown.sha256));
+    say(&format!("size          {} bytes", shown.bytes));
+    say(&format!(
+        "markets       {}",
+        if shown.markets_max == 0 { "all".to_owned() } else { shown.markets_max.to_string() }
+    ));
+    say(&format!("capabilities  {}", shown.capabilities));
+    say(&format!("parameters    {}", shown.parameter_schema));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    good: bool,
+    text: String,
+}
+
+fn check(sandbox: &Sandbox, bytes: &[u8], args: &StrategyArgs) -> anyhow::Result<ExitCode> {
+    let findings = findings(sandbox, bytes);
+    let good = findings.iter().all(|finding| finding.good);
+    if args.json {
+        say(&serde_json::to_string(&findings)?);
+    } else {
+        for Finding { what, good, text } in &findings {
+            say(&format!("{}  {what:10} {text}", if *good { "ok " } else { "BAD" }));
+        }
+        say(if good { "the host would take it" } else { "the host would not take it" });
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Looks at everything; what stands on something bad is left out.
+fn findings(sandbox: &Sandbox, bytes: &[u8]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut add = |what, found: anyhow::Result<String>| {
+        let good = found.is_ok();
+        let text = found.unwrap_or_else(|error| format!("{error:#}"));
+        findings.push(Finding { what, good, text });
+        good
+    };
+    let settings = Settings::default();
+    let module = match sandbox.load(bytes) {
+        Ok(module) => module,
+        Err(error) => {
+            add("contract", Err(error.into()));
+            return findings;
+        }
+    };
+    add("size", Ok(format!("{} of {} bytes", bytes.len(), settings.module_max)));
+    add("contract", Ok("it imports nothing but `log`, and speaks this program's contract".to_owned()));
+    let manifest = module.manifest();
+    add("manifest", manifest_of(&module).map(|()| format!("{} {}", manifest.name, manifest.version)));
+    add("parameters", schema(&module).map(|schema| names(&schema)));
+    let first = match rehearse(sandbox, &module, SEED, EVENTS) {
+        Ok(first) => first,
+        Err(error) => {
+            add("runs", Err(error));
+            return findings;
+        }
+    };
+    let (intents, orders, fills, refusals) = (first.intents, first.orders, first.fills, first.refusals);
+    add(
+        "runs",
+        Ok(format!("{EVENTS} made-up events: {intents} intents, {orders} orders, {fills} fills, {refusals} refusals")),
+    );
+    add("fuel", Ok(format!("{} of {} in its dearest call", first.fuel_max, settings.fuel)));
+    add("state", Ok(format!("{} of {} bytes, and it starts from them", first.state.len(), settings.state_max)));
+    let second = rehearse(sandbox, &module, SEED, EVENTS);
+    add(
+        "repeats",
+        second.and_then(|second| {
+            ensure!(second == first, "the same events gave {first:?} first, and {second:?} then");
+            Ok("the same events gave the same decisions and the same state".to_owned())
+        }),
+    );
+    findings
+}
+
+fn manifest_of(module: &Module) -> anyhow::Result<()> {
+    let manifest = module.manifest();
+    ensure!(!manifest.name.trim().is_empty(), "it has no name");
+    ensure!(!manifest.version.trim().is_empty(), "it has no version");
+    Ok(())
+}
+
+fn schema(module: &Module) -> anyhow::Result<serde_json::Value> {
+    let text = &module.manifest().parameter_schema;
+    let schema: serde_json::Value =
+        serde_json::from_str(text).with_context(|| format!("the parameters' schema is no JSON: `{text:.100}`"))?;
+    ensure!(schema.is_object(), "the parameters' schema is no JSON object: `{text:.100}`");
+    Ok(schema)
+}
+
+/// The parameters that a schema names.
+fn names(schema: &serde_json::Value) -> String {
+    let properties = schema.get("properties").and_then(serde_json::Value::as_object);
+    let names: Vec<&str> = properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The name that a file trades under.
+fn identity(file: &Path) -> String {
+    file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn hex(module: &Module) -> String {
+    module.hash().iter().map(|byte| format!("{byte:02x}")).collect()
+}
