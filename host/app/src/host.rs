@@ -137,6 +137,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         auth,
         db: session.db.clone(),
         settings,
+        chain: order::Chain::from_id(config.chain_id),
         session: session.picture.bot().session,
         remote: config.api_allow_remote,
         clock: clock::now,

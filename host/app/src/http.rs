@@ -47,6 +47,8 @@ pub struct Parts {
     pub db: Db,
     /// What is configured.
     pub settings: Settings,
+    /// The chain that the account is on, if its contracts are known.
+    pub chain: Option<order::Chain>,
     /// The session's number.
     pub session: u64,
     /// Whether other names than this machine's may be asked for.

@@ -54,6 +54,11 @@ impl Picture {
         Self { shared: Arc::new(Mutex::new((State::new(begin), Stream::new()))) }
     }
 
+    /// Returns the condition of the market of that slug, and whether its outcomes exclude those of others.
+    pub fn condition(&self, slug: &str) -> Option<(model::ConditionId, bool)> {
+        self.lock().0.condition(slug)
+    }
+
     /// Returns how many markets are shown.
     pub fn market_count(&self) -> u32 {
         self.lock().0.market_count()

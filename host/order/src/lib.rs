@@ -9,6 +9,7 @@ extern crate std;
 
 pub mod address;
 pub mod amounts;
+pub mod calls;
 pub mod contracts;
 pub mod eip712;
 pub mod order;
@@ -18,6 +19,7 @@ mod wrapped;
 
 pub use address::Address;
 pub use amounts::{AmountError, Amounts};
+pub use calls::{Call, Claim};
 pub use contracts::{Chain, Exchange};
 pub use eip712::{Domain, Domains};
 pub use order::{Account, BuildError, Listing, SignatureType, SignedOrder, UnsignedOrder};

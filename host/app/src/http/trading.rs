@@ -14,8 +14,9 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use model::OrderId;
 use model::input::Command;
+use model::{OrderId, Size};
+use order::{Call, Claim};
 use serde::Deserialize;
 
 /// How many trades a page has unless it says otherwise.
@@ -117,15 +118,22 @@ pub(super) async fn close(
     Ok(TAKEN)
 }
 
-/// What can be turned into dollars at the venue's contract: pairs of both outcomes, and shares of markets whose outcome is known. The
-/// host moves nothing; who does it by hand books it as a transfer.
+/// What can be turned into dollars at the venue's contract: pairs of both outcomes, and shares of markets whose outcome is known, each
+/// with the contract's call. The host moves nothing; who does it by hand books it as a transfer.
 #[utoipa::path(get, path = "/v1/positions/claims", tag = "trading", responses((status = 200, body = Vec<ClaimView>)))]
 pub(super) async fn claims(State(app): State<App>, _: Caller) -> Json<Vec<ClaimView>> {
-    Json(claims_of(&app.picture.snapshot().positions))
+    let call = |slug: &str, claim| {
+        let (condition, neg_risk) = app.picture.condition(slug)?;
+        order::Call::new(app.chain?, claim, &condition, neg_risk)
+    };
+    Json(claims_of(&app.picture.snapshot().positions, call))
 }
 
-fn claims_of(positions: &[PositionView]) -> Vec<ClaimView> {
+fn claims_of(positions: &[PositionView], call: impl Fn(&str, Claim) -> Option<Call>) -> Vec<ClaimView> {
     let claim = |kind: &str, position: &PositionView, outcome: &str, size_micros: u64, pays: u32| {
+        let wanted = if kind == "merge" { Claim::Merge(Size(size_micros)) } else { Claim::Redeem };
+        let call = call(&position.market, wanted);
+        let data = call.as_ref().map(|call| call.data.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         let worth = u128::from(size_micros).saturating_mul(u128::from(pays));
         let worth = worth.checked_div(u128::from(model::SCALE)).unwrap_or(0);
         ClaimView {
@@ -134,6 +142,8 @@ fn claims_of(positions: &[PositionView]) -> Vec<ClaimView> {
             outcome: outcome.to_owned(),
             size_micros,
             worth_micro_usd: i64::try_from(worth).unwrap_or(i64::MAX),
+            to: call.map(|call| call.to.checksummed()).unwrap_or_default(),
+            data: data.map(|data| format!("0x{data}")).unwrap_or_default(),
         }
     };
     let mut claims = Vec::new();
@@ -261,7 +271,12 @@ mod tests {
             position("c", "No", 4, Some(0)),
             position("d", "No", 6, Some(500_000)),
         ];
-        let claims = claims_of(&positions);
+        // Nothing is known of the last market's contract.
+        let call = |slug: &str, claim| {
+            let condition = model::ConditionId([7; 32]);
+            (slug != "d").then(|| Call::new(order::Chain::Polygon, claim, &condition, slug == "c")).flatten()
+        };
+        let claims = claims_of(&positions, call);
         let told: Vec<(&str, &str, &str, u64, i64)> = claims
             .iter()
             .map(|claim| (&*claim.kind, &*claim.market, &*claim.outcome, claim.size_micros, claim.worth_micro_usd))
@@ -272,5 +287,9 @@ mod tests {
             ("redeem", "d", "No", 6_000_000, 3_000_000),
         ];
         assert_eq!(told, expected);
+        let called: Vec<(&str, &str)> =
+            claims.iter().map(|claim| (&*claim.to, claim.data.get(..10).unwrap_or(""))).collect();
+        let merge = ("0xAdA100Db00Ca00073811820692005400218FcE1f", "0x9e7212ad");
+        assert_eq!(called, [merge, ("0xadA2005600Dec949baf300f4C6120000bDB6eAab", "0x01b7037c"), ("", "")]);
     }
 }

@@ -287,6 +287,11 @@ pub struct ClaimView {
     /// What is paid for them.
     #[ts(type = "number")]
     pub worth_micro_usd: i64,
+    /// The contract that does it, as an address; empty where none is known.
+    pub to: String,
+    /// The call of that contract, `0x` and hexadecimal digits: for the wallet that holds the shares to send. A redemption takes all
+    /// shares of the market.
+    pub data: String,
 }
 
 /// One outcome's top of book.

@@ -8,7 +8,8 @@ use crate::http::types::{
 use engine::Record;
 use model::input::{Breaker, Channel, Restriction, Scope, Settlement};
 use model::{
-    Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, VenueOrderId,
+    ConditionId, Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx,
+    VenueOrderId,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -41,6 +42,8 @@ pub(super) struct State {
     strategies: BTreeMap<StrategyId, StrategyView>,
     breakers: BTreeMap<Breaker, BreakerState>,
     markets: Vec<MarketView>,
+    /// The condition of each market, and whether its outcomes exclude those of others.
+    conditions: Vec<(ConditionId, bool)>,
     told: Vec<Time>,
 }
 
@@ -70,6 +73,7 @@ impl State {
             strategies: BTreeMap::new(),
             breakers: Breaker::ALL.into_iter().map(|breaker| (breaker, BreakerState::default())).collect(),
             markets: Vec::new(),
+            conditions: Vec::new(),
             told: Vec::new(),
         }
     }
@@ -135,6 +139,7 @@ impl State {
             tokens: vec![token(0), token(1)],
         };
         self.markets.push(view.clone());
+        self.conditions.push((market.condition, market.neg_risk));
         self.told.push(Time(0));
         Some(Update::Market(view))
     }
@@ -406,6 +411,10 @@ impl State {
             let place = view.tokens.iter().position(|token| token.token == id)?;
             Some(market.token(u32::try_from(place).ok()?))
         })
+    }
+
+    pub(super) fn condition(&self, slug: &str) -> Option<(ConditionId, bool)> {
+        self.conditions.get(self.market_of(slug)?.index()).copied()
     }
 
     /// Returns how many markets there are.

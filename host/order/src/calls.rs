@@ -1,0 +1,120 @@
+//! What turns shares into dollars and dollars into shares at the venue's contracts: split, merge and redeem, as calls that somebody else
+//! sends (a wallet, or the venue's relayer; PROTOCOL 17). Nothing here is signed.
+
+use crate::address::Address;
+use crate::contracts::Chain;
+use crate::eip712::{keccak, word};
+use alloc::vec::Vec;
+use model::{ConditionId, Size};
+
+/// `0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB`: pUSD, which all markets are paid in (PROTOCOL 1.3).
+const COLLATERAL: Address = Address([
+    0xc0, 0x11, 0xa7, 0xe1, 0x2a, 0x19, 0xf7, 0xb1, 0xf6, 0x70, 0xd4, 0x6f, 0x03, 0xb0, 0x3f, 0x33, 0x42, 0xe8, 0x2d,
+    0xfb,
+]);
+
+/// `0xAdA100Db00Ca00073811820692005400218FcE1f`: splits, merges and redeems CTF tokens in pUSD.
+const ADAPTER: Address = Address([
+    0xad, 0xa1, 0x00, 0xdb, 0x00, 0xca, 0x00, 0x07, 0x38, 0x11, 0x82, 0x06, 0x92, 0x00, 0x54, 0x00, 0x21, 0x8f, 0xce,
+    0x1f,
+]);
+
+/// `0xadA2005600Dec949baf300f4C6120000bDB6eAab`: the same for negative-risk markets.
+const NEG_RISK_ADAPTER: Address = Address([
+    0xad, 0xa2, 0x00, 0x56, 0x00, 0xde, 0xc9, 0x49, 0xba, 0xf3, 0x00, 0xf4, 0xc6, 0x12, 0x00, 0x00, 0xbd, 0xb6, 0xea,
+    0xab,
+]);
+
+/// What is wanted of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// All shares of a market whose outcome is known, for what they pay.
+    Redeem,
+    /// So many pairs of both outcomes for a dollar each.
+    Merge(Size),
+    /// So many dollars for a pair of both outcomes each.
+    Split(Size),
+}
+
+/// A call of a contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The contract.
+    pub to: Address,
+    /// The function and its arguments, as Solidity encodes them. No value is sent along.
+    pub data: Vec<u8>,
+}
+
+impl Call {
+    /// Returns the call for a market's condition, or `None` on chains where no adapter is known.
+    pub fn new(chain: Chain, claim: Claim, condition: &ConditionId, neg_risk: bool) -> Option<Self> {
+        if chain != Chain::Polygon {
+            return None;
+        }
+        let (signature, amount): (&str, _) = match claim {
+            Claim::Redeem => ("redeemPositions(address,bytes32,bytes32,uint256[])", None),
+            Claim::Merge(size) => ("mergePositions(address,bytes32,bytes32,uint256[],uint256)", Some(size)),
+            Claim::Split(size) => ("splitPosition(address,bytes32,bytes32,uint256[],uint256)", Some(size)),
+        };
+        let mut data: Vec<u8> = keccak(signature.as_bytes()).into_iter().take(4).collect();
+        // The fixed arguments, the list's place among them by its distance; then the list: both outcomes, by their bits.
+        let distance = if amount.is_some() { 5 * 32 } else { 4 * 32 };
+        let fixed = [COLLATERAL.word(), [0; 32], condition.0, word(distance)];
+        let amount = amount.map(|size| word(size.0));
+        let list = [word(2), word(1), word(2)];
+        fixed.iter().chain(&amount).chain(&list).for_each(|part| data.extend(part));
+        Some(Self { to: if neg_risk { NEG_RISK_ADAPTER } else { ADAPTER }, data })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::String;
+
+    const CONDITION: ConditionId = ConditionId([0xab; 32]);
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn call(claim: Claim) -> Call {
+        Call::new(Chain::Polygon, claim, &CONDITION, false).unwrap()
+    }
+
+    #[test]
+    fn the_contracts_are_those_of_the_protocol() {
+        assert_eq!(COLLATERAL.checksummed(), "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB");
+        assert_eq!(call(Claim::Redeem).to.checksummed(), "0xAdA100Db00Ca00073811820692005400218FcE1f");
+        let exclusive = Call::new(Chain::Polygon, Claim::Redeem, &CONDITION, true).unwrap();
+        assert_eq!(exclusive.to.checksummed(), "0xadA2005600Dec949baf300f4C6120000bDB6eAab");
+        assert_eq!(exclusive.data, call(Claim::Redeem).data);
+        assert_eq!(Call::new(Chain::Amoy, Claim::Redeem, &CONDITION, false), None);
+    }
+
+    #[test]
+    fn a_merge_is_encoded_as_the_contract_reads_it() {
+        // Selectors as the Conditional Tokens contract has them on chain.
+        let data = hex(&call(Claim::Merge(Size::shares(7))).data);
+        let (selector, arguments) = data.split_at(8);
+        assert_eq!(selector, "9e7212ad");
+        let words: Vec<&str> = (0..arguments.len() / 64).map(|at| &arguments[at * 64..(at + 1) * 64]).collect();
+        let number = |value: u64| format!("{value:064x}");
+        let collateral = format!("{:0>64}", "c011a7e12a19f7b1f670d46f03b03f3342e82dfb");
+        let condition = "ab".repeat(32);
+        let expected =
+            [collateral, number(0), condition, number(160), number(7_000_000), number(2), number(1), number(2)];
+        assert_eq!(words, expected);
+        let split = hex(&call(Claim::Split(Size::shares(7))).data);
+        assert_eq!(split.split_at(8), ("72ce4275", arguments));
+    }
+
+    #[test]
+    fn a_redemption_names_both_outcomes_and_no_amount() {
+        let data = hex(&call(Claim::Redeem).data);
+        let (selector, arguments) = data.split_at(8);
+        assert_eq!((selector, arguments.len()), ("01b7037c", 7 * 64));
+        assert_eq!(arguments[3 * 64..], [128, 2, 1, 2].map(|value| format!("{value:064x}")).concat());
+    }
+}
