@@ -1,7 +1,8 @@
 //! The controls beyond the runbook's, as stories. That each rule of the gate refuses alone is the self-test's to show.
 
-use crate::story::{WIDE, check};
-use model::{Limits, Usd};
+use crate::story::{WIDE, check, market};
+use engine::{Effects, Engine, Purpose};
+use model::{Body, Input, Limits, MarketIx, Seq, Time, Usd};
 
 #[test]
 fn a_strategy_that_repeats_itself_is_disabled_until_somebody_looked() {
@@ -202,4 +203,16 @@ fn a_merged_pair_is_worth_its_dollar() {
          worth 1005
          merge 1 -> no: a merge cannot be booked: sold 1 shares of token 0 but only 0 were owned; trip reconciliation_mismatch",
     );
+}
+
+#[test]
+fn a_market_that_is_told_twice_has_one_number() {
+    let (mut engine, mut effects) = (Engine::new(Purpose::Rehearse), Effects::with_capacity(4));
+    for (seq, number) in [(1, 1), (2, 2), (3, 1), (4, 3)] {
+        let input = Input { seq: Seq(seq), at: Time(seq), body: Body::Market(market(number)) };
+        engine.step(&input, &mut effects);
+    }
+    let told = (0..4).map(|ix| engine.market(MarketIx(ix)).map(|market| market.condition));
+    let expected = [Some(1), Some(2), Some(3), None].map(|number| number.map(|number| market(number).condition));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
 }
