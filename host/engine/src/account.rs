@@ -123,6 +123,9 @@ impl Engine {
     /// Compares the venue's account with ours. Fills on their way explain a difference, so only one that stays counts.
     pub(crate) fn reconcile(&mut self, view: &AccountView, effects: &mut Effects) {
         let on_its_way = self.orders.open().any(|entry| entry.traded < entry.matched);
+        if !on_its_way {
+            self.book_redemptions(view, effects);
+        }
         let shares_differ = self.ledger.positions().find_map(|(token, position)| {
             let theirs = view.shares.iter().find(|(other, _)| *other == token).map_or(Size::ZERO, |(_, size)| *size);
             (theirs != position.size).then_some((token, position.size, theirs))

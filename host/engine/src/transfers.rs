@@ -7,8 +7,8 @@ use crate::step::Engine;
 use alloc::format;
 use alloc::vec::Vec;
 use model::event::Reason;
-use model::input::{Breaker, Scope};
-use model::{Size, StrategyId, TokenIx, Transfer, TransferKind, Usd};
+use model::input::{AccountView, Breaker, Scope};
+use model::{Position, Size, StrategyId, TokenIx, Transfer, TransferKind, Usd};
 
 impl Engine {
     /// Books a transfer. What cannot be means that our books are not the venue's.
@@ -35,6 +35,30 @@ impl Engine {
             reference: transfer.reference.clone(),
         }));
         effects.push(Effect::Answered { refused: None });
+    }
+
+    /// Books what the venue has redeemed by itself: all our shares of tokens whose outcome is known are gone there, and the cash is
+    /// higher by just what they pay. Anything else is a difference that nobody explained.
+    pub(crate) fn book_redemptions(&mut self, view: &AccountView, effects: &mut Effects) {
+        let gone: Vec<(TokenIx, Size, Usd)> =
+            self.ledger.positions().filter_map(|held| self.gone(held, view)).collect();
+        let paid = gone.iter().fold(Usd::ZERO, |sum, (_, _, paid)| sum.saturating_add(*paid));
+        if view.cash.saturating_sub(self.ledger.cash()) != paid {
+            return;
+        }
+        for (token, size, paid) in gone {
+            let kind = TransferKind::Redeem { token, size, paid };
+            self.on_transfer(&Transfer { kind, reference: Reason::from("redeemed by the venue") }, effects);
+        }
+    }
+
+    /// Returns a position that is there no more and what it paid, if its outcome is known.
+    fn gone(&self, (token, position): (TokenIx, &Position), view: &AccountView) -> Option<(TokenIx, Size, Usd)> {
+        let pays = u128::from(self.markets.token(token)?.pays?);
+        let there = view.shares.iter().any(|(other, size)| *other == token && !size.is_zero());
+        let micros = u128::from(position.size.0).checked_mul(pays)?.checked_div(u128::from(model::SCALE))?;
+        let paid = Usd(i64::try_from(micros).ok()?);
+        (!there && !position.size.is_zero()).then_some((token, position.size, paid))
     }
 
     fn book_transfer(&mut self, kind: TransferKind) -> Result<(), LedgerError> {

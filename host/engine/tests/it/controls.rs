@@ -192,6 +192,45 @@ fn a_resolved_market_counts_what_it_pays_and_a_redemption_moves_it_to_cash() {
 }
 
 #[test]
+fn what_the_venue_redeems_by_itself_is_booked_and_nothing_else_is() {
+    // 1,000 dollars less 40; a market's shares that are worth nothing go without money.
+    for (winner, cash, worth) in [("yes", 1_060, 1_060), ("half", 1_010, 1_010), ("no", 960, 960)] {
+        check(
+            WIDE,
+            &format!(
+                "buy 100 at 0.40 -> place 1 buy 100 at 0.4
+                 fill #1 100 at 0.40
+                 resolves {winner}
+                 venue has {cash} and 0
+                 worth {worth}
+                 venue has {cash} and 0
+                 venue has {cash} and 0
+                 venue has {cash} and 0"
+            ),
+        );
+    }
+    let mismatch = "trip reconciliation_mismatch";
+    for (before, venue) in [
+        // The outcome is not known; a dollar is missing; some of the shares are still there.
+        ("wait 1s", "venue has 1060 and 0"),
+        ("resolves yes", "venue has 1059 and 0"),
+        ("resolves yes", "venue has 1030 and 30"),
+    ] {
+        check(
+            WIDE,
+            &format!(
+                "buy 100 at 0.40 -> place 1 buy 100 at 0.4
+                 fill #1 100 at 0.40
+                 {before}
+                 {venue}
+                 {venue}
+                 {venue} -> {mismatch}"
+            ),
+        );
+    }
+}
+
+#[test]
 fn a_merged_pair_is_worth_its_dollar() {
     check(
         WIDE,

@@ -3,8 +3,8 @@
 use engine::{Effect, Effects, Engine, Purpose, Record, Refusal, Rule};
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
-    Breaker, CancelOutcome, Channel, Command, HandOrder, Mode, PlaceOutcome, Restriction, Scope, SessionStart,
-    Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
+    AccountView, Breaker, CancelOutcome, Channel, Command, HandOrder, Mode, PlaceOutcome, Restriction, Scope,
+    SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
     Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price,
@@ -242,6 +242,11 @@ fn account(story: &mut Story, words: &[&str]) {
             let kind =
                 TransferKind::Redeem { token: TokenIx(0), size: size(shares), paid: Usd::parse(dollars).unwrap() };
             story.step(Body::Transfer(Transfer { kind, reference: "0x3".into() }));
+        }
+        ["venue", "has", dollars, "and", shares] => {
+            let shares = Some((TokenIx(0), size(shares))).filter(|(_, size)| !size.is_zero());
+            let view = AccountView { cash: Usd::parse(dollars).unwrap(), shares: shares.into_iter().collect() };
+            story.step(Body::Account(view));
         }
         ["resolves", winner] => {
             let pays = match *winner {
