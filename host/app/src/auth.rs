@@ -3,6 +3,7 @@
 //! The HTTP extractors that ask this module are in `http`.
 
 use crate::db::{Db, DbError, TokenRow};
+use crate::hex::hex;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::Time;
@@ -325,11 +326,4 @@ fn hash(secret: &str) -> Option<Hash> {
 
 fn same(a: &Hash, b: &Hash) -> bool {
     std::hint::black_box(a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b))) == 0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        text.extend([byte >> 4, byte & 15].into_iter().filter_map(|digit| char::from_digit(u32::from(digit), 16)));
-        text
-    })
 }

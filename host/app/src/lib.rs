@@ -9,6 +9,7 @@ pub mod config;
 pub mod control;
 pub mod db;
 mod doctor;
+mod hex;
 mod host;
 pub mod http;
 mod journal;

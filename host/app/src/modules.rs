@@ -1,5 +1,6 @@
 //! Every module that was ever loaded, by the hash of its file: what a journal speaks of can be run again.
 
+use crate::hex::hex;
 use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -10,8 +11,7 @@ fn folder(data_dir: &Path) -> PathBuf {
 }
 
 fn path(data_dir: &Path, hash: &[u8; 32]) -> PathBuf {
-    let name: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    folder(data_dir).join(format!("{name}.wasm"))
+    folder(data_dir).join(format!("{}.wasm", hex(hash)))
 }
 
 /// Keeps a module's file, unless it is there.

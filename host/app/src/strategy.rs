@@ -2,6 +2,7 @@
 
 use crate::backtest::rehearse;
 use crate::cli::{StrategyAction, StrategyArgs, say};
+use crate::hex::hex;
 use anyhow::{Context, ensure};
 use sandbox::{Module, Sandbox, Settings};
 use serde::Serialize;
@@ -49,7 +50,7 @@ fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &StrategyArgs) -> anyhow::Resu
     let manifest = module.manifest();
     let shown = Shown {
         identity: identity(&args.file),
-        sha256: hex(&module),
+        sha256: hex(&module.hash()),
         bytes: bytes.len(),
         name: manifest.name.clone(),
         version: manifest.version.clone(),
@@ -171,8 +172,4 @@ fn names(schema: &serde_json::Value) -> String {
 /// The name that a file trades under.
 fn identity(file: &Path) -> String {
     file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-fn hex(module: &Module) -> String {
-    module.hash().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -120,11 +120,11 @@ impl Listing {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use model::{FeeRate, Size, TickSize};
 
-    pub(in crate::host) fn market(number: u8) -> Market {
+    fn market(number: u8) -> Market {
         Market {
             condition: ConditionId([number; 32]),
             tokens: [TokenId([number; 32]), TokenId([number | 0x80; 32])],

@@ -45,8 +45,6 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Shards {
     feeds: Vec<Feed>,
-    /// How many tokens each connection carries.
-    loads: Vec<usize>,
     tokens: BTreeMap<TokenIx, (TokenId, usize)>,
 }
 
@@ -88,9 +86,7 @@ impl MarketFeeds {
     pub(crate) fn watch(&self, ix: MarketIx, market: &Market) -> anyhow::Result<()> {
         let named = named(ix, market);
         let mut shards = self.shared.shards();
-        let room = ASSETS_MAX.saturating_sub(named.len());
-        let free = shards.loads.iter().position(|load| *load <= room);
-        let Some((shard, feed)) = free.and_then(|shard| Some((shard, shards.feeds.get(shard)?))) else {
+        let Some((shard, feed)) = shards.with_room(named.len()) else {
             drop(shards);
             return self.connect(&named);
         };
@@ -105,9 +101,6 @@ impl MarketFeeds {
         let mut shards = self.shared.shards();
         let left = [0, 1].map(|outcome| shards.tokens.remove(&ix.token(outcome)));
         for (id, shard) in left.into_iter().flatten() {
-            if let Some(load) = shards.loads.get_mut(shard) {
-                *load = load.saturating_sub(1);
-            }
             // A request that finds no room costs only frames that nobody needs.
             if let Some(feed) = shards.feeds.get(shard) {
                 feed.unsubscribe(vec![id]);
@@ -123,7 +116,6 @@ impl MarketFeeds {
         let mut shards = self.shared.shards();
         let shard = shards.feeds.len();
         shards.feeds.push(feed);
-        shards.loads.push(0);
         shards.load(shard, named);
         drop(shards);
         self.shared.runtime.spawn(listen(Arc::clone(&self.shared), shard, received));
@@ -147,11 +139,15 @@ fn named(ix: MarketIx, market: &Market) -> [(TokenIx, TokenId); 2] {
 }
 
 impl Shards {
+    /// Returns the first connection that can carry so many tokens more.
+    fn with_room(&self, more: usize) -> Option<(usize, &Feed)> {
+        let load = |shard: usize| self.tokens.values().filter(|(_, carried)| *carried == shard).count();
+        let mut feeds = self.feeds.iter().enumerate();
+        feeds.find(|(shard, _)| load(*shard).saturating_add(more) <= ASSETS_MAX)
+    }
+
     fn load(&mut self, shard: usize, named: &[(TokenIx, TokenId)]) {
         self.tokens.extend(named.iter().map(|(token, id)| (*token, (*id, shard))));
-        if let Some(load) = self.loads.get_mut(shard) {
-            *load = load.saturating_add(named.len());
-        }
     }
 
     fn resnapshot(&self, token: TokenIx) {

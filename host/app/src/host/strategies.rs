@@ -5,13 +5,14 @@ use super::inbox::Inbox;
 use super::listing::Listing;
 use super::rows::Rows;
 use crate::db::Db;
+use crate::hex::hex;
 use crate::http::types::StrategyView;
 use crate::picture::Picture;
 use model::event::{REASON_MAX, Reason};
 use model::input::StrategyChange;
 use model::{Body, MarketIx, StrategyId, Time};
 use sandbox::{LogLevel, LogLine, Module, Report};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -117,8 +118,7 @@ impl Strategies {
             let Some(known) = self.known.get(&name).filter(|known| known.is_up()) else { continue };
             let wanted = known.module.as_ref().map_or(0, |module| module.manifest().markets_max);
             let granted = grant(&open, &known.markets, wanted, self.next);
-            let more = known.markets.iter().collect::<BTreeSet<_>>();
-            if granted.iter().all(|market| more.contains(market)) {
+            if granted.iter().all(|market| known.markets.contains(market)) {
                 continue;
             }
             tracing::info!(name, markets = granted.len(), "a strategy's markets have changed");
@@ -327,10 +327,6 @@ fn failed(name: &str, error: String) -> StrategyView {
         loaded_at_ms: clock::now().millis(),
         ..StrategyView::default()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

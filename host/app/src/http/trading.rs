@@ -10,6 +10,7 @@ use super::types::{
 };
 use crate::auth::Role;
 use crate::db::{FillRow, OrderRow};
+use crate::hex::hex;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -133,7 +134,7 @@ fn claims_of(positions: &[PositionView], call: impl Fn(&str, Claim) -> Option<Ca
     let claim = |kind: &str, position: &PositionView, outcome: &str, size_micros: u64, pays: u32| {
         let wanted = if kind == "merge" { Claim::Merge(Size(size_micros)) } else { Claim::Redeem };
         let call = call(&position.market, wanted);
-        let data = call.as_ref().map(|call| call.data.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let data = call.as_ref().map(|call| hex(&call.data));
         let worth = u128::from(size_micros).saturating_mul(u128::from(pays));
         let worth = worth.checked_div(u128::from(model::SCALE)).unwrap_or(0);
         ClaimView {

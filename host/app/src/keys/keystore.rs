@@ -1,6 +1,7 @@
 //! The keystore: a private key under a passphrase, as Ethereum wallets keep it (Web3 secret storage, version 3): scrypt,
 //! AES-128-CTR, and a Keccak code over key and ciphertext. Other wallets' files can be read, and ours by other wallets.
 
+use crate::hex::hex as text;
 use aes::Aes128;
 use aes::cipher::{KeyIvInit, StreamCipher};
 use anyhow::{Context, bail, ensure};
@@ -159,10 +160,6 @@ fn hex(what: &str, digits: &str) -> anyhow::Result<Vec<u8>> {
     let mut bytes = vec![0; digits.len() / 2];
     model::id::parse_hex(digits, &mut bytes).with_context(|| format!("its {what} is not hexadecimal"))?;
     Ok(bytes)
-}
-
-fn text(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn uuid(random: [u8; 16]) -> String {

@@ -50,7 +50,7 @@ fn drawn_key() -> anyhow::Result<(SigningKey, zeroize::Zeroizing<String>)> {
     for _ in 0..4 {
         getrandom::fill(bytes.as_mut()).context("asking the system for randomness")?;
         if let Ok(key) = SigningKey::from_bytes(&bytes) {
-            let text = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let text = crate::hex::hex(bytes.as_ref());
             return Ok((key, zeroize::Zeroizing::new(text)));
         }
     }
