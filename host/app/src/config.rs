@@ -108,6 +108,8 @@ pub struct Config {
     pub market_rules: polymarket::client::Rules,
     /// How often new markets are looked for.
     pub look_every: std::time::Duration,
+    /// How many connections bring the same market data.
+    pub market_connections: usize,
     /// The database, as [`crate::db::Db::open`] takes it.
     pub database_url: String,
     limits: Limits,
@@ -179,6 +181,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         markets_max: fit(get("markets_max")?)?,
         venue_gamma_url: text("venue.gamma_url")?,
         market_rules: market_rules(layers)?,
+        market_connections: fit(get("markets.connections")?)?,
         look_every: std::time::Duration::from_secs(fit(get("markets.look_every_s")?)?),
         database_url: Some(text("database_url")?)
             .filter(|url| !url.is_empty())

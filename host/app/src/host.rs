@@ -292,7 +292,7 @@ impl Wires {
     fn user_channel(&self, venue: &Venue, access: &Access) -> anyhow::Result<Option<polymarket::Feed>> {
         match (access, &venue.login) {
             (Access::Venue { account, .. }, Some(login)) => {
-                Ok(Some(account.start(venue.feed.clone(), login.credentials.clone())?))
+                Ok(Some(account.start(venue.listen.feed.clone(), login.credentials.clone())?))
             }
             _ => Ok(None),
         }
@@ -335,7 +335,7 @@ impl Wires {
             starts: self.starts.clone(),
             index: self.index.clone(),
             venue: client.clone(),
-            feeds: MarketFeeds::start(&venue.feed, &venue.markets, &self.inbox, client, self.picture.clone())?,
+            feeds: MarketFeeds::start(venue.listen.clone(), &venue.markets, &self.inbox, client, self.picture.clone())?,
             listing: self.listing.clone(),
             access: access.clone(),
             picture: self.picture.clone(),

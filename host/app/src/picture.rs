@@ -8,7 +8,7 @@ mod tests;
 
 pub use feed::{Follow, Message};
 
-use crate::http::types::{BotView, PnlPoint, PnlView, PositionView, Snapshot, StrategyView, Update};
+use crate::http::types::{BotView, ConnectionView, PnlPoint, PnlView, PositionView, Snapshot, StrategyView, Update};
 use engine::Record;
 use feed::Stream;
 use model::input::{Channel, Restriction, Scope};
@@ -46,12 +46,14 @@ pub struct Top {
 #[derive(Debug, Clone)]
 pub struct Picture {
     shared: Arc<Mutex<(State, Stream)>>,
+    /// The connections of the market channel: figures for a look, too fast for the stream.
+    connections: Arc<Mutex<Vec<ConnectionView>>>,
 }
 
 impl Picture {
     /// Returns the picture of a session in which nothing has happened yet.
     pub fn new(begin: &Begin) -> Self {
-        Self { shared: Arc::new(Mutex::new((State::new(begin), Stream::new()))) }
+        Self { shared: Arc::new(Mutex::new((State::new(begin), Stream::new()))), connections: Arc::default() }
     }
 
     /// Returns the condition of the market of that slug, and whether its outcomes exclude those of others.
@@ -108,7 +110,17 @@ impl Picture {
         self.lock().0.best(token)
     }
 
-    /// Shows a connection.
+    /// Shows how the connections of the market channel fare.
+    pub fn set_connections(&self, connections: Vec<ConnectionView>) {
+        *self.connections.lock().unwrap_or_else(PoisonError::into_inner) = connections;
+    }
+
+    /// Returns how the connections of the market channel fare.
+    pub fn connections(&self) -> Vec<ConnectionView> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shows a channel.
     pub fn channel(&self, channel: Channel, up: bool) {
         self.change(|state| Some(state.channel(channel, up)));
     }

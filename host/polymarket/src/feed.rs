@@ -2,8 +2,11 @@
 //! again. Frames go out unparsed with their time of receipt, through a bounded queue.
 
 mod connection;
+mod merge;
 #[cfg(test)]
 mod tests;
+
+pub use merge::{Brought, Merge, Share, Verdict};
 
 use crate::auth::Credentials;
 use crate::tls;
@@ -152,7 +155,7 @@ pub struct Feed {
 
 #[derive(Debug)]
 enum Request {
-    Resnapshot(TokenId),
+    Resnapshot(Vec<TokenId>),
     Subscribe(Vec<TokenId>),
     Unsubscribe(Vec<TokenId>),
     Reconnect,
@@ -182,10 +185,10 @@ impl Feed {
         Self::start(config, "/ws/user", Subscription::User(Box::new(credentials)))
     }
 
-    /// Asks for a fresh book of one token, by subscribing to it again. Ignored if too many are asked at once: the host
-    /// asks again when the book stays blind.
-    pub fn resnapshot(&self, token: TokenId) {
-        self.request(Request::Resnapshot(token));
+    /// Asks for fresh books of these tokens, by subscribing to them again. Ignored if too much is asked at once: the host
+    /// asks again when a book stays blind.
+    pub fn resnapshot(&self, tokens: Vec<TokenId>) {
+        self.request(Request::Resnapshot(tokens));
     }
 
     /// Listens to these tokens too, now and after each reconnect; false if there was no room among the waiting requests.

@@ -14,7 +14,7 @@ mod user;
 
 pub use catalog::Found;
 pub(crate) use catalog::catalog_page;
-pub use market::{MarketCounts, parse_market};
+pub use market::{Element, MarketCounts, parse_elements, parse_market};
 pub use rest::{BalanceAllowance, BookSnapshot, VenueOrder};
 pub(crate) use rest::{
     Items, Tradable, balance, book, books, clob_market, market_page, open_order, open_order_page, resolution,

@@ -1,7 +1,7 @@
 //! Numbers that look random and follow from a seed (SplitMix64). For order flow, never for keys.
 
 /// A stream of numbers that is the same for the same seed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Rng {
     state: u64,
 }

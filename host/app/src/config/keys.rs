@@ -73,7 +73,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 60] = [
+pub const KEYS: [Key; 61] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -260,6 +260,12 @@ pub const KEYS: [Key; 60] = [
         Kind::Choice(&["any", "only", "never"]),
         "any",
         "Whether markets of events with several exclusive outcomes are wanted.",
+    ),
+    key(
+        "markets.connections",
+        Kind::Count(1, 4),
+        "2",
+        "The connections that bring the same market data; what comes first counts, and one may fail.",
     ),
     key("markets.look_every_s", Kind::Count(1, 86_400), "30", "How often new markets are looked for, in seconds."),
     key("api.listen", Kind::Listen, "127.0.0.1:8000", "Where the REST API is served; port 0 takes a free one."),

@@ -1,25 +1,30 @@
-//! The market channel: frames become inputs. Quiet books are held against REST, the witness.
+//! The market channel: frames become inputs. Tokens are spread over connections, and each part of them comes over several that
+//! bring the same, so that one may fail or lag.
+
+mod shard;
+mod witness;
 
 use super::clock;
 use super::inbox::Inbox;
+use crate::http::types::ConnectionView;
 use crate::picture::Picture;
 use anyhow::ensure;
+use model::event::MarketEventKind;
 use model::input::Channel;
-use model::{Body, Market, MarketEvent, MarketIx, TokenId, TokenIx};
-use polymarket::feed::ASSETS_MAX;
-use polymarket::parse::{BookSnapshot, TooManyTokens};
-use polymarket::{Client, Feed, FeedConfig, FeedEvent, TokenMap, parse_market};
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use model::{Body, Market, MarketEvent, MarketIx, Time, TokenId, TokenIx};
+use polymarket::feed::{ASSETS_MAX, Brought, Verdict};
+use polymarket::parse::{Element, TooManyTokens, parse_elements};
+use polymarket::{Client, Feed, FeedConfig, FeedEvent, TokenMap};
+use shard::Shard;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-/// A book without a frame for so long is held against the witness.
-const QUIET_MICROS: u64 = 20_000_000;
-/// How often quiet books are looked for.
-const WITNESS_EVERY: Duration = Duration::from_secs(10);
+/// How often the figures of the connections are shown.
+const SHOW_EVERY: Duration = Duration::from_secs(1);
 
 /// The connections of the market channel; each carries at most [`ASSETS_MAX`] tokens. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,25 +32,42 @@ pub(crate) struct MarketFeeds {
     shared: Arc<Shared>,
 }
 
+/// How to listen.
+#[derive(Debug, Clone)]
+pub(crate) struct Listen {
+    /// Where.
+    pub(crate) feed: FeedConfig,
+    /// How many connections bring the same.
+    pub(crate) connections: usize,
+}
+
 /// What the tasks of all connections share.
 #[derive(Debug)]
 struct Shared {
-    config: FeedConfig,
+    listen: Listen,
     inbox: Inbox,
     runtime: Handle,
     map: RwLock<TokenMap>,
     shards: Mutex<Shards>,
-    up: AtomicUsize,
     /// When a token was last heard of, in microseconds.
     heard: Mutex<BTreeMap<TokenIx, u64>>,
     bad_frames: AtomicU64,
 }
 
-/// The connections, and which carries what.
+/// The parts of the tokens, and which carries what.
 #[derive(Debug, Default)]
 struct Shards {
-    feeds: Vec<Feed>,
+    parts: Vec<Arc<Shard>>,
     tokens: BTreeMap<TokenIx, (TokenId, usize)>,
+    /// Whether the engine was told that the channel is up.
+    told_up: Option<bool>,
+}
+
+/// A connection's frames, and where they belong.
+struct Line {
+    shard: Arc<Shard>,
+    number: usize,
+    received: mpsc::Receiver<FeedEvent>,
 }
 
 impl MarketFeeds {
@@ -54,28 +76,31 @@ impl MarketFeeds {
     /// # Errors
     /// If the address is none, or there are too many tokens.
     pub(crate) fn start(
-        config: &FeedConfig,
+        listen: Listen,
         markets: &[Market],
         inbox: &Inbox,
         client: Client,
         picture: Picture,
     ) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared {
-            config: config.clone(),
+            listen,
             inbox: inbox.clone(),
             runtime: Handle::current(),
             map: RwLock::default(),
             shards: Mutex::default(),
-            up: AtomicUsize::new(0),
             heard: Mutex::default(),
             bad_frames: AtomicU64::new(0),
         });
         let feeds = Self { shared };
         let named: Vec<_> = (0u32..).zip(markets).flat_map(|(ix, market)| named(MarketIx(ix), market)).collect();
+        let mut lines = Vec::new();
         for chunk in named.chunks(ASSETS_MAX) {
-            feeds.connect(chunk)?;
+            lines.extend(feeds.connect(chunk)?);
         }
-        feeds.shared.runtime.spawn(witness(Arc::clone(&feeds.shared), client, picture));
+        // The channel is up when all its parts are, so all must be there before the first one tells.
+        feeds.hear(lines);
+        feeds.shared.runtime.spawn(witness::watch(Arc::clone(&feeds.shared), client, picture.clone()));
+        feeds.shared.runtime.spawn(show(Arc::clone(&feeds.shared), picture));
         Ok(feeds)
     }
 
@@ -86,13 +111,16 @@ impl MarketFeeds {
     pub(crate) fn watch(&self, ix: MarketIx, market: &Market) -> anyhow::Result<()> {
         let named = named(ix, market);
         let mut shards = self.shared.shards();
-        let Some((shard, feed)) = shards.with_room(named.len()) else {
+        let Some((place, shard)) = shards.with_room(named.len()) else {
             drop(shards);
-            return self.connect(&named);
+            self.hear(self.connect(&named)?);
+            return Ok(());
         };
         self.shared.name(&named)?;
-        ensure!(feed.subscribe(named.map(|(_, id)| id).to_vec()), "the market channel is too busy to take in {ix}");
-        shards.load(shard, &named);
+        let ids = named.map(|(_, id)| id).to_vec();
+        let told = shard.lines.iter().filter(|line| line.subscribe(ids.clone())).count();
+        ensure!(told > 0, "the market channel is too busy to take in {ix}");
+        shards.load(place, &named);
         Ok(())
     }
 
@@ -100,36 +128,52 @@ impl MarketFeeds {
     pub(crate) fn leave(&self, ix: MarketIx) {
         let mut shards = self.shared.shards();
         let left = [0, 1].map(|outcome| shards.tokens.remove(&ix.token(outcome)));
-        for (id, shard) in left.into_iter().flatten() {
+        for (id, place) in left.into_iter().flatten() {
             // A request that finds no room costs only frames that nobody needs.
-            if let Some(feed) = shards.feeds.get(shard) {
-                feed.unsubscribe(vec![id]);
+            if let Some(shard) = shards.parts.get(place) {
+                shard.leave(ix);
+                shard.lines.iter().for_each(|line| {
+                    line.unsubscribe(vec![id]);
+                });
             }
         }
     }
 
-    /// Makes a connection with these tokens.
-    fn connect(&self, named: &[(TokenIx, TokenId)]) -> anyhow::Result<()> {
+    /// Makes the connections for these tokens; nobody hears them yet.
+    fn connect(&self, named: &[(TokenIx, TokenId)]) -> anyhow::Result<Vec<Line>> {
         self.shared.name(named)?;
         let _runtime = self.shared.runtime.enter();
-        let (feed, received) = Feed::market(self.shared.config.clone(), named.iter().map(|(_, id)| *id).collect())?;
+        let ids: Vec<TokenId> = named.iter().map(|(_, id)| *id).collect();
+        let count = self.shared.listen.connections.max(1);
+        let made: Result<Vec<_>, _> =
+            (0..count).map(|_| Feed::market(self.shared.listen.feed.clone(), ids.clone())).collect();
+        let (lines, received): (Vec<_>, Vec<_>) = made?.into_iter().unzip();
+        let shard = Arc::new(Shard::new(lines));
         let mut shards = self.shared.shards();
-        let shard = shards.feeds.len();
-        shards.feeds.push(feed);
-        shards.load(shard, named);
-        drop(shards);
-        self.shared.runtime.spawn(listen(Arc::clone(&self.shared), shard, received));
-        Ok(())
+        let place = shards.parts.len();
+        shards.parts.push(Arc::clone(&shard));
+        shards.load(place, named);
+        let numbered = received.into_iter().enumerate();
+        Ok(numbered.map(|(number, received)| Line { shard: Arc::clone(&shard), number, received }).collect())
+    }
+
+    fn hear(&self, lines: Vec<Line>) {
+        for line in lines {
+            self.shared.runtime.spawn(listen(Arc::clone(&self.shared), line));
+        }
     }
 
     /// Asks for a token's book anew.
     pub(crate) fn resnapshot(&self, token: TokenIx) {
-        self.shared.shards().resnapshot(token);
+        self.shared.resnapshot(token);
     }
 
     /// Makes all connections anew, which brings every book.
     pub(crate) fn reconnect(&self) {
-        self.shared.shards().feeds.iter().for_each(Feed::reconnect);
+        let mut shards = self.shared.shards();
+        // The engine has forgotten all books; it hears when the first connection of each part is back.
+        shards.told_up = Some(false);
+        shards.parts.iter().for_each(|shard| shard.reconnect());
     }
 }
 
@@ -139,88 +183,69 @@ fn named(ix: MarketIx, market: &Market) -> [(TokenIx, TokenId); 2] {
 }
 
 impl Shards {
-    /// Returns the first connection that can carry so many tokens more.
-    fn with_room(&self, more: usize) -> Option<(usize, &Feed)> {
-        let load = |shard: usize| self.tokens.values().filter(|(_, carried)| *carried == shard).count();
-        let mut feeds = self.feeds.iter().enumerate();
-        feeds.find(|(shard, _)| load(*shard).saturating_add(more) <= ASSETS_MAX)
+    /// Returns the first part that can carry so many tokens more.
+    fn with_room(&self, more: usize) -> Option<(usize, Arc<Shard>)> {
+        let load = |place: usize| self.tokens.values().filter(|(_, carried)| *carried == place).count();
+        let mut parts = self.parts.iter().enumerate();
+        let found = parts.find(|(place, _)| load(*place).saturating_add(more) <= ASSETS_MAX);
+        found.map(|(place, shard)| (place, Arc::clone(shard)))
     }
 
-    fn load(&mut self, shard: usize, named: &[(TokenIx, TokenId)]) {
-        self.tokens.extend(named.iter().map(|(token, id)| (*token, (*id, shard))));
+    fn load(&mut self, place: usize, named: &[(TokenIx, TokenId)]) {
+        self.tokens.extend(named.iter().map(|(token, id)| (*token, (*id, place))));
     }
 
-    fn resnapshot(&self, token: TokenIx) {
-        if let Some((id, shard)) = self.tokens.get(&token)
-            && let Some(feed) = self.feeds.get(*shard)
-        {
-            feed.resnapshot(*id);
-        }
+    /// Returns what the engine is to be told of the channel, if it was not told so before.
+    fn news(&mut self, fell: bool) -> Option<bool> {
+        let up = !fell && self.parts.iter().all(|shard| shard.is_up());
+        let news = (fell || up) && self.told_up != Some(up);
+        news.then(|| {
+            self.told_up = Some(up);
+            up
+        })
     }
 }
 
-async fn listen(shared: Arc<Shared>, shard: usize, mut received: mpsc::Receiver<FeedEvent>) {
-    let mut events: Vec<MarketEvent> = Vec::new();
-    while let Some(event) = received.recv().await {
+async fn listen(shared: Arc<Shared>, mut line: Line) {
+    let mut frame = Frame::default();
+    while let Some(event) = line.received.recv().await {
         match event {
             FeedEvent::Up => {
-                if shared.up.fetch_add(1, Ordering::AcqRel).saturating_add(1) == shared.count() {
-                    shared.inbox.account(clock::now(), Body::Feed { channel: Channel::Market, up: true });
-                }
+                line.shard.rise(line.number);
+                shared.tell(false);
             }
-            FeedEvent::Down { reason } => {
-                tracing::warn!(shard, reason, "the market channel is lost");
-                shared.up.fetch_update(Ordering::AcqRel, Ordering::Acquire, |up| up.checked_sub(1)).ok();
-                shared.inbox.account(clock::now(), Body::Feed { channel: Channel::Market, up: false });
-            }
-            FeedEvent::Frame { at, text } => {
-                let parsed = parse_market(text.as_bytes(), &shared.names(), &mut events);
-                if let Err(error) = parsed {
-                    let bad = shared.bad_frames.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(%error, bad, "a market frame makes no sense; its books are fetched anew");
-                    if let Some(feed) = shared.shards().feeds.get(shard) {
-                        feed.reconnect();
-                    }
-                }
-                let mut heard = shared.heard.lock().unwrap_or_else(PoisonError::into_inner);
-                heard.extend(events.iter().map(|event| (event.token, at.0)));
-                drop(heard);
-                shared.inbox.market(at, events.drain(..).map(Body::Event));
-            }
+            FeedEvent::Down { reason } => shared.lose(&line, &reason),
+            FeedEvent::Frame { at, text } => shared.take(&line, at, text.as_bytes(), &mut frame),
             // A PONG proves that the socket lives, not that books are fresh (PROTOCOL 12).
             FeedEvent::Alive { .. } => {}
         }
     }
 }
 
-/// Holds quiet books against REST: the same top is a proof of life, another one means that something was missed.
-async fn witness(shared: Arc<Shared>, client: Client, picture: Picture) {
-    let mut ticks = tokio::time::interval(WITNESS_EVERY);
+/// What a frame said; the memory is used again.
+#[derive(Debug, Default)]
+struct Frame {
+    events: Vec<MarketEvent>,
+    elements: Vec<Element>,
+}
+
+/// Shows how the connections fare, for ever.
+async fn show(shared: Arc<Shared>, picture: Picture) {
+    let mut ticks = tokio::time::interval(SHOW_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let now = clock::now();
-        let quiet = shared.quiet(now.0);
-        if quiet.is_empty() || shared.up.load(Ordering::Acquire) < shared.count() {
-            continue;
-        }
-        let ids: Vec<TokenId> = quiet.iter().map(|(_, id)| *id).collect();
-        let books = match client.books(&ids).await {
-            Ok(books) => books,
-            Err(error) => {
-                tracing::warn!(%error, "the witness gave no books");
-                continue;
-            }
-        };
-        for (token, id) in quiet {
-            let Some(book) = books.iter().find(|book| book.token == id) else { continue };
-            if picture.best(token) == Some(best(book)) {
-                shared.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(token, now.0);
-                shared.inbox.account(clock::now(), Body::Alive { token });
-            } else {
-                shared.shards().resnapshot(token);
+        let mut views = vec![ConnectionView::default(); shared.listen.connections.max(1)];
+        let parts = shared.shards().parts.clone();
+        for shard in parts {
+            for (view, (up, share)) in views.iter_mut().zip(shard.shares()) {
+                view.parts = view.parts.saturating_add(1);
+                view.up = view.up.saturating_add(u32::from(up));
+                view.first = view.first.saturating_add(share.first);
+                view.later = view.later.saturating_add(share.later);
             }
         }
+        picture.set_connections(views);
     }
 }
 
@@ -229,12 +254,79 @@ impl Shared {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count(&self) -> usize {
-        self.shards().feeds.len()
-    }
-
     fn names(&self) -> RwLockReadGuard<'_, TokenMap> {
         self.map.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the engine what has become of the channel, if that is new.
+    fn tell(&self, fell: bool) {
+        let mut shards = self.shards();
+        if let Some(up) = shards.news(fell) {
+            // Told with the lock held, so that the engine hears it in this order.
+            self.inbox.account(clock::now(), Body::Feed { channel: Channel::Market, up });
+        }
+    }
+
+    /// A connection is lost: others go on, or the channel is down.
+    fn lose(&self, line: &Line, reason: &str) {
+        let left = line.shard.fall(line.number, clock::now());
+        let alone = !line.shard.is_up();
+        tracing::warn!(connection = line.number, reason, alone, "a connection of the market channel is lost");
+        if let Some((other, markets)) = left {
+            other.resnapshot(self.ids(&markets));
+        }
+        if alone {
+            self.tell(true);
+        }
+    }
+
+    /// Takes a frame: what is new in it goes to the engine.
+    fn take(&self, line: &Line, at: Time, text: &[u8], frame: &mut Frame) {
+        frame.events.clear();
+        let parsed = parse_elements(text, &self.names(), &mut frame.events, &mut frame.elements);
+        if let Err(error) = parsed {
+            let bad = self.bad_frames.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(%error, bad, "a market frame makes no sense; its books are fetched anew");
+            if let Some(feed) = line.shard.lines.get(line.number) {
+                feed.reconnect();
+            }
+        }
+        let differ = line.shard.merge(line.number, |take| {
+            let differ = keep_news(at, frame, take);
+            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.extend(frame.events.iter().map(|event| (event.token, at.0)));
+            drop(heard);
+            // Sent before another connection looks, so that the engine hears it in this order.
+            if !frame.events.is_empty() {
+                self.inbox.market(at, frame.events.drain(..).map(Body::Event));
+            }
+            differ
+        });
+        if !differ.is_empty()
+            && let Some(feed) = line.shard.lines.get(line.number)
+        {
+            feed.resnapshot(self.ids(&Vec::from_iter(differ)));
+        }
+    }
+
+    /// Asks for a token's book on a connection whose answer is taken.
+    fn resnapshot(&self, token: TokenIx) {
+        let found = {
+            let shards = self.shards();
+            shards.tokens.get(&token).and_then(|(id, place)| Some((*id, Arc::clone(shards.parts.get(*place)?))))
+        };
+        if let Some((id, shard)) = found
+            && let Some(feed) = shard.want(token)
+        {
+            feed.resnapshot(vec![id]);
+        }
+    }
+
+    /// Returns the tokens of these markets.
+    fn ids(&self, markets: &[MarketIx]) -> Vec<TokenId> {
+        let shards = self.shards();
+        let tokens = markets.iter().flat_map(|market| [0, 1].map(|outcome| market.token(outcome)));
+        tokens.filter_map(|token| shards.tokens.get(&token)).map(|(id, _)| *id).collect()
     }
 
     /// Makes frames about these tokens understood.
@@ -242,19 +334,28 @@ impl Shared {
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
         named.iter().try_for_each(|(ix, id)| map.insert(id, *ix))
     }
-
-    fn quiet(&self, now: u64) -> Vec<(TokenIx, TokenId)> {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let quiet = |token: &TokenIx| now.saturating_sub(heard.get(token).copied().unwrap_or(0)) > QUIET_MICROS;
-        let shards = self.shards();
-        shards.tokens.iter().filter(|(token, _)| quiet(token)).map(|(token, (id, _))| (*token, *id)).collect()
-    }
 }
 
-/// Returns the best bid and ask in micro-dollars.
-fn best(book: &BookSnapshot) -> (Option<u32>, Option<u32>) {
-    let there = |levels: &[model::Level]| -> Vec<u32> {
-        levels.iter().filter(|level| !level.size.is_zero()).map(|level| level.price.micros()).collect()
-    };
-    (there(&book.bids).into_iter().max(), there(&book.asks).into_iter().min())
+/// Leaves only what is new among the events. Returns the markets of which the connections say different things.
+fn keep_news(at: Time, frame: &mut Frame, take: &mut dyn FnMut(Brought) -> Verdict) -> BTreeSet<MarketIx> {
+    let mut differ = BTreeSet::new();
+    let mut elements = frame.elements.iter();
+    let (mut place, mut until, mut new) = (0usize, 0usize, false);
+    frame.events.retain(|event| {
+        if place >= until
+            && let Some(element) = elements.next()
+        {
+            until = element.end;
+            let snapshot = matches!(event.kind, MarketEventKind::Book { .. });
+            let verdict = take(Brought { at, token: event.token, digest: element.digest, snapshot });
+            new = verdict == Verdict::New;
+            if verdict == Verdict::Differs {
+                differ.insert(event.token.market());
+            }
+        }
+        place = place.saturating_add(1);
+        // These say how things are now, whoever says it and however often.
+        new || matches!(event.kind, MarketEventKind::TickSize { .. } | MarketEventKind::Resolved { .. })
+    });
+    differ
 }

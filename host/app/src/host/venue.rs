@@ -1,6 +1,7 @@
 //! Getting to know the venue: its version, our API key, our cash, and the markets to watch.
 
 use super::discovery::Discovery;
+use super::market::Listen;
 use super::{clock, heartbeat};
 use crate::cli::HostArgs;
 use crate::config::{Config, Mode};
@@ -21,7 +22,7 @@ pub(super) struct Venue {
     pub(super) client: Client,
     /// Our account there; none on paper.
     pub(super) login: Option<Login>,
-    pub(super) feed: FeedConfig,
+    pub(super) listen: Listen,
     pub(super) cash: Usd,
     pub(super) markets: Vec<Market>,
     pub(super) discovery: Discovery,
@@ -72,7 +73,8 @@ impl Venue {
         };
         let markets = discovery.first().await?;
         let feed = FeedConfig { address: args.channels.clone(), timings: Timings::default(), now: clock::now };
-        Ok(Self { client, login, feed, cash, markets, discovery })
+        let listen = Listen { feed, connections: config.market_connections };
+        Ok(Self { client, login, listen, cash, markets, discovery })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::guard::Caller;
-use super::types::{HealthView, Snapshot};
+use super::types::{ConnectionView, HealthView, Snapshot};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -34,6 +34,7 @@ pub(super) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         restriction: snapshot.bot.restriction,
         market_channel_up: snapshot.bot.market_channel_up,
         user_channel_up: snapshot.bot.user_channel_up,
+        market_connections: app.picture.connections(),
         tripped_breakers: tripped,
         database: app.db.kind().to_owned(),
         rows_written: rows.written,
@@ -49,10 +50,13 @@ pub(super) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
 /// The figures of the picture in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text")))]
 pub(super) async fn metrics(State(app): State<App>, _: Caller) -> ([(HeaderName, &'static str); 1], String) {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], write_metrics(&app.picture.snapshot()))
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        write_metrics(&app.picture.snapshot(), &app.picture.connections()),
+    )
 }
 
-fn write_metrics(snapshot: &Snapshot) -> String {
+fn write_metrics(snapshot: &Snapshot, connections: &[ConnectionView]) -> String {
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, value: i64| {
         let name = format!("polytrader_{name}");
@@ -62,6 +66,11 @@ fn write_metrics(snapshot: &Snapshot) -> String {
     gauge("running", "1 while the bot is RUNNING.", i64::from(snapshot.bot.state == "RUNNING"));
     gauge("market_channel_up", "1 while the market channel is up.", i64::from(snapshot.bot.market_channel_up));
     gauge("user_channel_up", "1 while the user channel is up.", i64::from(snapshot.bot.user_channel_up));
+    let (up, parts) = connections.iter().fold((0i64, 0i64), |(up, parts), line| {
+        (up.saturating_add(line.up.into()), parts.saturating_add(line.parts.into()))
+    });
+    gauge("market_connections", "Connections of the market channel.", parts);
+    gauge("market_connections_up", "Connections of the market channel that are up.", up);
     gauge("market_events", "Market events since the start.", i64::try_from(snapshot.bot.events).unwrap_or(i64::MAX));
     gauge("open_orders", "Orders that are not over.", count(snapshot.orders.len()));
     gauge("positions", "Tokens held.", count(snapshot.positions.len()));

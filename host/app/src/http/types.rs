@@ -2,6 +2,10 @@
 //! `dashboard/src/generated` is made from them by `cargo test -p app`, which fails when the committed files differ.
 #![expect(missing_docs, reason = "most fields say what they are by their names")]
 
+mod health;
+
+pub use health::{ConnectionView, HealthView};
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
@@ -388,28 +392,6 @@ pub struct ConfigView {
     pub source: String,
     /// Whether `PUT /v1/config/{key}` changes it while the host runs.
     pub live: bool,
-}
-
-/// How the host is: `GET /health/detailed`.
-#[derive(Debug, Clone, Serialize, TS, ToSchema)]
-pub struct HealthView {
-    /// `ok` or `degraded`.
-    pub status: String,
-    pub bot: String,
-    pub restriction: String,
-    pub market_channel_up: bool,
-    pub user_channel_up: bool,
-    pub tripped_breakers: Vec<String>,
-    /// `sqlite` or `postgres`.
-    pub database: String,
-    #[ts(type = "number")]
-    pub rows_written: u64,
-    #[ts(type = "number")]
-    pub rows_lost: u64,
-    #[ts(type = "number")]
-    pub rows_waiting: u64,
-    #[ts(type = "number")]
-    pub events: u64,
 }
 
 /// Who is logged in: `GET /v1/session`.

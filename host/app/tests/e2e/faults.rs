@@ -12,7 +12,7 @@ fn some(value: &Value) -> bool {
 }
 
 /// Asks the exchange for something.
-fn ask(exchange: &Exchange, method: reqwest::Method, path: &str, body: &str) -> Value {
+pub(crate) fn ask(exchange: &Exchange, method: reqwest::Method, path: &str, body: &str) -> Value {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let url = format!("{}{path}", exchange.address);
@@ -23,7 +23,7 @@ fn ask(exchange: &Exchange, method: reqwest::Method, path: &str, body: &str) -> 
 }
 
 /// Tells the exchange what to do wrong.
-fn faults(exchange: &Exchange, faults: &Value) {
+pub(crate) fn faults(exchange: &Exchange, faults: &Value) {
     ask(exchange, reqwest::Method::PUT, "/exchange/faults", &faults.to_string());
 }
 

@@ -15,6 +15,7 @@ mod crash;
 mod demo;
 mod discovery;
 mod faults;
+mod feeds;
 mod live;
 mod memory;
 mod paper;

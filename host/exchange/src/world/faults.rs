@@ -2,6 +2,7 @@
 //! venue fails, on demand.
 
 use super::Inside;
+use super::listeners::Garble;
 use crate::http::Fail;
 use axum::http::StatusCode;
 use model::{MarketIx, OrderKind};
@@ -37,6 +38,14 @@ pub(crate) struct Faults {
     pub(crate) mode: TradingMode,
     /// The market channel says nothing of books and trades; PONGs go on. When it ends, the books come anew.
     pub(crate) frozen: bool,
+    /// Of a thousand frames to a connection of the market channel, so many are left out.
+    pub(crate) drop_per_mille: u32,
+    /// Of a thousand, so many are sent twice.
+    pub(crate) duplicate_per_mille: u32,
+    /// Of a thousand, so many are sent after the next one.
+    pub(crate) reorder_per_mille: u32,
+    /// Closes so many connections of the market channel now, the oldest first.
+    pub(crate) close_connections: u32,
     /// Of the next placements, so many act and are answered with a gateway's timeout.
     pub(crate) lose_answers: u32,
     /// The next requests, so many, are answered with a gateway's 502 and do nothing.
@@ -101,9 +110,22 @@ impl Inside {
                 return Err(Fail::bad(format!("{name} is {value}; it takes 0 to {DELAY_MAX_MS}")));
             }
         }
+        let rates = [
+            ("drop_per_mille", faults.drop_per_mille),
+            ("duplicate_per_mille", faults.duplicate_per_mille),
+            ("reorder_per_mille", faults.reorder_per_mille),
+        ];
+        for (name, value) in rates {
+            if value > 1_000 {
+                return Err(Fail::bad(format!("{name} is {value}; it takes 0 to 1000")));
+            }
+        }
+        let [drop, duplicate, reorder] = rates.map(|(_, value)| value);
+        self.listeners.garble(Garble { drop, duplicate, reorder });
+        self.listeners.close(faults.close_connections);
         let thaws = self.faults.frozen && !faults.frozen;
         self.listeners.frozen = faults.frozen;
-        self.faults = faults;
+        self.faults = Faults { close_connections: 0, ..faults };
         if thaws {
             let count = u32::try_from(self.venue.markets().len()).unwrap_or(u32::MAX);
             (0..count).for_each(|market| self.tell_books(MarketIx(market)));

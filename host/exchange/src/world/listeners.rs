@@ -29,6 +29,8 @@ struct MarketListener {
     tokens: BTreeSet<TokenIx>,
     custom: bool,
     frames: mpsc::Sender<Utf8Bytes>,
+    /// A frame that goes out after the next one.
+    held: Option<Utf8Bytes>,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,33 @@ pub(super) struct Listeners {
     user: Vec<UserListener>,
     /// Whether the market channel says nothing.
     pub(super) frozen: bool,
+    garble: Garble,
+    chance: sim::Rng,
+}
+
+/// How many of a thousand frames go wrong, and how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Garble {
+    pub(super) drop: u32,
+    pub(super) duplicate: u32,
+    pub(super) reorder: u32,
+}
+
+impl Garble {
+    /// Sends a frame to a listener, or not. Says whether it keeps up.
+    fn send(self, chance: &mut sim::Rng, listener: &mut MarketListener, frame: &Utf8Bytes) -> bool {
+        let mut hits = |per_mille: u32| per_mille > 0 && chance.below(1_000) < u64::from(per_mille);
+        if hits(self.drop) {
+            return true;
+        }
+        if listener.held.is_none() && hits(self.reorder) {
+            listener.held = Some(frame.clone());
+            return true;
+        }
+        let twice = hits(self.duplicate).then(|| frame.clone());
+        let frames = [Some(frame.clone()), listener.held.take(), twice];
+        frames.into_iter().flatten().all(|frame| listener.frames.try_send(frame).is_ok())
+    }
 }
 
 /// What a client of the market channel wants.
@@ -80,10 +109,21 @@ impl Listeners {
         if self.frozen {
             return;
         }
-        self.market.retain(|listener| {
-            !tokens.iter().any(|token| listener.tokens.contains(token))
-                || listener.frames.try_send(frame.clone()).is_ok()
+        let (garble, chance) = (self.garble, &mut self.chance);
+        self.market.retain_mut(|listener| {
+            !tokens.iter().any(|token| listener.tokens.contains(token)) || garble.send(chance, listener, frame)
         });
+    }
+
+    /// From now on, so many frames go wrong.
+    pub(super) fn garble(&mut self, garble: Garble) {
+        self.garble = garble;
+    }
+
+    /// Lets the oldest of those who listen to the market channel go.
+    pub(super) fn close(&mut self, count: u32) {
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.market.len());
+        self.market.drain(..count);
     }
 
     /// Sends a frame to those of them who asked for the extra kinds of events.
@@ -131,7 +171,7 @@ impl Inside {
         }
         let (sender, frames) = mpsc::channel(QUEUE_MAX);
         let id = self.listeners.next();
-        let listener = MarketListener { id, tokens: BTreeSet::new(), custom: false, frames: sender };
+        let listener = MarketListener { id, tokens: BTreeSet::new(), custom: false, frames: sender, held: None };
         self.listeners.market.push(listener);
         Some(Listening { id, frames })
     }

@@ -1,6 +1,7 @@
 //! The two channels.
 
 use crate::client::Rig;
+use crate::faults::faults;
 use futures_util::{SinkExt, StreamExt};
 use model::{OrderKind, Side};
 use serde_json::{Value, json};
@@ -86,4 +87,55 @@ async fn a_user_with_wrong_credentials_is_hung_up_on() {
     let mut socket = connect(&rig, "user", &json!({"type": "user", "auth": auth})).await;
     let ended = async { while let Some(Ok(_)) = socket.next().await {} };
     tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap();
+}
+
+/// Counts how often each frame about a level change came within a second.
+async fn changes(rig: &Rig, token: &str) -> (u32, u32) {
+    let hello = json!({"type": "market", "assets_ids": [token]});
+    let mut socket = connect(rig, "market", &hello).await;
+    let (mut frames, mut twice) = (0, 0);
+    let mut last = String::new();
+    let read = async {
+        while let Some(Ok(message)) = socket.next().await {
+            let Message::Text(text) = message else { continue };
+            if text.contains("price_change") {
+                frames += 1;
+                twice += u32::from(text.as_str() == last);
+                last = text.to_string();
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(2), read).await.unwrap_err();
+    (frames, twice)
+}
+
+#[tokio::test]
+async fn frames_of_the_market_channel_get_lost_and_doubled_when_they_are_told_to() {
+    let rig = Rig::new().await;
+    let (market, _) = rig.market().await;
+    let token = market["tokens"][0]["token_id"].as_str().unwrap();
+    let (sound, twice) = changes(&rig, token).await;
+    assert!(sound > 0 && twice == 0, "{twice} of {sound}");
+    faults(&rig, json!({"duplicate_per_mille": 1_000})).await;
+    let (frames, twice) = changes(&rig, token).await;
+    assert!(frames > 0 && twice * 2 == frames, "{twice} of {frames}");
+    faults(&rig, json!({"drop_per_mille": 1_000})).await;
+    assert_eq!(changes(&rig, token).await, (0, 0));
+    let (status, why) = faults(&rig, json!({"reorder_per_mille": 1_001})).await;
+    assert!(status == 400 && why["error"].as_str().unwrap().contains("1001"), "{why}");
+}
+
+#[tokio::test]
+async fn the_oldest_connection_is_closed_when_it_is_told_to() {
+    let rig = Rig::new().await;
+    let (market, _) = rig.market().await;
+    let hello = json!({"type": "market", "assets_ids": [market["tokens"][0]["token_id"]]});
+    let mut old = connect(&rig, "market", &hello).await;
+    next(&mut old, "book").await;
+    let mut young = connect(&rig, "market", &hello).await;
+    next(&mut young, "book").await;
+    faults(&rig, json!({"close_connections": 1})).await;
+    let ended = async { while let Some(Ok(_)) = old.next().await {} };
+    tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap();
+    next(&mut young, "price_change").await;
 }

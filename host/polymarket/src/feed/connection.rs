@@ -105,9 +105,9 @@ impl Connection {
     async fn follow(&mut self, socket: &mut Socket, request: Request) -> Result<(), End> {
         match request {
             Request::Reconnect => Err(End::Lost("a new connection was asked for".to_owned())),
-            Request::Resnapshot(token) => {
-                self.operate(socket, "unsubscribe", &[token]).await?;
-                self.operate(socket, "subscribe", &[token]).await
+            Request::Resnapshot(tokens) => {
+                self.operate(socket, "unsubscribe", &tokens).await?;
+                self.operate(socket, "subscribe", &tokens).await
             }
             Request::Subscribe(tokens) => {
                 self.subscription.add(&tokens);

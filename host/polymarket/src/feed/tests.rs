@@ -53,7 +53,7 @@ async fn a_market_feed_subscribes_pings_and_hands_frames_on() {
     venue.send(Message::text("[]")).await.unwrap();
     assert_eq!(event(&mut events).await, FeedEvent::Alive { at: Time(7) });
     assert_eq!(event(&mut events).await, FeedEvent::Frame { at: Time(7), text: "[]".into() });
-    feed.resnapshot(token());
+    feed.resnapshot(vec![token()]);
     assert_eq!(line(&mut venue).await, r#"{"assets_ids":["123"],"operation":"unsubscribe"}"#);
     let again = r#"{"assets_ids":["123"],"custom_feature_enabled":true,"operation":"subscribe"}"#;
     assert_eq!(line(&mut venue).await, again);

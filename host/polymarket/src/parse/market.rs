@@ -5,6 +5,7 @@ use super::{ParseError, TokenMap};
 use crate::wire::text::parse_time;
 use model::book::LEVELS_MAX;
 use model::{Level, MarketEvent, MarketEventKind, Price, Side, Size, TickSize, Time, TokenIx, Usd};
+use std::hash::BuildHasher;
 
 /// What a frame held besides the events that were handed out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,13 +26,50 @@ pub struct MarketCounts {
 pub fn parse_market(frame: &[u8], tokens: &TokenMap, out: &mut Vec<MarketEvent>) -> Result<MarketCounts, ParseError> {
     let start = out.len();
     let mut reader = Reader { tokens, out, counts: MarketCounts::default() };
-    match reader.frame(frame) {
+    match reader.frame(frame, |_, _| {}) {
         Ok(()) => Ok(reader.counts),
         Err(error) => {
             out.truncate(start);
             Err(error)
         }
     }
+}
+
+/// One event of a frame. An array of them is one frame on one connection and several on another, so events are what can be
+/// compared between connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Element {
+    /// Where its part of the events that were handed out ends; it begins where the last one's ends.
+    pub end: usize,
+    /// A digest of its text.
+    pub digest: u64,
+}
+
+/// Parses one frame as [`parse_market`] does, and tells which of its events said what; events about foreign tokens only are left
+/// out. `elements` is emptied before.
+///
+/// # Errors
+/// As [`parse_market`].
+pub fn parse_elements(
+    frame: &[u8],
+    tokens: &TokenMap,
+    out: &mut Vec<MarketEvent>,
+    elements: &mut Vec<Element>,
+) -> Result<MarketCounts, ParseError> {
+    let start = out.len();
+    elements.clear();
+    let mut reader = Reader { tokens, out, counts: MarketCounts::default() };
+    let read = reader.frame(frame, |out, span| {
+        if out.len() > elements.last().map_or(start, |last| last.end) {
+            elements.push(Element { end: out.len(), digest: foldhash::fast::FixedState::default().hash_one(span) });
+        }
+    });
+    let counts = reader.counts;
+    if read.is_err() {
+        out.truncate(start);
+        elements.clear();
+    }
+    read.map(|()| counts)
 }
 
 /// The fields of one event, in whatever order they came.
@@ -59,12 +97,19 @@ struct Reader<'m, 'o> {
 }
 
 impl Reader<'_, '_> {
-    fn frame(&mut self, frame: &[u8]) -> Result<(), ParseError> {
+    /// Reads all events, and shows each with the text it stands in.
+    fn frame(&mut self, frame: &[u8], mut seen: impl FnMut(&[MarketEvent], &[u8])) -> Result<(), ParseError> {
         let mut scanner = Scanner::new(frame);
+        let mut one = |scanner: &mut Scanner<'_>| {
+            let before = *scanner;
+            self.event(scanner)?;
+            seen(self.out, before.until(scanner));
+            Ok(())
+        };
         if scanner.peek() == Some(b'[') {
-            scanner.array(|scanner| self.event(scanner))?;
+            scanner.array(one)?;
         } else {
-            self.event(&mut scanner)?;
+            one(&mut scanner)?;
         }
         scanner.end()
     }

@@ -20,6 +20,11 @@ impl<'a> Scanner<'a> {
         Self { bytes, at: 0 }
     }
 
+    /// Returns the text between this place and a later one.
+    pub(crate) fn until(&self, later: &Self) -> &'a [u8] {
+        self.bytes.get(self.at..later.at).unwrap_or_default()
+    }
+
     fn syntax(&self) -> ParseError {
         ParseError::Syntax { at: self.at }
     }

@@ -196,3 +196,20 @@ proptest! {
         let _read = parse(&text);
     }
 }
+
+#[test]
+fn an_event_is_the_same_alone_and_among_others() {
+    let one = |size: &str| json!({"event_type": "price_change", "market": "0x7d", "price_changes": [change(UP, "0.43", size, "BUY")], "timestamp": "1"});
+    let foreign =
+        json!({"event_type": "price_change", "price_changes": [change("5", "0.1", "1", "BUY")], "timestamp": "1"});
+    let (mut out, mut elements) = (Vec::new(), Vec::new());
+    let mut read = |frame: &Value, out: &mut Vec<MarketEvent>| {
+        parse_elements(frame.to_string().as_bytes(), &tokens(), out, &mut elements).unwrap();
+        elements.clone()
+    };
+    let alone = read(&one("7"), &mut out);
+    assert_eq!(alone.iter().map(|element| element.end).collect::<Vec<_>>(), [1]);
+    let among = read(&json!([one("8"), foreign, one("7")]), &mut out);
+    assert_eq!(among.iter().map(|element| element.end).collect::<Vec<_>>(), [2, 3]);
+    assert!(among[1].digest == alone[0].digest && among[0].digest != alone[0].digest);
+}

@@ -1,0 +1,63 @@
+//! Quiet books are held against REST: the same top is a proof of life, another one means that something was missed.
+
+use super::Shared;
+use crate::host::clock;
+use crate::picture::Picture;
+use model::{Body, TokenId, TokenIx};
+use polymarket::Client;
+use polymarket::parse::BookSnapshot;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// A book without a frame for so long is held against the witness.
+const QUIET_MICROS: u64 = 20_000_000;
+/// How often quiet books are looked for.
+const WITNESS_EVERY: Duration = Duration::from_secs(10);
+
+/// Looks for ever.
+pub(super) async fn watch(shared: Arc<Shared>, client: Client, picture: Picture) {
+    let mut ticks = tokio::time::interval(WITNESS_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let now = clock::now();
+        let quiet = shared.quiet(now.0);
+        if quiet.is_empty() || shared.shards().told_up != Some(true) {
+            continue;
+        }
+        let ids: Vec<TokenId> = quiet.iter().map(|(_, id)| *id).collect();
+        let books = match client.books(&ids).await {
+            Ok(books) => books,
+            Err(error) => {
+                tracing::warn!(%error, "the witness gave no books");
+                continue;
+            }
+        };
+        for (token, id) in quiet {
+            let Some(book) = books.iter().find(|book| book.token == id) else { continue };
+            if picture.best(token) == Some(best(book)) {
+                shared.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(token, now.0);
+                shared.inbox.account(clock::now(), Body::Alive { token });
+            } else {
+                shared.resnapshot(token);
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn quiet(&self, now: u64) -> Vec<(TokenIx, TokenId)> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let quiet = |token: &TokenIx| now.saturating_sub(heard.get(token).copied().unwrap_or(0)) > QUIET_MICROS;
+        let shards = self.shards();
+        shards.tokens.iter().filter(|(token, _)| quiet(token)).map(|(token, (id, _))| (*token, *id)).collect()
+    }
+}
+
+/// Returns the best bid and ask in micro-dollars.
+fn best(book: &BookSnapshot) -> (Option<u32>, Option<u32>) {
+    let there = |levels: &[model::Level]| -> Vec<u32> {
+        levels.iter().filter(|level| !level.size.is_zero()).map(|level| level.price.micros()).collect()
+    };
+    (there(&book.bids).into_iter().max(), there(&book.asks).into_iter().min())
+}
