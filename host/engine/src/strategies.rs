@@ -42,6 +42,9 @@ impl Engine {
                 self.strategies.since.insert(*strategy, *since);
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
                 self.grant(*strategy, markets);
+                // What it may not see any more, such as a market that has ended, it does not trade either.
+                let left = |who, token: TokenIx| who == *strategy && !markets.contains(&token.market());
+                self.withdraw(left, effects);
                 self.tell_beginning(*strategy, markets, effects);
             }
             StrategyChange::Removed { strategy, reason } => {

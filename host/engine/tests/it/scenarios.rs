@@ -239,6 +239,19 @@ fn an_emergency_stop_goes_on_cancelling() {
 }
 
 #[test]
+fn a_strategy_that_loses_a_market_loses_its_target_there() {
+    check(
+        WIDE,
+        "quote 10 0.39 / 0 0 -> place 1 buy 10 at 0.39
+         live #1
+         granted m0 m1
+         granted m1 m2 -> cancel 1
+         cancelled #1 0
+         wait 5s",
+    );
+}
+
+#[test]
 fn a_standing_quote_is_kept_there() {
     check(
         WIDE,

@@ -65,16 +65,8 @@ impl Story {
         for number in 0..markets {
             story.step(Body::Market(market(number)));
         }
-        for (strategy, name) in [(1, "alice"), (2, "bob")] {
-            story.step(Body::Strategy(StrategyChange::Loaded {
-                strategy: StrategyId(strategy),
-                name: name.into(),
-                hash: [0; 32],
-                instance: 1,
-                markets: (0..u32::from(markets)).map(MarketIx).collect(),
-                since: story.now,
-                parameters: String::new(),
-            }));
+        for strategy in [1, 2] {
+            story.step(load(StrategyId(strategy), (0..u32::from(markets)).map(MarketIx).collect(), story.now));
         }
         story.step(Body::Feed { channel: Channel::Market, up: true });
         story.step(Body::Feed { channel: Channel::User, up: true });
@@ -137,6 +129,13 @@ pub(crate) fn market(number: u8) -> Market {
     }
 }
 
+/// Loads the first instance of a strategy, with these markets.
+fn load(strategy: StrategyId, markets: Vec<MarketIx>, since: Time) -> Body {
+    let name = format!("strategy {}", strategy.0).as_str().into();
+    let (hash, instance, parameters) = ([0; 32], 1, String::new());
+    Body::Strategy(StrategyChange::Loaded { strategy, name, hash, instance, markets, since, parameters })
+}
+
 /// Parses a price.
 pub(crate) fn price(text: &str) -> Price {
     Price::parse(text).unwrap_or_else(|| panic!("no price: {text}"))
@@ -181,6 +180,11 @@ fn tell(story: &mut Story, line: &str) {
             story.step(Body::Adopt(HandOrder { venue: VenueOrderId([9; 32]), token, side, price, size, counted }));
         }
         ["heartbeat", word] => story.step(Body::Heartbeat { alive: *word == "taken" }),
+        ["granted", markets @ ..] => {
+            let markets = markets.iter().map(|market| MarketIx(market.trim_start_matches('m').parse().unwrap()));
+            let (strategy, since) = (StrategyId(story.who), story.now);
+            story.step(load(strategy, markets.collect(), since));
+        }
         ["removed"] => {
             let (strategy, reason) = (StrategyId(story.who), "its file is gone".into());
             story.step(Body::Strategy(StrategyChange::Removed { strategy, reason }));
