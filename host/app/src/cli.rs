@@ -42,6 +42,9 @@ enum Command {
     /// The host process; started by `run`, with a socket to the signer as its standard input.
     #[command(hide = true)]
     Host(Box<HostArgs>),
+    /// Compile the module on standard input and write native code; started by whoever loads strategies.
+    #[command(hide = true)]
+    Compile,
 }
 
 impl CommonArgs {
@@ -311,6 +314,7 @@ pub fn main() -> ExitCode {
         Command::Strategy(args) => crate::strategy::run(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::host::run(&args),
+        Command::Compile => crate::compile::run(),
     };
     outcome.unwrap_or_else(|error| {
         complain(&format!("polytrader: {error:#}"));

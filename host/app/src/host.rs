@@ -210,7 +210,7 @@ async fn begin(
     }
     let access = wires.access(config, venue, opening, since, went_on)?;
     let (sink, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
-    let supervisor = supervise(config, Sandbox::new(sandbox::Settings::default())?, &wires.inbox, sink)?;
+    let supervisor = supervise(config, compiling(config)?, &wires.inbox, sink)?;
     let row = SessionRow { session: session.0, mode: mode.as_str(), account: funder, started_at_ms: now.millis() };
     let core = Core::new(wires.duties(&db, venue, &access, &supervisor, &row)?, Arc::clone(&wires.latest));
     let heard = wires.inbox.clone();
@@ -408,6 +408,11 @@ fn journal(
         Journal::create(&config.data_dir, &header, config.journal_keep_days).context("beginning the journal")?;
     tracing::info!(path = %path.display(), "the journal");
     Ok(journal)
+}
+
+/// Returns the sandbox of strategies, which keeps what it compiled in the data folder.
+fn compiling(config: &Config) -> anyhow::Result<Sandbox> {
+    crate::compile::sandbox(sandbox::Settings::default(), Some(&config.data_dir))
 }
 
 /// Watches the strategies folder. Answers go straight to the engine, the rest to whoever looks after strategies.

@@ -19,7 +19,7 @@ const SEED: u64 = 1;
 /// # Errors
 /// If the file cannot be read, or is no strategy and is to be shown.
 pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
-    let sandbox = Sandbox::new(Settings::default())?;
+    let sandbox = crate::compile::sandbox(Settings::default(), None)?;
     let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
     match args.action {
         StrategyAction::Inspect => inspect(&sandbox, &bytes, args),

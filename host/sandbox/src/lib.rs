@@ -4,10 +4,14 @@
 
 mod answer;
 mod bindings;
+mod cache;
+mod check;
+mod compile;
 mod fault;
 mod grants;
 mod instance;
 mod module;
+mod native;
 mod own;
 mod pack;
 mod rerun;
@@ -16,13 +20,15 @@ mod settings;
 mod state;
 pub mod supervisor;
 
-pub use fault::{Fault, LoadError};
+pub use cache::Cache;
+pub use compile::{Compiler, Program, work};
+pub use fault::{Fault, LoadError, Measure};
 pub use grants::Grants;
-pub use instance::{Batch, Instance, Reaction};
+pub use instance::{Batch, Instance, Reaction, Usage};
 pub use module::{Manifest, Module, Sandbox};
 pub use pack::{WORD_LAYOUT, pack};
 pub use rerun::Rerun;
 pub use session::Session;
-pub use settings::Settings;
+pub use settings::{Compile, Settings, Shape};
 pub use state::{LogLevel, LogLine};
 pub use supervisor::{Report, Supervisor};

@@ -14,7 +14,7 @@ fn template() -> Option<Vec<u8>> {
 #[test]
 fn batches_of_any_size_give_the_run_that_single_events_give() {
     let Some(bytes) = template() else { return };
-    let sandbox = Sandbox::new(Settings::default()).unwrap();
+    let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
     let module = sandbox.load(&bytes).unwrap();
     for seed in [1, 2] {
         let tape = events::tape(seed, 60_000);

@@ -3,23 +3,55 @@
 use model::{
     ConditionId, FeeRate, Level, Limits, Market, MarketIx, MarketNote, NoteKind, Price, Size, TickSize, Time, TokenId,
 };
-use sandbox::{Batch, Grants, Sandbox, Session, Settings};
+use sandbox::{Batch, Compiler, Grants, Sandbox, Session, Settings};
 use std::path::Path;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// A guest that starts, hears each batch whole and wants nothing, but for what a test puts in place of `on-events`.
+/// A guest that starts, hears each batch whole and wants nothing, but for what a test puts in place of it.
 pub(crate) struct Guest {
     pub(crate) imports: &'static str,
+    /// Whatever else is in the module.
+    pub(crate) items: String,
+    pub(crate) describe: String,
+    pub(crate) start: String,
     pub(crate) on_events: String,
+    pub(crate) save: String,
+    pub(crate) realloc: String,
     pub(crate) memory: &'static str,
     pub(crate) layout: u8,
+    /// The version of the contract that it says it follows; that of this tree otherwise.
+    pub(crate) version: Option<&'static str>,
 }
 
 impl Default for Guest {
     fn default() -> Self {
-        Self { imports: "", on_events: answer(1, 0), memory: "(memory (export \"memory\") 4)", layout: 1 }
+        Self {
+            imports: "",
+            items: String::new(),
+            describe: "(i32.const 1024)".to_owned(),
+            start: "(i32.const 3000)".to_owned(),
+            on_events: answer(1, 0),
+            save: "(i32.const 3000)".to_owned(),
+            realloc: REALLOC.to_owned(),
+            memory: "(memory (export \"memory\") 4)",
+            layout: 1,
+            version: None,
+        }
     }
+}
+
+/// Gives memory away from one end to the other, and never takes it back.
+const REALLOC: &str = "(global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+    (global.get $next)
+    (global.set $next (i32.add (global.get $next) (local.get 3)))";
+
+/// The contract of this tree, and its version.
+pub(crate) fn contract() -> (String, String) {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/wit/strategy.wit")).unwrap();
+    let version = text.split_once("package polytrader:strategy@").unwrap().1.split_once(';').unwrap().0.to_owned();
+    (text, version)
 }
 
 /// A body of `on-events` that says this and nothing else.
@@ -35,24 +67,23 @@ pub(crate) fn answer(consumed: u32, intents: u32) -> String {
 impl Guest {
     /// The core module, as the compiler of a guest makes it.
     pub(crate) fn core(&self) -> Vec<u8> {
-        let Self { imports, on_events, memory, layout } = self;
+        let Self { imports, items, describe, start, on_events, save, realloc, memory, layout, version } = self;
         let text = format!(
-            r#"(module {imports} {memory}
+            r#"(module {imports} {memory} {items}
             (global $next (mut i32) (i32.const 65536))
             (data (i32.const 1068) "\{layout:02x}")
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
-                (global.get $next)
-                (global.set $next (i32.add (global.get $next) (local.get 3))))
-            (func (export "describe") (result i32) (i32.const 1024))
+            (func $realloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
+            (func (export "describe") (result i32) {describe})
             (func (export "start")
-                (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32) (result i32) (i32.const 3000))
+                (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32) (result i32) {start})
             (func (export "on-events") (param i64 i32 i32 i32 i32) (result i32) {on_events})
-            (func (export "save") (result i32) (i32.const 3000)))"#
+            (func (export "save") (result i32) {save}))"#
         );
         let mut module = wat::parse_str(text).unwrap();
+        let (wit, ours) = contract();
+        let wit = wit.replace(&format!("strategy@{ours}"), &format!("strategy@{}", version.unwrap_or(&ours)));
         let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/wit")).unwrap();
+        let package = resolve.push_str("strategy.wit", &wit).unwrap();
         let world = resolve.select_world(&[package], Some("strategy")).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         module
@@ -60,7 +91,13 @@ impl Guest {
 }
 
 pub(crate) fn sandbox() -> Sandbox {
-    Sandbox::new(Settings { fuel: 1_000_000, memory_max: 1024 * 1024, ..Settings::default() }).unwrap()
+    let settings = Settings { fuel: 1_000_000, memory_max: 1024 * 1024, ..Settings::default() };
+    Sandbox::new(settings, Compiler::Inline).unwrap()
+}
+
+/// Limits under which hostile guests end soon: fuel decides, long before the wall clock does.
+pub(crate) fn corpus_settings() -> Settings {
+    Settings { fuel: 2_000_000, fuel_other: 2_000_000, ..Settings::default() }
 }
 
 fn market(name: &str, byte: u8) -> Market {

@@ -4,12 +4,15 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "test code may fail loudly"
 )]
 
+mod corpus;
 mod folder;
 mod guest;
 mod hostile;
+mod hostile_beside;
 mod rerun;
 mod shipped;

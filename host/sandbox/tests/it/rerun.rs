@@ -5,7 +5,7 @@ use crate::guest::{session, top};
 use crate::shipped::built;
 use model::input::StrategyAnswer;
 use model::{MarketNote, NoteKind, OwnEvent, Price, Side, Size, StrategyId, Time};
-use sandbox::{Report, Rerun, Sandbox, Settings};
+use sandbox::{Compiler, Report, Rerun, Sandbox, Settings};
 
 /// More than waits for a strategy that lags.
 const EVENTS: u64 = 30_000;
@@ -35,7 +35,7 @@ fn told() -> Vec<Told> {
 /// Lets the quoter live through it in a folder of this name, and returns its answers; none if it is not built.
 fn lived(name: &str) -> Option<Vec<StrategyAnswer>> {
     let bytes = built("quoter.wasm")?;
-    let rig = Rig::over(name, Sandbox::new(Settings::default()).unwrap());
+    let rig = Rig::over(name, Sandbox::new(Settings::default(), Compiler::Inline).unwrap());
     rig.drop_file("quoter.wasm", &bytes);
     let module = rig.ready("quoter");
     rig.supervisor.start(StrategyId(1), 1, module, session()).unwrap();
@@ -57,7 +57,7 @@ fn lived(name: &str) -> Option<Vec<StrategyAnswer>> {
 }
 
 fn rerun(told: Vec<Told>, answers: &[StrategyAnswer]) -> Vec<String> {
-    let sandbox = Sandbox::new(Settings::default()).unwrap();
+    let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
     let module = sandbox.load(&built("quoter.wasm").unwrap()).unwrap();
     let mut rerun = Rerun::new(sandbox, module, session());
     for told in told {
