@@ -194,13 +194,7 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has started it");
     api.post("/v1/admin/bot/start");
     api.wait_for("/v1/trading/orders", SOON, |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty()));
-    // Neither the keystore's key nor its passphrase is in the host, which trades with the signatures.
-    let mut secrets = forms(&KEY[2..]);
-    secrets.push(b"correct horse battery".to_vec());
-    match (search(run.pid(), &secrets), search(addresses["pid"].as_i64().unwrap(), &secrets)) {
-        (Some((_, in_signer)), Some((_, in_host))) => assert!(in_signer > 0 && in_host == 0, "{in_signer} {in_host}"),
-        _ => not_run("the search of a live host's memory", "the right to read another process's memory (root)"),
-    }
+    no_secret_is_in_the_host(run.pid(), addresses["pid"].as_i64().unwrap());
     // Trading ends from outside, with a host that answers: it is in emergency stop, and nothing is open.
     let kill = |data: &Path| {
         let mut command = program();
@@ -223,6 +217,16 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     assert!(log.contains(" login 0 0 ") && log.contains(" order 0x"), "{log}");
     let told = fs::read_to_string(data.join("stderr.log")).unwrap();
     assert!(!told.to_lowercase().contains(&KEY[2..]), "the key was printed");
+}
+
+/// Neither the keystore's key nor its passphrase is in the host, which trades with the signatures.
+fn no_secret_is_in_the_host(signer: i64, host: i64) {
+    let mut secrets = forms(&KEY[2..]);
+    secrets.push(b"correct horse battery".to_vec());
+    match (search(signer, &secrets), search(host, &secrets)) {
+        (Some((_, in_signer)), Some((_, in_host))) => assert!(in_signer > 0 && in_host == 0, "{in_signer} {in_host}"),
+        _ => not_run("the search of a live host's memory", "the right to read another process's memory (root)"),
+    }
 }
 
 #[test]
