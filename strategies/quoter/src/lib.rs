@@ -10,7 +10,7 @@ mod token;
 use maker::Maker;
 use parameters::{Parameters, SCHEMA};
 use polytrader_sdk::units::SECOND;
-use polytrader_sdk::{Event, Intents, Level, Manifest, OwnEvent, OwnKind, Session, Strategy, log};
+use polytrader_sdk::{Event, Intents, Level, Manifest, OwnEvent, OwnKind, Session, SessionState, Strategy, log};
 
 /// Markets that it quotes: the host allows five open positions, and other strategies want one, too.
 const MARKETS_MAX: u32 = 4;
@@ -30,7 +30,7 @@ impl Strategy for Quoter {
     fn describe() -> Manifest {
         let description = "Quotes both sides of each market, inside the best prices, skewed by what it holds.";
         let manifest = Manifest::new("quoter", env!("CARGO_PKG_VERSION"), description).author("PolyTrader");
-        manifest.parameters(SCHEMA).markets_max(MARKETS_MAX)
+        manifest.parameters(SCHEMA).markets_max(MARKETS_MAX).without_trades()
     }
 
     fn new(session: &Session) -> Result<Self, String> {
@@ -53,7 +53,7 @@ impl Strategy for Quoter {
             Event::Top(top) => self.hear(top.token, top.host_time, out, |maker, _| maker.on_top(top)),
             Event::Status(status) => self.hear(status.token, status.host_time, out, |maker, _| maker.on_status(status)),
             Event::Own(own) => self.on_own(own, out),
-            Event::Trade(_) => {}
+            Event::Trade(_) | Event::Depth(_) => {}
         }
     }
 }
@@ -62,7 +62,11 @@ impl Quoter {
     fn on_own(&mut self, own: &OwnEvent, out: &mut Intents) {
         let now = own.at;
         match &own.what {
-            OwnKind::Trading(on) => self.on_trading(*on, now, out),
+            OwnKind::Session(state) => self.on_trading(*state == SessionState::Running, now, out),
+            OwnKind::Parameters(text) => match Parameters::read(text) {
+                Ok(parameters) => self.parameters = parameters,
+                Err(error) => log(Level::Error, &error),
+            },
             OwnKind::Timer(TIMER) if self.trading => {
                 self.quote_all(now, out);
                 out.set_timer(TIMER, now.saturating_add(LOOK));

@@ -1,7 +1,7 @@
 //! The smallest strategy that trades, to copy and change: in one market it bids for YES, and offers what it bought.
 
 use polytrader_sdk::units::{SECOND, shares_worth, step, whole_size};
-use polytrader_sdk::{Event, Intents, Manifest, Market, OwnKind, Quote, Session, Strategy, Top};
+use polytrader_sdk::{Event, Intents, Manifest, Market, OwnKind, Quote, Session, SessionState, Strategy, Top};
 
 /// How often it may change its mind, and how long it stays away after it was refused.
 const PACE: u64 = 3 * SECOND;
@@ -23,7 +23,9 @@ pub struct Template {
 
 impl Strategy for Template {
     fn describe() -> Manifest {
-        Manifest::new("template", "0.1.0", "Bids for YES in one market and offers what it bought.").markets_max(1)
+        Manifest::new("template", "0.1.0", "Bids for YES in one market and offers what it bought.")
+            .markets_max(1)
+            .without_trades()
     }
 
     fn new(session: &Session) -> Result<Self, String> {
@@ -40,7 +42,9 @@ impl Strategy for Template {
             Event::Own(own) => match &own.what {
                 OwnKind::Position(position) if position.token == self.market.yes.handle => self.owned = position.size,
                 // The host forgets all quotes when trading stops.
-                OwnKind::Trading(on) => (self.trading, self.bid, self.ask) = (*on, None, None),
+                OwnKind::Session(state) => {
+                    (self.trading, self.bid, self.ask) = (*state == SessionState::Running, None, None);
+                }
                 OwnKind::Refused(refused) if refused.tag == TAG => {
                     (self.bid, self.ask) = (None, None);
                     self.not_before = own.at.saturating_add(REFUSED_WAIT);
