@@ -39,11 +39,18 @@
 //! second lets its tests run natively with the [`harness`]. Build it with
 //! `cargo build --release --target wasm32-unknown-unknown`; the file's name is the strategy's.
 
+// The derives name this crate from outside, and its own tests use them.
+extern crate self as polytrader_sdk;
+
 mod event;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod harness;
 mod intents;
+pub mod json;
+pub mod memory;
+pub mod parameters;
 mod runner;
+pub mod tracker;
 pub mod units;
 
 pub use bindings::polytrader::strategy::types::{
@@ -53,7 +60,9 @@ pub use bindings::polytrader::strategy::types::{
 };
 pub use event::{Event, Events, MarketState, Status, Top, Trade, WORD_LAYOUT, pack};
 pub use intents::Intents;
+pub use parameters::Parameters;
 pub use runner::{Strategy, react};
+pub use tracker::Tracker;
 
 /// What `wit-bindgen` makes of the contract; for [`export_strategy`], not for strategies.
 #[doc(hidden)]
