@@ -1,5 +1,11 @@
 //! Runs a strategy natively, in `#[test]`, the way the host does: events go through the packed words of the contract.
 
+mod script;
+mod stage;
+mod venue;
+
+pub use stage::Stage;
+
 use crate::bindings::polytrader::strategy::types::{
     Batch, Intent, Limits, Market, OwnEvent, OwnKind, Position, Quote, RefusedEvent, Session, SetQuote, Token,
 };

@@ -8,4 +8,5 @@
 )]
 
 mod parameters;
+mod stage;
 mod tracker;
