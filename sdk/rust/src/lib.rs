@@ -52,6 +52,7 @@ pub mod parameters;
 mod runner;
 pub mod tracker;
 pub mod units;
+pub mod window;
 
 pub use bindings::polytrader::strategy::types::{
     Batch, FillEvent, Intent, IntentKind, Level, Limits, Manifest, Market, OpenOrder, OrderEvent, OrderKind,

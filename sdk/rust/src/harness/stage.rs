@@ -103,17 +103,19 @@ impl<S: Strategy> Stage<S> {
 
     /// The best prices of a token are now these, each a price and a size, 0 for none. Resting orders that they cross fill.
     pub fn top(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) -> Vec<String> {
-        self.show_top(token, bid, ask);
+        self.set_top(token, bid, ask);
+        self.show_top(token);
         self.rest()
     }
 
     /// The best prices of a token are now these, and so those of the other outcome: the venue has one book for both.
     pub fn book(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) -> Vec<String> {
-        self.show_top(token, bid, ask);
         let mirror = |(price, size)| if price == 0 { (0, 0) } else { (complement(price), size) };
-        if let Some(other) = self.venue.tokens.get(&token).map(|token| token.other) {
-            self.show_top(other, mirror(ask), mirror(bid));
-        }
+        let other = self.venue.tokens.get(&token).map(|token| token.other);
+        // Both are so before anybody hears of one.
+        let all = [Some((token, bid, ask)), other.map(|other| (other, mirror(ask), mirror(bid)))];
+        all.iter().flatten().for_each(|(token, bid, ask)| self.set_top(*token, *bid, *ask));
+        all.iter().flatten().for_each(|(token, ..)| self.show_top(*token));
         self.rest()
     }
 
@@ -178,16 +180,26 @@ impl<S: Strategy> Stage<S> {
         Ok(if self.venue.trading { self.own(OwnKind::Trading(true)) } else { Vec::new() })
     }
 
-    fn show_top(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) {
+    fn set_top(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) {
         let [bid, ask] = [bid, ask].map(|(price, size)| (price > 0).then_some(Quote { price, size }));
         if let Some(known) = self.venue.tokens.get_mut(&token) {
             (known.bid, known.ask) = (bid, ask);
         }
+    }
+
+    fn show_top(&mut self, token: u32) {
         // Whoever came to cross our orders has met them before anybody hears of it.
         self.venue.cross_resting();
+        self.tell_top(token);
+        self.answer_all();
+    }
+
+    /// Tells the best prices of a token as they are.
+    fn tell_top(&mut self, token: u32) {
+        self.venue.taken.remove(&token);
+        let (bid, ask) = self.venue.tokens.get(&token).map_or((None, None), |token| (token.bid, token.ask));
         let (venue_time, host_time) = (self.now(), self.now());
         self.market(&Event::Top(Top { token, bid, ask, venue_time, host_time }));
-        self.answer_all();
     }
 
     /// Tells everything that is to be told, and returns what has happened since the last step.
@@ -199,15 +211,17 @@ impl<S: Strategy> Stage<S> {
 
     #[expect(clippy::panic, reason = "a test whose strategy never comes to rest has failed")]
     fn answer_all(&mut self) {
-        let mut told = 0_usize;
-        while let Some(what) = self.venue.told.pop_front() {
-            told = told.saturating_add(1);
-            if told > OWN_MAX {
-                panic!("{told} events of the strategy's own, and it still answers them");
+        for _ in 0..OWN_MAX {
+            if let Some(what) = self.venue.told.pop_front() {
+                self.note(&what);
+                self.tell(what);
+            } else if let Some(token) = self.venue.taken.first().copied() {
+                self.tell_top(token);
+            } else {
+                return;
             }
-            self.note(&what);
-            self.tell(what);
         }
+        panic!("{OWN_MAX} events came of one, and the strategy still answers them");
     }
 
     fn market(&mut self, event: &Event) {

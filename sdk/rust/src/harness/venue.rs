@@ -6,7 +6,7 @@ use crate::{
     FillEvent, Intent, IntentKind, OpenOrder, OrderEvent, OrderKind, OrderState, OwnKind, Place, Position, Quote,
     RefusedEvent, Session, SetQuote, Side,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How long a leg of a quote that was refused waits, as in the host.
 const REFUSED_WAIT: u64 = SECOND;
@@ -48,6 +48,8 @@ pub(super) struct Venue {
     pub(super) timers: BTreeMap<u32, u64>,
     /// What is to be told.
     pub(super) told: VecDeque<OwnKind>,
+    /// Tokens of whose best prices orders took something.
+    pub(super) taken: BTreeSet<u32>,
     pub(super) cash: i64,
     /// The rule by which the next placement is refused.
     pub(super) refuse_next: Option<String>,
@@ -76,6 +78,7 @@ impl Venue {
             orders: session.orders.iter().map(|order| (order.order, *order)).collect(),
             timers: BTreeMap::new(),
             told: VecDeque::new(),
+            taken: BTreeSet::new(),
             cash: 0,
             refuse_next: None,
             legs: BTreeMap::new(),
@@ -266,6 +269,7 @@ impl Venue {
             let book = if entry.side == Side::Buy { &mut token.ask } else { &mut token.bid };
             let rest = Quote { price: there.price, size: there.size.saturating_sub(size) };
             *book = (rest.size > 0).then_some(rest);
+            self.taken.insert(entry.token);
         }
         // Who rests gets his own price.
         self.fill(order, size, if takes { there.price } else { entry.price }, takes);
