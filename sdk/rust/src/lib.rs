@@ -35,6 +35,14 @@
 //! # fn main() {}
 //! ```
 //!
+//! | for | there is |
+//! |---|---|
+//! | parameters that operators set | [`#[derive(Parameters)]`](parameters) |
+//! | prices, own orders, positions and cash | [`Tracker`] |
+//! | how far a price moved lately | [`window::Window`] |
+//! | state that outlives an instance | [`memory`] |
+//! | tests on a scripted market | `harness::Stage`, native builds only |
+//!
 //! The crate of a strategy has `crate-type = ["cdylib", "rlib"]`: the first makes the module that the host loads, the
 //! second lets its tests run natively with the [`harness`]. Build it with
 //! `cargo build --release --target wasm32-unknown-unknown`; the file's name is the strategy's.

@@ -7,6 +7,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod guide;
 mod parameters;
 mod stage;
 mod tracker;

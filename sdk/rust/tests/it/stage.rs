@@ -33,7 +33,8 @@ impl Strategy for Told {
     fn on_event(&mut self, event: &Event, out: &mut Intents) {
         self.heard += 1;
         match event {
-            Event::Top(top) if top.token == 0 => {
+            // What it took itself is no new wish.
+            Event::Top(top) if top.token == 0 && top.ask.is_some() => {
                 let place = |side, price, size| Place { token: 0, side, price, size, kind: self.kind, until: None };
                 match top.bid.map_or(0, |bid| bid.price) {
                     300_000 => out.place(1, place(Side::Buy, 500_000, 10 * SHARE), "buy"),
