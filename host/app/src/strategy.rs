@@ -9,7 +9,8 @@ use crate::backtest::rehearse;
 use crate::cli::{StrategyArgs, StrategyCommand, StrategyFileArgs, say};
 use crate::hex::hex;
 use anyhow::{Context, ensure};
-use sandbox::{Module, Sandbox, Settings};
+use model::Wants;
+use sandbox::{Module, Sandbox, Selection, Settings};
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -52,8 +53,14 @@ struct Shown {
     version: String,
     author: String,
     description: String,
+    /// The version of `polytrader:strategy` that it speaks.
+    contract: &'static str,
     /// 0 is all that are granted.
     markets_max: u32,
+    /// Which markets it wants.
+    selection: String,
+    /// What it hears of them.
+    hears: String,
     /// What it can do besides answering events.
     capabilities: &'static str,
     parameter_schema: serde_json::Value,
@@ -70,7 +77,10 @@ fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &StrategyFileArgs) -> anyhow::
         version: manifest.version.clone(),
         author: manifest.author.clone(),
         description: manifest.description.clone(),
+        contract: manifest.contract.as_str(),
         markets_max: manifest.markets_max,
+        selection: selection(&manifest.selection),
+        hears: hears(&manifest.wants),
         capabilities: "log",
         parameter_schema: schema(&module).unwrap_or(serde_json::Value::Null),
     };
@@ -84,12 +94,40 @@ fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &StrategyFileArgs) -> anyhow::
     say(&format!("sha256        {}", shown.sha256));
     say(&format!("size          {} bytes", shown.bytes));
     say(&format!(
-        "markets       {}",
-        if shown.markets_max == 0 { "all".to_owned() } else { shown.markets_max.to_string() }
+        "markets       {}{}",
+        if shown.markets_max == 0 { "all".to_owned() } else { format!("at most {}", shown.markets_max) },
+        shown.selection
     ));
+    say(&format!("hears         {}", shown.hears));
+    say(&format!("contract      polytrader:strategy@{}", shown.contract));
     say(&format!("capabilities  {}", shown.capabilities));
     say(&format!("parameters    {}", shown.parameter_schema));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which markets a strategy wants, as the end of a sentence.
+fn selection(selection: &Selection) -> String {
+    let mut text = String::new();
+    if !selection.slugs.is_empty() {
+        text.push_str(&format!(", whose slug begins with {}", selection.slugs.join(" or ")));
+    }
+    if selection.neg_risk {
+        text.push_str(", of negative-risk events");
+    }
+    if selection.whole_events {
+        text.push_str(", whole events");
+    }
+    text
+}
+
+/// What a strategy hears besides states of markets and its own events.
+fn hears(wants: &Wants) -> String {
+    let mut parts = Vec::new();
+    parts.extend(wants.tops.then(|| "tops".to_owned()));
+    parts.extend(wants.trades.then(|| "trades".to_owned()));
+    parts.extend((wants.depth > 0).then(|| format!("{} levels", wants.depth)));
+    parts.extend((wants.every_micros > 0).then(|| format!("a timer every {} ms", wants.every_micros / 1_000)));
+    if parts.is_empty() { "states and its own events alone".to_owned() } else { parts.join(", ") }
 }
 
 /// One thing that was looked at.

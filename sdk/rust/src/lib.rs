@@ -63,11 +63,11 @@ pub mod units;
 pub mod window;
 
 pub use bindings::polytrader::strategy::types::{
-    Batch, FillEvent, Intent, IntentKind, Level, Limits, Manifest, Market, OpenOrder, OrderEvent, OrderKind,
-    OrderState, OwnEvent, OwnKind, Place, Position, Quote, Reaction, RefusedEvent, Session, SetQuote, Side, Timer,
-    Token,
+    Batch, Budget, FillEvent, Intent, IntentKind, Level, Limits, Manifest, Market, OpenOrder, OrderEvent, OrderKind,
+    OrderState, OwnEvent, OwnKind, Place, Position, Quote, Reaction, RefusedEvent, Selection, Session, SessionState,
+    SetQuote, Settlement, SettlementEvent, Side, Signal, Subscription, Timer, Token,
 };
-pub use event::{Event, Events, MarketState, Status, Top, Trade, WORD_LAYOUT, pack};
+pub use event::{DEPTH_MAX, Depth, Event, Events, MarketState, REGULAR_TIMER, Status, Top, Trade, WORD_LAYOUT, pack};
 pub use intents::Intents;
 pub use parameters::Parameters;
 pub use runner::{Strategy, react};

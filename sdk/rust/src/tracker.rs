@@ -28,7 +28,10 @@
 
 use crate::event::{Event, MarketState, Top};
 use crate::units::{complement, cost};
-use crate::{FillEvent, Market, OpenOrder, OrderEvent, OrderState, OwnEvent, OwnKind, Quote, Session, Side};
+use crate::{
+    FillEvent, Market, OpenOrder, OrderEvent, OrderState, OwnEvent, OwnKind, Quote, Session, SessionState, Settlement,
+    SettlementEvent, Side,
+};
 
 /// One token, as far as it is known.
 #[derive(Debug, Clone)]
@@ -47,13 +50,15 @@ pub struct TokenView {
     pub held: u64,
     /// What they cost, in micro-dollars, fees apart.
     pub cost: i64,
+    /// What a share pays, in micro-dollars, once its market is resolved and that is known.
+    pub pays: Option<u32>,
 }
 
 /// Follows best prices, own orders, positions and cash. Show it every event first.
 #[derive(Debug, Clone)]
 pub struct Tracker {
     now: u64,
-    trading: bool,
+    state: SessionState,
     cash: i64,
     markets: Vec<Market>,
     /// Rising by handle.
@@ -67,7 +72,7 @@ impl Tracker {
     pub fn new(session: &Session) -> Self {
         let view = |handle: u32, other: u32, tick: u32| {
             let state = MarketState::Open;
-            TokenView { handle, other, state, tick, top: None, held: 0, cost: 0 }
+            TokenView { handle, other, state, tick, top: None, held: 0, cost: 0, pays: None }
         };
         let of = |market: &Market| {
             let (yes, no) = (market.yes.handle, market.no.handle);
@@ -76,7 +81,8 @@ impl Tracker {
         let mut tokens: Vec<TokenView> = session.markets.iter().flat_map(of).collect();
         tokens.sort_by_key(|token| token.handle);
         let (markets, orders) = (session.markets.clone(), session.orders.clone());
-        let mut tracker = Self { now: session.now, trading: false, cash: 0, markets, tokens, orders };
+        let state = SessionState::Stopped;
+        let mut tracker = Self { now: session.now, state, cash: 0, markets, tokens, orders };
         for position in &session.positions {
             tracker.set_position(position.token, position.size, position.cost);
             tracker.cash = tracker.cash.saturating_sub(position.cost);
@@ -91,10 +97,11 @@ impl Tracker {
             Event::Top(top) => self.change(top.token, |token| token.top = Some(*top)),
             Event::Status(status) => self.change(status.token, |token| {
                 (token.state, token.tick) = (status.state, status.tick);
+                token.pays = status.pays.or(token.pays);
                 // What is not known now must not be traded on.
                 token.top = token.top.filter(|_| status.state == MarketState::Open);
             }),
-            Event::Trade(_) => {}
+            Event::Trade(_) | Event::Depth(_) => {}
             Event::Own(own) => self.hear_own(own),
         }
     }
@@ -103,8 +110,14 @@ impl Tracker {
         match &own.what {
             OwnKind::Order(order) => self.set_order(order),
             OwnKind::Fill(fill) => self.cash = self.cash.saturating_add(effect(fill)),
-            OwnKind::Position(position) => self.set_position(position.token, position.size, position.cost),
-            OwnKind::Trading(on) => self.trading = *on,
+            OwnKind::Position(position) => {
+                self.redeem(position.token, position.size);
+                self.set_position(position.token, position.size, position.cost);
+            }
+            OwnKind::Settlement(settled) if settled.state == Settlement::Failed => {
+                self.cash = self.cash.saturating_sub(value(settled));
+            }
+            OwnKind::Session(state) => self.state = *state,
             _ => {}
         }
     }
@@ -114,6 +127,13 @@ impl Tracker {
         if let Some(token) = place.ok().and_then(|place| self.tokens.get_mut(place)) {
             change(token);
         }
+    }
+
+    /// Shares of a resolved market that are gone were paid out.
+    fn redeem(&mut self, handle: u32, size: u64) {
+        let Some(token) = self.token(handle) else { return };
+        let (Some(pays), gone) = (token.pays, token.held.saturating_sub(size)) else { return };
+        self.cash = self.cash.saturating_add(money(cost(pays, gone)));
     }
 
     fn set_position(&mut self, handle: u32, size: u64, cost: i64) {
@@ -142,7 +162,13 @@ impl Tracker {
     /// Returns whether intents can lead to orders now.
     #[must_use]
     pub const fn trading(&self) -> bool {
-        self.trading
+        matches!(self.state, SessionState::Running)
+    }
+
+    /// Returns what intents can lead to now.
+    #[must_use]
+    pub const fn session_state(&self) -> SessionState {
+        self.state
     }
 
     /// Returns the granted markets.
@@ -231,8 +257,8 @@ impl Tracker {
         self.tokens.iter().fold(0, |sum, token| sum.saturating_add(token.cost))
     }
 
-    /// Returns the cash effect in micro-dollars: what sells brought less what buys and fees took, since the positions that the session
-    /// started with were bought.
+    /// Returns the cash effect in micro-dollars: what sells and resolved markets brought less what buys and fees took, since the
+    /// positions that the session started with were bought. A match that failed to settle is taken back, but for its fee.
     #[must_use]
     pub const fn cash(&self) -> i64 {
         self.cash
@@ -242,17 +268,25 @@ impl Tracker {
     #[must_use]
     pub fn profit(&self) -> i64 {
         self.tokens.iter().fold(self.cash, |sum, token| {
-            let bid = token.top.and_then(|top| top.bid).map_or(0, |bid| bid.price);
-            sum.saturating_add(money(cost(bid, token.held)))
+            let bid = token.top.and_then(|top| top.bid).map(|bid| bid.price);
+            sum.saturating_add(money(cost(token.pays.or(bid).unwrap_or(0), token.held)))
         })
     }
 }
 
 /// What a fill did to the cash.
 fn effect(fill: &FillEvent) -> i64 {
-    let value = money(cost(fill.price, fill.size));
-    let value = if fill.side == Side::Sell { value } else { value.saturating_neg() };
-    value.saturating_sub(fill.fee)
+    signed(fill.side, fill.price, fill.size).saturating_sub(fill.fee)
+}
+
+/// What a match did to the cash, its fee apart.
+fn value(settled: &SettlementEvent) -> i64 {
+    signed(settled.side, settled.price, settled.size)
+}
+
+fn signed(side: Side, price: u32, size: u64) -> i64 {
+    let value = money(cost(price, size));
+    if side == Side::Sell { value } else { value.saturating_neg() }
 }
 
 fn left(order: &OpenOrder) -> u64 {

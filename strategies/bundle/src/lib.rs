@@ -8,7 +8,7 @@ mod sums;
 use parameters::Settings;
 use polytrader_sdk::units::SECOND;
 use polytrader_sdk::{
-    Event, Intents, Manifest, Market, OrderState, OwnEvent, OwnKind, Parameters, Session, Strategy, Tracker,
+    Event, Intents, Level, Manifest, Market, OrderState, OwnEvent, OwnKind, Parameters, Session, Strategy, Tracker, log,
 };
 use set::Set;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ impl Strategy for Bundle {
     fn describe() -> Manifest {
         let description = "Buys YES and NO, or one YES of each market of an event, for less than a dollar together.";
         let manifest = Manifest::new("bundle", env!("CARGO_PKG_VERSION"), description).author("PolyTrader");
-        manifest.parameters(&Settings::schema())
+        manifest.parameters(&Settings::schema()).whole_events().without_trades()
     }
 
     fn new(session: &Session) -> Result<Self, String> {
@@ -43,7 +43,7 @@ impl Strategy for Bundle {
         match event {
             Event::Top(top) => self.look_at(|set| set.legs.contains(&top.token), out),
             Event::Own(own) => self.on_own(own, out),
-            Event::Status(_) | Event::Trade(_) => {}
+            Event::Status(_) | Event::Trade(_) | Event::Depth(_) => {}
         }
     }
 }
@@ -51,9 +51,9 @@ impl Strategy for Bundle {
 impl Bundle {
     fn on_own(&mut self, own: &OwnEvent, out: &mut Intents) {
         match &own.what {
-            OwnKind::Trading(on) => {
+            OwnKind::Session(_) => {
                 self.sets.iter_mut().for_each(Set::stopped);
-                if *on {
+                if self.tracker.trading() {
                     out.set_timer(TIMER, own.at.saturating_add(LOOK));
                 }
             }
@@ -76,6 +76,11 @@ impl Bundle {
                 }
             }
             OwnKind::Position(position) => self.look_at(|set| set.legs.contains(&position.token), out),
+            OwnKind::Parameters(text) => match Settings::parse(text) {
+                Ok(settings) if settings.events == self.settings.events => self.settings = settings,
+                Ok(_) => log(Level::Error, "`events` makes other sets: it holds from the next start on"),
+                Err(error) => log(Level::Error, &error),
+            },
             OwnKind::Refused(refused) => {
                 let settings = &self.settings;
                 let set = self.sets.iter_mut().find(|set| set.tag == refused.tag);
@@ -117,8 +122,8 @@ fn sets(markets: &[Market], events: bool) -> Vec<Set> {
 }
 
 /// The negative-risk event that a market belongs to.
-fn event_of(_market: &Market) -> Option<&str> {
-    None
+fn event_of(market: &Market) -> Option<&str> {
+    market.event.as_deref().filter(|_| market.neg_risk)
 }
 
 polytrader_sdk::export_strategy!(Bundle);

@@ -25,7 +25,7 @@ impl Strategy for Momentum {
     fn describe() -> Manifest {
         let description = "Buys the outcome towards which the price has drifted; the host's guards sell.";
         let manifest = Manifest::new("momentum", env!("CARGO_PKG_VERSION"), description).author("PolyTrader");
-        manifest.parameters(&Settings::schema())
+        manifest.parameters(&Settings::schema()).without_trades()
     }
 
     fn new(session: &Session) -> Result<Self, String> {
@@ -50,6 +50,13 @@ impl Strategy for Momentum {
                 let watched = self.watched.iter_mut().find(|watched| watched.has(status.token));
                 watched.into_iter().for_each(Watched::forget);
             }
+            Event::Own(OwnEvent { what: OwnKind::Parameters(text), .. }) => match Settings::parse(text) {
+                Ok(settings) => {
+                    self.watched.iter_mut().for_each(|watched| watched.adapt(&settings));
+                    self.settings = settings;
+                }
+                Err(error) => log(Level::Error, &error),
+            },
             Event::Own(OwnEvent { at, what: OwnKind::Refused(refused), .. }) => {
                 // The tag is the token that it wanted.
                 let watched = self.watched.iter_mut().find(|watched| u64::from(watched.yes) == refused.tag);

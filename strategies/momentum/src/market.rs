@@ -31,6 +31,11 @@ impl Watched {
         self.yes == token || self.no == token
     }
 
+    /// Goes on with other parameters.
+    pub(crate) fn adapt(&mut self, settings: &Settings) {
+        self.mids = Window::new(settings.window);
+    }
+
     /// Forgets where the price was.
     pub(crate) fn forget(&mut self) {
         self.mids.clear();

@@ -31,7 +31,7 @@ impl Strategy for Quoter {
     fn describe() -> Manifest {
         let description = "Quotes both sides of each market, inside the best prices, skewed by what it holds.";
         let manifest = Manifest::new("quoter", env!("CARGO_PKG_VERSION"), description).author("PolyTrader");
-        manifest.parameters(&Settings::schema()).markets_max(MARKETS_MAX)
+        manifest.parameters(&Settings::schema()).markets_max(MARKETS_MAX).without_trades()
     }
 
     fn new(session: &Session) -> Result<Self, String> {
@@ -47,7 +47,7 @@ impl Strategy for Quoter {
             Event::Top(top) => self.hear(top.token, out, |maker, tracker, _| maker.on_top(top, tracker)),
             Event::Status(status) => self.hear(status.token, out, |_, _, _| {}),
             Event::Own(own) => self.on_own(own, out),
-            Event::Trade(_) => {}
+            Event::Trade(_) | Event::Depth(_) => {}
         }
     }
 }
@@ -56,7 +56,11 @@ impl Quoter {
     fn on_own(&mut self, own: &OwnEvent, out: &mut Intents) {
         let now = own.at;
         match &own.what {
-            OwnKind::Trading(on) => self.on_trading(*on, now, out),
+            OwnKind::Session(_) => self.on_trading(now, out),
+            OwnKind::Parameters(text) => match Settings::parse(text) {
+                Ok(settings) => self.adapt(settings),
+                Err(error) => log(Level::Error, &error),
+            },
             OwnKind::Timer(TIMER) if self.tracker.trading() => {
                 self.quote_all(out);
                 out.set_timer(TIMER, now.saturating_add(LOOK));
@@ -76,13 +80,19 @@ impl Quoter {
         }
     }
 
-    fn on_trading(&mut self, on: bool, now: u64, out: &mut Intents) {
+    /// Goes on with other parameters.
+    fn adapt(&mut self, settings: Settings) {
+        self.makers.iter_mut().for_each(|maker| maker.adapt(self.tracker.now(), &settings));
+        self.settings = settings;
+    }
+
+    fn on_trading(&mut self, now: u64, out: &mut Intents) {
         // The host forgets all quotes when trading stops.
         for maker in &mut self.makers {
             maker.yes.forget();
             maker.no.forget();
         }
-        if on {
+        if self.tracker.trading() {
             self.quote_all(out);
             out.set_timer(TIMER, now.saturating_add(LOOK));
         }

@@ -40,10 +40,15 @@ pub(crate) struct Maker {
 impl Maker {
     pub(crate) fn new(market: Market, now: u64, settings: &Settings) -> Self {
         let (yes, no) = (TokenSide::new(market.yes.handle), TokenSide::new(market.no.handle));
-        let part = market.end.saturating_sub(now).checked_div(LEAVE_PART).unwrap_or(0);
-        let leave_at = if market.end == 0 { u64::MAX } else { market.end.saturating_sub(settings.leave.min(part)) };
+        let leave_at = leave_at(market.end, now, settings);
         let mids = Window::new(settings.volatility_window);
         Self { market, leave_at, yes, no, best: None, bid: None, ask: None, mids, next_at: 0 }
+    }
+
+    /// Goes on with other parameters; what it knew of the price's moves may be of another length.
+    pub(crate) fn adapt(&mut self, now: u64, settings: &Settings) {
+        self.leave_at = leave_at(self.market.end, now, settings);
+        self.mids = Window::new(settings.volatility_window);
     }
 
     pub(crate) fn token(&mut self, handle: u32) -> Option<&mut TokenSide> {
@@ -122,6 +127,12 @@ impl Maker {
         let quote = |price: u32, size: u64| (size >= min && size > 0).then_some(Quote { price, size });
         [quote(price, bought), quote(complement(price), sold)]
     }
+}
+
+/// Returns when a market that ends then is left.
+fn leave_at(end: u64, now: u64, settings: &Settings) -> u64 {
+    let part = end.saturating_sub(now).checked_div(LEAVE_PART).unwrap_or(0);
+    if end == 0 { u64::MAX } else { end.saturating_sub(settings.leave.min(part)) }
 }
 
 /// Returns the best price of others. Where only we stand at the best price, theirs is what it last was; if that is long

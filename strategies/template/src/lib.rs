@@ -1,7 +1,9 @@
 //! The smallest strategy that trades, to copy and change: in one market it bids for YES, and offers what it bought.
 
 use polytrader_sdk::units::{SECOND, shares_worth, step, whole_size};
-use polytrader_sdk::{Event, Intents, Manifest, Market, OwnKind, Parameters, Quote, Session, Strategy, Top, Tracker};
+use polytrader_sdk::{
+    Event, Intents, Level, Manifest, Market, OwnKind, Parameters, Quote, Session, Strategy, Top, Tracker, log,
+};
 
 /// How long it stays away after it was refused.
 const REFUSED_WAIT: u64 = 30 * SECOND;
@@ -33,7 +35,7 @@ pub struct Template {
 impl Strategy for Template {
     fn describe() -> Manifest {
         let manifest = Manifest::new("template", "0.2.0", "Bids for YES in one market and offers what it bought.");
-        manifest.parameters(&Settings::schema()).markets_max(1)
+        manifest.parameters(&Settings::schema()).markets_max(1).without_trades()
     }
 
     fn new(session: &Session) -> Result<Self, String> {
@@ -48,7 +50,11 @@ impl Strategy for Template {
             Event::Top(top) if top.token == self.market.yes.handle => self.on_top(top, out),
             Event::Own(own) => match &own.what {
                 // The host forgets all quotes when trading stops.
-                OwnKind::Trading(_) => (self.bid, self.ask) = (None, None),
+                OwnKind::Session(_) => (self.bid, self.ask) = (None, None),
+                OwnKind::Parameters(text) => match Settings::parse(text) {
+                    Ok(settings) => self.settings = settings,
+                    Err(error) => log(Level::Error, &error),
+                },
                 OwnKind::Refused(refused) if refused.tag == TAG => {
                     (self.bid, self.ask) = (None, None);
                     self.not_before = own.at.saturating_add(REFUSED_WAIT);

@@ -6,7 +6,8 @@ use crate::parameters::decimal;
 use crate::runner::{Strategy, react};
 use crate::units::complement;
 use crate::{
-    Batch, Intent, IntentKind, MarketState, OrderEvent, OrderKind, OrderState, OwnEvent, OwnKind, Quote, Session, Side,
+    Batch, Intent, IntentKind, MarketState, OrderEvent, OrderKind, OrderState, OwnEvent, OwnKind, Quote, Session,
+    SessionState, Side,
 };
 use std::fmt::Display;
 
@@ -98,7 +99,7 @@ impl<S: Strategy> Stage<S> {
     /// Says whether intents can lead to orders now. When they can't any more, the host cancels everything.
     pub fn trading(&mut self, on: bool) -> Vec<String> {
         self.venue.set_trading(on);
-        self.own(OwnKind::Trading(on))
+        self.own(OwnKind::Session(if on { SessionState::Running } else { SessionState::Stopped }))
     }
 
     /// The best prices of a token are now these, each a price and a size, 0 for none. Resting orders that they cross fill.
@@ -133,7 +134,7 @@ impl<S: Strategy> Stage<S> {
             (token.open, token.tick) = (state == MarketState::Open, tick);
         }
         let (venue_time, host_time) = (self.now(), self.now());
-        self.market(&Event::Status(Status { token, state, tick, venue_time, host_time }));
+        self.market(&Event::Status(Status { token, state, tick, pays: None, venue_time, host_time }));
         self.rest()
     }
 
@@ -177,7 +178,7 @@ impl<S: Strategy> Stage<S> {
             ..self.session.clone()
         };
         self.strategy = S::new(&session)?;
-        Ok(if self.venue.trading { self.own(OwnKind::Trading(true)) } else { Vec::new() })
+        Ok(if self.venue.trading { self.own(OwnKind::Session(SessionState::Running)) } else { Vec::new() })
     }
 
     fn set_top(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) {

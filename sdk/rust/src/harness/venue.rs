@@ -55,6 +55,7 @@ pub(super) struct Venue {
     pub(super) refuse_next: Option<String>,
     legs: BTreeMap<(u32, bool), Leg>,
     last_order: u64,
+    last_trade: u64,
     max_order: i64,
     max_open_orders: usize,
 }
@@ -82,6 +83,7 @@ impl Venue {
             cash: 0,
             refuse_next: None,
             legs: BTreeMap::new(),
+            last_trade: 0,
             last_order: session.orders.iter().map(|order| order.order).max().unwrap_or(0),
             max_order: session.limits.max_order,
             max_open_orders: usize::try_from(session.limits.max_open_orders).unwrap_or(usize::MAX),
@@ -319,7 +321,9 @@ impl Venue {
         }
         self.cash = self.cash.saturating_sub(fee);
         let position = Position { token: handle, size: token.held, cost: token.cost };
-        self.told.push_back(OwnKind::Fill(FillEvent { order, tag, token: handle, side, price, size, fee }));
+        self.last_trade = self.last_trade.saturating_add(1);
+        let trade = format!("trade-{}", self.last_trade);
+        self.told.push_back(OwnKind::Fill(FillEvent { order, tag, token: handle, side, price, size, fee, trade }));
         self.tell(&entry);
         self.told.push_back(OwnKind::Position(position));
     }

@@ -4,7 +4,7 @@ use polytrader_sdk::harness::session;
 use polytrader_sdk::units::SHARE;
 use polytrader_sdk::{
     Event, FillEvent, MarketState, OpenOrder, OrderEvent, OrderState, OwnEvent, OwnKind, Position, Quote, Session,
-    Side, Status, Top, Tracker,
+    SessionState, Settlement, SettlementEvent, Side, Status, Top, Tracker,
 };
 
 const YES: u32 = 0;
@@ -61,7 +61,8 @@ fn it_follows_prices_until_a_market_is_blind() {
     assert_eq!((tracker.bid(YES).unwrap().price, tracker.ask(YES).unwrap().price), (400_000, 450_000));
     assert_eq!((tracker.mid(YES), tracker.mid(NO)), (Some(425_000), None));
     assert_eq!(tracker.profit(), 0);
-    let status = |state| Event::Status(Status { token: YES, state, tick: 1_000, venue_time: 1, host_time: 2 });
+    let status =
+        |state| Event::Status(Status { token: YES, state, tick: 1_000, pays: None, venue_time: 1, host_time: 2 });
     tracker.hear(&status(MarketState::Blind));
     assert_eq!((tracker.mid(YES), tracker.token(YES).unwrap().tick), (None, 1_000));
     tracker.hear(&status(MarketState::Open));
@@ -90,8 +91,9 @@ fn it_follows_orders_from_their_start_to_their_end() {
 #[test]
 fn fills_move_cash_and_positions_are_what_they_are_said_to_be() {
     let mut tracker = Tracker::new(&session(1));
-    let fill =
-        |side, price, size, fee| own(OwnKind::Fill(FillEvent { order: 1, tag: 1, token: YES, side, price, size, fee }));
+    let fill = |side, price, size, fee| {
+        own(OwnKind::Fill(FillEvent { order: 1, tag: 1, token: YES, side, price, size, fee, trade: String::new() }))
+    };
     tracker.hear(&fill(Side::Buy, 400_000, 10 * SHARE, 100));
     tracker.hear(&own(OwnKind::Position(Position { token: YES, size: 10 * SHARE, cost: 4_000_000 })));
     assert_eq!((tracker.cash(), tracker.held(YES)), (-4_000_100, 10 * SHARE));
@@ -103,15 +105,44 @@ fn fills_move_cash_and_positions_are_what_they_are_said_to_be() {
 }
 
 #[test]
+fn a_failed_match_is_taken_back_and_a_resolved_market_pays() {
+    let mut tracker = Tracker::new(&session(1));
+    let (order, tag, token, side, price, size) = (1, 1, YES, Side::Buy, 400_000, 10 * SHARE);
+    let trade = || "t".to_owned();
+    let held = |size, cost| own(OwnKind::Position(Position { token: YES, size, cost }));
+    tracker.hear(&own(OwnKind::Fill(FillEvent { order, tag, token, side, price, size, fee: 0, trade: trade() })));
+    tracker.hear(&held(size, 4_000_000));
+    for (state, cash) in [(Settlement::Mined, -4_000_000), (Settlement::Failed, 0)] {
+        let settled = SettlementEvent { order, tag, token, side, price, size, trade: trade(), state };
+        tracker.hear(&own(OwnKind::Settlement(settled)));
+        assert_eq!(tracker.cash(), cash, "{state:?}");
+    }
+    let (state, tick, pays) = (MarketState::Resolved, 10_000, Some(1_000_000));
+    tracker.hear(&Event::Status(Status { token: YES, state, tick, pays, venue_time: 1, host_time: 2 }));
+    assert_eq!((tracker.cash(), tracker.profit()), (0, 10_000_000));
+    tracker.hear(&held(0, 0));
+    assert_eq!((tracker.cash(), tracker.profit()), (10_000_000, 10_000_000));
+}
+
+#[test]
 fn foreign_tokens_and_huge_numbers_harm_nothing() {
     let mut tracker = Tracker::new(&session(1));
     tracker.hear(&top(99, 400_000, 450_000));
     tracker.hear(&own(OwnKind::Position(Position { token: 99, size: 1, cost: 1 })));
     let (side, price, size, fee) = (Side::Buy, u32::MAX, u64::MAX, i64::MAX);
     for _ in 0..3 {
-        tracker.hear(&own(OwnKind::Fill(FillEvent { order: 1, tag: 1, token: 99, side, price, size, fee })));
+        tracker.hear(&own(OwnKind::Fill(FillEvent {
+            order: 1,
+            tag: 1,
+            token: 99,
+            side,
+            price,
+            size,
+            fee,
+            trade: String::new(),
+        })));
     }
-    tracker.hear(&own(OwnKind::Trading(true)));
+    tracker.hear(&own(OwnKind::Session(SessionState::Running)));
     assert!(tracker.token(99).is_none() && tracker.trading());
     assert_eq!((tracker.cash(), tracker.now()), (i64::MIN, session(1).now));
 }

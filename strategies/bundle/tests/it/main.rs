@@ -144,6 +144,52 @@ fn what_cannot_be_sold_yet_is_tried_again() {
     );
 }
 
+/// Three markets of one negative-risk event.
+fn event(parameters: &str) -> Session {
+    let mut session = given(parameters);
+    for market in &mut session.markets {
+        (market.event, market.neg_risk) = (Some("who-wins".to_owned()), true);
+    }
+    session
+}
+
+#[test]
+fn one_yes_of_each_market_of_an_event_is_bought_if_it_is_told_to() {
+    let cheap = "trading on
+         top yes0 0.48 0.50x30
+         top yes1 0.28 0.30x9
+         top yes2 0.14 0.16x30";
+    let bought = " -> buy yes1 9 at 0.3 fok; bought yes1 9 at 0.3;
+            -> buy yes0 9 at 0.52 fak; buy yes2 9 at 0.18 fak; bought yes0 9 at 0.5; bought yes2 9 at 0.16";
+    let stage = Stage::<Bundle>::run(&event(r#"{"events": true}"#), &format!("{cheap}{bought}"));
+    assert_eq!([0, 2, 4].map(|yes| stage.held(yes)), [9 * SHARE; 3]);
+    Stage::<Bundle>::run(&event("{}"), cheap);
+}
+
+#[test]
+fn a_half_filled_event_is_completed_at_no_loss_or_sold_again() {
+    let mut half = event(r#"{"events": true, "patience": 3}"#);
+    half.positions.push(polytrader_sdk::Position { token: 2, size: 9 * SHARE, cost: 2_700_000 });
+    let stage = Stage::<Bundle>::run(
+        &half,
+        "trading on
+         top yes0 0.48 0.52x30
+         top yes1 0.28x100 0.35x9
+         top yes2 0.14x100 0.19x30
+         wait 1s
+         top yes2 0.14x100 0.16x30 -> buy yes0 9 at 0.53 fak; buy yes2 9 at 0.17 fak; bought yes0 9 at 0.52; bought yes2 9 at 0.16",
+    );
+    assert_eq!([0, 2, 4].map(|yes| stage.held(yes)), [9 * SHARE; 3]);
+    let stage = Stage::<Bundle>::run(
+        &half,
+        "trading on
+         top yes1 0.28x100 0.30x9
+         wait 3s -> sell yes1 9 at 0.28 fak; sold yes1 9 at 0.28
+         wait 5s",
+    );
+    assert_eq!(stage.held(2), 0);
+}
+
 #[test]
 fn nothing_is_bought_while_it_may_not_trade_or_a_market_is_blind() {
     run("{}", "top yes0 0.38 0.40\n top no0 0.55 0.58\n wait 5s");

@@ -154,6 +154,11 @@ fn parameters_size_the_quotes_and_wrong_ones_are_named() {
     let mut quoter = Harness::<Quoter>::start(&given).unwrap();
     quoter.trading(true);
     assert_eq!(set(&quoter.top(YES, 400_000, 440_000), YES), [Some((400_000, 50 * SHARE)), None]);
+    quoter.wait(10 * SECOND);
+    quoter.own(OwnKind::Parameters(r#"{"quote_dollars": 30}"#.into()));
+    quoter.own(OwnKind::Parameters(r#"{"quote_dolars": 1}"#.into()));
+    let sizes = set(&quoter.top(YES, 300_000, 350_000), YES)[0].map(|bid| bid.1);
+    assert_eq!(sizes, Some(96_770_000), "thirty dollars at 31 cents");
     given.parameters = r#"{"quote_dolars": 20}"#.into();
     assert!(Harness::<Quoter>::start(&given).unwrap_err().contains("quote_dolars"));
 }
