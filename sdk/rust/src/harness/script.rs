@@ -3,7 +3,7 @@
 use super::stage::{SIZE, Stage};
 use crate::parameters::micros;
 use crate::runner::Strategy;
-use crate::{MarketState, Session, Side};
+use crate::{MarketState, OwnKind, Session, Side};
 
 impl<S: Strategy> Stage<S> {
     /// Runs a script and compares what happens with what it says.
@@ -17,7 +17,9 @@ impl<S: Strategy> Stage<S> {
     /// | `top yes0 0.40x100 0.44` | best bid and ask of a token, 1,000 shares unless a size follows; `-` is none |
     /// | `book yes0 0.40 0.44` | the same, and the mirror image for the other outcome |
     /// | `trade yes0 sell 5 at 0.40` | somebody took |
-    /// | `open yes0`, `blind yes0`, `resolved yes0` | the state of the token's market |
+    /// | `open yes0`, `blind yes0`, `paused yes0` | the state of the token's market |
+    /// | `resolved yes0 1` | the market is over, and a share of the token pays this |
+    /// | `parameters {"order": 5}` | the operator sets these |
     /// | `tick yes0 0.001` | the grid of prices changes |
     /// | `wait 5s` | time passes: `ms`, `s` or `m` |
     /// | `refuse next cash` | the next placement is refused by this rule |
@@ -76,7 +78,12 @@ impl<S: Strategy> Stage<S> {
             }
             ["open", token] => self.state(token, MarketState::Open)?,
             ["blind", token] => self.state(token, MarketState::Blind)?,
-            ["resolved", token] => self.state(token, MarketState::Resolved)?,
+            ["paused", token] => self.state(token, MarketState::Paused)?,
+            ["resolved", token, pays] => self.resolve(self.of(token)?, number(pays)?),
+            ["parameters", ..] => {
+                let text = step.trim_start_matches("parameters").trim();
+                self.own(OwnKind::Parameters(text.to_owned()))
+            }
             ["tick", token, tick] => self.status(self.of(token)?, MarketState::Open, number(tick)?),
             ["wait", time] => self.wait(duration(time)?),
             ["refuse", "next", rule] => {

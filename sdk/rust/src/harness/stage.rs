@@ -138,6 +138,18 @@ impl<S: Strategy> Stage<S> {
         self.rest()
     }
 
+    /// A market is over: a share of the token pays so many micro-dollars, one of the other outcome the rest of a dollar.
+    pub fn resolve(&mut self, token: u32, pays: u32) -> Vec<String> {
+        let other = self.venue.tokens.get(&token).map(|token| token.other);
+        for (token, pays) in [Some((token, pays)), other.map(|other| (other, complement(pays)))].into_iter().flatten() {
+            let (venue_time, host_time, tick, state) =
+                (self.now(), self.now(), self.tick(token), MarketState::Resolved);
+            self.venue.resolve(token, pays);
+            self.market(&Event::Status(Status { token, state, tick, pays: Some(pays), venue_time, host_time }));
+        }
+        self.rest()
+    }
+
     /// Lets time pass, in microseconds. Timers that become due fire in their order.
     pub fn wait(&mut self, micros: u64) -> Vec<String> {
         let until = self.now().saturating_add(micros);

@@ -297,6 +297,19 @@ impl Venue {
         }
     }
 
+    /// A token's market is over: its orders end and its shares are paid for.
+    pub(super) fn resolve(&mut self, handle: u32, pays: u32) {
+        self.legs.retain(|(token, _), _| *token != handle);
+        self.cancel_where(|order| order.token == handle);
+        let Some(token) = self.tokens.get_mut(&handle) else { return };
+        token.open = false;
+        if token.held > 0 {
+            self.cash = self.cash.saturating_add(money(cost(pays, token.held)));
+            (token.held, token.cost) = (0, 0);
+            self.told.push_back(OwnKind::Position(Position { token: handle, size: 0, cost: 0 }));
+        }
+    }
+
     fn fill(&mut self, order: u64, size: u64, price: u32, takes: bool) {
         let (Some(entry), true) = (self.orders.get_mut(&order), size > 0) else { return };
         entry.filled = entry.filled.saturating_add(size);

@@ -156,6 +156,20 @@ fn timers_fire_when_time_passes_and_a_new_instance_has_the_old_ones_state() {
 }
 
 #[test]
+fn a_market_that_ends_pays_and_takes_no_orders() {
+    let stage = run(
+        "gtc",
+        "trading on
+         top yes0 0.30 0.45x10 -> buy yes0 10 at 0.5 gtc; bought yes0 10 at 0.45
+         top yes0 0.32 0.55 -> quote yes0 0.35x10 -
+         resolved yes0 1
+         top yes0 0.31 0.45x10 -> sell yes0 5 at 0.4 gtc; refused market_not_open",
+    );
+    // It paid 4.50 and a fee of 0.2475, and got 10.
+    assert_eq!((stage.held(0), stage.open_orders(), stage.cash()), (0, 0, 10_000_000 - 4_500_000 - 247_500));
+}
+
+#[test]
 fn both_outcomes_are_one_book() {
     let stage = run("gtc", "trading on\n book no0 0.45x10 0.70x7 -> buy yes0 10 at 0.5 gtc");
     assert_eq!(stage.open_orders(), 1, "the bid of YES is 0.30, its ask 0.55");

@@ -209,6 +209,20 @@ fn a_market_of_fifteen_seconds_is_quoted_for_most_of_them() {
 }
 
 #[test]
+fn parameters_that_change_hold_at_once_and_wrong_ones_change_nothing() {
+    Stage::<Quoter>::run(
+        &session(1),
+        r#"trading on
+         top yes0 0.40 0.44 -> quote yes0 0.41x24.39 -; quote no0 0.57x17.54 -
+         wait 6s
+         parameters {"quote_dollars": 1}
+         top yes0 0.40 0.44
+         parameters {"quote_dollars": 30}
+         top yes0 0.40 0.44 -> quote yes0 0.41x73.17 -; quote no0 0.57x52.63 -"#,
+    );
+}
+
+#[test]
 fn what_it_bought_it_offers_and_a_new_instance_goes_on_with_it() {
     let mut stage = Stage::<Quoter>::run(
         &session(1),
