@@ -58,7 +58,7 @@ use crate::json::{self, Json};
 pub use polytrader_sdk_derive::{Choice, Parameters};
 
 /// Digits behind the point that a millionth has.
-const PLACES: usize = 6;
+const PLACES: i64 = 6;
 
 /// Parameters of a strategy; derived.
 pub trait Parameters: Sized {
@@ -258,21 +258,32 @@ pub fn schema(fields: &[Field]) -> String {
     out
 }
 
-/// Reads a decimal number with at most six digits behind the point, in millionths.
+/// Reads a decimal number in millionths, if it is a whole number of them. JSON writers may give small ones an exponent.
 ///
 /// ```
 /// use polytrader_sdk::parameters::micros;
-/// assert_eq!(micros("0.42"), Some(420_000));
-/// assert_eq!(micros("4e-1"), None);
+/// assert_eq!([micros("0.42"), micros("1e-5"), micros("5.0")], [Some(420_000), Some(10), Some(5_000_000)]);
+/// assert_eq!(micros("0.0000001"), None);
 /// ```
 pub fn micros(text: &str) -> Option<i64> {
     let (minus, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    let (digits, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
     let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !plain(whole) || !plain(part) || part.len() > PLACES {
+    if !plain(whole) || !plain(part) {
         return None;
     }
-    let value: i64 = format!("{whole}{part:0<PLACES$}").parse().ok()?;
+    let part = part.trim_end_matches('0');
+    let number: i64 = format!("{whole}{part}").parse().ok()?;
+    let exponent: i64 = exponent.parse().ok()?;
+    // How many places the point moves to the right.
+    let shift = PLACES.checked_add(exponent)?.checked_sub(i64::try_from(part.len()).ok()?)?;
+    let power = 10_i64.checked_pow(u32::try_from(shift.unsigned_abs()).ok()?)?;
+    let value = if shift >= 0 {
+        number.checked_mul(power)?
+    } else {
+        number.checked_div(power).filter(|value| value.checked_mul(power) == Some(number))?
+    };
     if minus { value.checked_neg() } else { Some(value) }
 }
 

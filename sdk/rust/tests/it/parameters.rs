@@ -94,7 +94,9 @@ fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
         (r#"{"small": 256}"#, "expected a whole number from 0 to 255"),
         (r#"{"big": -1}"#, "expected a whole number from 0 to 9223372036854775807"),
         (r#"{"dollars": 1000.000001}"#, "parameter `dollars` is 1000.000001; expected dollars from -10 to 1000"),
-        (r#"{"dollars": 1e2}"#, "parameter `dollars` is 1e2; expected dollars"),
+        (r#"{"dollars": 1e4}"#, "parameter `dollars` is 1e4; expected dollars"),
+        (r#"{"dollars": 1e99}"#, "parameter `dollars` is 1e99; expected dollars"),
+        (r#"{"dollars": 1e-7}"#, "parameter `dollars` is 1e-7; expected dollars"),
         (r#"{"price": 0.0000001}"#, "parameter `price` is 0.0000001; expected a price from 0 to 0.99"),
         (r#"{"price": "half"}"#, "parameter `price` is \"half\"; expected a price"),
         (r#"{"time": null}"#, "parameter `time` is null; expected seconds from 0 to 3600"),
@@ -111,6 +113,16 @@ fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
         let error = every(text).unwrap_err();
         assert!(error.contains(says), "{text}: {error}");
     }
+}
+
+/// The host reads TOML and writes JSON, where 0.00001 may be 1e-5 and 5 dollars 5.0.
+#[test]
+fn numbers_may_be_written_as_json_writers_do() {
+    let dollars = |text: &str| every(&format!(r#"{{"dollars": {text}}}"#)).unwrap().dollars;
+    assert_eq!(
+        ["5.0", "1e-5", "1.5e2", "1E+2", "0.5000000", "100e-2"].map(dollars),
+        [5_000_000, 10, 150_000_000, 100_000_000, 500_000, 1_000_000]
+    );
 }
 
 #[test]
