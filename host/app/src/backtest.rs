@@ -3,9 +3,13 @@
 
 mod events;
 mod run;
+mod tape;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod world;
+
+pub(crate) use trial::{Tape, Trial, trial};
 
 use crate::bench;
 use crate::cli::{BacktestArgs, complain, say};

@@ -1,7 +1,12 @@
-//! `polytrader strategy`: what a module is, and whether it would be taken, without trading.
+//! `polytrader strategy`: making a strategy, what a module is, whether it would be taken and what it does, without trading.
+
+mod build;
+mod new;
+mod test;
+mod toolchain;
 
 use crate::backtest::rehearse;
-use crate::cli::{StrategyAction, StrategyArgs, say};
+use crate::cli::{StrategyArgs, StrategyCommand, StrategyFileArgs, say};
 use crate::hex::hex;
 use anyhow::{Context, ensure};
 use model::Wants;
@@ -18,14 +23,23 @@ const SEED: u64 = 1;
 /// Runs `polytrader strategy`.
 ///
 /// # Errors
-/// If the file cannot be read, or is no strategy and is to be shown.
+/// If a file cannot be read or a project not built, or what is to be shown is no strategy.
 pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
-    let sandbox = Sandbox::new(Settings::default())?;
-    let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
-    match args.action {
-        StrategyAction::Inspect => inspect(&sandbox, &bytes, args),
-        StrategyAction::Check => check(&sandbox, &bytes, args),
+    match &args.command {
+        StrategyCommand::New(args) => new::run(args),
+        StrategyCommand::Build(args) => build::run(args),
+        StrategyCommand::Test(args) => test::run(args),
+        StrategyCommand::Inspect(args) => look(args, inspect),
+        StrategyCommand::Check(args) => look(args, check),
     }
+}
+
+/// How a module is looked at.
+type Look = fn(&Sandbox, &[u8], &StrategyFileArgs) -> anyhow::Result<ExitCode>;
+
+fn look(args: &StrategyFileArgs, how: Look) -> anyhow::Result<ExitCode> {
+    let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
+    how(&Sandbox::new(Settings::default())?, &bytes, args)
 }
 
 /// A module as it is shown.
@@ -52,7 +66,7 @@ struct Shown {
     parameter_schema: serde_json::Value,
 }
 
-fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &StrategyArgs) -> anyhow::Result<ExitCode> {
+fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &StrategyFileArgs) -> anyhow::Result<ExitCode> {
     let module = sandbox.load(bytes).with_context(|| format!("{} is no strategy", args.file.display()))?;
     let manifest = module.manifest();
     let shown = Shown {
@@ -124,7 +138,7 @@ struct Finding {
     text: String,
 }
 
-fn check(sandbox: &Sandbox, bytes: &[u8], args: &StrategyArgs) -> anyhow::Result<ExitCode> {
+fn check(sandbox: &Sandbox, bytes: &[u8], args: &StrategyFileArgs) -> anyhow::Result<ExitCode> {
     let findings = findings(sandbox, bytes);
     let good = findings.iter().all(|finding| finding.good);
     if args.json {

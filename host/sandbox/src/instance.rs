@@ -180,6 +180,11 @@ impl Instance {
         Ok(state)
     }
 
+    /// Returns the bytes of all its memories together. They never shrink.
+    pub fn memory(&self) -> usize {
+        self.running.store.data().memory()
+    }
+
     /// Takes the lines logged since the last time, and how many more there were than are kept.
     pub fn take_log(&mut self) -> (Vec<LogLine>, u64) {
         let state = self.running.store.data_mut();

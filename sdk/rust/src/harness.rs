@@ -1,5 +1,13 @@
 //! Runs a strategy natively, in `#[test]`, the way the host does: events go through the packed words of the contract.
 
+mod file;
+mod script;
+mod stage;
+mod venue;
+
+pub use file::assert_parameters_file;
+pub use stage::Stage;
+
 use crate::bindings::polytrader::strategy::types::{
     Batch, Budget, Intent, Limits, Market, OwnEvent, OwnKind, Position, Quote, RefusedEvent, Session, SessionState,
     SetQuote, Token,

@@ -24,10 +24,10 @@ pub(super) enum Item {
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) orders: u64,
-    pub(super) fills: u64,
-    pub(super) refusals: u64,
+pub(crate) struct Counts {
+    pub(crate) orders: u64,
+    pub(crate) fills: u64,
+    pub(crate) refusals: u64,
 }
 
 /// Engine, venue and clock.
