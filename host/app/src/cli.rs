@@ -29,13 +29,13 @@ enum Command {
     /// End trading on the account: stop the host of this data folder if there is one, and cancel everything at the venue until nothing is
     /// open. Needs the keystore and its passphrase, and no running host. Takes the arguments of `run`.
     Kill(Box<RunArgs>),
-    /// Bring a private key into the keystore, or show whose it is.
+    /// Bring a private key into the keystore, show whose it is, show or change what the signer may sign with it.
     Keys(KeysArgs),
     /// Measure the paths of an order and print a table of figures with their budgets.
     Bench(BenchArgs),
     /// Run market events through a strategy as fast as they go.
     Backtest(BacktestArgs),
-    /// Look at a strategy's file without trading it.
+    /// Write, build, look at and try strategies, without trading them.
     Strategy(StrategyArgs),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
@@ -129,11 +129,21 @@ pub(crate) struct RunArgs {
     /// place of the venue's of the configuration.
     #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "recording", "speed", "prices", "markets"])]
     pub(crate) exchange: Option<String>,
-    /// Live: read the keystore's passphrase from this file, which nobody else may read, instead of asking.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
     #[command(flatten)]
     pub(crate) flow: FlowArgs,
+}
+
+/// Where the keystore's passphrase is; nobody is asked for it then.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PassphraseArgs {
+    /// Read the keystore's passphrase from this file, which nobody else may read, instead of asking.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Read it from the pipe that is open as this descriptor.
+    #[arg(long, value_name = "N", conflicts_with = "passphrase_file")]
+    pub(crate) passphrase_fd: Option<u16>,
 }
 
 /// Who else trades on the local exchange.
@@ -178,6 +188,9 @@ pub(crate) struct ExchangeArgs {
     /// The address to serve REST and both WebSocket channels on; port 0 takes a free one.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8100")]
     pub(crate) listen: std::net::SocketAddr,
+    /// After how many seconds the invented event of several markets is decided.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    pub(crate) event_lasts: u64,
     /// Where exchange.json, with the real address, is written.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data/exchange")]
     pub(crate) data_dir: PathBuf,
@@ -211,9 +224,11 @@ pub(crate) struct KeysArgs {
     /// The data folder whose keystore.json it is about.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data")]
     pub(crate) data_dir: PathBuf,
-    /// Read the passphrase from this file, which nobody else may read, instead of asking.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    /// With `limits`: set one, such as order_max_usd=50; can be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }
 
 /// What can be done with keys.
@@ -223,6 +238,10 @@ pub(crate) enum KeysAction {
     Import,
     /// Show the key's address and the wallets that belong to it.
     ShowAddress,
+    /// Show the signer's limits, which stand in the keystore, or change them with --set; the signer must not run meanwhile.
+    Limits,
+    /// Begin the signer's counter and log anew after they were lost, moved or damaged; the old ones are put aside.
+    Renew,
 }
 
 /// `polytrader bench`.
@@ -263,8 +282,29 @@ pub(crate) struct BacktestArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StrategyArgs {
     /// What to do.
-    #[arg(value_enum)]
-    pub(crate) action: StrategyAction,
+    #[command(subcommand)]
+    pub(crate) command: StrategyCommand,
+}
+
+/// What can be done with strategies.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum StrategyCommand {
+    /// Make a project for a strategy of your own, with the SDK beside it. It builds with cargo alone.
+    New(NewArgs),
+    /// Build a project to WebAssembly, and drop it into a folder that a host watches.
+    Build(BuildArgs),
+    /// Show what a file says about itself, its hash and what it can do.
+    Inspect(StrategyFileArgs),
+    /// Say whether the host would take a file: contract, imports, manifest, a rehearsal on made-up events, its state, and whether a second
+    /// rehearsal decides the same. Exits with 1 if something is bad.
+    Check(StrategyFileArgs),
+    /// Run a tape through a file and print what it wants, and what each event costs: fuel, memory, time.
+    Test(TestArgs),
+}
+
+/// A strategy's file.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StrategyFileArgs {
     /// The .wasm file.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
@@ -273,14 +313,58 @@ pub(crate) struct StrategyArgs {
     pub(crate) json: bool,
 }
 
-/// What can be done with a strategy's file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StrategyAction {
-    /// Show what it says about itself, its hash and what it can do.
-    Inspect,
-    /// Say whether the host would take it: contract, imports, manifest, a rehearsal on made-up events, its state, and whether a second
-    /// rehearsal decides the same. Exits with 1 if something is bad.
-    Check,
+/// `polytrader strategy new`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NewArgs {
+    /// Its name: small letters, digits and `_`.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The folder of the project; NAME otherwise. It must not be there, or be empty.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// `polytrader strategy build`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BuildArgs {
+    /// The folder of the project.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Put the module into this folder, whole at once, and its parameters beside it unless there are some.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) into: Option<PathBuf>,
+    /// Use only crates that were downloaded before.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `polytrader strategy test`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TestArgs {
+    /// The .wasm file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// A recording of real order books (CSV, plain or .gz, as `exchange --recording` plays it) instead of made-up events.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tape: Option<PathBuf>,
+    /// The seed of the made-up events.
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "tape")]
+    pub(crate) seed: u64,
+    /// How many events are made up.
+    #[arg(long, value_name = "N", default_value_t = 50_000, conflicts_with = "tape", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) events: u64,
+    /// The strategy's parameters, as JSON.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(crate) parameters: String,
+    /// How many of its intents are shown.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub(crate) show: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The hidden `polytrader host`.

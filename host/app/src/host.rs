@@ -9,6 +9,7 @@ mod discovery;
 mod duties;
 mod endings;
 mod finish;
+mod granting;
 mod heartbeat;
 mod inbox;
 mod index;

@@ -11,6 +11,7 @@ mod page;
 mod problem;
 mod scopes;
 mod session;
+mod signals;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -86,6 +87,7 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/trading/trades", get(trading::trades))
         .route("/v1/trading/venue-orders", get(trading::venue_orders))
         .route("/v1/strategies", get(trading::strategies))
+        .route("/v1/strategies/{name}/signal", post(signals::signal))
         .route("/v1/markets", get(trading::markets))
         .route("/v1/snapshot", get(trading::snapshot))
         .route("/v1/stream", get(stream::stream))

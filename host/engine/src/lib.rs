@@ -25,6 +25,7 @@ mod scores;
 mod step;
 mod strategies;
 mod targets;
+mod telling;
 mod transfers;
 
 pub use digest::digest;

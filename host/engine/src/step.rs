@@ -5,7 +5,7 @@ use crate::breakers::{Breakers, Trip};
 use crate::effect::{BotState, Effect, Effects, Record, Restriction};
 use crate::guards::Guards;
 use crate::ledger::Ledger;
-use crate::markets::{Applied, Markets};
+use crate::markets::Markets;
 use crate::orders::Orders;
 use crate::risk::{Habits, Rate};
 use crate::scores::Scores;
@@ -14,7 +14,7 @@ use crate::targets::Targets;
 use alloc::string::ToString;
 use model::event::Reason;
 use model::input::{Breaker, Command, Mode, SessionStart, VenueState};
-use model::{Body, Input, Limits, MarketEvent, MarketIx, OrderId, OwnEvent, Seq, SessionId, Time, Usd};
+use model::{Body, Input, Limits, MarketIx, OrderId, Seq, SessionId, Time, Usd};
 
 /// How often cancels are asked for again while an emergency stop or a stop is not complete.
 pub(crate) const CANCEL_RETRY_MICROS: u64 = 2_000_000;
@@ -197,6 +197,7 @@ impl Engine {
             Body::Session(start) => self.begin(start, effects),
             Body::HostFault { fault } => self.on_host_fault(*fault, effects),
         }
+        self.tell_sessions(&input.body, effects);
     }
 
     /// Returns the account: cash and positions.
@@ -266,26 +267,11 @@ impl Engine {
         self.tell_state(Reason::new(), effects);
     }
 
-    fn on_event(&mut self, event: &MarketEvent, effects: &mut Effects) {
-        match self.markets.apply(event, self.now) {
-            Applied::Quiet | Applied::Unknown => {}
-            Applied::Lost => effects.push(Effect::Resnapshot { token: event.token }),
-            Applied::Heard(kind) => self.tell_listeners(event, kind, effects),
-        }
-    }
-
-    fn tell_listeners(&self, event: &MarketEvent, kind: model::NoteKind, effects: &mut Effects) {
-        let Some(entry) = self.markets.of_token(event.token) else {
-            return;
-        };
-        let note = self.markets.note(event, kind, self.now);
-        effects.extend(entry.listeners.iter().map(|strategy| Effect::NotifyMarket { strategy: *strategy, note }));
-    }
-
     fn on_tick(&mut self, effects: &mut Effects) {
         self.watch_books(effects);
         self.fire_timers(effects);
         self.watch_breakers(effects);
+        self.tell_states(effects);
         self.watch_orders(effects);
         self.watch_guards(effects);
         self.renew_targets(effects);
@@ -345,14 +331,8 @@ impl Engine {
     }
 
     fn set_state(&mut self, state: BotState, reason: Reason, effects: &mut Effects) {
-        let changed = self.state != state;
         self.state = state;
         self.tell_state(reason, effects);
-        if changed {
-            let trading = state == BotState::Running;
-            let all = self.strategies.ids();
-            effects.extend(all.map(|strategy| Effect::NotifyOwn { strategy, event: OwnEvent::Session { trading } }));
-        }
     }
 
     fn emergency_stop(&mut self, reason: &Reason, effects: &mut Effects) -> Result<(), Reason> {

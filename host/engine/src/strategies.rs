@@ -1,12 +1,17 @@
 //! Strategies as the engine knows them: what they may see, their timers, and their answers.
 
 use crate::effect::{Effect, Effects, Record};
+use crate::markets::Listener;
 use crate::risk::{Origin, Refusal, Rule, Wish};
 use crate::step::Engine;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use model::input::{StrategyAnswer, StrategyChange};
-use model::{Intent, IntentKind, MarketIx, MarketState, NoteKind, OrderId, OwnEvent, Quote, StrategyId, Time, TokenIx};
+use model::wants::TIMER_MIN_MICROS;
+use model::{
+    Intent, IntentKind, MarketIx, OrderId, OwnEvent, Quote, REGULAR_TIMER, SessionState, StrategyId, Time, TokenIx,
+    Wants,
+};
 
 /// The most timers of one strategy.
 const TIMERS_MAX: usize = 64;
@@ -20,12 +25,31 @@ pub(crate) struct Strategies {
     /// When the module that runs was first loaded.
     since: BTreeMap<StrategyId, Time>,
     timers: BTreeMap<(StrategyId, u32), Time>,
+    /// Regular timers: how often, and when next.
+    regular: BTreeMap<StrategyId, (u64, Time)>,
+    /// What each was last told that its intents can lead to.
+    pub(crate) told: BTreeMap<StrategyId, SessionState>,
 }
 
 impl Strategies {
     /// Returns when the module that a strategy runs was first loaded.
     pub(crate) fn since(&self, strategy: StrategyId) -> Option<Time> {
         self.since.get(&strategy).copied()
+    }
+
+    /// Sets how often a strategy's regular timer is due; 0 ends it.
+    fn set_regular(&mut self, strategy: StrategyId, every: u64, now: Time) {
+        if every == 0 {
+            self.regular.remove(&strategy);
+        } else {
+            let every = every.max(TIMER_MIN_MICROS);
+            self.regular.insert(strategy, (every, now.plus_micros(every)));
+        }
+    }
+
+    /// Says whether a strategy is loaded.
+    pub(crate) fn has(&self, strategy: StrategyId) -> bool {
+        self.instances.contains_key(&strategy)
     }
 
     /// Returns all that are loaded.
@@ -37,20 +61,29 @@ impl Strategies {
 impl Engine {
     pub(crate) fn on_strategy(&mut self, change: &StrategyChange, effects: &mut Effects) {
         match change {
-            StrategyChange::Loaded { strategy, instance, markets, since, .. } => {
+            StrategyChange::Loaded { strategy, instance, markets, since, wants, .. } => {
                 self.strategies.instances.insert(*strategy, *instance);
                 self.strategies.since.insert(*strategy, *since);
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
-                self.grant(*strategy, markets);
+                self.strategies.set_regular(*strategy, wants.every_micros, self.now);
+                self.grant(*strategy, markets, *wants);
                 // What it may not see any more, such as a market that has ended, it does not trade either.
                 let left = |who, token: TokenIx| who == *strategy && !markets.contains(&token.market());
                 self.withdraw(left, effects);
-                self.tell_beginning(*strategy, markets, effects);
+                self.tell_beginning(*strategy, markets, wants, effects);
+            }
+            StrategyChange::Parameters { strategy, parameters } => {
+                self.tell_loaded(*strategy, OwnEvent::Parameters { text: parameters.clone() }, effects);
+            }
+            StrategyChange::Signal { strategy, signal } => {
+                self.tell_loaded(*strategy, OwnEvent::Signal(signal.clone()), effects);
             }
             StrategyChange::Removed { strategy, reason } => {
                 self.strategies.instances.remove(strategy);
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
-                self.grant(*strategy, &[]);
+                self.strategies.set_regular(*strategy, 0, self.now);
+                self.strategies.told.remove(strategy);
+                self.grant(*strategy, &[], Wants::FIRST);
                 self.withdraw(|who, _| who == *strategy, effects);
                 self.exit_orphan(*strategy, effects);
                 let (strategy, reason) = (*strategy, reason.clone());
@@ -59,29 +92,12 @@ impl Engine {
         }
     }
 
-    fn grant(&mut self, strategy: StrategyId, markets: &[MarketIx]) {
+    fn grant(&mut self, strategy: StrategyId, markets: &[MarketIx], wants: Wants) {
         let granted: BTreeSet<MarketIx> = markets.iter().copied().collect();
         for (market, entry) in self.markets.iter_mut() {
-            entry.listeners.retain(|listener| *listener != strategy);
+            entry.listeners.retain(|listener| listener.strategy != strategy);
             if granted.contains(&market) {
-                entry.listeners.push(strategy);
-            }
-        }
-    }
-
-    /// Tells a new instance what it needs to begin: whether the bot trades, and every book as it stands.
-    fn tell_beginning(&self, strategy: StrategyId, markets: &[MarketIx], effects: &mut Effects) {
-        let trading = self.state == crate::BotState::Running;
-        effects.push(Effect::NotifyOwn { strategy, event: OwnEvent::Session { trading } });
-        for token in markets.iter().flat_map(|market| [market.token(0), market.token(1)]) {
-            let state = self.markets.state(token, self.now, self.limits.stale_after_micros);
-            let Some(book) = self.markets.token(token).map(|state| &state.book) else {
-                continue;
-            };
-            if state == MarketState::Open {
-                let kind = NoteKind::Top { bid: book.best_bid(), ask: book.best_ask() };
-                let note = model::MarketNote { token, venue_time: self.now, host_time: self.now, kind };
-                effects.push(Effect::NotifyMarket { strategy, note });
+                entry.listeners.push(Listener { strategy, wants });
             }
         }
     }
@@ -138,7 +154,7 @@ impl Engine {
         effects: &mut Effects,
     ) {
         let tag = intent.tag;
-        let granted = self.markets.of_token(token).is_some_and(|entry| entry.listeners.contains(&strategy));
+        let granted = self.markets.of_token(token).is_some_and(|entry| entry.is_granted(strategy));
         if !granted {
             return self.refuse(strategy, tag, Rule::UnknownMarket, token.0.into(), effects);
         }
@@ -173,5 +189,12 @@ impl Engine {
             }
             !due
         });
+        for (strategy, (every, next)) in &mut self.strategies.regular {
+            if *next <= now {
+                *next = now.plus_micros(*every);
+                let event = OwnEvent::Timer { timer: REGULAR_TIMER };
+                effects.push(Effect::NotifyOwn { strategy: *strategy, event });
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod events;
 mod inputs;
+mod strategies;
 mod values;
 
 use crate::{LIST_MAX, TEXT_MAX};

@@ -4,13 +4,14 @@
 use crate::amount::{Price, Side, Size, Usd};
 pub use crate::breaker::{Breaker, Restriction, Scope};
 use crate::carry::Carry;
-use crate::event::{MarketEvent, Reason};
+use crate::event::{MarketEvent, Reason, Signal};
 use crate::id::{MarketIx, OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId, VenueOrderId};
 use crate::intent::Intent;
 use crate::limits::Limits;
 use crate::market::Market;
 use crate::time::Time;
 use crate::transfer::Transfer;
+use crate::wants::Wants;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -230,6 +231,11 @@ pub enum StrategyChange {
         instance: u32,
         /// What it may see and trade.
         markets: Vec<MarketIx>,
+        /// By which place it names each of the markets: token `t` of the market at place `p` has the handle `2p + t`. Empty if they are
+        /// their places in the list.
+        places: Vec<u32>,
+        /// What it wants to hear.
+        wants: Wants,
         /// When this very module was first loaded here.
         since: Time,
         /// Its parameters, as JSON.
@@ -241,6 +247,20 @@ pub enum StrategyChange {
         strategy: StrategyId,
         /// Why.
         reason: Reason,
+    },
+    /// Its parameters are others now; the instance goes on.
+    Parameters {
+        /// Its number.
+        strategy: StrategyId,
+        /// All of them, as JSON.
+        parameters: String,
+    },
+    /// Somebody has word for it.
+    Signal {
+        /// Its number.
+        strategy: StrategyId,
+        /// The word.
+        signal: Signal,
     },
 }
 

@@ -2,6 +2,8 @@
 //! Every call has a timeout and a bounded answer; none is repeated here.
 
 mod account;
+#[cfg(test)]
+mod captured;
 mod catalog;
 mod error;
 mod limits;

@@ -8,11 +8,13 @@ mod mutations;
 mod rest;
 mod scan;
 #[cfg(test)]
-mod shared;
+pub(crate) mod shared;
 mod tokens;
 mod user;
 
 pub use catalog::Found;
+#[cfg(test)]
+pub(crate) use catalog::Row as CatalogRow;
 pub(crate) use catalog::catalog_page;
 pub use market::{Element, MarketCounts, parse_elements, parse_market};
 pub use rest::{BalanceAllowance, BookSnapshot, VenueOrder};

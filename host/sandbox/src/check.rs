@@ -33,14 +33,14 @@ pub(crate) fn kind(bytes: &[u8]) -> Result<Kind, LoadError> {
 pub(crate) struct Allowed {
     /// The functions, by name.
     pub(crate) functions: &'static [&'static str],
-    /// The interfaces, which carry types alone.
-    pub(crate) types: &'static [&'static str],
+    /// Which interfaces: those that carry types alone.
+    pub(crate) types: fn(&str) -> bool,
 }
 
 impl Allowed {
     /// Says whether a component may import this.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.functions.contains(&name) || self.types.contains(&name)
+        self.functions.contains(&name) || (self.types)(name)
     }
 
     fn core(&self, module: &str, name: &str) -> bool {
@@ -48,16 +48,23 @@ impl Allowed {
     }
 }
 
+/// Looks at a file from outside: its size, and what it is.
+///
+/// # Errors
+/// That it is too large, or no WebAssembly.
+pub(crate) fn file(bytes: &[u8], settings: &Settings) -> Result<Kind, LoadError> {
+    let limit = settings.module_max;
+    if bytes.len() > limit {
+        return Err(LoadError::Size { got: bytes.len(), limit });
+    }
+    kind(bytes)
+}
+
 /// Counts what a module consists of.
 ///
 /// # Errors
 /// The first limit that it passes, the first import that it must not have, or that it cannot be read.
 pub(crate) fn check(bytes: &[u8], settings: &Settings, allowed: &Allowed) -> Result<(), LoadError> {
-    let limit = settings.module_max;
-    if bytes.len() > limit {
-        return Err(LoadError::Size { got: bytes.len(), limit });
-    }
-    kind(bytes)?;
     let mut count = Count { settings, allowed, counts: BTreeMap::new(), open: Vec::new() };
     for payload in Parser::new(0).parse_all(bytes) {
         count.payload(payload.map_err(invalid)?)?;
@@ -180,7 +187,7 @@ impl Count<'_> {
 mod tests {
     use super::*;
 
-    const ALLOWED: Allowed = Allowed { functions: &["log"], types: &["a:b/types"] };
+    const ALLOWED: Allowed = Allowed { functions: &["log"], types: |name| name == "a:b/types" };
 
     fn checked(text: &str) -> Result<(), LoadError> {
         check(&wat::parse_str(text).unwrap(), &Settings::default(), &ALLOWED)

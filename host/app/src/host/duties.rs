@@ -18,7 +18,7 @@ use model::{
     Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
 };
 use order::{Exchange, UnsignedOrder};
-use sandbox::{Grants, Session, Supervisor};
+use sandbox::{Budget, Grant, Grants, Session, Supervisor};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Fills that are remembered, so that each is counted once.
@@ -103,9 +103,9 @@ impl Duties {
 
     /// Starts an instance with the account as it stands after this very input, so that it misses nothing.
     fn start_strategy(&self, engine: &Engine, at: Time, change: &StrategyChange) {
-        let StrategyChange::Loaded { strategy, instance, markets, parameters, .. } = change else { return };
+        let StrategyChange::Loaded { strategy, instance, markets, places, parameters, .. } = change else { return };
         let Some(start) = self.starts.take(*strategy, *instance) else { return };
-        let session = session_of(engine, at, *strategy, markets, parameters.clone());
+        let session = session_of(engine, at, *strategy, (markets, places), parameters.clone());
         if let Err(error) = self.supervisor.start(*strategy, *instance, start.module, session) {
             tracing::error!(%error, strategy = strategy.0, "a strategy has no thread");
         }
@@ -220,24 +220,29 @@ impl Duties {
     }
 }
 
-/// Returns what an instance starts with: the account as it stands in `engine`.
+/// Returns what an instance starts with: the account as it stands in `engine`. Markets without places have those of their ranks.
 pub(crate) fn session_of(
     engine: &Engine,
     now: Time,
     strategy: StrategyId,
-    markets: &[MarketIx],
+    (markets, places): (&[MarketIx], &[u32]),
     parameters: String,
 ) -> Session {
-    let granted = markets.iter().filter_map(|ix| Some((*ix, engine.market(*ix)?.clone()))).collect();
+    let ranks = (0u32..).skip(places.len());
+    let numbered = markets.iter().zip(places.iter().copied().chain(ranks));
+    let granted =
+        numbered.filter_map(|(ix, place)| Some(Grant { ix: *ix, market: engine.market(*ix)?.clone(), place }));
+    let grants = Grants::at(granted.collect());
     let parts = engine.ledger().parts().filter(|(who, ..)| *who == strategy);
     let open = engine.open_orders().filter(|(order, ..)| order.strategy == strategy);
     Session {
         now,
         parameters,
-        grants: Grants::new(granted),
+        grants,
         positions: parts.map(|(_, token, part)| (token, part.size, part.cost)).collect(),
         orders: open.map(|(order, state, filled)| (order, filled, state)).collect(),
         limits: *engine.limits(),
+        budget: Budget::of(engine.limits(), engine.summary().portfolio),
         restored: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Which strategies trade, and what they may see: what the supervisor reports becomes the engine's inputs.
 
 use super::clock;
+use super::granting::grant;
 use super::inbox::Inbox;
 use super::listing::Listing;
 use super::rows::Rows;
@@ -53,6 +54,8 @@ struct Known {
     id: StrategyId,
     instance: u32,
     markets: Vec<MarketIx>,
+    /// By which numbers it names them.
+    places: Vec<u32>,
     module: Option<Module>,
     /// When this module was first loaded.
     since: Time,
@@ -104,28 +107,30 @@ impl Strategies {
                     // What comes together is told together.
                     tokio::time::sleep(TOGETHER).await;
                     changes.mark_unchanged();
-                    self.grant_anew();
+                    self.grant_anew().await;
                 }
             }
         }
     }
 
     /// Starts every strategy anew, from its own state, that can have a market in place of one that has ended, or one more.
-    fn grant_anew(&mut self) {
-        let open = self.listing.open();
+    async fn grant_anew(&mut self) {
+        let open = self.listing.open_markets();
         let names: Vec<String> = self.known.keys().cloned().collect();
         for name in names {
             let Some(known) = self.known.get(&name).filter(|known| known.is_up()) else { continue };
-            let wanted = known.module.as_ref().map_or(0, |module| module.manifest().markets_max);
-            let granted = grant(&open, &known.markets, wanted, self.next);
+            let Some(manifest) = known.module.as_ref().map(Module::manifest) else { continue };
+            let granted = grant(&open, &known.markets, &manifest.selection, manifest.markets_max, self.next);
             if granted.iter().all(|market| known.markets.contains(market)) {
                 continue;
             }
+            let Some(places) = self.places(&name, known.id, &granted).await else { continue };
             tracing::info!(name, markets = granted.len(), "a strategy's markets have changed");
             self.next = self.next.saturating_add(1);
             let count = u32::try_from(granted.len()).unwrap_or(u32::MAX);
             if let Some(known) = self.known.get_mut(&name) {
                 known.markets = granted;
+                known.places = places;
                 self.picture.edit_strategy(known.id, true, |view| view.markets = count);
             }
             self.announce(&name);
@@ -158,23 +163,31 @@ impl Strategies {
                     return None;
                 }
             };
-            let known =
-                Known { id, instance: 0, markets: Vec::new(), module: None, since: Time(0), faults: VecDeque::new() };
+            let known = Known {
+                id,
+                instance: 0,
+                markets: Vec::new(),
+                places: Vec::new(),
+                module: None,
+                since: Time(0),
+                faults: VecDeque::new(),
+            };
             self.known.insert(name.to_owned(), known);
         }
         self.known.get_mut(name)
     }
 
     async fn ready(&mut self, name: String, module: Module) {
-        if self.known(&name).await.is_none() {
-            return;
-        }
+        let Some(id) = self.known(&name).await.map(|known| known.id) else { return };
         if let Err(error) = crate::modules::keep(&self.data_dir, &module.hash(), module.bytes()) {
             tracing::error!(%error, name, "the module's file is not kept: it cannot be run again from the journal");
         }
         let since = self.first_seen(&name, &hex(&module.hash())).await;
         let had = self.known.get(&name).map(|known| known.markets.clone()).unwrap_or_default();
-        let granted = grant(&self.listing.open(), &had, module.manifest().markets_max, self.next);
+        let manifest = module.manifest();
+        let open = self.listing.open_markets();
+        let granted = grant(&open, &had, &manifest.selection, manifest.markets_max, self.next);
+        let Some(places) = self.places(&name, id, &granted).await else { return };
         if had.is_empty() {
             self.next = self.next.saturating_add(u32::try_from(granted.len()).unwrap_or(0));
         }
@@ -182,6 +195,7 @@ impl Strategies {
         known.module = Some(module.clone());
         known.faults.clear();
         known.markets = granted;
+        known.places = places;
         known.since = since;
         let (manifest, hash) = (module.manifest(), hex(&module.hash()));
         let view = StrategyView {
@@ -198,6 +212,19 @@ impl Strategies {
         self.picture.strategy(known.id, view);
         Rows::strategy(&self.db.writer(), &name, hash, &manifest.version);
         self.announce(&name);
+    }
+
+    /// Returns by which numbers a strategy names markets. Without them its saved state could mean others.
+    async fn places(&self, name: &str, id: StrategyId, markets: &[MarketIx]) -> Option<Vec<u32>> {
+        let conditions: Vec<_> =
+            markets.iter().filter_map(|ix| self.listing.market(*ix)).map(|market| market.condition).collect();
+        match self.db.market_places(id, &conditions).await {
+            Ok(places) => Some(places),
+            Err(error) => {
+                tracing::error!(%error, name, "a strategy's markets have no numbers, and it is not started with them");
+                None
+            }
+        }
     }
 
     /// Returns when a module was first loaded; now if that cannot be known, which is the careful side.
@@ -219,10 +246,11 @@ impl Strategies {
         known.instance = known.instance.saturating_add(1);
         let (strategy, instance, markets, hash) = (known.id, known.instance, known.markets.clone(), module.hash());
         let (since, parameters) = (known.since, "{}".to_owned());
+        let (name, places, wants) = (name.to_owned(), known.places.clone(), module.manifest().wants);
         let start = Start { module };
         self.starts.put(strategy, instance, start);
         let change =
-            StrategyChange::Loaded { strategy, name: name.to_owned(), hash, instance, markets, since, parameters };
+            StrategyChange::Loaded { strategy, name, hash, instance, markets, places, wants, since, parameters };
         self.inbox.account(clock::now(), Body::Strategy(change));
         self.edit(strategy, |view| view.instance = instance);
     }
@@ -300,24 +328,6 @@ impl Strategies {
     }
 }
 
-/// Returns the markets of a strategy that wants at most so many, 0 for all: those of the open ones that it had, then the next
-/// in the row.
-fn grant(open: &[MarketIx], had: &[MarketIx], wanted: u32, next: u32) -> Vec<MarketIx> {
-    let count = if wanted == 0 { open.len() } else { usize::try_from(wanted).unwrap_or(usize::MAX).min(open.len()) };
-    let mut granted: Vec<MarketIx> = had.iter().filter(|market| open.contains(market)).take(count).copied().collect();
-    let first = usize::try_from(next).unwrap_or(0).checked_rem(open.len()).unwrap_or(0);
-    let row = open.iter().cycle().skip(first).take(open.len());
-    for market in row {
-        if granted.len() >= count {
-            break;
-        }
-        if !granted.contains(market) {
-            granted.push(*market);
-        }
-    }
-    granted
-}
-
 /// A file that is no strategy, as the page shows it.
 fn failed(name: &str, error: String) -> StrategyView {
     StrategyView {
@@ -326,24 +336,5 @@ fn failed(name: &str, error: String) -> StrategyView {
         error,
         loaded_at_ms: clock::now().millis(),
         ..StrategyView::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_strategy_keeps_its_open_markets_and_gets_others_for_those_that_ended() {
-        let markets = |numbers: &[u32]| numbers.iter().copied().map(MarketIx).collect::<Vec<_>>();
-        let open = markets(&[1, 2, 4, 5]);
-        let got = |had: &[u32], wanted, next| grant(&open, &markets(had), wanted, next);
-        assert_eq!(got(&[], 2, 0), markets(&[1, 2]));
-        assert_eq!(got(&[], 2, 3), markets(&[5, 1]), "the row goes round");
-        assert_eq!(got(&[0, 2], 2, 0), markets(&[2, 1]), "0 has ended");
-        assert_eq!(got(&[5, 4], 2, 0), markets(&[5, 4]));
-        assert_eq!(got(&[4], 0, 0), markets(&[4, 1, 2, 5]), "0 is all");
-        assert_eq!(got(&[1], 9, 2), markets(&[1, 4, 5, 2]));
-        assert!(grant(&[], &markets(&[1]), 3, 7).is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! The API's description, made from the routes and types themselves.
 
-use super::{admin, config, health, scopes, session, stream, trading};
+use super::{admin, config, health, scopes, session, signals, stream, trading};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -37,6 +37,7 @@ use utoipa::openapi::OpenApi as Document;
         trading::venue_orders,
         trading::claims,
         trading::strategies,
+        signals::signal,
         trading::markets,
         stream::stream,
         session::show,

@@ -463,6 +463,7 @@ const fn state_word(state: MarketState) -> &'static str {
         MarketState::Open => "open",
         MarketState::Blind => "blind",
         MarketState::Resolved => "resolved",
+        MarketState::Paused => "paused",
     }
 }
 

@@ -84,14 +84,16 @@ impl Strategies {
     /// If its module is not kept.
     pub(super) fn change(&mut self, engine: &Engine, input: &Input, change: &StrategyChange) -> anyhow::Result<()> {
         match change {
+            // The engine tells of these.
+            StrategyChange::Parameters { .. } | StrategyChange::Signal { .. } => {}
             StrategyChange::Removed { strategy, .. } => {
                 if let Some(stream) = self.streams.get_mut(strategy) {
                     stream.removed = true;
                 }
             }
-            StrategyChange::Loaded { strategy, name, hash, instance, markets, parameters, .. } => {
+            StrategyChange::Loaded { strategy, name, hash, instance, markets, places, parameters, .. } => {
                 let module = self.module(hash).with_context(|| format!("the strategy {name}"))?;
-                let session = session_of(engine, input.at, *strategy, markets, parameters.clone());
+                let session = session_of(engine, input.at, *strategy, (markets, places), parameters.clone());
                 let run = Rerun::new(self.sandbox.clone(), module, session);
                 // Without the one before it in the supervisor there is no state either.
                 let before = self.streams.remove(strategy).filter(|before| !before.removed).map(Box::new);

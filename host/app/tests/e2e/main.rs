@@ -9,14 +9,17 @@
     reason = "test code may fail loudly"
 )]
 
+mod authors;
 mod backtest;
 mod by_hand;
 #[path = "../../../sandbox/tests/it/corpus.rs"]
 #[allow(dead_code, reason = "what the host makes of each is the sandbox's own test")]
 mod corpus;
 mod crash;
+mod delays;
 mod demo;
 mod discovery;
+mod exclusive;
 mod faults;
 mod feeds;
 #[path = "../../../sandbox/tests/it/guest.rs"]

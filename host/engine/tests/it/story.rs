@@ -9,7 +9,7 @@ use model::input::{
 use model::{
     Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price,
     Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind,
-    Usd, VenueOrderId,
+    Usd, VenueOrderId, Wants,
 };
 
 /// Midnight UTC of some day.
@@ -131,9 +131,15 @@ pub(crate) fn market(number: u8) -> Market {
 
 /// Loads the first instance of a strategy, with these markets.
 fn load(strategy: StrategyId, markets: Vec<MarketIx>, since: Time) -> Body {
+    load_as(strategy, markets, since, Wants::FIRST)
+}
+
+/// Loads one that wants to hear this.
+pub(crate) fn load_as(strategy: StrategyId, markets: Vec<MarketIx>, since: Time, wants: Wants) -> Body {
     let name = format!("strategy {}", strategy.0).as_str().into();
     let (hash, instance, parameters) = ([0; 32], 1, String::new());
-    Body::Strategy(StrategyChange::Loaded { strategy, name, hash, instance, markets, since, parameters })
+    let places = Vec::new();
+    Body::Strategy(StrategyChange::Loaded { strategy, name, hash, instance, markets, places, wants, since, parameters })
 }
 
 /// Parses a price.
@@ -293,6 +299,7 @@ fn answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
     let placed = |outcome| Body::Placed { order, outcome };
     let body = match (verb, rest) {
         ("live", []) => placed(PlaceOutcome::Live),
+        ("delayed", []) => placed(PlaceOutcome::Delayed),
         ("matched", [shares]) => placed(PlaceOutcome::Matched { matched: size(shares) }),
         ("refused", []) => placed(PlaceOutcome::Refused { reason: reason() }),
         ("lost", []) => placed(PlaceOutcome::Unknown { reason: reason() }),

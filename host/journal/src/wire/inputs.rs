@@ -3,7 +3,7 @@
 use super::{structure, variants};
 use model::input::{
     AccountView, Breaker, CancelOutcome, Channel, Command, HandOrder, HostFault, Mode, PlaceOutcome, Restriction,
-    Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
+    Scope, SessionStart, Settlement, StrategyAnswer, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position, Score, Transfer, TransferKind};
 
@@ -33,10 +33,6 @@ structure!(CarriedOrder { order, state, matched, traded });
 structure!(CarriedFill { trade, part, order, entry, settlement, at });
 structure!(FillEntry { strategy, token, side, size, cost, fee, basis });
 variants!(Channel, "channel" { 0 => Market, 1 => User });
-variants!(StrategyChange, "change of a strategy" {
-    0 => Loaded { strategy, name, hash, instance, markets, since, parameters },
-    1 => Removed { strategy, reason },
-});
 structure!(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost });
 variants!(PlaceOutcome, "outcome of a placement" {
     0 => Live,

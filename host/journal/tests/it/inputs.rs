@@ -8,7 +8,8 @@ use model::input::{
 use model::{
     Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent, IntentKind, Level, Limits,
     Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote, Score, Seq, SessionId, Side,
-    Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId,
+    Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId,
+    Wants,
 };
 
 fn price(micros: u32) -> Price {
@@ -193,6 +194,8 @@ pub(crate) fn every_input() -> Vec<Input> {
         hash,
         instance: 3,
         markets: vec![MarketIx(1)],
+        places: Vec::new(),
+        wants: Wants::FIRST,
         since: Time(4),
         parameters: "{}".into(),
     };
@@ -249,4 +252,27 @@ pub(crate) fn every_input() -> Vec<Input> {
     bodies.extend(orders());
     bodies.extend(commands());
     bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+}
+
+/// Inputs that came with the second contract with strategies.
+pub(crate) fn inputs_of_the_second_contract() -> Vec<Input> {
+    let strategy = StrategyId(2);
+    let loaded = StrategyChange::Loaded {
+        strategy,
+        name: "listener".into(),
+        hash: [4; 32],
+        instance: 3,
+        markets: vec![MarketIx(1), MarketIx(0)],
+        places: vec![7, 3],
+        wants: Wants { tops: false, trades: true, depth: 5, every_micros: 1_000_000 },
+        since: Time(4),
+        parameters: "{}".into(),
+    };
+    let changes = [
+        loaded,
+        StrategyChange::Parameters { strategy, parameters: "{\"spread\": 2}".into() },
+        StrategyChange::Signal { strategy, signal: Signal { name: "score".into(), value: "0.7".into() } },
+    ];
+    let bodies = changes.into_iter().map(Body::Strategy);
+    bodies.zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
 }

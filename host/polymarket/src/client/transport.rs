@@ -260,7 +260,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, RequestError> {
 }
 
 /// Returns the venue's words, and the heartbeat that it expected; nothing if the body is not the venue's, such as a gateway's page.
-fn reason(body: &[u8]) -> (String, String) {
+pub(super) fn reason(body: &[u8]) -> (String, String) {
     let Ok(failure) = serde_json::from_slice::<Failure<'_>>(body) else { return (String::new(), String::new()) };
     let words = if failure.error.is_empty() { &failure.error_msg } else { &failure.error };
     (crate::parse::cut(words.as_str()), crate::parse::cut(failure.heartbeat_id.as_str()))

@@ -2,6 +2,8 @@
 
 #[path = "corpus/answering.rs"]
 mod answering;
+#[path = "corpus/contracts.rs"]
+mod contracts;
 #[path = "corpus/loading.rs"]
 mod loading;
 #[path = "corpus/shape.rs"]
@@ -29,7 +31,7 @@ pub(crate) struct Hostile {
 
 /// All of them.
 pub(crate) fn corpus() -> Vec<Hostile> {
-    let rows = [shape::rows(), loading::rows(), starting::rows(), answering::rows()].concat();
+    let rows = [shape::rows(), loading::rows(), starting::rows(), answering::rows(), contracts::rows()].concat();
     rows.into_iter().map(|(name, file, fate)| Hostile { name, file, fate }).collect()
 }
 

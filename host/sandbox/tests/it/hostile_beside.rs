@@ -2,7 +2,7 @@
 
 use crate::corpus::{Fate, corpus};
 use crate::folder::Rig;
-use crate::guest::{Guest, answer, corpus_settings, session, top};
+use crate::guest::{Guest, answer, corpus_settings, levels, session, top, words};
 use model::{StrategyId, Time};
 use sandbox::{Compiler, Report, Sandbox, Session};
 use std::collections::BTreeMap;
@@ -82,6 +82,8 @@ fn a_good_strategy_hears_everything_once_while_all_hostile_ones_run_and_fail_bes
                 numbers.insert(number, hostile.name);
                 rig.supervisor.start(number, 1, module, Session { now: Time(1), ..session() }).unwrap();
                 rig.supervisor.notify_market(number, top(2));
+                rig.supervisor.notify_market(number, levels());
+                words().into_iter().for_each(|event| rig.supervisor.notify_own(number, Time(2_000_000), event));
                 settled += 1;
             }
             Report::Rejected { name, error } => {

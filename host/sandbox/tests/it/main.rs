@@ -9,6 +9,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod contract;
 mod corpus;
 mod folder;
 mod guest;

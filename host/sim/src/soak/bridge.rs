@@ -113,7 +113,7 @@ impl World {
                     }
                 }
                 // The host takes resolved shares as worth what they pay; the payment is the venue's own business here.
-                Event::Redeemed { .. } => {}
+                Event::Redeemed { .. } | Event::Turned { .. } => {}
                 Event::BookReset { market } => {
                     for token in [market.token(0), market.token(1)] {
                         let book = self.book(token);

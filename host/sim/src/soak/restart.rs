@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use engine::{Engine, Purpose};
 use journal::{Reader, Record, Step};
 use model::input::{Command, Mode, SessionStart, StrategyChange};
-use model::{Body, Carry, Limits, OrderId, SessionId, StrategyId, Usd};
+use model::{Body, Carry, Limits, OrderId, SessionId, StrategyId, Usd, Wants};
 
 /// Strategies of a run.
 pub(super) const STRATEGIES: u16 = 3;
@@ -71,12 +71,21 @@ impl Story<'_> {
         let seen = self.world.markets.iter().enumerate().filter(|(place, _)| *place != skipped);
         let markets = seen.map(|(_, market)| *market).collect();
         let name = format!("mad{}", strategy.0);
+        let mut below = |bound| self.world.rng.below(bound);
+        let wants = Wants {
+            tops: below(4) != 0,
+            trades: below(4) != 0,
+            depth: u8::try_from(below(8)).unwrap_or(0),
+            every_micros: below(3).saturating_mul(700_000),
+        };
         let change = StrategyChange::Loaded {
             strategy,
             name,
             hash: [0; 32],
             instance,
             markets,
+            places: Vec::new(),
+            wants,
             since: self.world.now,
             parameters: String::new(),
         };

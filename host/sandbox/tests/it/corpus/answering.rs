@@ -11,10 +11,14 @@ fn body(on_events: &str) -> Vec<u8> {
 }
 
 /// Bytes of an intent: how wide, from which place, and what.
-type Fields<'a> = &'a [(u8, u32, u64)];
+pub(super) type Fields<'a> = &'a [(u8, u32, u64)];
+
+fn intent(fields: Fields<'_>) -> Vec<u8> {
+    body(&one_intent(fields))
+}
 
 /// An answer of one intent with these fields.
-fn intent(fields: Fields<'_>) -> Vec<u8> {
+pub(super) fn one_intent(fields: Fields<'_>) -> String {
     let stores = fields.iter().map(|(width, at, value)| {
         let at = INTENTS + at;
         match width {
@@ -23,13 +27,17 @@ fn intent(fields: Fields<'_>) -> Vec<u8> {
             _ => format!("(i64.store (i32.const {at}) (i64.const {value}))"),
         }
     });
-    body(&(stores.collect::<String>() + &answer(1, 1)))
+    stores.collect::<String>() + &answer(1, 1)
 }
 
 /// An order that would be good, and then something that is not. Of `place`: token 32, side 36, price 40, size 48, kind 56, until 64.
 fn place(fields: Fields<'_>) -> Vec<u8> {
+    body(&one_place(fields))
+}
+
+pub(super) fn one_place(fields: Fields<'_>) -> String {
     let good: [(u8, u32, u64); 2] = [(4, 40, 400_000), (8, 48, 5_000_000)];
-    intent(&[&good, fields].concat())
+    one_intent(&[&good, fields].concat())
 }
 
 pub(super) fn rows() -> Vec<Row> {
@@ -87,22 +95,21 @@ fn calls() -> Vec<Row> {
     ]
 }
 
-/// Answers that are no answers.
-fn answers() -> Vec<Row> {
-    let fails = Fate::Fails;
-    // A hundred intents whose reasons are all the same megabyte.
-    let overlap = Guest {
-        memory: "(memory (export \"memory\") 40)",
-        items: "(func $fill (local $at i32) (local.set $at (i32.const 4096)) (loop $l
+/// A hundred intents whose reasons are all the same megabyte.
+pub(super) fn overlap(guest: Guest) -> Vec<u8> {
+    let fill = "(func $fill (local $at i32) (local.set $at (i32.const 4096)) (loop $l
             (i32.store (i32.add (local.get $at) (i32.const 8)) (i32.const 131072))
             (i32.store (i32.add (local.get $at) (i32.const 12)) (i32.const 1048576))
             (i32.store8 (i32.add (local.get $at) (i32.const 24)) (i32.const 2))
             (local.set $at (i32.add (local.get $at) (i32.const 88)))
-            (br_if $l (i32.lt_u (local.get $at) (i32.const 12896)))))"
-            .to_owned(),
-        on_events: "(call $fill)".to_owned() + &answer(1, 100),
-        ..Guest::default()
-    };
+            (br_if $l (i32.lt_u (local.get $at) (i32.const 12896)))))";
+    let (memory, items) = ("(memory (export \"memory\") 40)", fill.to_owned());
+    Guest { memory, items, on_events: "(call $fill)".to_owned() + &answer(1, 100), ..guest }.core()
+}
+
+/// Answers that are no answers.
+fn answers() -> Vec<Row> {
+    let fails = Fate::Fails;
     let many = Guest { memory: "(memory (export \"memory\") 200)", on_events: answer(1, 140_000), ..Guest::default() };
     vec![
         ("answers-from-nowhere", body("(i32.const -8)"), fails("contract")),
@@ -119,7 +126,7 @@ fn answers() -> Vec<Row> {
             body(&answer(1, 200).replace("(i32.const 4096)", "(i32.const 262136)")),
             fails("contract"),
         ),
-        ("lists-over-each-other", overlap.core(), fails("contract")),
+        ("lists-over-each-other", overlap(Guest::default()), fails("contract")),
         ("reason-is-no-text", intent(&[(4, 8, 70_000), (4, 12, 2), (1, 65_904, 0xff), (1, 24, 2)]), fails("utf-8")),
         ("reason-from-nowhere", intent(&[(4, 8, 0xffff_0000), (4, 12, 4_000), (1, 24, 2)]), fails("contract")),
         ("an-intent-that-is-none", intent(&[(1, 24, 77)]), fails("contract")),

@@ -1,7 +1,7 @@
 //! Files that are no strategies, want what strategies do not get, or fail as soon as they are asked what they are.
 
 use super::{Fate, Row, text};
-use crate::guest::{Guest, contract};
+use crate::guest::{Guest, VERSION};
 
 fn imports(imports: &'static str) -> Vec<u8> {
     Guest { imports, ..Guest::default() }.core()
@@ -11,12 +11,12 @@ fn items(items: &str) -> Vec<u8> {
     Guest { items: items.to_owned(), ..Guest::default() }.core()
 }
 
-fn describe(describe: &str) -> Vec<u8> {
+pub(super) fn describe(describe: &str) -> Vec<u8> {
     Guest { describe: describe.to_owned(), ..Guest::default() }.core()
 }
 
 /// A manifest whose field at this place is this number.
-fn manifest(fields: &[(u32, u32)]) -> Vec<u8> {
+pub(super) fn manifest(fields: &[(u32, u32)]) -> Vec<u8> {
     let stores = fields.iter().map(|(at, value)| format!("(i32.store (i32.const {}) (i32.const {value}))", 1024 + at));
     describe(&(stores.collect::<String>() + "(i32.const 1024)"))
 }
@@ -36,7 +36,7 @@ fn nothing() -> Vec<Row> {
     // The first section's length and number.
     let mut corrupt = whole.clone();
     corrupt[8..16].fill(0xff);
-    let wrong = Guest { version: Some("9.0.0"), ..Guest::default() };
+    let wrong = Guest { version: "9.0.0", ..Guest::default() };
     vec![
         ("empty-file", Vec::new(), refused("no WebAssembly")),
         ("no-module", b"#!/bin/sh\nrm -rf /\n".to_vec(), refused("no WebAssembly")),
@@ -48,7 +48,7 @@ fn nothing() -> Vec<Row> {
         ("empty-module", text("(module)"), refused("contract")),
         ("empty-component", text("(component)"), refused("what it is")),
         ("senseless-description", text(r#"(module (@custom "component-type:x" "\ff\ff\ff\ff"))"#), refused("contract")),
-        ("another-contract", wrong.core(), refused("9.0.0")),
+        ("another-contract", wrong.core(), refused("speaks polytrader:strategy@9.0.0; this host speaks 0.2 and 0.1")),
         ("another-layout", Guest { layout: 9, ..Guest::default() }.core(), refused("layout 9")),
     ]
 }
@@ -71,8 +71,7 @@ fn proposals() -> Vec<Row> {
 /// What asks for more than a log.
 fn wants() -> Vec<Row> {
     let refused = Fate::Refused;
-    let (_, version) = contract();
-    let types = format!("polytrader:strategy/types@{version}");
+    let types = format!("polytrader:strategy/types@{VERSION}");
     let sudo = format!(r#"(component (import "{types}" (instance (export "sudo" (func)))))"#);
     let component = |name: &str| text(&format!(r#"(component (import "{name}" (instance (export "f" (func)))))"#));
     vec![

@@ -24,10 +24,14 @@ fn state(at: u32, length: u32) -> Vec<u8> {
 
 /// A start that is refused with this text.
 fn refusal(at: u32, length: u32, first: u32) -> Vec<u8> {
-    start(&format!(
+    start(&refuses(at, length, first))
+}
+
+pub(super) fn refuses(at: u32, length: u32, first: u32) -> String {
+    format!(
         "(i32.store8 (i32.const 3000) (i32.const 1)) (i32.store8 (i32.const 70000) (i32.const {first}))
          (i32.store (i32.const 3004) (i32.const {at})) (i32.store (i32.const 3008) (i32.const {length})) (i32.const 3000)"
-    ))
+    )
 }
 
 const LOG: &str = r#"(import "$root" "log" (func $log (param i32 i32 i32)))"#;
