@@ -25,6 +25,7 @@ mod scores;
 mod step;
 mod strategies;
 mod targets;
+mod told;
 mod transfers;
 
 pub use digest::digest;

@@ -3,6 +3,7 @@
 
 mod account;
 mod catalog;
+mod data;
 mod error;
 mod limits;
 mod mood;
@@ -12,6 +13,7 @@ mod transport;
 
 pub use account::{AccountClient, CancelAnswer, Looked};
 pub use catalog::{Catalog, NegRisk, Rules};
+pub use data::DataApi;
 pub use error::{HeartbeatError, RequestError};
 pub use limits::Class;
 pub use mood::Mood;

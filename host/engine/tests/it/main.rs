@@ -14,3 +14,4 @@ mod recovery;
 mod scenarios;
 mod soaked;
 mod story;
+mod told;
