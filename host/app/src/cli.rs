@@ -29,7 +29,7 @@ enum Command {
     /// End trading on the account: stop the host of this data folder if there is one, and cancel everything at the venue until nothing is
     /// open. Needs the keystore and its passphrase, and no running host. Takes the arguments of `run`.
     Kill(Box<RunArgs>),
-    /// Bring a private key into the keystore, or show whose it is.
+    /// Bring a private key into the keystore, show whose it is, show or change what the signer may sign with it.
     Keys(KeysArgs),
     /// Measure the paths of an order and print a table of figures with their budgets.
     Bench(BenchArgs),
@@ -126,11 +126,21 @@ pub(crate) struct RunArgs {
     /// place of the venue's of the configuration.
     #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "recording", "speed", "prices", "markets"])]
     pub(crate) exchange: Option<String>,
-    /// Live: read the keystore's passphrase from this file, which nobody else may read, instead of asking.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
     #[command(flatten)]
     pub(crate) flow: FlowArgs,
+}
+
+/// Where the keystore's passphrase is; nobody is asked for it then.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PassphraseArgs {
+    /// Read the keystore's passphrase from this file, which nobody else may read, instead of asking.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Read it from the pipe that is open as this descriptor.
+    #[arg(long, value_name = "N", conflicts_with = "passphrase_file")]
+    pub(crate) passphrase_fd: Option<u16>,
 }
 
 /// Who else trades on the local exchange.
@@ -208,9 +218,11 @@ pub(crate) struct KeysArgs {
     /// The data folder whose keystore.json it is about.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data")]
     pub(crate) data_dir: PathBuf,
-    /// Read the passphrase from this file, which nobody else may read, instead of asking.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    /// With `limits`: set one, such as order_max_usd=50; can be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }
 
 /// What can be done with keys.
@@ -220,6 +232,10 @@ pub(crate) enum KeysAction {
     Import,
     /// Show the key's address and the wallets that belong to it.
     ShowAddress,
+    /// Show the signer's limits, which stand in the keystore, or change them with --set; the signer must not run meanwhile.
+    Limits,
+    /// Begin the signer's counter and log anew after they were lost, moved or damaged; the old ones are put aside.
+    Renew,
 }
 
 /// `polytrader bench`.

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::keys::runbook;
 use anyhow::{Context, bail, ensure};
 use order::{Account, Address, Chain, SignatureType, SigningKey, Wallet};
+use signer::{Config as SignerConfig, Limits};
 use std::process::ExitCode;
 
 /// Runs `polytrader run`.
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // Keys that are worth nothing hold their own funds.
     let sign = |key: SigningKey, venue: &Venue| {
         let account = Account::eoa(key.address(), Chain::Polygon);
-        children::sign_for_host(&config, common, key, account, venue)
+        children::sign_for_host(common, key, signer_config(account, config.signer_limits()), venue)
     };
     match common.mode {
         ModeArg::Demo => {
@@ -82,6 +83,11 @@ impl Venue {
     }
 }
 
+/// What the signer does with a key with which nothing is at stake: it counts in memory.
+fn signer_config(account: Account, limits: Limits) -> SignerConfig {
+    SignerConfig { account, limits, record: None }
+}
+
 /// Real money needs both the flag and a line in the configuration file, so that neither a typing error nor a copied command
 /// line trades it.
 fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -92,9 +98,14 @@ fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
         config.data_dir.join("polytrader.toml").display()
     );
     let venue = Venue::real_or(config, args)?;
-    let key = crate::keys::of_live(&config.data_dir, args.passphrase_file.as_deref())?;
-    let account = account(config, key.address())?;
-    children::sign_for_host(config, &args.common, key, account, &venue)
+    let secret = crate::keys::of_live(&config.data_dir, &args.passphrase)?;
+    let account = account(config, secret.key.address())?;
+    let limits = config.signer_limits_within(secret.limits)?;
+    let record = Some(crate::keys::records::take_up(&config.data_dir, &secret)?);
+    // The host shows what holds; it cannot change it.
+    let mut common = args.common.clone();
+    common.set.extend(crate::config::signer_settings(&limits));
+    children::sign_for_host(&common, secret.key, SignerConfig { account, limits, record }, &venue)
 }
 
 /// Finds out what kind of wallet holds the money, by comparing its address with those that belong to the key.

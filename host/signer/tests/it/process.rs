@@ -20,8 +20,9 @@ fn config() -> Config {
         minute_max: Usd::dollars(1),
         day_max: Usd::dollars(1),
         orders_per_minute: 1,
+        batches_per_minute: 0,
     };
-    Config { account: Account::eoa(key().address(), Chain::Polygon), limits, counter: None }
+    Config { account: Account::eoa(key().address(), Chain::Polygon), limits, record: None }
 }
 
 /// This binary, in a role.
