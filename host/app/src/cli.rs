@@ -185,6 +185,9 @@ pub(crate) struct ExchangeArgs {
     /// The address to serve REST and both WebSocket channels on; port 0 takes a free one.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8100")]
     pub(crate) listen: std::net::SocketAddr,
+    /// After how many seconds the invented event of several markets is decided.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    pub(crate) event_lasts: u64,
     /// Where exchange.json, with the real address, is written.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data/exchange")]
     pub(crate) data_dir: PathBuf,

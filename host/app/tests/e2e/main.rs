@@ -12,8 +12,10 @@
 mod backtest;
 mod by_hand;
 mod crash;
+mod delays;
 mod demo;
 mod discovery;
+mod exclusive;
 mod faults;
 mod feeds;
 mod live;

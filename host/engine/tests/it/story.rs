@@ -314,6 +314,7 @@ fn answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
     let placed = |outcome| Body::Placed { order, outcome };
     let body = match (verb, rest) {
         ("live", []) => placed(PlaceOutcome::Live),
+        ("delayed", []) => placed(PlaceOutcome::Delayed),
         ("matched", [shares]) => placed(PlaceOutcome::Matched { matched: size(shares) }),
         ("refused", []) => placed(PlaceOutcome::Refused { reason: reason() }),
         ("lost", []) => placed(PlaceOutcome::Unknown { reason: reason() }),

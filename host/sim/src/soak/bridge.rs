@@ -116,7 +116,7 @@ impl World {
                 Event::Redeemed { account, token, value, .. } if account == self.member.account() => {
                     self.write_record(ActivityKind::Redeemed { market: token.market(), paid: value });
                 }
-                Event::Redeemed { .. } => {}
+                Event::Redeemed { .. } | Event::Turned { .. } => {}
                 Event::BookReset { market } => {
                     for token in [market.token(0), market.token(1)] {
                         let book = self.book(token);
