@@ -102,6 +102,8 @@ pub struct Config {
     pub journal_keep_days: u32,
     /// The venue's catalog.
     pub venue_gamma_url: String,
+    /// The venue's public records of accounts.
+    pub venue_data_url: String,
     /// The most markets that are watched at once.
     pub markets_max: u32,
     /// Which markets are watched.
@@ -215,6 +217,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         journal_keep_days: fit(get("journal.keep_days")?)?,
         markets_max: fit(get("markets_max")?)?,
         venue_gamma_url: text("venue.gamma_url")?,
+        venue_data_url: text("venue.data_url")?,
         market_rules: market_rules(layers)?,
         market_connections: fit(get("markets.connections")?)?,
         look_every: std::time::Duration::from_secs(fit(get("markets.look_every_s")?)?),

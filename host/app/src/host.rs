@@ -17,6 +17,7 @@ mod listing;
 mod market;
 mod paper;
 mod pulse;
+mod records;
 mod rows;
 mod serve;
 mod strategies;
@@ -54,6 +55,7 @@ use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
 use model::{Body, Carry, Limits, OrderId, SessionId, Size, StrategyId, Time};
 use paper::PaperVenue;
+use records::Records;
 use rows::Rows;
 use sandbox::{Report, Sandbox, Supervisor};
 use serve::Served;
@@ -204,6 +206,8 @@ async fn begin(
     wires.inbox.account(now, Body::Session(start));
     venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));
     let since = carry.as_ref().map_or(now, Carry::since);
+    let told = past.as_ref().map(|past| past.activities.clone()).unwrap_or_default();
+    let recorded = carry.as_ref().map_or(records::first(now), |carry| records::since(carry.at));
     let opening = paper::Opening::new(venue.cash, carry.as_ref());
     let went_on = carry.is_some();
     if let Some((carry, past)) = carry.zip(past) {
@@ -221,6 +225,7 @@ async fn begin(
     tokio::spawn(endings::watch(venue.client.clone(), wires.inbox.clone(), wires.listing.clone()));
     tokio::spawn(venue.discovery.clone().watch(wires.listing.clone(), wires.inbox.clone()));
     wires.beat(venue);
+    wires.read_records(venue, recorded, told);
     tokio::spawn(wires.strategies(config, &db).run(reports));
     let control = Control::new(wires.inbox.clone(), Some(access.clone()));
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
@@ -289,6 +294,24 @@ impl Wires {
         tokio::spawn(heart.run());
     }
 
+    /// Begins to read the venue's records of our account, if there is one.
+    fn read_records(&self, venue: &Venue, since: Time, told: Vec<[u8; 32]>) {
+        if venue.login.is_none() {
+            return;
+        }
+        let records = Records {
+            api: venue.records.clone(),
+            user: self.signer.account().funder,
+            inbox: self.inbox.clone(),
+            listing: self.listing.clone(),
+            latest: Arc::clone(&self.latest),
+            picture: self.picture.clone(),
+            since,
+            sent: told.into_iter().collect(),
+        };
+        tokio::spawn(records.watch());
+    }
+
     /// Connects the user channel, if there is one.
     fn user_channel(&self, venue: &Venue, access: &Access) -> anyhow::Result<Option<polymarket::Feed>> {
         match (access, &venue.login) {
@@ -314,6 +337,9 @@ impl Wires {
             self.journal.placement(&journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
         }
         self.inbox.account(now, Body::TakeOver(Box::new(carry)));
+        if !past.activities.is_empty() {
+            self.inbox.account(now, Body::KnownActivities(past.activities));
+        }
     }
 
     fn strategies(&self, config: &Config, db: &Db) -> Strategies {

@@ -55,14 +55,17 @@ pub(crate) struct Venue {
     channels: String,
     /// The address of the catalog of markets.
     pub(crate) catalog: String,
+    /// The address of the public records of accounts.
+    records: String,
 }
 
 impl Venue {
     /// Returns where a local exchange is: its channels are on the same port.
     fn local(address: &str) -> Self {
         let channels = format!("ws{}", address.strip_prefix("http").unwrap_or(address));
-        let (rest, site, catalog) = (address.to_owned(), address.to_owned(), format!("{address}/gamma"));
-        Self { rest, site, channels, catalog }
+        let (rest, site) = (address.to_owned(), address.to_owned());
+        let (catalog, records) = (format!("{address}/gamma"), format!("{address}/data-api"));
+        Self { rest, site, channels, catalog, records }
     }
 
     /// Returns the venue of the configuration, or the exchange of the command line in its place.
@@ -74,6 +77,7 @@ impl Venue {
                 site: config.venue_site_url.clone(),
                 channels: config.venue_ws_url.clone(),
                 catalog: config.venue_gamma_url.clone(),
+                records: config.venue_data_url.clone(),
             }),
         }
     }

@@ -73,7 +73,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 62] = [
+pub const KEYS: [Key; 63] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -307,6 +307,12 @@ pub const KEYS: [Key; 62] = [
         Kind::Url(&["https://", "http://"]),
         "https://gamma-api.polymarket.com",
         "The address of the venue's catalog; the demo has its own.",
+    ),
+    key(
+        "venue.data_url",
+        Kind::Url(&["https://", "http://"]),
+        "https://data-api.polymarket.com",
+        "The address of the venue's public records of accounts; the demo has its own.",
     ),
     key(
         "live.enabled",

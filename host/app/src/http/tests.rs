@@ -376,6 +376,7 @@ fn the_pages_types_are_ours() {
     types::TransferBody::export_all(&config).unwrap();
     types::HealthView::export_all(&config).unwrap();
     types::ConnectionView::export_all(&config).unwrap();
+    types::RecordsView::export_all(&config).unwrap();
     types::OrderHistoryView::export_all(&config).unwrap();
     types::VenueOrderView::export_all(&config).unwrap();
     let committed = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboard/src/generated"));

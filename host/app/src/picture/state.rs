@@ -268,7 +268,7 @@ impl State {
                 self.edit_strategy(*strategy, |view| view.error.clone_from(reason))
             }
             // Money shows in the account, and the audit has who booked it.
-            Record::Guard { .. } | Record::Transfer { .. } => None,
+            Record::Guard { .. } | Record::Transfer { .. } | Record::Activity { .. } => None,
         }
     }
 

@@ -15,3 +15,4 @@ mod scenarios;
 mod soaked;
 mod story;
 mod telling;
+mod told;

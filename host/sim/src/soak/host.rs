@@ -40,6 +40,8 @@ pub(super) struct Host {
     pub(super) life: Life,
     /// Own events that strategies have not reacted to yet.
     pub(super) told: Vec<(StrategyId, model::OwnEvent)>,
+    /// How many of the venue's records this process was told.
+    pub(super) records: usize,
     next_tick: Time,
     next_account: Time,
     next_alive: Time,
@@ -62,6 +64,7 @@ impl Host {
             last_order: OrderId(0),
             life: Life::default(),
             told: Vec::new(),
+            records: 0,
             next_tick: Time(0),
             next_account: Time(0),
             next_alive: Time(0),
@@ -207,6 +210,7 @@ impl Story<'_> {
         if self.world.now >= self.host.next_account {
             self.host.next_account = self.world.now.plus_micros(ACCOUNT_MICROS);
             self.world.send(Delivery::Account);
+            self.read_records()?;
         }
         if self.world.now >= self.host.next_tick {
             self.host.next_tick = self.world.now.plus_micros(TICK_MICROS);
