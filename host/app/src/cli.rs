@@ -1,6 +1,9 @@
 //! The command line: what there is, with its help. Each command's work is in a module of its own.
 
+mod authors;
+
 use crate::config::Config;
+pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -280,86 +283,32 @@ pub(crate) struct BacktestArgs {
 pub(crate) struct StrategyArgs {
     /// What to do.
     #[command(subcommand)]
-    pub(crate) command: StrategyCommand,
+    pub(crate) action: StrategyAction,
 }
 
 /// What can be done with strategies.
 #[derive(Debug, Clone, Subcommand)]
-pub(crate) enum StrategyCommand {
+pub(crate) enum StrategyAction {
     /// Make a project for a strategy of your own, with the SDK beside it. It builds with cargo alone.
     New(NewArgs),
     /// Build a project to WebAssembly, and drop it into a folder that a host watches.
     Build(BuildArgs),
     /// Show what a file says about itself, its hash and what it can do.
-    Inspect(StrategyFileArgs),
+    Inspect(FileArgs),
     /// Say whether the host would take a file: contract, imports, manifest, a rehearsal on made-up events, its state, and whether a second
     /// rehearsal decides the same. Exits with 1 if something is bad.
-    Check(StrategyFileArgs),
+    Check(FileArgs),
     /// Run a tape through a file and print what it wants, and what each event costs: fuel, memory, time.
     Test(TestArgs),
 }
 
 /// A strategy's file.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct StrategyFileArgs {
+pub(crate) struct FileArgs {
     /// The .wasm file.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `polytrader strategy new`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct NewArgs {
-    /// Its name: small letters, digits and `_`.
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    /// The folder of the project; NAME otherwise. It must not be there, or be empty.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
-}
-
-/// `polytrader strategy build`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct BuildArgs {
-    /// The folder of the project.
-    #[arg(value_name = "DIR", default_value = ".")]
-    pub(crate) dir: PathBuf,
-    /// Put the module into this folder, whole at once, and its parameters beside it unless there are some.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) into: Option<PathBuf>,
-    /// Use only crates that were downloaded before.
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `polytrader strategy test`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TestArgs {
-    /// The .wasm file.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// A recording of real order books (CSV, plain or .gz, as `exchange --recording` plays it) instead of made-up events.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) tape: Option<PathBuf>,
-    /// The seed of the made-up events.
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "tape")]
-    pub(crate) seed: u64,
-    /// How many events are made up.
-    #[arg(long, value_name = "N", default_value_t = 50_000, conflicts_with = "tape", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    pub(crate) events: u64,
-    /// The strategy's parameters, as JSON.
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    pub(crate) parameters: String,
-    /// How many of its intents are shown.
-    #[arg(long, value_name = "N", default_value_t = 40)]
-    pub(crate) show: usize,
-    /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }
