@@ -89,11 +89,12 @@ impl Story<'_> {
         }
         self.world.summary.inputs = self.world.summary.inputs.saturating_add(1);
         self.tell_input(&input.body);
+        let mut effects = core::mem::take(&mut self.host.effects);
+        self.host.engine.step(&input, &mut effects);
+        // What the venue's records told may have become the explanation in this very step.
         if let Body::Account(view) = &input.body {
             self.host.proved |= self.is_equal(view);
         }
-        let mut effects = core::mem::take(&mut self.host.effects);
-        self.host.engine.step(&input, &mut effects);
         for effect in effects.drain(..) {
             self.act(effect)?;
         }
