@@ -24,11 +24,13 @@ pub struct Config {
     pub listen: SocketAddr,
     /// What the flow, the ids and the API keys follow from.
     pub seed: u64,
+    /// How many markets the seeded flow invents, at most [`sim::venue::MARKETS_MAX`].
+    pub invented: usize,
     /// Recordings of real books; without any the other traders are the seeded flow.
     pub recordings: Vec<PathBuf>,
     /// A recorded price and the markets that it decided, instead of both; see [`crate::recording::prices`].
     pub priced: Option<PricedFiles>,
-    /// How fast recordings play, in millionths of real time.
+    /// How fast recordings play and how busy the seeded flow is, in millionths of real time.
     pub speed_micros: u64,
     /// Where `exchange.json` with the real address is written; nowhere if there is none.
     pub data_dir: Option<PathBuf>,
@@ -53,6 +55,7 @@ impl Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             seed,
+            invented: sim::flow::INVENTED,
             recordings: Vec::new(),
             priced: None,
             speed_micros: 1_000_000,
@@ -148,7 +151,7 @@ fn source(config: &Config) -> Result<Source, StartError> {
         return priced(files, config);
     }
     if config.recordings.is_empty() {
-        return Ok(Source::Flow(Flow::new(config.seed)));
+        return Ok(Source::Flow(Flow::with_markets(config.seed, config.invented).at_pace(config.speed_micros)));
     }
     let mut recordings = Vec::with_capacity(config.recordings.len());
     for path in &config.recordings {

@@ -5,6 +5,7 @@
 mod catalog;
 mod chance;
 
+pub use catalog::INVENTED;
 pub use chance::{Underlying, chance};
 
 use crate::rng::Rng;
@@ -32,6 +33,10 @@ const PULL_PART: u32 = 400;
 const MARGIN: u32 = 150_000;
 /// The fair price of a market that follows something stays this far from them.
 const FOLLOWED_MARGIN: u32 = 5_000;
+/// So many markets are traded through one pair of accounts: the maker's orders in all of them are fewer than an account may have.
+const MARKETS_EACH: u32 = 32;
+/// A pace of one, in millionths.
+const PACE: u64 = 1_000_000;
 /// What the flow's accounts start with, in dollars and in shares of each token: more than it can ever lose.
 const FUNDS: u32 = 1_000_000_000;
 
@@ -43,9 +48,12 @@ struct Span {
 }
 
 impl Span {
-    fn after(self, now: Time, rng: &mut Rng) -> Time {
+    /// Draws from the span; at twice the pace it lasts half as long.
+    fn after(self, now: Time, rng: &mut Rng, pace: u64) -> Time {
         let width = self.most.saturating_sub(self.least).saturating_add(1);
-        now.plus_millis(self.least.saturating_add(rng.below(width)))
+        let micros = u128::from(self.least.saturating_add(rng.below(width))).saturating_mul(1_000);
+        let paced = micros.saturating_mul(u128::from(PACE)).checked_div(u128::from(pace)).unwrap_or(micros);
+        now.plus_micros(u64::try_from(paced).unwrap_or(u64::MAX))
     }
 }
 
@@ -57,6 +65,8 @@ struct Stream {
     fair: Price,
     /// Whether the fair price is set from outside instead of wandering.
     followed: bool,
+    /// Whether its accounts have shares of it to sell.
+    stocked: bool,
     walk_due: Time,
     quote_due: Time,
     take_due: Time,
@@ -78,26 +88,41 @@ struct Accounts {
 pub struct Flow {
     rng: Rng,
     streams: Vec<Stream>,
-    accounts: Option<Accounts>,
+    /// By the first of their markets, in groups of [`MARKETS_EACH`].
+    accounts: BTreeMap<u32, Accounts>,
+    /// How busy it is, in millionths.
+    pace: u64,
 }
 
 impl Flow {
     /// Returns the flow of `seed`, with its markets invented.
     pub fn new(seed: u64) -> Self {
+        Self::with_markets(seed, INVENTED)
+    }
+
+    /// Returns a flow of so many invented markets. What is written of the first [`INVENTED`] is told again, with a number, of those after.
+    pub fn with_markets(seed: u64, count: usize) -> Self {
         let mut rng = Rng::new(seed);
-        let streams = catalog::markets(&mut rng)
+        let streams = catalog::markets(&mut rng, count)
             .into_iter()
             .map(|market| {
                 let home = home(&market, &mut rng);
                 Stream::new(market, home, false)
             })
             .collect();
-        Self { rng, streams, accounts: None }
+        Self { rng, streams, accounts: BTreeMap::new(), pace: PACE }
+    }
+
+    /// Returns the flow so many times as busy, in millionths.
+    #[must_use]
+    pub const fn at_pace(mut self, millionths: u64) -> Self {
+        self.pace = millionths;
+        self
     }
 
     /// Returns a flow without markets; [`Flow::follow`] gives it some.
     pub fn followed(seed: u64) -> Self {
-        Self { rng: Rng::new(seed), streams: Vec::new(), accounts: None }
+        Self { rng: Rng::new(seed), streams: Vec::new(), accounts: BTreeMap::new(), pace: PACE }
     }
 
     /// Lists a market whose fair price is told by [`Flow::set_fair`] from now on.
@@ -106,13 +131,8 @@ impl Flow {
     /// [`MarketError`] if the venue does not take the market.
     pub fn follow(&mut self, venue: &mut Venue, market: Market) -> Result<MarketIx, MarketError> {
         let ix = venue.add_market(market.clone())?;
-        if self.accounts.is_none() {
-            self.accounts = Some(Accounts::open(venue)?);
-        }
-        if let Some(accounts) = self.accounts {
-            accounts.stock(venue, ix)?;
-        }
-        self.streams.push(Stream::new(market, Price::HALF, true));
+        accounts_of(&mut self.accounts, venue, ix)?.stock(venue, ix)?;
+        self.streams.push(Stream { stocked: true, ..Stream::new(market, Price::HALF, true) });
         Ok(ix)
     }
 
@@ -138,14 +158,11 @@ impl Flow {
     /// Does what is due at `now` in every market that the venue lists; at any rate, about ten times a second looks lively.
     /// Time that passed without steps is not caught up on.
     pub fn step(&mut self, now: Time, venue: &mut Venue) {
-        if self.accounts.is_none() {
-            self.accounts = open_accounts(venue, &self.streams);
-        }
-        let Some(accounts) = self.accounts else { return };
         for stream in &mut self.streams {
-            if let Some(market) = venue.market_of(stream.market.condition) {
-                stream.step(now, venue, market, accounts, &mut self.rng);
-            }
+            let Some(market) = venue.market_of(stream.market.condition) else { continue };
+            let Ok(accounts) = accounts_of(&mut self.accounts, venue, market) else { continue };
+            stream.stocked = stream.stocked || accounts.stock(venue, market).is_ok();
+            stream.step(now, venue, market, accounts, (&mut self.rng, self.pace));
         }
     }
 }
@@ -166,12 +183,19 @@ fn within(margin: u32, micros: u32) -> Price {
     Price::from_micros(micros).unwrap_or(Price::HALF)
 }
 
-fn open_accounts(venue: &mut Venue, streams: &[Stream]) -> Option<Accounts> {
-    let accounts = Accounts::open(venue).ok()?;
-    for market in streams.iter().filter_map(|stream| venue.market_of(stream.market.condition)).collect::<Vec<_>>() {
-        accounts.stock(venue, market).ok()?;
+/// Returns the accounts through which a market is traded, opened if need be.
+fn accounts_of(
+    accounts: &mut BTreeMap<u32, Accounts>,
+    venue: &mut Venue,
+    market: MarketIx,
+) -> Result<Accounts, MarketError> {
+    let group = market.0 / MARKETS_EACH;
+    if let Some(known) = accounts.get(&group) {
+        return Ok(*known);
     }
-    Some(accounts)
+    let opened = Accounts::open(venue)?;
+    accounts.insert(group, opened);
+    Ok(opened)
 }
 
 impl Accounts {
@@ -197,6 +221,7 @@ impl Stream {
             home,
             fair: home,
             followed,
+            stocked: false,
             walk_due: Time(0),
             quote_due: Time(0),
             take_due: Time(0),
@@ -205,17 +230,24 @@ impl Stream {
         }
     }
 
-    fn step(&mut self, now: Time, venue: &mut Venue, market: MarketIx, accounts: Accounts, rng: &mut Rng) {
+    fn step(
+        &mut self,
+        now: Time,
+        venue: &mut Venue,
+        market: MarketIx,
+        accounts: Accounts,
+        (rng, pace): (&mut Rng, u64),
+    ) {
         if !self.followed && now >= self.walk_due {
-            self.walk_due = WALK_EVERY.after(now, rng);
+            self.walk_due = WALK_EVERY.after(now, rng, pace);
             self.walk(rng);
         }
         if now >= self.quote_due {
-            self.quote_due = QUOTE_EVERY.after(now, rng);
+            self.quote_due = QUOTE_EVERY.after(now, rng, pace);
             self.quote(now, venue, market, accounts.maker, rng);
         }
         if now >= self.take_due {
-            self.take_due = TAKE_EVERY.after(now, rng);
+            self.take_due = TAKE_EVERY.after(now, rng, pace);
             self.take(now, venue, market, accounts.taker, rng);
         }
     }

@@ -1,7 +1,8 @@
 //! The markets that the flow invents. Names and ids belong to nobody.
 
 use crate::rng::Rng;
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use model::{ConditionId, FeeRate, Market, Size, TickSize, TokenId};
 
@@ -15,9 +16,12 @@ struct Entry {
     fee: u32,
 }
 
+/// How many markets something is written of.
+pub const INVENTED: usize = 6;
+
 const YES_NO: [&str; 2] = ["Yes", "No"];
 
-const ENTRIES: [Entry; 6] = [
+const ENTRIES: [Entry; INVENTED] = [
     Entry {
         slug: "mlb-har-lak-game-one",
         question: "Harbor City Gulls vs. Lakeside Foxes",
@@ -68,16 +72,19 @@ const ENTRIES: [Entry; 6] = [
     },
 ];
 
-/// Returns the invented markets with ids drawn from `rng`.
-pub(super) fn markets(rng: &mut Rng) -> Vec<Market> {
-    ENTRIES
-        .iter()
-        .map(|entry| Market {
+/// Returns so many invented markets with ids drawn from `rng`. Beyond those of which something is written the same is told again, with a
+/// number.
+pub(super) fn markets(rng: &mut Rng, count: usize) -> Vec<Market> {
+    let rounds = 1_usize..;
+    let entries = rounds.flat_map(|round| ENTRIES.iter().map(move |entry| (round, entry)));
+    entries
+        .take(count)
+        .map(|(round, entry)| Market {
             condition: ConditionId(drawn(rng)),
             tokens: [TokenId(drawn(rng)), TokenId(drawn(rng))],
             outcomes: entry.outcomes.map(ToString::to_string),
-            slug: entry.slug.to_string(),
-            question: entry.question.to_string(),
+            slug: numbered(entry.slug, round, |round| format!("-{round}")),
+            question: numbered(entry.question, round, |round| format!(" ({round})")),
             tick: entry.tick,
             min_size: Size::shares(5),
             neg_risk: entry.neg_risk,
@@ -86,6 +93,14 @@ pub(super) fn markets(rng: &mut Rng) -> Vec<Market> {
             end: None,
         })
         .collect()
+}
+
+fn numbered(text: &str, round: usize, number: impl FnOnce(usize) -> String) -> String {
+    let mut text = text.to_string();
+    if round > 1 {
+        text.push_str(&number(round));
+    }
+    text
 }
 
 fn drawn(rng: &mut Rng) -> [u8; 32] {
