@@ -8,7 +8,9 @@ mod tests;
 
 pub use feed::{Follow, Message};
 
-use crate::http::types::{BotView, ConnectionView, PnlPoint, PnlView, PositionView, Snapshot, StrategyView, Update};
+use crate::http::types::{
+    BotView, ConnectionView, PnlPoint, PnlView, PositionView, Snapshot, StrategyView, Update, WaitView,
+};
 use engine::Record;
 use feed::Stream;
 use model::input::{Channel, Restriction, Scope};
@@ -48,12 +50,14 @@ pub struct Picture {
     shared: Arc<Mutex<(State, Stream)>>,
     /// The connections of the market channel: figures for a look, too fast for the stream.
     connections: Arc<Mutex<Vec<ConnectionView>>>,
+    event_wait: Arc<Mutex<WaitView>>,
 }
 
 impl Picture {
     /// Returns the picture of a session in which nothing has happened yet.
     pub fn new(begin: &Begin) -> Self {
-        Self { shared: Arc::new(Mutex::new((State::new(begin), Stream::new()))), connections: Arc::default() }
+        let shared = Arc::new(Mutex::new((State::new(begin), Stream::new())));
+        Self { shared, connections: Arc::default(), event_wait: Arc::default() }
     }
 
     /// Returns the condition of the market of that slug, and whether its outcomes exclude those of others.
@@ -118,6 +122,16 @@ impl Picture {
     /// Returns how the connections of the market channel fare.
     pub fn connections(&self) -> Vec<ConnectionView> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shows how long market events waited for the engine in the last second.
+    pub fn set_event_wait(&self, wait: WaitView) {
+        *self.event_wait.lock().unwrap_or_else(PoisonError::into_inner) = wait;
+    }
+
+    /// Returns how long market events waited for the engine in the last second.
+    pub fn event_wait(&self) -> WaitView {
+        *self.event_wait.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shows a channel.

@@ -4,7 +4,7 @@
 
 mod health;
 
-pub use health::{ConnectionView, HealthView};
+pub use health::{ConnectionView, HealthView, WaitView};
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
