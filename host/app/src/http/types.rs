@@ -4,7 +4,7 @@
 
 mod health;
 
-pub use health::{ConnectionView, HealthView, RecordsView};
+pub use health::{ConnectionView, HealthView, RecordsView, WaitView};
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;

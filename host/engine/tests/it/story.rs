@@ -229,14 +229,10 @@ fn tell(story: &mut Story, line: &str) {
                 StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost: Vec::new() };
             story.step(Body::Intents(answer));
         }
-        ["requests", ok, failed] => {
-            story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
-        }
         ["later", seconds] => {
             story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
             story.effects.clear();
         }
-        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         words => account(story, words),
     }
 }
@@ -260,6 +256,10 @@ fn told(at: Time, what: &str, amount: &str, name: &str) -> Body {
 /// Feeds what happens to the account beside trading.
 fn account(story: &mut Story, words: &[&str]) {
     match words {
+        ["requests", ok, failed] => {
+            story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
+        }
+        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         ["deposit", dollars] => {
             let amount = Usd::parse(dollars).unwrap();
             let kind = TransferKind::Deposit(amount);
