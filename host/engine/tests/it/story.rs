@@ -226,11 +226,6 @@ fn tell(story: &mut Story, line: &str) {
         ["requests", ok, failed] => {
             story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
         }
-        ["later", seconds] => {
-            story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
-            story.effects.clear();
-        }
-        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         words => account(story, words),
     }
 }
@@ -282,6 +277,11 @@ fn account(story: &mut Story, words: &[&str]) {
             let kind = MarketEventKind::Resolved { pays };
             story.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: story.now, kind }));
         }
+        ["later", seconds] => {
+            story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
+            story.effects.clear();
+        }
+        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         ["worth", dollars] => {
             assert_eq!(story.engine.summary().portfolio, Usd::parse(dollars).unwrap());
             story.effects.clear();
