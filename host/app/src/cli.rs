@@ -339,6 +339,9 @@ pub(crate) struct HostArgs {
     /// The venue's public records of accounts.
     #[arg(long)]
     pub(crate) records: String,
+    /// The venue's relayer.
+    #[arg(long)]
+    pub(crate) relayer: String,
 }
 
 /// Runs the command line of this process.
@@ -416,8 +419,21 @@ mod tests {
         let line = "polytrader run --mode demo --for 90s --data-dir /d --config /c --strategies /s --api-port 0 \
                     --dashboard-port 1 --set a=b --set c=d --json --stopped --adopt";
         let Command::Run(run) = Cli::parse_from(line.split_whitespace()).command else { panic!("not run") };
-        let told = ["polytrader", "host", "--exchange", "x", "--channels", "y", "--catalog", "z", "--records", "r"]
-            .map(OsString::from);
+        let told = [
+            "polytrader",
+            "host",
+            "--exchange",
+            "x",
+            "--channels",
+            "y",
+            "--catalog",
+            "z",
+            "--records",
+            "r",
+            "--relayer",
+            "q",
+        ]
+        .map(OsString::from);
         let told = told.into_iter().chain(run.common.to_arguments());
         let Command::Host(host) = Cli::parse_from(told).command else { panic!("not host") };
         assert_eq!(format!("{:?}", host.common), format!("{:?}", run.common));

@@ -94,9 +94,12 @@ impl Picture {
 
     /// Shows the account.
     pub fn account(&self, pnl: PnlView, events: u64, positions: Vec<PositionView>) {
+        let held: Vec<String> = positions.iter().map(|position| position.token.clone()).collect();
         for position in positions {
             self.change(|state| state.value_position(position));
         }
+        // At most one a second, which is often enough for what happens without a trade.
+        self.change(|state| state.gone(&held));
         self.change(|state| Some(state.pnl(pnl)));
         self.change(|state| state.events(events));
     }

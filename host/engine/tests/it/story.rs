@@ -229,10 +229,6 @@ fn tell(story: &mut Story, line: &str) {
                 StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost: Vec::new() };
             story.step(Body::Intents(answer));
         }
-        ["later", seconds] => {
-            story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
-            story.effects.clear();
-        }
         words => account(story, words),
     }
 }
@@ -287,6 +283,10 @@ fn account(story: &mut Story, words: &[&str]) {
             };
             let kind = MarketEventKind::Resolved { pays };
             story.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: story.now, kind }));
+        }
+        ["later", seconds] => {
+            story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
+            story.effects.clear();
         }
         ["worth", dollars] => {
             assert_eq!(story.engine.summary().portfolio, Usd::parse(dollars).unwrap());
