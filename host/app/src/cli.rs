@@ -1,6 +1,9 @@
 //! The command line: what there is, with its help. Each command's work is in a module of its own.
 
+mod authors;
+
 use crate::config::Config;
+pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -127,7 +130,7 @@ pub(crate) struct RunArgs {
     pub(crate) common: CommonArgs,
     /// Demo: trade on this exchange, which runs already, instead of starting one. Paper and live: this exchange takes the
     /// place of the venue's of the configuration.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "recording", "speed", "prices", "markets"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "invented", "recording", "speed", "prices", "markets"])]
     pub(crate) exchange: Option<String>,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
@@ -152,6 +155,9 @@ pub(crate) struct FlowArgs {
     /// The seed of the invented markets and traders.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// How many markets are invented where nothing is recorded.
+    #[arg(long, value_name = "N", default_value_t = exchange::INVENTED, value_parser = invented, conflicts_with_all = ["recording", "prices"])]
+    pub(crate) invented: usize,
     /// Replay these recordings of real order books instead of invented markets. May be given more than once.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) recording: Vec<PathBuf>,
@@ -161,7 +167,7 @@ pub(crate) struct FlowArgs {
     /// The markets that the price of --prices decided (JSON Lines); they resolve as they really did.
     #[arg(long, value_name = "FILE", requires = "prices")]
     pub(crate) markets: Option<PathBuf>,
-    /// How many times faster than it was recorded, such as 2.5.
+    /// How many times faster than it was recorded, such as 2.5; how busy the invented traders are, where nothing is recorded.
     #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
     pub(crate) speed: Speed,
 }
@@ -174,6 +180,12 @@ impl std::fmt::Display for Speed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", model::Size(self.0))
     }
+}
+
+/// Parses a number of invented markets.
+fn invented(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=exchange::MARKETS_MAX).contains(count));
+    count.ok_or_else(|| format!("`{text}` is no number of markets; write one from 1 to {}", exchange::MARKETS_MAX))
 }
 
 /// Parses a speed of 0.01 to 1000.
@@ -283,86 +295,32 @@ pub(crate) struct BacktestArgs {
 pub(crate) struct StrategyArgs {
     /// What to do.
     #[command(subcommand)]
-    pub(crate) command: StrategyCommand,
+    pub(crate) action: StrategyAction,
 }
 
 /// What can be done with strategies.
 #[derive(Debug, Clone, Subcommand)]
-pub(crate) enum StrategyCommand {
+pub(crate) enum StrategyAction {
     /// Make a project for a strategy of your own, with the SDK beside it. It builds with cargo alone.
     New(NewArgs),
     /// Build a project to WebAssembly, and drop it into a folder that a host watches.
     Build(BuildArgs),
     /// Show what a file says about itself, its hash and what it can do.
-    Inspect(StrategyFileArgs),
+    Inspect(FileArgs),
     /// Say whether the host would take a file: contract, imports, manifest, a rehearsal on made-up events, its state, and whether a second
     /// rehearsal decides the same. Exits with 1 if something is bad.
-    Check(StrategyFileArgs),
+    Check(FileArgs),
     /// Run a tape through a file and print what it wants, and what each event costs: fuel, memory, time.
     Test(TestArgs),
 }
 
 /// A strategy's file.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct StrategyFileArgs {
+pub(crate) struct FileArgs {
     /// The .wasm file.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `polytrader strategy new`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct NewArgs {
-    /// Its name: small letters, digits and `_`.
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    /// The folder of the project; NAME otherwise. It must not be there, or be empty.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
-}
-
-/// `polytrader strategy build`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct BuildArgs {
-    /// The folder of the project.
-    #[arg(value_name = "DIR", default_value = ".")]
-    pub(crate) dir: PathBuf,
-    /// Put the module into this folder, whole at once, and its parameters beside it unless there are some.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) into: Option<PathBuf>,
-    /// Use only crates that were downloaded before.
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `polytrader strategy test`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TestArgs {
-    /// The .wasm file.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// A recording of real order books (CSV, plain or .gz, as `exchange --recording` plays it) instead of made-up events.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) tape: Option<PathBuf>,
-    /// The seed of the made-up events.
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "tape")]
-    pub(crate) seed: u64,
-    /// How many events are made up.
-    #[arg(long, value_name = "N", default_value_t = 50_000, conflicts_with = "tape", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    pub(crate) events: u64,
-    /// The strategy's parameters, as JSON.
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    pub(crate) parameters: String,
-    /// How many of its intents are shown.
-    #[arg(long, value_name = "N", default_value_t = 40)]
-    pub(crate) show: usize,
-    /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -381,6 +339,12 @@ pub(crate) struct HostArgs {
     /// The venue's catalog.
     #[arg(long)]
     pub(crate) catalog: String,
+    /// The venue's public records of accounts.
+    #[arg(long)]
+    pub(crate) records: String,
+    /// The venue's relayer.
+    #[arg(long)]
+    pub(crate) relayer: String,
 }
 
 /// Runs the command line of this process.
@@ -459,11 +423,33 @@ mod tests {
         let line = "polytrader run --mode demo --for 90s --data-dir /d --config /c --strategies /s --api-port 0 \
                     --dashboard-port 1 --set a=b --set c=d --json --stopped --adopt";
         let Command::Run(run) = Cli::parse_from(line.split_whitespace()).command else { panic!("not run") };
-        let told = ["polytrader", "host", "--exchange", "x", "--channels", "y", "--catalog", "z"].map(OsString::from);
+        let told = [
+            "polytrader",
+            "host",
+            "--exchange",
+            "x",
+            "--channels",
+            "y",
+            "--catalog",
+            "z",
+            "--records",
+            "r",
+            "--relayer",
+            "q",
+        ]
+        .map(OsString::from);
         let told = told.into_iter().chain(run.common.to_arguments());
         let Command::Host(host) = Cli::parse_from(told).command else { panic!("not host") };
         assert_eq!(format!("{:?}", host.common), format!("{:?}", run.common));
         assert_eq!(host.common.run_for, Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn a_number_of_invented_markets_has_a_limit() {
+        assert_eq!(invented("1000"), Ok(1_000));
+        for bad in ["", "0", "1001", "-1"] {
+            assert!(invented(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

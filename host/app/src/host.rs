@@ -2,6 +2,7 @@
 //! Start reading in [`trade`], which sets everything up in order; then `core`, the engine's thread, and `duties`, its hands.
 
 mod access;
+mod claims;
 pub(crate) mod clock;
 mod core;
 mod desk;
@@ -17,6 +18,7 @@ mod listing;
 mod market;
 mod paper;
 mod pulse;
+mod records;
 mod rows;
 mod serve;
 mod strategies;
@@ -26,6 +28,7 @@ mod venue;
 mod venue_account;
 
 pub(crate) use access::Access;
+pub(crate) use claims::{Door, Wanted};
 pub(crate) use duties::session_of;
 pub(crate) use inbox::Inbox;
 #[cfg(test)]
@@ -139,6 +142,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         db: session.db.clone(),
         settings,
         chain: order::Chain::from_id(config.chain_id),
+        account: session.signer.account().funder.to_string(),
         session: session.picture.bot().session,
         remote: config.api_allow_remote,
         clock: clock::now,
@@ -204,6 +208,8 @@ async fn begin(
     wires.inbox.account(now, Body::Session(start));
     venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));
     let since = carry.as_ref().map_or(now, Carry::since);
+    let told = past.as_ref().map(|past| past.activities.clone()).unwrap_or_default();
+    let recorded = carry.as_ref().map_or(records::first(now), |carry| records::since(carry.at));
     let opening = paper::Opening::new(venue.cash, carry.as_ref());
     let went_on = carry.is_some();
     if let Some((carry, past)) = carry.zip(past) {
@@ -221,8 +227,10 @@ async fn begin(
     tokio::spawn(endings::watch(venue.client.clone(), wires.inbox.clone(), wires.listing.clone()));
     tokio::spawn(venue.discovery.clone().watch(wires.listing.clone(), wires.inbox.clone()));
     wires.beat(venue);
+    records::read(&wires, venue, recorded, told);
     tokio::spawn(wires.strategies(config, &db).run(reports));
-    let control = Control::new(wires.inbox.clone(), Some(access.clone()));
+    let claims = claims::open(&wires, config, &db, venue);
+    let control = Control::new(wires.inbox.clone(), Some(access.clone())).with_claims(claims);
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
     Ok(Session {
         started,
@@ -314,6 +322,9 @@ impl Wires {
             self.journal.placement(&journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
         }
         self.inbox.account(now, Body::TakeOver(Box::new(carry)));
+        if !past.activities.is_empty() {
+            self.inbox.account(now, Body::KnownActivities(past.activities));
+        }
     }
 
     fn strategies(&self, config: &Config, db: &Db) -> Strategies {

@@ -55,14 +55,19 @@ pub(crate) struct Venue {
     channels: String,
     /// The address of the catalog of markets.
     pub(crate) catalog: String,
+    /// The address of the public records of accounts.
+    records: String,
+    /// The address of the relayer.
+    relayer: String,
 }
 
 impl Venue {
     /// Returns where a local exchange is: its channels are on the same port.
     fn local(address: &str) -> Self {
         let channels = format!("ws{}", address.strip_prefix("http").unwrap_or(address));
-        let (rest, site, catalog) = (address.to_owned(), address.to_owned(), format!("{address}/gamma"));
-        Self { rest, site, channels, catalog }
+        let (rest, site) = (address.to_owned(), address.to_owned());
+        let [catalog, records, relayer] = ["gamma", "data-api", "relayer"].map(|path| format!("{address}/{path}"));
+        Self { rest, site, channels, catalog, records, relayer }
     }
 
     /// Returns the venue of the configuration, or the exchange of the command line in its place.
@@ -74,6 +79,8 @@ impl Venue {
                 site: config.venue_site_url.clone(),
                 channels: config.venue_ws_url.clone(),
                 catalog: config.venue_gamma_url.clone(),
+                records: config.venue_data_url.clone(),
+                relayer: config.venue_relayer_url.clone(),
             }),
         }
     }

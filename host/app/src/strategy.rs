@@ -6,7 +6,7 @@ mod test;
 mod toolchain;
 
 use crate::backtest::rehearse;
-use crate::cli::{StrategyArgs, StrategyCommand, StrategyFileArgs, say};
+use crate::cli::{FileArgs, StrategyAction, StrategyArgs, say};
 use crate::hex::hex;
 use anyhow::{Context, ensure};
 use model::Wants;
@@ -25,19 +25,19 @@ const SEED: u64 = 1;
 /// # Errors
 /// If a file cannot be read or a project not built, or what is to be shown is no strategy.
 pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
-    match &args.command {
-        StrategyCommand::New(args) => new::run(args),
-        StrategyCommand::Build(args) => build::run(args),
-        StrategyCommand::Test(args) => test::run(args),
-        StrategyCommand::Inspect(args) => look(args, inspect),
-        StrategyCommand::Check(args) => look(args, check),
+    match &args.action {
+        StrategyAction::New(args) => new::run(args),
+        StrategyAction::Build(args) => build::run(args),
+        StrategyAction::Test(args) => test::run(args),
+        StrategyAction::Inspect(args) => look(args, inspect),
+        StrategyAction::Check(args) => look(args, check),
     }
 }
 
 /// How a module is looked at.
-type Look = fn(&Sandbox, &[u8], &StrategyFileArgs) -> anyhow::Result<ExitCode>;
+type Look = fn(&Sandbox, &[u8], &FileArgs) -> anyhow::Result<ExitCode>;
 
-fn look(args: &StrategyFileArgs, how: Look) -> anyhow::Result<ExitCode> {
+fn look(args: &FileArgs, how: Look) -> anyhow::Result<ExitCode> {
     let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
     how(&crate::compile::sandbox(Settings::default(), None)?, &bytes, args)
 }
@@ -66,7 +66,7 @@ struct Shown {
     parameter_schema: serde_json::Value,
 }
 
-fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &StrategyFileArgs) -> anyhow::Result<ExitCode> {
+fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &FileArgs) -> anyhow::Result<ExitCode> {
     let module = sandbox.load(bytes).with_context(|| format!("{} is no strategy", args.file.display()))?;
     let manifest = module.manifest();
     let shown = Shown {
@@ -138,7 +138,7 @@ struct Finding {
     text: String,
 }
 
-fn check(sandbox: &Sandbox, bytes: &[u8], args: &StrategyFileArgs) -> anyhow::Result<ExitCode> {
+fn check(sandbox: &Sandbox, bytes: &[u8], args: &FileArgs) -> anyhow::Result<ExitCode> {
     let findings = findings(sandbox, bytes);
     let good = findings.iter().all(|finding| finding.good);
     if args.json {

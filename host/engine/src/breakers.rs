@@ -186,6 +186,10 @@ impl Engine {
     /// Trips a breaker, once, and does what it stands for.
     pub(crate) fn trip(&mut self, trip: Trip, effects: &mut Effects) {
         let Trip { breaker, scope, reason } = trip;
+        if breaker == Breaker::ReconciliationMismatch {
+            // Whatever tripped it before, this cause is one that no explanation heals.
+            self.told.heals = false;
+        }
         if self.breakers.is_tripped(breaker, scope) {
             return;
         }

@@ -26,6 +26,7 @@ mod step;
 mod strategies;
 mod targets;
 mod telling;
+mod told;
 mod transfers;
 
 pub use digest::digest;

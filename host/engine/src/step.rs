@@ -11,6 +11,7 @@ use crate::risk::{Habits, Rate};
 use crate::scores::Scores;
 use crate::strategies::Strategies;
 use crate::targets::Targets;
+use crate::told::Told;
 use alloc::string::ToString;
 use model::event::Reason;
 use model::input::{Breaker, Command, Mode, SessionStart, VenueState};
@@ -97,6 +98,8 @@ pub struct Engine {
     pub(crate) venue: VenueState,
     pub(crate) day: DayStart,
     pub(crate) mismatch: Mismatch,
+    /// What the venue's records tell.
+    pub(crate) told: Told,
     kill: Option<Kill>,
     mode: Mode,
     audited: Time,
@@ -128,6 +131,7 @@ impl Engine {
             venue: VenueState::Open,
             day: DayStart::default(),
             mismatch: Mismatch::default(),
+            told: Told::default(),
             kill: None,
             mode: Mode::Demo,
             audited: Time::default(),
@@ -151,6 +155,7 @@ impl Engine {
             rate: self.rate.clone(),
             habits: self.habits.clone(),
             scores: self.scores.clone(),
+            told: self.told.clone(),
             ..*self
         })
     }
@@ -174,7 +179,9 @@ impl Engine {
             Body::Alive { token } => self.markets.alive(*token, self.now),
             Body::Feed { channel, up } => self.on_feed(*channel, *up, effects),
             Body::Requests { ok, failed } => self.on_requests(*ok, *failed, effects),
-            Body::Transfer(transfer) => self.on_transfer(transfer, effects),
+            Body::Transfer(transfer) => self.transfer_by_hand(transfer, effects),
+            Body::Activity(activity) => self.on_activity(activity, effects),
+            Body::KnownActivities(keys) => self.told.know(keys),
             Body::Skew { micros } => self.on_skew(*micros, effects),
             Body::Venue { state } => self.venue = *state,
             Body::Heartbeat { alive } => self.on_heartbeat(*alive, effects),

@@ -1,6 +1,7 @@
 //! Everything that can reach the engine. Nothing unrepeatable enters it otherwise, and each input is journaled before it
 //! acts, so a journal replays to the same decisions.
 
+use crate::activity::Activity;
 use crate::amount::{Price, Side, Size, Usd};
 pub use crate::breaker::{Breaker, Restriction, Scope};
 use crate::carry::Carry;
@@ -127,6 +128,10 @@ pub enum Body {
         /// What failed.
         fault: HostFault,
     },
+    /// The venue's records tell that money or shares moved. Nothing is booked by that alone: it may explain how the account differs.
+    Activity(Activity),
+    /// The keys of the activities that earlier sessions have done with, oldest first; comes after the take-over.
+    KnownActivities(Vec<[u8; 32]>),
 }
 
 /// What a session starts from.

@@ -7,6 +7,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod activity;
 pub mod amount;
 pub mod book;
 pub mod breaker;
@@ -23,6 +24,7 @@ pub mod time;
 pub mod transfer;
 pub mod wants;
 
+pub use activity::{Activity, ActivityKind};
 pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
 pub use book::{Book, Level};
 pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry, Score};

@@ -5,20 +5,24 @@ mod account;
 #[cfg(test)]
 mod captured;
 mod catalog;
+mod data;
 mod error;
 mod limits;
 mod mood;
 mod place;
 mod public;
+mod relayer;
 mod transport;
 
 pub use account::{AccountClient, CancelAnswer, Looked};
 pub use catalog::{Catalog, NegRisk, Rules};
+pub use data::DataApi;
 pub use error::{HeartbeatError, RequestError};
 pub use limits::Class;
 pub use mood::Mood;
 pub use place::{Ack, AckStatus, PlaceError, order_body};
 pub use public::Client;
+pub use relayer::{Relayer, RelayerKey, SubmitError};
 pub use transport::{ClientError, RequestCounts, Timeouts};
 
 /// The most bytes of an answer. A page of 500 markets with their descriptions has about 2 MB.

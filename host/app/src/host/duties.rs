@@ -188,6 +188,11 @@ impl Duties {
 
     /// Shows and keeps a fact.
     pub(crate) fn record(&mut self, seq: Seq, at: Time, record: Record) {
+        match &record {
+            Record::Transfer { kind, cash, reference } => tracing::info!(kind, %cash, reference, "booked"),
+            Record::Activity { kind, reference, reason } => tracing::info!(kind, reference, reason, "not booked"),
+            _ => {}
+        }
         let shown = self.picture.record(at, &record);
         self.rows.write(seq, at, &record, shown);
     }

@@ -100,6 +100,11 @@ impl Listing {
         self.read().conditions.contains_key(condition)
     }
 
+    /// Returns the number of the market of that condition.
+    pub(crate) fn market_of(&self, condition: &ConditionId) -> Option<MarketIx> {
+        self.read().conditions.get(condition).copied()
+    }
+
     /// Returns a market.
     pub(crate) fn market(&self, ix: MarketIx) -> Option<Market> {
         self.read().entries.get(ix.index()).map(|entry| entry.market.clone())

@@ -9,9 +9,11 @@
 
 mod conduct;
 mod controls;
+mod guards;
 mod properties;
 mod recovery;
 mod scenarios;
 mod soaked;
 mod story;
 mod telling;
+mod told;

@@ -7,9 +7,9 @@ use model::input::{
     SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price,
-    Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind,
-    Usd, VenueOrderId, Wants,
+    Activity, ActivityKind, Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx,
+    OrderId, OrderKind, Price, Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx,
+    TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
 };
 
 /// Midnight UTC of some day.
@@ -229,16 +229,33 @@ fn tell(story: &mut Story, line: &str) {
                 StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost: Vec::new() };
             story.step(Body::Intents(answer));
         }
-        ["requests", ok, failed] => {
-            story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
-        }
         words => account(story, words),
     }
+}
+
+/// What the venue's records tell.
+fn told(at: Time, what: &str, amount: &str, name: &str) -> Body {
+    let (market, dollars) = (MarketIx(0), || Usd::parse(amount).unwrap());
+    let kind = match what {
+        "deposit" => ActivityKind::Transfer(TransferKind::Deposit(dollars())),
+        "withdrawal" => ActivityKind::Transfer(TransferKind::Withdrawal(dollars())),
+        "reward" => ActivityKind::Transfer(TransferKind::Reward(dollars())),
+        "split" => ActivityKind::Transfer(TransferKind::Split { market, size: size(amount) }),
+        "merge" => ActivityKind::Transfer(TransferKind::Merge { market, size: size(amount) }),
+        _ => ActivityKind::Redeemed { market, paid: dollars() },
+    };
+    let mut key = [0; 32];
+    key[..name.len()].copy_from_slice(name.as_bytes());
+    Body::Activity(Activity { key, at, kind, reference: format!("told-{name}") })
 }
 
 /// Feeds what happens to the account beside trading.
 fn account(story: &mut Story, words: &[&str]) {
     match words {
+        ["requests", ok, failed] => {
+            story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
+        }
+        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         ["deposit", dollars] => {
             let amount = Usd::parse(dollars).unwrap();
             let kind = TransferKind::Deposit(amount);
@@ -253,10 +270,10 @@ fn account(story: &mut Story, words: &[&str]) {
                 TransferKind::Redeem { token: TokenIx(0), size: size(shares), paid: Usd::parse(dollars).unwrap() };
             story.step(Body::Transfer(Transfer { kind, reference: "0x3".into() }));
         }
-        ["venue", "has", dollars, "and", shares] => {
-            let shares = Some((TokenIx(0), size(shares))).filter(|(_, size)| !size.is_zero());
-            let view = AccountView { cash: Usd::parse(dollars).unwrap(), shares: shares.into_iter().collect() };
-            story.step(Body::Account(view));
+        ["venue", "has", dollars, "and", shares @ ..] => {
+            let shares = shares.iter().zip(0..).map(|(shares, token)| (TokenIx(token), size(shares)));
+            let shares = shares.filter(|(_, size)| !size.is_zero()).collect();
+            story.step(Body::Account(AccountView { cash: Usd::parse(dollars).unwrap(), shares }));
         }
         ["resolves", winner] => {
             let pays = match *winner {
@@ -266,6 +283,10 @@ fn account(story: &mut Story, words: &[&str]) {
             };
             let kind = MarketEventKind::Resolved { pays };
             story.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: story.now, kind }));
+        }
+        ["later", seconds] => {
+            story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
+            story.effects.clear();
         }
         ["worth", dollars] => {
             assert_eq!(story.engine.summary().portfolio, Usd::parse(dollars).unwrap());
@@ -376,6 +397,10 @@ pub(crate) fn show(effect: &Effect) -> Option<String> {
             format!("{} {}", if *tripped { "trip" } else { "close" }, breaker.as_str())
         }
         Effect::Record(Record::Guard { rule, .. }) => format!("guard {rule}"),
+        Effect::Record(Record::Transfer { kind, reference, .. }) if reference.starts_with("told-") => {
+            format!("book {kind} {reference}")
+        }
+        Effect::Record(Record::Activity { kind, reference, .. }) => format!("dismiss {kind} {reference}"),
         _ => return None,
     })
 }

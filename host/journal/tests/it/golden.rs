@@ -1,6 +1,6 @@
 //! The bytes of version 1, as committed: what was written once is read for ever.
 
-use crate::inputs::{every_input, inputs_of_the_second_contract};
+use crate::inputs::{every_input, inputs_of_the_second_contract, later_inputs};
 use journal::{Header, MAGIC, Placement, Reader, Record, Step, encode};
 use model::{OrderId, SessionId, Time, VenueOrderId};
 use std::path::Path;
@@ -43,6 +43,14 @@ pub(crate) fn read(bytes: &[u8]) -> Vec<Record> {
     records
 }
 
+/// What a later program added to version 1: an older one refuses such a file at the tag that it does not know.
+#[test]
+fn what_was_added_later_is_written_and_read_as_it_was_committed() {
+    let added: Vec<Record> = later_inputs().into_iter().map(Record::Input).collect();
+    is_as_committed("v1-activities.journal", &added);
+}
+
+#[track_caller]
 fn is_as_committed(name: &str, records: &[Record]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     let bytes = written(records);

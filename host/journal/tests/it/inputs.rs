@@ -6,10 +6,10 @@ use model::input::{
     Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent, IntentKind, Level, Limits,
-    Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote, Score, Seq, SessionId, Side,
-    Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId,
-    Wants,
+    Activity, ActivityKind, Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent,
+    IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote,
+    Score, Seq, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer,
+    TransferKind, Usd, VenueOrderId, Wants,
 };
 
 fn price(micros: u32) -> Price {
@@ -275,4 +275,18 @@ pub(crate) fn inputs_of_the_second_contract() -> Vec<Input> {
     ];
     let bodies = changes.into_iter().map(Body::Strategy);
     bodies.zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+}
+
+/// The inputs that came after the first file was committed; every variant inside of them too.
+pub(crate) fn later_inputs() -> Vec<Input> {
+    let told = |kind| {
+        let (key, at, reference) = ([39; 32], Time(40), String::from("0x2"));
+        Body::Activity(Activity { key, at, kind, reference })
+    };
+    let bodies = [
+        told(ActivityKind::Transfer(TransferKind::Reward(Usd(41)))),
+        told(ActivityKind::Redeemed { market: MarketIx(1), paid: Usd(42) }),
+        Body::KnownActivities(vec![[43; 32], [44; 32]]),
+    ];
+    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
 }

@@ -209,6 +209,14 @@ impl Transport {
     }
 }
 
+/// Splits an address into what is connected to and the path that stands before every request's, without a slash at the end.
+pub(super) fn split(address: &str) -> (&str, &str) {
+    let from = address.find("://").map_or(0, |at| at.saturating_add(3));
+    let slash = address.get(from..).and_then(|rest| rest.find('/')).map(|at| from.saturating_add(at));
+    let (base, prefix) = slash.and_then(|at| address.split_at_checked(at)).unwrap_or((address, ""));
+    (base, prefix.trim_end_matches('/'))
+}
+
 fn is_bare(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
         && url.host_str().is_some()
