@@ -18,7 +18,7 @@ use model::{
     Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
 };
 use order::{Exchange, UnsignedOrder};
-use sandbox::{Budget, Grant, Grants, Session, Supervisor};
+use sandbox::{Grant, Grants, Session, Supervisor};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Fills that are remembered, so that each is counted once.
@@ -247,7 +247,7 @@ pub(crate) fn session_of(
         positions: parts.map(|(_, token, part)| (token, part.size, part.cost)).collect(),
         orders: open.map(|(order, state, filled)| (order, filled, state)).collect(),
         limits: *engine.limits(),
-        budget: Budget::of(engine.limits(), engine.summary().portfolio),
+        budget: engine.allowance_of(strategy),
         restored: None,
     }
 }

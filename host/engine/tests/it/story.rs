@@ -7,9 +7,9 @@ use model::input::{
     SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx,
-    OrderId, OrderKind, Price, Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx,
-    TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
+    Activity, ActivityKind, Body, Budget, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market,
+    MarketIx, OrderId, OrderKind, Price, Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId,
+    TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
 };
 
 /// Midnight UTC of some day.
@@ -195,6 +195,10 @@ fn tell(story: &mut Story, line: &str) {
             let (strategy, reason) = (StrategyId(story.who), "its file is gone".into());
             story.step(Body::Strategy(StrategyChange::Removed { strategy, reason }));
         }
+        ["budget", words @ ..] => {
+            let (strategy, budget) = (StrategyId(story.who), budget(words));
+            story.step(Body::Strategy(StrategyChange::Budget { strategy, budget }));
+        }
         ["who", who] => {
             story.who = who.parse().unwrap();
             story.effects.clear();
@@ -239,6 +243,14 @@ fn tell(story: &mut Story, line: &str) {
         ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         words => account(story, words),
     }
+}
+
+/// Reads a budget: pairs of a word and an amount.
+fn budget(words: &[&str]) -> Budget {
+    let said = |word| words.iter().skip_while(|it| **it != word).nth(1);
+    let dollars = |word| said(word).map(|text| Usd::parse(text).unwrap());
+    let orders_per_minute = said("orders").map(|text| text.parse().unwrap());
+    Budget { capital: dollars("capital"), daily_loss: dollars("loss"), orders_per_minute }
 }
 
 /// What the venue's records tell.
@@ -410,9 +422,8 @@ fn refused(Refusal { rule, value, limit }: &Refusal) -> String {
     let (value, limit) = match rule {
         Rule::Tick | Rule::SelfTrade | Rule::Size | Rule::Shares => (units(*value), units(*limit)),
         Rule::Cash | Rule::PortfolioTradePct | Rule::MaxOrderUsd | Rule::MaxMarketUsd => (units(*value), units(*limit)),
-        Rule::MaxEventUsd | Rule::MaxStrategyPct | Rule::MaxRestingPct | Rule::MaxGrossPct | Rule::CashReserve => {
-            (units(*value), units(*limit))
-        }
+        Rule::MaxEventUsd | Rule::MaxStrategyPct | Rule::StrategyCapital => (units(*value), units(*limit)),
+        Rule::MaxRestingPct | Rule::MaxGrossPct | Rule::CashReserve => (units(*value), units(*limit)),
         Rule::MaxOrderShares | Rule::PriceCollar | Rule::Slippage | Rule::Depth => (units(*value), units(*limit)),
         _ => (value.to_string(), limit.to_string()),
     };
