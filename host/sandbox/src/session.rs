@@ -83,3 +83,26 @@ fn wire(grant: &Grant) -> types::Market {
         neg_risk: market.neg_risk,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Budget;
+
+    #[test]
+    fn a_strategy_is_told_the_smaller_of_its_budget_and_the_limits() {
+        let budget = Budget { capital: Some(Usd::dollars(7)), orders_per_minute: Some(30), ..Budget::NONE };
+        let session = Session {
+            now: Time(1),
+            parameters: String::new(),
+            grants: Grants::new(Vec::new()),
+            positions: Vec::new(),
+            orders: Vec::new(),
+            limits: Limits::DEFAULT,
+            budget: budget.within(&Limits::DEFAULT, Usd::dollars(1_000)),
+            restored: None,
+        };
+        let types::Budget { capital, max_loss, max_orders_per_minute } = session.to_wire().limits.budget;
+        assert_eq!((capital, max_loss, max_orders_per_minute), (7_000_000, 20_000_000, 30));
+    }
+}

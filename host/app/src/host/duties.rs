@@ -286,3 +286,20 @@ impl Seen {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::{Effects, Purpose};
+    use model::Usd;
+
+    #[test]
+    fn an_instance_begins_with_the_budget_that_is_in_force() {
+        let (strategy, mut engine) = (StrategyId(3), Engine::new(Purpose::Rehearse));
+        let budget = model::Budget { daily_loss: Some(Usd::dollars(7)), ..model::Budget::NONE };
+        let body = Body::Strategy(StrategyChange::Budget { strategy, budget });
+        engine.step(&Input { seq: Seq(1), at: Time(1), body }, &mut Effects::new());
+        let told = |who| session_of(&engine, Time(1), who, (&[], &[]), String::new()).budget.daily_loss;
+        assert_eq!((told(strategy), told(StrategyId(4))), (Usd::dollars(7), engine.limits().max_strategy_loss));
+    }
+}

@@ -174,11 +174,6 @@ fn tell(story: &mut Story, line: &str) {
             story.fair = (*worth != "untold").then(|| price(worth));
             story.effects.clear();
         }
-        ["venue", state] => {
-            let states = [VenueState::Open, VenueState::PostOnly, VenueState::CancelOnly, VenueState::Restarting];
-            let state = states.into_iter().find(|it| format!("{it:?}") == *state).unwrap();
-            story.step(Body::Venue { state });
-        }
         ["by", "hand", side, shares, "at", limit, counted @ ..] => {
             let side = if *side == "buy" { Side::Buy } else { Side::Sell };
             let (price, size) = (price(limit), size(shares));
@@ -194,10 +189,6 @@ fn tell(story: &mut Story, line: &str) {
         ["removed"] => {
             let (strategy, reason) = (StrategyId(story.who), "its file is gone".into());
             story.step(Body::Strategy(StrategyChange::Removed { strategy, reason }));
-        }
-        ["budget", words @ ..] => {
-            let (strategy, budget) = (StrategyId(story.who), budget(words));
-            story.step(Body::Strategy(StrategyChange::Budget { strategy, budget }));
         }
         ["who", who] => {
             story.who = who.parse().unwrap();
@@ -269,9 +260,18 @@ fn told(at: Time, what: &str, amount: &str, name: &str) -> Body {
     Body::Activity(Activity { key, at, kind, reference: format!("told-{name}") })
 }
 
-/// Feeds what happens to the account beside trading.
+/// Feeds what happens beside trading: to budgets, the venue and the account.
 fn account(story: &mut Story, words: &[&str]) {
     match words {
+        ["budget", words @ ..] => {
+            let (strategy, budget) = (StrategyId(story.who), budget(words));
+            story.step(Body::Strategy(StrategyChange::Budget { strategy, budget }));
+        }
+        ["venue", state] => {
+            let states = [VenueState::Open, VenueState::PostOnly, VenueState::CancelOnly, VenueState::Restarting];
+            let state = states.into_iter().find(|it| format!("{it:?}") == *state).unwrap();
+            story.step(Body::Venue { state });
+        }
         ["deposit", dollars] => {
             let amount = Usd::parse(dollars).unwrap();
             let kind = TransferKind::Deposit(amount);
