@@ -16,7 +16,7 @@ use crate::cli::{BacktestArgs, complain, say};
 use anyhow::Context;
 use model::{MarketIx, StrategyId};
 use run::Run;
-use sandbox::{Instance, Module, Sandbox, Settings};
+use sandbox::{Compiler, Instance, Module, Sandbox, Settings};
 use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -55,7 +55,7 @@ pub(crate) fn backtest(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
         complain("this is a development build: for real figures run `cargo run --release -p app -- backtest --bench`");
     }
     let folder = bench::strategies(args.strategies.as_deref())?;
-    let sandbox = Sandbox::new(Settings::default())?;
+    let sandbox = Sandbox::new(Settings::default(), Compiler::Inline)?;
     let module = sandbox.load(&bench::module(&folder, TEMPLATE)?)?;
     let tape = events::tape(args.seed, usize::try_from(args.events)?);
     let mut rounds = Vec::with_capacity(ROUNDS);

@@ -1,6 +1,6 @@
 //! What operators can make the host do: the API's only way to the engine.
 
-use crate::host::{Access, Inbox, clock};
+use crate::host::{Access, Door, Inbox, Wanted, clock};
 use crate::http::types::VenueOrderView;
 use model::input::{Command, StrategyChange};
 use model::{Body, Limits, Signal, StrategyId, Transfer};
@@ -26,12 +26,32 @@ pub enum ControlError {
 pub struct Control {
     inbox: Inbox,
     access: Option<Access>,
+    claims: Door,
 }
 
 impl Control {
     /// Returns a handle that gives commands to `inbox` and asks `access` what is open at the venue.
-    pub(crate) const fn new(inbox: Inbox, access: Option<Access>) -> Self {
-        Self { inbox, access }
+    pub(crate) fn new(inbox: Inbox, access: Option<Access>) -> Self {
+        Self { inbox, access, claims: Door::closed("there is no account at the venue here") }
+    }
+
+    /// Returns the handle with the way to what executes claims.
+    #[must_use]
+    pub(crate) fn with_claims(self, claims: Door) -> Self {
+        Self { claims, ..self }
+    }
+
+    /// Returns why no claim can be executed here; nothing if one can.
+    pub(crate) fn why_no_claims(&self) -> Option<&str> {
+        self.claims.why_closed()
+    }
+
+    /// Asks for a claim to be executed; what became of it is told by the list of claims.
+    ///
+    /// # Errors
+    /// If none can be executed here, or too much waits.
+    pub(crate) fn claim(&self, wanted: Wanted) -> Result<(), ControlError> {
+        self.claims.ask(wanted)
     }
 
     /// Gives a command, and returns when the engine has taken it.

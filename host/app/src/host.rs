@@ -2,6 +2,7 @@
 //! Start reading in [`trade`], which sets everything up in order; then `core`, the engine's thread, and `duties`, its hands.
 
 mod access;
+mod claims;
 pub(crate) mod clock;
 mod core;
 mod desk;
@@ -27,6 +28,7 @@ mod venue;
 mod venue_account;
 
 pub(crate) use access::Access;
+pub(crate) use claims::{Door, Wanted};
 pub(crate) use duties::session_of;
 pub(crate) use inbox::Inbox;
 #[cfg(test)]
@@ -55,7 +57,6 @@ use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
 use model::{Body, Carry, Limits, OrderId, SessionId, Size, StrategyId, Time};
 use paper::PaperVenue;
-use records::Records;
 use rows::Rows;
 use sandbox::{Report, Sandbox, Supervisor};
 use serve::Served;
@@ -141,6 +142,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         db: session.db.clone(),
         settings,
         chain: order::Chain::from_id(config.chain_id),
+        account: session.signer.account().funder.to_string(),
         session: session.picture.bot().session,
         remote: config.api_allow_remote,
         clock: clock::now,
@@ -215,7 +217,7 @@ async fn begin(
     }
     let access = wires.access(config, venue, opening, since, went_on)?;
     let (sink, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
-    let supervisor = supervise(config, Sandbox::new(sandbox::Settings::default())?, &wires.inbox, sink)?;
+    let supervisor = supervise(config, compiling(config)?, &wires.inbox, sink)?;
     let row = SessionRow { session: session.0, mode: mode.as_str(), account: funder, started_at_ms: now.millis() };
     let core = Core::new(wires.duties(&db, venue, &access, &supervisor, &row)?, Arc::clone(&wires.latest));
     let heard = wires.inbox.clone();
@@ -225,9 +227,10 @@ async fn begin(
     tokio::spawn(endings::watch(venue.client.clone(), wires.inbox.clone(), wires.listing.clone()));
     tokio::spawn(venue.discovery.clone().watch(wires.listing.clone(), wires.inbox.clone()));
     wires.beat(venue);
-    wires.read_records(venue, recorded, told);
+    records::read(&wires, venue, recorded, told);
     tokio::spawn(wires.strategies(config, &db).run(reports));
-    let control = Control::new(wires.inbox.clone(), Some(access.clone()));
+    let claims = claims::open(&wires, config, &db, venue);
+    let control = Control::new(wires.inbox.clone(), Some(access.clone())).with_claims(claims);
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
     Ok(Session {
         started,
@@ -292,24 +295,6 @@ impl Wires {
             id,
         };
         tokio::spawn(heart.run());
-    }
-
-    /// Begins to read the venue's records of our account, if there is one.
-    fn read_records(&self, venue: &Venue, since: Time, told: Vec<[u8; 32]>) {
-        if venue.login.is_none() {
-            return;
-        }
-        let records = Records {
-            api: venue.records.clone(),
-            user: self.signer.account().funder,
-            inbox: self.inbox.clone(),
-            listing: self.listing.clone(),
-            latest: Arc::clone(&self.latest),
-            picture: self.picture.clone(),
-            since,
-            sent: told.into_iter().collect(),
-        };
-        tokio::spawn(records.watch());
     }
 
     /// Connects the user channel, if there is one.
@@ -435,6 +420,11 @@ fn journal(
         Journal::create(&config.data_dir, &header, config.journal_keep_days).context("beginning the journal")?;
     tracing::info!(path = %path.display(), "the journal");
     Ok(journal)
+}
+
+/// Returns the sandbox of strategies, which keeps what it compiled in the data folder.
+fn compiling(config: &Config) -> anyhow::Result<Sandbox> {
+    crate::compile::sandbox(sandbox::Settings::default(), Some(&config.data_dir))
 }
 
 /// Watches the strategies folder. Answers go straight to the engine, the rest to whoever looks after strategies.

@@ -5,6 +5,7 @@ pub mod auth;
 mod backtest;
 mod bench;
 pub mod cli;
+mod compile;
 pub mod config;
 pub mod control;
 pub mod db;

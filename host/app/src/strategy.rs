@@ -39,7 +39,7 @@ type Look = fn(&Sandbox, &[u8], &FileArgs) -> anyhow::Result<ExitCode>;
 
 fn look(args: &FileArgs, how: Look) -> anyhow::Result<ExitCode> {
     let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
-    how(&Sandbox::new(Settings::default())?, &bytes, args)
+    how(&crate::compile::sandbox(Settings::default(), None)?, &bytes, args)
 }
 
 /// A module as it is shown.

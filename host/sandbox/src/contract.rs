@@ -1,5 +1,6 @@
 //! Which version of the contract a file speaks, read from its sections before anything of it is compiled or run.
 
+use crate::check::Kind;
 use crate::fault::{LoadError, words};
 
 /// A version of the contract that this host speaks.
@@ -21,7 +22,10 @@ impl Contract {
     }
 
     fn of(version: &str) -> Option<Self> {
-        let (line, _patch) = version.rsplit_once('.')?;
+        let (line, patch) = version.rsplit_once('.')?;
+        if patch.is_empty() || !patch.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
         [Self::V0_1, Self::V0_2].into_iter().find(|known| known.as_str() == line)
     }
 }
@@ -39,24 +43,28 @@ const VERSION_MAX: usize = 32;
 ///
 /// # Errors
 /// [`LoadError::Version`] if it is one that this host does not speak.
-pub(crate) fn spoken(bytes: &[u8]) -> Result<Contract, LoadError> {
-    let Some(version) = version(bytes) else { return Ok(Contract::V0_2) };
+pub(crate) fn spoken(kind: Kind, bytes: &[u8]) -> Result<Contract, LoadError> {
+    let Some(version) = version(kind, bytes) else { return Ok(Contract::V0_2) };
     Contract::of(&version).ok_or(LoadError::Version { got: version })
 }
 
-/// Says whether an import of a component carries the contract's types and nothing else.
+/// Says whether an import of a component carries the types of a contract that this host speaks, and nothing else.
 pub(crate) fn is_types(import: &str) -> bool {
-    import.as_bytes().starts_with(NAME)
+    let version = import.as_bytes().strip_prefix(NAME).and_then(|version| std::str::from_utf8(version).ok());
+    version.and_then(Contract::of).is_some()
 }
 
-fn version(bytes: &[u8]) -> Option<String> {
+/// Finds the version. This walks through the file's outermost sections and reads each of the two kinds once: its time is that of looking
+/// at every byte, whatever they say.
+fn version(kind: Kind, bytes: &[u8]) -> Option<String> {
     // Four bytes say that it is WebAssembly, four which kind.
     let mut rest = bytes.get(8..)?;
     while let Some((&id, after)) = rest.split_first() {
         let (size, after) = leb(after)?;
         let (section, after) = after.split_at_checked(size)?;
         let named = match id {
-            IMPORTS => true,
+            // In a core module this number is that of the code.
+            IMPORTS => kind == Kind::Component,
             CUSTOM => leb(section).is_some_and(|(_, name)| name.starts_with(CUSTOM_NAME)),
             _ => false,
         };
@@ -109,31 +117,46 @@ mod tests {
     #[test]
     fn both_lines_are_spoken_and_others_are_named() {
         for (version, contract) in [("0.1.0", Contract::V0_1), ("0.2.0", Contract::V0_2), ("0.2.7", Contract::V0_2)] {
-            assert_eq!(spoken(&file(IMPORTS, &named(version))), Ok(contract), "{version}");
+            assert_eq!(spoken(Kind::Component, &file(IMPORTS, &named(version))), Ok(contract), "{version}");
         }
-        for version in ["0.3.0", "0.20.0", "1.2.0", "0.2", "", "2"] {
-            let error = spoken(&file(IMPORTS, &named(version))).unwrap_err();
+        for version in ["0.3.0", "0.20.0", "1.2.0", "0.2", "", "2", "0.2.", "0.2.x", "0.2.1-rc"] {
+            let error = spoken(Kind::Component, &file(IMPORTS, &named(version))).unwrap_err();
             assert_eq!(error, LoadError::Version { got: version.into() });
         }
-        let error = spoken(&file(IMPORTS, &named("0.3.0"))).unwrap_err().to_string();
+        let error = spoken(Kind::Component, &file(IMPORTS, &named("0.3.0"))).unwrap_err().to_string();
         assert_eq!(error, "the file speaks polytrader:strategy@0.3.0; this host speaks 0.2 and 0.1");
     }
 
     #[test]
     fn only_what_a_component_imports_and_a_compilers_word_count() {
         let custom = [b"\x0ecomponent-type".to_vec(), named("0.3.0")].concat();
-        assert!(spoken(&file(CUSTOM, &custom)).is_err());
+        assert!(spoken(Kind::Component, &file(CUSTOM, &custom)).is_err());
         let other = [b"\x04name".to_vec(), named("0.3.0")].concat();
-        assert_eq!(spoken(&file(CUSTOM, &other)), Ok(Contract::V0_2));
-        assert_eq!(spoken(&file(11, &named("0.3.0"))), Ok(Contract::V0_2));
+        assert_eq!(spoken(Kind::Component, &file(CUSTOM, &other)), Ok(Contract::V0_2));
+        assert!(spoken(Kind::Core, &file(CUSTOM, &custom)).is_err());
+        assert_eq!(spoken(Kind::Core, &file(IMPORTS, &named("0.3.0"))), Ok(Contract::V0_2), "code");
+        assert_eq!(spoken(Kind::Component, &file(11, &named("0.3.0"))), Ok(Contract::V0_2));
+    }
+
+    #[test]
+    fn the_types_of_both_lines_may_be_imported_and_of_no_other() {
+        for good in ["0.1.0", "0.2.0", "0.2.9"] {
+            assert!(is_types(&format!("polytrader:strategy/types@{good}")), "{good}");
+        }
+        let name = "polytrader:strategy/types";
+        for bad in ["@0.3.0", "@0.20.0", "@9.0.0", "@", "", "@0.2.", "@0.2.x", "@0.2.0/more", "@0.2.0 ", "-more@0.2.0"]
+        {
+            assert!(!is_types(&format!("{name}{bad}")), "{bad}");
+        }
+        assert!(!is_types("polytrader:strategy/clock@0.2.0") && !is_types(" polytrader:strategy/types@0.2.0"));
     }
 
     #[test]
     fn no_bytes_are_too_bad() {
         let whole = file(IMPORTS, &named("0.3.0"));
         for end in 0..whole.len() {
-            assert_eq!(spoken(&whole[..end]), Ok(Contract::V0_2), "{end}");
+            assert_eq!(spoken(Kind::Component, &whole[..end]), Ok(Contract::V0_2), "{end}");
         }
-        assert_eq!(spoken(&[0xff; 64]), Ok(Contract::V0_2));
+        assert_eq!(spoken(Kind::Component, &[0xff; 64]), Ok(Contract::V0_2));
     }
 }

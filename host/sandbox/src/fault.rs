@@ -1,5 +1,7 @@
 //! What goes wrong with strategies, as sentences.
 
+use crate::settings::Settings;
+
 /// Why a file is no strategy that can run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
@@ -10,6 +12,16 @@ pub enum LoadError {
         got: usize,
         /// The limit.
         limit: usize,
+    },
+    /// There is too much of something in it.
+    #[error("the module has {got} {what}, more than {limit}")]
+    Over {
+        /// Of what.
+        what: Measure,
+        /// How much there is, as far as it was counted.
+        got: u64,
+        /// The limit.
+        limit: u64,
     },
     /// It is neither a component nor a core module.
     #[error("this is no WebAssembly module")]
@@ -36,6 +48,21 @@ pub enum LoadError {
     /// It cannot be compiled.
     #[error("the module is invalid: {0}")]
     Invalid(String),
+    /// Compiling it took too long.
+    #[error("compiling the module took more than {limit_ms} ms")]
+    CompileTime {
+        /// The limit, of the wall clock or of the processor.
+        limit_ms: u64,
+    },
+    /// Compiling it took too much memory.
+    #[error("compiling the module took more memory than {limit} bytes")]
+    CompileMemory {
+        /// The limit.
+        limit: u64,
+    },
+    /// The process that compiled it ended without an answer.
+    #[error("compiling the module ended the compiler: {0}")]
+    CompileCrash(String),
     /// It wants something that strategies do not get.
     #[error("the module imports `{0}`; a strategy gets nothing but `log`")]
     Import(String),
@@ -55,6 +82,95 @@ pub enum LoadError {
     Host(String),
 }
 
+impl LoadError {
+    /// Says whether more bytes may cure it: a file that is still being written looks like this. Anything else stays as it is.
+    pub const fn may_be_unfinished(&self) -> bool {
+        matches!(self, Self::NotWasm | Self::Invalid(_) | Self::Contract(_))
+    }
+}
+
+/// What is counted in a module. Each has a limit of its own in [`Settings`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Measure {
+    /// How deep components and core modules lie in each other.
+    Nesting,
+    /// Core modules and components.
+    Modules,
+    /// Instances of either.
+    Instances,
+    /// Types.
+    Types,
+    /// Imports, and what components take from each other.
+    Imports,
+    /// Exports.
+    Exports,
+    /// Functions.
+    Functions,
+    /// Bytes of one function's body.
+    Body,
+    /// Globals.
+    Globals,
+    /// Memories.
+    Memories,
+    /// Bytes of memories at the start.
+    MemoryBytes,
+    /// Tables.
+    Tables,
+    /// Elements of tables at the start.
+    TableElements,
+    /// Segments of data and of elements.
+    Segments,
+    /// Bytes of native code.
+    Native,
+}
+
+impl Measure {
+    /// Returns its limit.
+    pub fn limit(self, settings: &Settings) -> u64 {
+        let shape = &settings.shape;
+        let wide = |limit: usize| u64::try_from(limit).unwrap_or(u64::MAX);
+        match self {
+            Self::Nesting => shape.nesting_max.into(),
+            Self::Modules => shape.modules_max.into(),
+            Self::Instances => shape.instances_max.into(),
+            Self::Types => shape.types_max.into(),
+            Self::Imports => shape.imports_max.into(),
+            Self::Exports => shape.exports_max.into(),
+            Self::Functions => shape.functions_max.into(),
+            Self::Body => shape.body_max.into(),
+            Self::Globals => shape.globals_max.into(),
+            Self::Memories => shape.memories_max.into(),
+            Self::MemoryBytes => wide(settings.memory_max),
+            Self::Tables => shape.tables_max.into(),
+            Self::TableElements => wide(settings.table_max),
+            Self::Segments => shape.segments_max.into(),
+            Self::Native => settings.compile.native_max,
+        }
+    }
+}
+
+impl std::fmt::Display for Measure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Nesting => "levels of nested modules",
+            Self::Modules => "core modules and components",
+            Self::Instances => "instances",
+            Self::Types => "types",
+            Self::Imports => "imports",
+            Self::Exports => "exports",
+            Self::Functions => "functions",
+            Self::Body => "bytes in one function",
+            Self::Globals => "globals",
+            Self::Memories => "memories",
+            Self::MemoryBytes => "bytes of memory at the start",
+            Self::Tables => "tables",
+            Self::TableElements => "elements of tables at the start",
+            Self::Segments => "segments of data and elements",
+            Self::Native => "bytes of native code",
+        })
+    }
+}
+
 /// How a call of a strategy ended badly. The batch is lost, and the instance must not be called again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -65,10 +181,20 @@ pub enum Fault {
         limit: u64,
     },
     /// It took too much of the wall clock although it had fuel left.
-    #[error("it did not answer within {limit_ms} ms")]
+    #[error("it did not answer within {limit_ms} ms, in which it used {used} of fuel")]
     Deadline {
         /// The limit.
         limit_ms: u64,
+        /// The fuel that it used.
+        used: u64,
+    },
+    /// The wall clock went on while it could hardly run: this machine had no time for it. No fault of its own.
+    #[error("this machine did not let it run: {used} of fuel in {limit_ms} ms")]
+    Starved {
+        /// The limit.
+        limit_ms: u64,
+        /// The fuel that it used.
+        used: u64,
     },
     /// It wanted too much memory.
     #[error("it wanted more memory than {limit} bytes")]
@@ -91,6 +217,13 @@ pub enum Fault {
     /// It refused to start, in its own words.
     #[error("it refused to start: {0}")]
     Start(String),
+}
+
+impl Fault {
+    /// Says whether it counts against the strategy.
+    pub const fn is_strike(&self) -> bool {
+        !matches!(self, Self::Starved { .. })
+    }
 }
 
 /// The most bytes of a strategy's words in an error.

@@ -16,6 +16,23 @@ use model::{Intent, MarketNote, OwnEvent, Time};
 use wasmtime::component::Component;
 use wasmtime::{Store, Trap};
 
+/// A strategy that runs uses at least so much fuel in a millisecond, whatever it does: with every load a miss of all caches it is
+/// several times as much. What the host does for it counts as well (see [`State::work`]).
+const FUEL_PER_MS_MIN: u64 = 2_000;
+
+/// What an instance uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// The fuel of its last call of `on-events`.
+    pub fuel_last: u64,
+    /// The most fuel that such a call used.
+    pub fuel_max: u64,
+    /// Bytes of all its memories. They never shrink.
+    pub memory: usize,
+    /// Elements of all its tables.
+    pub tables: usize,
+}
+
 /// An instance and its store, before it knows what it trades.
 pub(crate) struct Running {
     store: Store<State>,
@@ -28,6 +45,7 @@ impl Running {
         let settings = sandbox.settings;
         let mut store = Store::new(&sandbox.engine, State::new(settings));
         store.limiter(|state| state);
+        store.set_hostcall_fuel(settings.answer_max);
         arm(&mut store, &settings, settings.fuel_other)?;
         let strategy = Guest::instantiate(contract, &mut store, component, &sandbox.linker);
         let strategy = strategy.map_err(|error| fault(&store, &settings, settings.fuel_other, &error))?;
@@ -52,6 +70,7 @@ fn arm(store: &mut Store<State>, settings: &Settings, fuel: u64) -> Result<(), F
     store.set_fuel(fuel).map_err(|error| Fault::Trap(error.to_string()))?;
     let ticks = settings.deadline_ms.checked_div(TICK_MS).unwrap_or(0).saturating_add(1);
     store.set_epoch_deadline(ticks);
+    store.data_mut().work = 0;
     Ok(())
 }
 
@@ -61,9 +80,21 @@ fn fault(store: &Store<State>, settings: &Settings, fuel: u64, error: &wasmtime:
         (Some(Hit::Memory), _) => Fault::Memory { limit: settings.memory_max },
         (Some(Hit::Tables), _) => Fault::Tables { limit: settings.table_max },
         (None, Some(Trap::OutOfFuel)) => Fault::Fuel { limit: fuel },
-        (None, Some(Trap::Interrupt)) => Fault::Deadline { limit_ms: settings.deadline_ms },
+        (None, Some(Trap::Interrupt)) => {
+            let used = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+            late(settings.deadline_ms, used, store.data().work)
+        }
         (None, Some(trap)) => Fault::Trap(words(&trap.to_string())),
         (None, None) => Fault::Answer(words(&format!("{error:#}"))),
+    }
+}
+
+/// Says whose fault it was that time ran out: of one that did nothing in all that time it was the machine's.
+const fn late(limit_ms: u64, used: u64, work: u64) -> Fault {
+    if used.saturating_add(work) < limit_ms.saturating_mul(FUEL_PER_MS_MIN) {
+        Fault::Starved { limit_ms, used }
+    } else {
+        Fault::Deadline { limit_ms, used }
     }
 }
 
@@ -124,6 +155,8 @@ pub struct Reaction {
 pub struct Instance {
     running: Running,
     grants: Grants,
+    /// The fuel of the last call of `on-events`, and the most of one.
+    fuel: (u64, u64),
 }
 
 impl std::fmt::Debug for Instance {
@@ -143,7 +176,14 @@ impl Instance {
         let wire = session.to_wire();
         let (started, _) = running.call(fuel, |strategy, store| strategy.call_start(store, &wire))?;
         started.map_err(|refusal| Fault::Start(words(&refusal)))?;
-        Ok(Self { running, grants: session.grants })
+        Ok(Self { running, grants: session.grants, fuel: (0, 0) })
+    }
+
+    /// Returns what it uses now.
+    pub fn usage(&self) -> Usage {
+        let (fuel_last, fuel_max) = self.fuel;
+        let (memory, tables) = self.running.store.data().used();
+        Usage { fuel_last, fuel_max, memory, tables }
     }
 
     /// Returns what the strategy may see and trade.
@@ -162,6 +202,7 @@ impl Instance {
         batch.words = wire.words;
         batch.own = wire.own;
         let (said, fuel) = said?;
+        self.fuel = (fuel, fuel.max(self.fuel.1));
         let (consumed, intents) = answer::convert(&self.grants, &self.running.settings, batch.len(), said)?;
         Ok(Reaction { consumed, intents, fuel })
     }
@@ -180,14 +221,24 @@ impl Instance {
         Ok(state)
     }
 
-    /// Returns the bytes of all its memories together. They never shrink.
-    pub fn memory(&self) -> usize {
-        self.running.store.data().memory()
-    }
-
     /// Takes the lines logged since the last time, and how many more there were than are kept.
     pub fn take_log(&mut self) -> (Vec<LogLine>, u64) {
         let state = self.running.store.data_mut();
         (std::mem::take(&mut state.log), std::mem::take(&mut state.lost_lines))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_that_ran_out_is_a_strategys_fault_only_if_it_did_something_in_it() {
+        assert_eq!(late(100, 199_999, 0), Fault::Starved { limit_ms: 100, used: 199_999 });
+        assert_eq!(late(100, 200_000, 0), Fault::Deadline { limit_ms: 100, used: 200_000 });
+        // It let the host work.
+        assert_eq!(late(100, 5, 200_000), Fault::Deadline { limit_ms: 100, used: 5 });
+        assert_eq!((late(100, 5, 5).is_strike(), late(100, 5, 200_000).is_strike()), (false, true));
+        assert!(Fault::Fuel { limit: 1 }.is_strike());
     }
 }

@@ -4,12 +4,16 @@
 
 mod answer;
 mod bindings;
+mod cache;
+mod check;
+mod compile;
 mod contract;
 mod fault;
 mod grants;
 mod guest;
 mod instance;
 mod module;
+mod native;
 mod own;
 mod pack;
 mod rerun;
@@ -19,14 +23,16 @@ mod since;
 mod state;
 pub mod supervisor;
 
+pub use cache::Cache;
+pub use compile::{Compiler, Program, work};
 pub use contract::Contract;
-pub use fault::{Fault, LoadError};
+pub use fault::{Fault, LoadError, Measure};
 pub use grants::{Grant, Grants};
-pub use instance::{Batch, Instance, Reaction};
+pub use instance::{Batch, Instance, Reaction, Usage};
 pub use module::{Manifest, Module, Sandbox, Selection};
 pub use pack::{WORD_LAYOUT, pack};
 pub use rerun::Rerun;
 pub use session::Session;
-pub use settings::Settings;
+pub use settings::{Compile, Settings, Shape};
 pub use state::{LogLevel, LogLine};
 pub use supervisor::{Report, Supervisor};

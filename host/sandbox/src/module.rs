@@ -2,6 +2,8 @@
 
 use crate::bindings::Strategy;
 use crate::bindings::polytrader::strategy::types;
+use crate::check::{self, Allowed};
+use crate::compile::{self, Compiler};
 use crate::contract::{self, Contract};
 use crate::fault::{Fault, LoadError, words};
 use crate::instance::Running;
@@ -13,20 +15,18 @@ use model::{DEPTH_MAX, Market, Wants};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
+use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Engine};
-use wit_component::ComponentEncoder;
 
 /// How often the deadline's clock ticks, in milliseconds.
 pub(crate) const TICK_MS: u64 = 10;
 /// The import that strategies get.
 const LOG: &str = "log";
+/// All that they get; the types are no more than the words of the contract.
+const ALLOWED: Allowed = Allowed { functions: &[LOG], types: contract::is_types };
 /// The most beginnings of slugs that a strategy can select by, and the most bytes of each.
 const SLUGS_MAX: usize = 64;
 const SLUG_MAX: usize = 256;
-/// How core modules and components begin after the four bytes of every WebAssembly file.
-const CORE: &[u8] = &[1, 0, 0, 0];
-const COMPONENT: &[u8] = &[13, 0, 1, 0];
 
 /// What a strategy says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,7 @@ pub struct Sandbox {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<State>,
     pub(crate) settings: Settings,
+    compiler: Compiler,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -89,16 +90,13 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`LoadError::Host`] if the machine cannot run it.
-    pub fn new(settings: Settings) -> Result<Self, LoadError> {
-        let mut config = Config::new();
-        config.consume_fuel(true).epoch_interruption(true).cranelift_nan_canonicalization(true);
-        config.wasm_relaxed_simd(false).wasm_memory64(false);
-        let engine = Engine::new(&config).map_err(|error| LoadError::Host(error.to_string()))?;
+    pub fn new(settings: Settings, compiler: Compiler) -> Result<Self, LoadError> {
+        let engine = compile::engine()?;
         let mut linker = Linker::new(&engine);
         Strategy::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)
             .map_err(|error| LoadError::Host(error.to_string()))?;
         tick(&engine)?;
-        Ok(Self { engine, linker, settings })
+        Ok(Self { engine, linker, settings, compiler })
     }
 
     /// Checks and compiles a file, and asks the strategy what it is.
@@ -106,16 +104,13 @@ impl Sandbox {
     /// # Errors
     /// Why it is no strategy, as a sentence.
     pub fn load(&self, bytes: &[u8]) -> Result<Module, LoadError> {
-        let limit = self.settings.module_max;
-        if bytes.len() > limit {
-            return Err(LoadError::Size { got: bytes.len(), limit });
-        }
-        let contract = contract::spoken(bytes)?;
-        let encoded = encoded(&self.engine, bytes)?;
-        let component = Component::new(&self.engine, encoded.as_deref().unwrap_or(bytes));
-        let component = component.map_err(|error| LoadError::Invalid(words(&format!("{error:#}"))))?;
-        self.refuse_imports(&component)?;
+        let kind = check::file(bytes, &self.settings)?;
+        // Before what is in it is looked at: whoever follows another contract also imports its types.
+        let contract = contract::spoken(kind, bytes)?;
+        check::check(bytes, &self.settings, &ALLOWED)?;
         let hash = Sha256::digest(bytes).into();
+        let component = self.compiler.component(&self.engine, &self.settings, bytes, &hash)?;
+        self.refuse_imports(&component)?;
         let manifest = self.describe(&component, contract)?;
         Ok(Module { component, hash, manifest, bytes: bytes.into() })
     }
@@ -123,9 +118,7 @@ impl Sandbox {
     fn refuse_imports(&self, component: &Component) -> Result<(), LoadError> {
         let ty = component.component_type();
         let mut names = ty.imports(&self.engine).map(|(name, _)| name);
-        names
-            .find(|name| *name != LOG && !contract::is_types(name))
-            .map_or(Ok(()), |name| Err(LoadError::Import(words(name))))
+        names.find(|name| !ALLOWED.has(name)).map_or(Ok(()), |name| Err(LoadError::Import(words(name))))
     }
 
     fn describe(&self, component: &Component, contract: Contract) -> Result<Manifest, LoadError> {
@@ -186,28 +179,6 @@ fn tick(engine: &Engine) -> Result<(), LoadError> {
     };
     let thread = std::thread::Builder::new().name("sandbox-clock".to_owned()).spawn(work);
     thread.map(drop).map_err(|error| LoadError::Host(error.to_string()))
-}
-
-/// Returns the component that a core module becomes; nothing if it is a component already.
-fn encoded(engine: &Engine, bytes: &[u8]) -> Result<Option<Vec<u8>>, LoadError> {
-    let kind = bytes.strip_prefix(b"\0asm").and_then(|rest| rest.get(..4));
-    match kind {
-        Some(COMPONENT) => Ok(None),
-        Some(CORE) => {
-            // The encoder takes for granted that it is one: it panics at a file that was cut off.
-            wasmtime::Module::validate(engine, bytes)
-                .map_err(|error| LoadError::Invalid(words(&format!("{error:#}"))))?;
-            // And it may do so at what it finds in the sections of a module that is one.
-            let encoded = std::panic::catch_unwind(|| {
-                let mut encoder = ComponentEncoder::default();
-                encoder.validate(true).module(bytes).and_then(|encoder| encoder.encode())
-            });
-            let encoded =
-                encoded.map_err(|_panic| LoadError::Contract("what it says of itself makes no sense".into()))?;
-            encoded.map(Some).map_err(|error| LoadError::Contract(words(&format!("{error:#}"))))
-        }
-        _ => Err(LoadError::NotWasm),
-    }
 }
 
 /// A strategy that can be started.

@@ -5,9 +5,13 @@
 pub struct Settings {
     /// The largest module file, in bytes.
     pub module_max: usize,
+    /// What a module may consist of.
+    pub shape: Shape,
+    /// What compiling it may take.
+    pub compile: Compile,
     /// Fuel of one call of `on-events`; about one unit an instruction.
     pub fuel: u64,
-    /// Fuel of `describe`, `start` and `save`.
+    /// Fuel of `describe`, `start` and `save`, and of the start functions of core modules, which run before anything else does.
     pub fuel_other: u64,
     /// The last resort when fuel did not end a call, in milliseconds.
     pub deadline_ms: u64,
@@ -15,6 +19,8 @@ pub struct Settings {
     pub memory_max: usize,
     /// Elements of all tables together.
     pub table_max: usize,
+    /// Bytes that one call may hand to the host: lists and strings may overlap in a strategy's memory, and are copied out of it.
+    pub answer_max: usize,
     /// Intents of one answer.
     pub intents_max: usize,
     /// Bytes of a saved state.
@@ -27,14 +33,86 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             module_max: 16 * 1024 * 1024,
+            shape: Shape::default(),
+            compile: Compile::default(),
             fuel: 50_000_000,
             fuel_other: 500_000_000,
             deadline_ms: 100,
             memory_max: 64 * 1024 * 1024,
             table_max: 10_000,
+            answer_max: 4 * 1024 * 1024,
             intents_max: 256,
             state_max: 1024 * 1024,
             log_lines_max: 100,
         }
+    }
+}
+
+/// What a module may consist of, over everything that is nested in it. It is counted before anything is compiled, because compiling
+/// takes time and memory for each of these. An interpreter that was linked from many parts has room; what a person writes needs
+/// a hundredth of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// How deep components and core modules lie in each other.
+    pub nesting_max: u32,
+    /// Core modules and components.
+    pub modules_max: u32,
+    /// Instances of either.
+    pub instances_max: u32,
+    /// Types, of core modules and of components.
+    pub types_max: u32,
+    /// Imports.
+    pub imports_max: u32,
+    /// Exports.
+    pub exports_max: u32,
+    /// Functions with a body.
+    pub functions_max: u32,
+    /// Bytes of one function's body: a compiler's time grows faster than a function.
+    pub body_max: u32,
+    /// Globals.
+    pub globals_max: u32,
+    /// Memories.
+    pub memories_max: u32,
+    /// Tables.
+    pub tables_max: u32,
+    /// Segments of data and of elements.
+    pub segments_max: u32,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            nesting_max: 8,
+            modules_max: 64,
+            instances_max: 256,
+            types_max: 20_000,
+            imports_max: 20_000,
+            exports_max: 20_000,
+            functions_max: 50_000,
+            body_max: 512 * 1024,
+            globals_max: 20_000,
+            memories_max: 8,
+            tables_max: 16,
+            segments_max: 20_000,
+        }
+    }
+}
+
+/// What compiling one module may take, in a process of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compile {
+    /// Milliseconds of the wall clock, after which the process is killed.
+    pub time_ms: u64,
+    /// Seconds of the processor.
+    pub processor_s: u64,
+    /// Bytes of address space.
+    pub memory_max: u64,
+    /// Bytes of native code.
+    pub native_max: u64,
+}
+
+impl Default for Compile {
+    fn default() -> Self {
+        Self { time_ms: 20_000, processor_s: 20, memory_max: 2 * 1024 * 1024 * 1024, native_max: 128 * 1024 * 1024 }
     }
 }

@@ -8,6 +8,8 @@ use wasmtime::ResourceLimiter;
 
 /// The most bytes of a log line.
 const LINE_MAX: usize = 1_000;
+/// What a call of the host counts as, besides a unit for each byte.
+const CALL_WORK: u64 = 100;
 
 /// How much a log line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,16 +48,18 @@ pub(crate) struct State {
     pub(crate) hit: Option<Hit>,
     pub(crate) log: Vec<LogLine>,
     pub(crate) lost_lines: u64,
+    /// What the host did for the strategy in this call, in units of fuel, which it does not take.
+    pub(crate) work: u64,
 }
 
 impl State {
     pub(crate) const fn new(settings: Settings) -> Self {
-        Self { settings, memory: 0, tables: 0, hit: None, log: Vec::new(), lost_lines: 0 }
+        Self { settings, memory: 0, tables: 0, hit: None, log: Vec::new(), lost_lines: 0, work: 0 }
     }
 
-    /// Returns the bytes of all memories together.
-    pub(crate) const fn memory(&self) -> usize {
-        self.memory
+    /// Returns the bytes of all memories and the elements of all tables.
+    pub(crate) const fn used(&self) -> (usize, usize) {
+        (self.memory, self.tables)
     }
 }
 
@@ -85,6 +89,8 @@ impl types::Host for State {}
 
 impl StrategyImports for State {
     fn log(&mut self, level: types::Level, text: String) {
+        let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        self.work = self.work.saturating_add(CALL_WORK).saturating_add(bytes);
         if self.log.len() >= self.settings.log_lines_max {
             self.lost_lines = self.lost_lines.saturating_add(1);
             return;

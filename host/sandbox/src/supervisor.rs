@@ -5,6 +5,7 @@ mod folder;
 mod queue;
 mod runner;
 
+use crate::instance::Usage;
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
 use crate::state::LogLine;
@@ -56,6 +57,8 @@ pub enum Report {
         instance: u32,
         /// Why, as a sentence.
         error: String,
+        /// Whether it counts against the strategy; it does not where this machine was too slow.
+        strike: bool,
     },
     /// An instance wrote to its log.
     Log {
@@ -146,6 +149,11 @@ impl Supervisor {
         if let Some(runner) = self.lock().remove(&strategy) {
             runner.end();
         }
+    }
+
+    /// Returns what a strategy used after its last call; none if it does not run.
+    pub fn usage(&self, strategy: StrategyId) -> Option<Usage> {
+        self.lock().get(&strategy).map(Runner::usage)
     }
 
     /// Tells a strategy about a market. If it lags, a later top of a token replaces an earlier one.

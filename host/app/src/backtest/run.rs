@@ -140,7 +140,7 @@ impl Run {
 
     /// Returns the bytes of memory that the strategy has taken, and the last lines that it logged.
     pub(super) fn used(&mut self) -> (usize, Vec<LogLine>) {
-        (self.instance.memory(), self.instance.take_log().0)
+        (self.instance.usage().memory, self.instance.take_log().0)
     }
 
     fn answer(&mut self, upto: usize, reaction: Reaction) {

@@ -30,7 +30,7 @@ fn they_do_so_for_a_strategy_that_hears_depth_trades_timers_and_settlements() {
 /// Runs a strategy over made-up events in batches of several sizes and holds them against single events, and returns what it saved.
 fn give_the_run_of_single_events(name: &str, seeds: &[u64]) -> Option<Vec<u8>> {
     let bytes = built(name)?;
-    let sandbox = Sandbox::new(Settings::default()).unwrap();
+    let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
     let module = sandbox.load(&bytes).unwrap();
     let mut state = None;
     for seed in seeds.iter().copied() {

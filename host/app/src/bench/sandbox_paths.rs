@@ -4,7 +4,7 @@ use super::engine_paths::Rig;
 use super::{Figure, time};
 use anyhow::Context;
 use model::{Budget, Level, Limits, MarketIx, MarketNote, NoteKind, Price, Size, Time, Usd};
-use sandbox::{Batch, Grants, Instance, Sandbox, Session, Settings};
+use sandbox::{Batch, Compiler, Grants, Instance, Sandbox, Session, Settings};
 use std::path::Path;
 
 /// Events of a large batch.
@@ -13,7 +13,7 @@ const BATCH: u32 = 256;
 /// Starts a shipped strategy on the first market of the rig.
 pub(super) fn start(rig: &Rig, strategies: &Path, name: &str) -> anyhow::Result<Instance> {
     let bytes = super::module(strategies, name)?;
-    let sandbox = Sandbox::new(Settings::default())?;
+    let sandbox = Sandbox::new(Settings::default(), Compiler::Inline)?;
     let module = sandbox.load(&bytes)?;
     let market = rig.market(MarketIx(0))?.clone();
     let session = Session {

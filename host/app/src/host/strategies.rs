@@ -146,7 +146,7 @@ impl Strategies {
                 tracing::info!(strategy = self.name(strategy), instance, "a strategy runs");
                 self.edit(strategy, |view| "running".clone_into(&mut view.state));
             }
-            Report::Faulted { strategy, instance, error } => self.faulted(strategy, instance, error),
+            Report::Faulted { strategy, instance, error, strike } => self.faulted(strategy, instance, error, strike),
             Report::Log { strategy, lines, lost } => self.log(strategy, &lines, lost),
             // Answers go to the engine without a detour.
             Report::Answer(answer) => self.inbox.account(clock::now(), Body::Intents(answer)),
@@ -281,13 +281,13 @@ impl Strategies {
         self.inbox.account(clock::now(), Body::Strategy(StrategyChange::Removed { strategy, reason }));
     }
 
-    fn faulted(&mut self, strategy: StrategyId, instance: u32, error: String) {
+    fn faulted(&mut self, strategy: StrategyId, instance: u32, error: String, strike: bool) {
         let now = clock::now();
         let found = self.known.iter_mut().find(|(_, known)| known.id == strategy);
         // An older instance's failure means nothing any more.
         let Some((name, known)) = found.filter(|(_, known)| known.instance == instance) else { return };
         known.faults.retain(|fault| now.since(*fault) < MINUTE_MICROS);
-        known.faults.push_back(now);
+        known.faults.extend(strike.then_some(now));
         let (name, down) = (name.clone(), known.faults.len() >= FAULTS_MAX);
         tracing::error!(name, error, down, "a strategy failed");
         self.edit(strategy, |view| {

@@ -57,7 +57,18 @@ impl Rig {
         let picture = Picture::new(&Begin { mode: "demo".into(), session: 7, at: NOW() });
         let control = Control::new(inbox.clone(), None);
         let settings = Settings::open(&config(&dir), &db).await.unwrap();
-        let parts = Parts { picture, control, auth, db, settings, chain: None, session: 7, remote: false, clock: NOW };
+        let parts = Parts {
+            picture,
+            control,
+            auth,
+            db,
+            settings,
+            chain: None,
+            account: String::new(),
+            session: 7,
+            remote: false,
+            clock: NOW,
+        };
         let parts = Arc::new(parts);
         let router = router(Arc::clone(&parts));
         Self { router, parts, dir, inbox, heard, admin, trader, viewer }

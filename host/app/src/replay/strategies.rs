@@ -60,7 +60,8 @@ impl Strategies {
     /// # Errors
     /// If this machine has no sandbox.
     pub(super) fn new(data_dir: PathBuf) -> anyhow::Result<Self> {
-        let sandbox = Sandbox::new(Settings { deadline_ms: DEADLINE_MS, ..Settings::default() })?;
+        let settings = Settings { deadline_ms: DEADLINE_MS, ..Settings::default() };
+        let sandbox = crate::compile::sandbox(settings, None)?;
         Ok(Self { data_dir, sandbox, modules: BTreeMap::new(), streams: BTreeMap::new(), answers: 0 })
     }
 

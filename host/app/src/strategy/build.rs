@@ -4,7 +4,7 @@ use super::toolchain::{TARGET, Toolchain};
 use crate::cli::{BuildArgs, complain, say};
 use crate::hex::hex;
 use anyhow::{Context, bail, ensure};
-use sandbox::{Sandbox, Settings};
+use sandbox::Settings;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
     ensure!(status.success(), "cargo could not build {}: {status}", args.dir.display());
     let Project { name, module } = project(&toolchain, args)?;
     let bytes = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
-    let sandbox = Sandbox::new(Settings::default())?;
+    let sandbox = crate::compile::sandbox(Settings::default(), None)?;
     let loaded = sandbox.load(&bytes).with_context(|| format!("{} was built, but is no strategy", module.display()))?;
     let place = match &args.into {
         Some(folder) => drop_into(folder, &name, &bytes, &args.dir)?,

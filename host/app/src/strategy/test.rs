@@ -5,7 +5,7 @@ use crate::bench::percentiles;
 use crate::cli::{TestArgs, say};
 use anyhow::Context;
 use model::{Intent, IntentKind, OrderKind, Quote, Side, Time, TokenIx};
-use sandbox::{Sandbox, Settings};
+use sandbox::Settings;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -47,7 +47,7 @@ struct Wanted {
 /// If the file or the tape cannot be read, or the strategy fails.
 pub(crate) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::default();
-    let sandbox = Sandbox::new(settings)?;
+    let sandbox = crate::compile::sandbox(settings, None)?;
     let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
     let module = sandbox.load(&bytes).with_context(|| format!("{} is no strategy", args.file.display()))?;
     let tape = match &args.tape {

@@ -12,6 +12,9 @@
 mod authors;
 mod backtest;
 mod by_hand;
+#[path = "../../../sandbox/tests/it/corpus.rs"]
+#[allow(dead_code, reason = "what the host makes of each is the sandbox's own test")]
+mod corpus;
 mod crash;
 mod delays;
 mod demo;
@@ -19,6 +22,10 @@ mod discovery;
 mod exclusive;
 mod faults;
 mod feeds;
+#[path = "../../../sandbox/tests/it/guest.rs"]
+#[allow(dead_code, reason = "the sandbox's own tests use the rest")]
+mod guest;
+mod hostile;
 mod live;
 mod memory;
 mod paper;

@@ -10,6 +10,7 @@
 mod budgets;
 mod conduct;
 mod controls;
+mod guards;
 mod properties;
 mod recovery;
 mod scenarios;

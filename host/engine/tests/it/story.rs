@@ -174,6 +174,11 @@ fn tell(story: &mut Story, line: &str) {
             story.fair = (*worth != "untold").then(|| price(worth));
             story.effects.clear();
         }
+        ["venue", state] => {
+            let states = [VenueState::Open, VenueState::PostOnly, VenueState::CancelOnly, VenueState::Restarting];
+            let state = states.into_iter().find(|it| format!("{it:?}") == *state).unwrap();
+            story.step(Body::Venue { state });
+        }
         ["by", "hand", side, shares, "at", limit, counted @ ..] => {
             let side = if *side == "buy" { Side::Buy } else { Side::Sell };
             let (price, size) = (price(limit), size(shares));
@@ -224,14 +229,6 @@ fn tell(story: &mut Story, line: &str) {
                 StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost: Vec::new() };
             story.step(Body::Intents(answer));
         }
-        ["requests", ok, failed] => {
-            story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
-        }
-        ["later", seconds] => {
-            story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
-            story.effects.clear();
-        }
-        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         words => account(story, words),
     }
 }
@@ -260,18 +257,17 @@ fn told(at: Time, what: &str, amount: &str, name: &str) -> Body {
     Body::Activity(Activity { key, at, kind, reference: format!("told-{name}") })
 }
 
-/// Feeds what happens beside trading: to budgets, the venue and the account.
+/// Feeds what happens beside trading: to the account and to budgets.
 fn account(story: &mut Story, words: &[&str]) {
     match words {
         ["budget", words @ ..] => {
             let (strategy, budget) = (StrategyId(story.who), budget(words));
             story.step(Body::Strategy(StrategyChange::Budget { strategy, budget }));
         }
-        ["venue", state] => {
-            let states = [VenueState::Open, VenueState::PostOnly, VenueState::CancelOnly, VenueState::Restarting];
-            let state = states.into_iter().find(|it| format!("{it:?}") == *state).unwrap();
-            story.step(Body::Venue { state });
+        ["requests", ok, failed] => {
+            story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
         }
+        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         ["deposit", dollars] => {
             let amount = Usd::parse(dollars).unwrap();
             let kind = TransferKind::Deposit(amount);
@@ -299,6 +295,10 @@ fn account(story: &mut Story, words: &[&str]) {
             };
             let kind = MarketEventKind::Resolved { pays };
             story.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: story.now, kind }));
+        }
+        ["later", seconds] => {
+            story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
+            story.effects.clear();
         }
         ["worth", dollars] => {
             assert_eq!(story.engine.summary().portfolio, Usd::parse(dollars).unwrap());

@@ -3,13 +3,13 @@
 use super::queue::{Item, OWN_MAX, Queue, Taken};
 use super::{Report, Sink};
 use crate::fault::Fault;
-use crate::instance::{Batch, Instance};
+use crate::instance::{Batch, Instance, Usage};
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
 use model::StrategyId;
 use model::event::{REASON_MAX, Reason};
 use model::input::StrategyAnswer;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// The most events of one batch.
@@ -25,10 +25,14 @@ pub(super) struct Job {
     pub(super) sink: Sink,
 }
 
+/// What the instance used after its last call.
+type Meter = Arc<Mutex<Usage>>;
+
 /// A strategy's thread and its queue.
 #[derive(Debug)]
 pub(super) struct Runner {
     queue: Arc<Queue>,
+    usage: Meter,
     /// Ends with the state that the instance saved.
     thread: JoinHandle<Option<Vec<u8>>>,
 }
@@ -38,6 +42,8 @@ impl Runner {
     pub(super) fn start(mut job: Job, before: Option<Self>) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let heard = Arc::clone(&queue);
+        let usage = Meter::default();
+        let meter = Arc::clone(&usage);
         let name = format!("strategy-{}", job.strategy.0);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             if let Some(before) = before {
@@ -45,13 +51,17 @@ impl Runner {
                 // A thread that panicked has no state; the new instance starts from nothing then.
                 job.session.restored = before.thread.join().unwrap_or_default();
             }
-            run(job, &heard)
+            run(job, &heard, &meter)
         })?;
-        Ok(Self { queue, thread })
+        Ok(Self { queue, usage, thread })
     }
 
     pub(super) fn queue(&self) -> &Queue {
         &self.queue
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets the thread end after the call that is under way.
@@ -67,18 +77,19 @@ impl Runner {
     }
 }
 
-fn run(job: Job, queue: &Queue) -> Option<Vec<u8>> {
+fn run(job: Job, queue: &Queue, meter: &Meter) -> Option<Vec<u8>> {
     let Job { sandbox, module, session, strategy, instance: number, sink } = job;
-    let faulted = |fault: &dyn std::fmt::Display| {
-        sink(Report::Faulted { strategy, instance: number, error: fault.to_string() });
+    let faulted = |fault: &dyn std::fmt::Display, strike: bool| {
+        sink(Report::Faulted { strategy, instance: number, error: fault.to_string(), strike });
     };
     let mut running = match Instance::start(&sandbox, &module, session) {
         Ok(instance) => Running { instance, strategy, number, heard: 0, lost: Vec::new(), sink: Arc::clone(&sink) },
         Err(fault) => {
-            faulted(&fault);
+            faulted(&fault, fault.is_strike());
             return None;
         }
     };
+    running.measure(meter);
     sink(Report::Started { strategy, instance: number });
     let mut items = Vec::with_capacity(BATCH_MAX);
     let mut batch = Batch::default();
@@ -87,12 +98,12 @@ fn run(job: Job, queue: &Queue) -> Option<Vec<u8>> {
             Taken::Items => {}
             Taken::End => return running.save(),
             Taken::Overflow => {
-                faulted(&format!("more than {OWN_MAX} of its own events wait: it is too slow"));
+                faulted(&format!("more than {OWN_MAX} of its own events wait: it is too slow"), true);
                 return None;
             }
         }
-        if let Err(fault) = running.show(&mut items, &mut batch) {
-            faulted(&fault);
+        if let Err(fault) = running.show(&mut items, &mut batch, meter) {
+            faulted(&fault, fault.is_strike());
             return None;
         }
     }
@@ -112,7 +123,7 @@ struct Running {
 impl Running {
     /// Shows the items, and leaves those that were not heard for the next time: after an intent the strategy wants to hear
     /// of what came of it before it goes on.
-    fn show(&mut self, items: &mut Vec<Item>, batch: &mut Batch) -> Result<(), Fault> {
+    fn show(&mut self, items: &mut Vec<Item>, batch: &mut Batch, meter: &Meter) -> Result<(), Fault> {
         batch.clear();
         items.retain(|item| {
             let before = batch.len();
@@ -125,6 +136,7 @@ impl Running {
         }
         let first = self.heard.saturating_add(1);
         let said = self.instance.on_events(first, batch);
+        self.measure(meter);
         let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
         let blank = StrategyAnswer {
             strategy: self.strategy,
@@ -154,6 +166,10 @@ impl Running {
                 Err(fault)
             }
         }
+    }
+
+    fn measure(&self, meter: &Meter) {
+        *meter.lock().unwrap_or_else(PoisonError::into_inner) = self.instance.usage();
     }
 
     fn tell_log(&mut self) {

@@ -6,7 +6,7 @@ use model::{
     Book, Depth, IntentKind, Level, MarketIx, MarketNote, MarketState, NoteKind, OrderId, OwnEvent, Price, Quote,
     SessionState, Side, Signal, Size, TickSize, Time, TradeId, Usd, Wants,
 };
-use sandbox::{Batch, Contract, Grant, Grants, Instance, Reaction, Sandbox, Session, Settings};
+use sandbox::{Batch, Compiler, Contract, Grant, Grants, Instance, Reaction, Sandbox, Session, Settings};
 
 /// An instance and how far it has heard.
 struct Rig {
@@ -17,7 +17,7 @@ struct Rig {
 impl Rig {
     fn start(name: &str, session: Session) -> Option<Self> {
         let bytes = built(name)?;
-        let sandbox = Sandbox::new(Settings::default()).unwrap();
+        let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
         let module = sandbox.load(&bytes).unwrap();
         Some(Self { instance: Instance::start(&sandbox, &module, session).unwrap(), heard: 0 })
     }
@@ -81,7 +81,7 @@ fn a_file_of_the_version_before_trades() {
 #[test]
 fn a_file_of_the_version_before_says_what_it_can() {
     let Some(bytes) = built("fixtures/since_0_1.wasm") else { return };
-    let module = Sandbox::new(Settings::default()).unwrap().load(&bytes).unwrap();
+    let module = Sandbox::new(Settings::default(), Compiler::Inline).unwrap().load(&bytes).unwrap();
     let manifest = module.manifest();
     assert_eq!((manifest.contract, manifest.wants, manifest.markets_max), (Contract::V0_1, Wants::FIRST, 1));
     assert_eq!(manifest.selection, sandbox::Selection::default());
@@ -132,7 +132,7 @@ fn a_guest_hears_depth_settlements_timers_parameters_and_signals() {
 #[test]
 fn a_manifest_says_what_it_wants() {
     let Some(bytes) = built("fixtures/listener.wasm") else { return };
-    let module = Sandbox::new(Settings::default()).unwrap().load(&bytes).unwrap();
+    let module = Sandbox::new(Settings::default(), Compiler::Inline).unwrap().load(&bytes).unwrap();
     let manifest = module.manifest();
     let wants = Wants { tops: true, trades: true, depth: 5, every_micros: 1_000_000 };
     assert_eq!((manifest.wants, manifest.contract), (wants, Contract::V0_2));

@@ -1,18 +1,24 @@
 //! Small guests written as text, and what they are shown.
 
 use model::{
-    Budget, ConditionId, FeeRate, Level, Limits, Market, MarketIx, MarketNote, NoteKind, Price, Size, TickSize, Time,
-    TokenId, Usd,
+    Book, Budget, ConditionId, DEPTH_MAX, Depth, FeeRate, Level, Limits, Market, MarketIx, MarketNote, NoteKind,
+    OwnEvent, Price, Signal, Size, TickSize, Time, TokenId, Usd,
 };
-use sandbox::{Batch, Grants, Sandbox, Session, Settings};
+use sandbox::{Batch, Compiler, Grants, Sandbox, Session, Settings};
 use std::path::Path;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// A guest that starts, hears each batch whole and wants nothing, but for what a test puts in place of `on-events`.
+/// A guest that starts, hears each batch whole and wants nothing, but for what a test puts in place of it.
 pub(crate) struct Guest {
     pub(crate) imports: &'static str,
+    /// Whatever else is in the module.
+    pub(crate) items: String,
+    pub(crate) describe: String,
+    pub(crate) start: String,
     pub(crate) on_events: String,
+    pub(crate) save: String,
+    pub(crate) realloc: String,
     pub(crate) memory: &'static str,
     pub(crate) layout: u8,
     /// The version of the contract that it says it speaks.
@@ -23,12 +29,40 @@ impl Default for Guest {
     fn default() -> Self {
         Self {
             imports: "",
+            items: String::new(),
+            describe: "(i32.const 1024)".to_owned(),
+            start: "(i32.const 3000)".to_owned(),
             on_events: answer(1, 0),
+            save: "(i32.const 3000)".to_owned(),
+            realloc: REALLOC.to_owned(),
             memory: "(memory (export \"memory\") 4)",
             layout: 2,
-            version: "0.2.0",
+            version: VERSION,
         }
     }
+}
+
+/// Gives memory away from one end to the other, and never takes it back.
+pub(crate) const REALLOC: &str =
+    "(global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+    (global.get $next)
+    (global.set $next (i32.add (global.get $next) (local.get 3)))";
+
+/// The version of the contract of this tree, and of the one before it.
+pub(crate) const VERSION: &str = "0.2.0";
+pub(crate) const OLD_VERSION: &str = "0.1.0";
+
+/// The contract as one that says it follows this version has it.
+fn contract(version: &str) -> String {
+    let (file, ours) = match version {
+        OLD_VERSION => ("since-0.1.0/strategy.wit", OLD_VERSION),
+        _ => ("strategy.wit", VERSION),
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/wit").join(file);
+    let line = format!("package polytrader:strategy@{ours};");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(&line), "{line}");
+    text.replace(&line, &format!("package polytrader:strategy@{version};"))
 }
 
 /// A body of `on-events` that says this and nothing else.
@@ -42,28 +76,32 @@ pub(crate) fn answer(consumed: u32, intents: u32) -> String {
 }
 
 impl Guest {
+    /// One that speaks the contract before this one.
+    pub(crate) fn old() -> Self {
+        Self { version: OLD_VERSION, layout: 1, ..Self::default() }
+    }
+
     /// The core module, as the compiler of a guest makes it.
     pub(crate) fn core(&self) -> Vec<u8> {
-        let Self { imports, on_events, memory, layout, version } = self;
+        let Self { imports, items, describe, start, on_events, save, realloc, memory, layout, version } = self;
+        // What `start` is told fits into its parameters there, and the manifest is shorter.
+        let (session, layout_at) = match *version {
+            OLD_VERSION => ("i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32", 1068),
+            _ => ("i32", 1096),
+        };
         let text = format!(
-            r#"(module {imports} {memory}
+            r#"(module {imports} {memory} {items}
             (global $next (mut i32) (i32.const 65536))
-            (data (i32.const 1096) "\{layout:02x}")
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
-                (global.get $next)
-                (global.set $next (i32.add (global.get $next) (local.get 3))))
-            (func (export "describe") (result i32) (i32.const 1024))
-            (func (export "start") (param i32) (result i32) (i32.const 3000))
+            (data (i32.const {layout_at}) "\{layout:02x}")
+            (func $realloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
+            (func (export "describe") (result i32) {describe})
+            (func (export "start") (param {session}) (result i32) {start})
             (func (export "on-events") (param i64 i32 i32 i32 i32) (result i32) {on_events})
-            (func (export "save") (result i32) (i32.const 3000)))"#
+            (func (export "save") (result i32) {save}))"#
         );
         let mut module = wat::parse_str(text).unwrap();
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/wit/strategy.wit");
-        let contract =
-            std::fs::read_to_string(&path).unwrap().replace("strategy@0.2.0;", &format!("strategy@{version};"));
         let mut resolve = Resolve::default();
-        let package = resolve.push_str(&path, &contract).unwrap();
+        let package = resolve.push_str("strategy.wit", &contract(version)).unwrap();
         let world = resolve.select_world(&[package], Some("strategy")).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         module
@@ -71,7 +109,13 @@ impl Guest {
 }
 
 pub(crate) fn sandbox() -> Sandbox {
-    Sandbox::new(Settings { fuel: 1_000_000, memory_max: 1024 * 1024, ..Settings::default() }).unwrap()
+    let settings = Settings { fuel: 1_000_000, memory_max: 1024 * 1024, ..Settings::default() };
+    Sandbox::new(settings, Compiler::Inline).unwrap()
+}
+
+/// Limits under which hostile guests end soon: fuel decides, long before the wall clock does.
+pub(crate) fn corpus_settings() -> Settings {
+    Settings { fuel: 2_000_000, fuel_other: 2_000_000, ..Settings::default() }
 }
 
 fn market(name: &str, byte: u8) -> Market {
@@ -116,4 +160,27 @@ pub(crate) fn one_event(grants: &Grants) -> Batch {
     let mut batch = Batch::default();
     batch.market(grants, &top(2));
     batch
+}
+
+/// As many levels of that book as can be told: [`LEVELS_BYTES`] of words.
+pub(crate) fn levels() -> MarketNote {
+    let side = |first: u32| {
+        let cents = first..first + u32::from(DEPTH_MAX);
+        let level = |cent| Level { price: Price::from_micros(cent * 10_000).unwrap(), size: Size::shares(9) };
+        cents.map(level).collect::<Vec<_>>()
+    };
+    let book = Book::from_levels(&side(21), &side(44)).unwrap();
+    MarketNote { kind: NoteKind::Depth(Depth::of(&book, DEPTH_MAX)), ..top(2) }
+}
+
+/// Four words, and two for each of 20 levels a side.
+pub(crate) const LEVELS_BYTES: usize = 8 * (4 + 2 * 2 * 20);
+/// The lengths of [`words`]: no list or string that a guest is told otherwise has them.
+pub(crate) const PARAMETERS_BYTES: usize = 901;
+pub(crate) const SIGNAL_BYTES: usize = 501;
+
+/// What operators and programs tell a strategy in their own words.
+pub(crate) fn words() -> [OwnEvent; 2] {
+    let signal = Signal { name: "score".into(), value: "s".repeat(SIGNAL_BYTES) };
+    [OwnEvent::Parameters { text: "p".repeat(PARAMETERS_BYTES) }, OwnEvent::Signal(signal)]
 }

@@ -1,17 +1,15 @@
 //! Each bad guest ends in an error that names what it did, and a good one beside it goes on.
 
-use crate::guest::{Guest, answer, one_event, sandbox, session};
-use sandbox::{Fault, Instance, LoadError, Reaction, Sandbox, Settings};
+use crate::corpus::{Fate, corpus};
+use crate::guest::{Guest, answer, corpus_settings, levels, one_event, sandbox, session, words};
+use model::Time;
+use sandbox::{Batch, Compiler, Fault, Grants, Instance, LoadError, Measure, Reaction, Sandbox, Settings};
 
 fn on_events(sandbox: &Sandbox, guest: &Guest) -> Result<Reaction, Fault> {
     let module = sandbox.load(&guest.core()).unwrap();
     let mut instance = Instance::start(sandbox, &module, session()).unwrap();
     let mut batch = one_event(instance.grants());
     instance.on_events(1, &mut batch)
-}
-
-fn body(on_events: impl Into<String>) -> Guest {
-    Guest { on_events: on_events.into(), ..Guest::default() }
 }
 
 #[test]
@@ -21,36 +19,87 @@ fn a_guest_that_behaves_is_heard() {
     assert!(reaction.fuel > 0);
 }
 
+/// What is long, each by itself.
+fn told(grants: &Grants) -> [Batch; 3] {
+    let [mut first, mut second, mut third] = [Batch::default(), Batch::default(), Batch::default()];
+    first.market(grants, &levels());
+    for (batch, event) in [&mut second, &mut third].into_iter().zip(words()) {
+        batch.own(grants, Time(2_000_000), &event);
+    }
+    [first, second, third]
+}
+
+/// Loads a file, starts it, shows it an event twice, tells it what is long, and asks for its state.
+fn live(sandbox: &Sandbox, file: &[u8]) -> Result<(), (bool, String)> {
+    let module = sandbox.load(file).map_err(|error| (false, error.to_string()))?;
+    let run = || {
+        let mut instance = Instance::start(sandbox, &module, session())?;
+        for first in 1..=2 {
+            let mut batch = one_event(instance.grants());
+            let reaction = instance.on_events(first, &mut batch)?;
+            assert!(reaction.consumed == 1 && reaction.intents.len() <= 256);
+            let (lines, _) = instance.take_log();
+            assert!(lines.len() <= 100 && lines.iter().all(|line| line.text.len() <= 1_000));
+        }
+        for told in told(instance.grants()) {
+            let mut batch = told;
+            assert_eq!(instance.on_events(3, &mut batch)?.consumed, 1);
+        }
+        let usage = instance.usage();
+        assert!(usage.memory <= 64 << 20 && usage.tables <= 10_000 && usage.fuel_max <= 2_000_000);
+        assert!(instance.save()?.len() <= 1 << 20);
+        Ok(())
+    };
+    run().map_err(|fault: Fault| (true, fault.to_string()))
+}
+
 #[test]
-fn each_bad_guest_ends_in_its_fault_and_a_good_one_goes_on() {
-    let sandbox = sandbox();
+fn each_hostile_file_ends_as_the_table_says_and_a_good_one_goes_on() {
+    let sandbox = Sandbox::new(corpus_settings(), Compiler::Inline).unwrap();
     let good = sandbox.load(&Guest::default().core()).unwrap();
     let mut good = Instance::start(&sandbox, &good, session()).unwrap();
-    let table = "(table $t 1 funcref) (memory (export \"memory\") 4)";
-    let grow_table = "(drop (table.grow $t (ref.null func) (i32.const 100000))) unreachable";
-    let intent_of_a_foreign_token = format!(
-        "(i32.store8 (i32.const 4120) (i32.const 2)) (i32.store8 (i32.const 4128) (i32.const 1))
-         (i32.store (i32.const 4132) (i32.const 77)) {}",
-        answer(1, 1)
-    );
-    let cases = [
-        (body("unreachable"), "crashed"),
-        (body("(loop $again (br $again)) (i32.const 0)"), "fuel"),
-        (body("(drop (memory.grow (i32.const 10000))) unreachable"), "more memory than 1048576"),
-        (Guest { memory: table, ..body(grow_table) }, "tables of more than 10000"),
-        (body("(i32.const -4)"), "contract"),
-        (body(answer(0, 0)), "consumed 0 of 1"),
-        (body(answer(2, 0)), "consumed 2 of 1"),
-        (body(answer(1, 300)), "300 intents"),
-        (body(answer(1, u32::MAX)), "contract"),
-        (body(intent_of_a_foreign_token), "token 77"),
-    ];
-    for (guest, words) in cases {
-        let fault = on_events(&sandbox, &guest).unwrap_err();
-        assert!(fault.to_string().contains(words), "{fault} does not say `{words}`");
+    let corpus = corpus();
+    let names: std::collections::BTreeSet<_> = corpus.iter().map(|hostile| hostile.name).collect();
+    assert_eq!((names.len(), corpus.len()), (189, 189), "each with a name of its own");
+    let mut wrong = Vec::new();
+    for hostile in corpus {
+        let ended = live(&sandbox, &hostile.file);
+        let as_expected = match (&ended, hostile.fate) {
+            (Ok(()), Fate::Lives) => true,
+            (Err((false, error)), Fate::Refused(words)) | (Err((true, error)), Fate::Fails(words)) => {
+                error.contains(words)
+            }
+            _ => false,
+        };
+        if !as_expected {
+            wrong.push(format!("{}: {:?}, and it was to be {:?}", hostile.name, ended, hostile.fate));
+        }
         let mut batch = one_event(good.grants());
         assert_eq!(good.on_events(1, &mut batch).unwrap().consumed, 1);
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_an_instance_uses_can_be_seen() {
+    let sandbox = sandbox();
+    let grows = Guest {
+        memory: "(table 7 funcref) (memory (export \"memory\") 4)",
+        on_events: "(drop (memory.grow (i32.const 3)))".to_owned() + &answer(1, 0),
+        ..Guest::default()
+    };
+    let module = sandbox.load(&grows.core()).unwrap();
+    let mut instance = Instance::start(&sandbox, &module, session()).unwrap();
+    let before = instance.usage();
+    assert_eq!((before.fuel_last, before.fuel_max, before.memory), (0, 0, 4 * 65_536));
+    assert!(before.tables >= 7);
+    let mut batch = one_event(instance.grants());
+    let fuel = instance.on_events(1, &mut batch).unwrap().fuel;
+    let after = instance.usage();
+    assert_eq!((after.fuel_last, after.fuel_max, after.memory), (fuel, fuel, 7 * 65_536));
+
+    instance.on_events(2, &mut batch).unwrap();
+    assert!(instance.usage().fuel_max >= fuel);
 }
 
 #[test]
@@ -68,8 +117,8 @@ fn what_is_no_strategy_is_refused_by_name() {
     let layout = Guest { layout: 9, ..Guest::default() };
     assert_eq!(refused(&layout.core()), LoadError::Layout { got: 9, ours: 2 });
     let big = Guest { memory: "(memory (export \"memory\") 1000)", ..Guest::default() };
-    let fault = Fault::Memory { limit: 1024 * 1024 };
-    assert_eq!(refused(&big.core()), LoadError::Describe(fault));
+    let over = LoadError::Over { what: Measure::MemoryBytes, got: 1000 * 65_536, limit: 1024 * 1024 };
+    assert_eq!(refused(&big.core()), over);
 }
 
 #[test]
@@ -85,14 +134,14 @@ fn imports_that_strategies_do_not_get_are_named() {
 #[test]
 fn a_module_beyond_the_size_limit_is_not_even_read() {
     let settings = sandbox::Settings { module_max: 10, ..sandbox::Settings::default() };
-    let sandbox = Sandbox::new(settings).unwrap();
+    let sandbox = Sandbox::new(settings, Compiler::Inline).unwrap();
     assert_eq!(sandbox.load(&[0; 11]).unwrap_err(), LoadError::Size { got: 11, limit: 10 });
 }
 
 #[test]
 fn a_file_that_was_cut_off_or_damaged_is_an_error_or_a_strategy_and_never_a_panic() {
     let Some(whole) = crate::shipped::built("template.wasm") else { return };
-    let sandbox = Sandbox::new(Settings::default()).unwrap();
+    let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
     for part in 0..100 {
         assert!(sandbox.load(&whole[..whole.len() * part / 100]).is_err(), "{part} hundredths of a file");
     }

@@ -4,13 +4,16 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "test code may fail loudly"
 )]
 
 mod contract;
+mod corpus;
 mod folder;
 mod guest;
 mod hostile;
+mod hostile_beside;
 mod rerun;
 mod shipped;

@@ -5,7 +5,7 @@ use crate::guest::{session, top};
 use crate::shipped::built;
 use model::input::StrategyAnswer;
 use model::{Book, Depth, Level, MarketNote, NoteKind, OwnEvent, Price, SessionState, Side, Size, StrategyId, Time};
-use sandbox::{Report, Rerun, Sandbox, Settings};
+use sandbox::{Compiler, Report, Rerun, Sandbox, Settings};
 
 /// More than waits for a strategy that lags.
 const EVENTS: u64 = 30_000;
@@ -46,8 +46,10 @@ fn depth(number: u64) -> Depth {
 fn lived(name: &str) -> Option<Vec<StrategyAnswer>> {
     let bytes = built(name)?;
     let stem = name.rsplit('/').next().unwrap().trim_end_matches(".wasm");
-    let rig =
-        Rig::over(&format!("{stem}-{:?}", std::thread::current().id()), Sandbox::new(Settings::default()).unwrap());
+    let rig = Rig::over(
+        &format!("{stem}-{:?}", std::thread::current().id()),
+        Sandbox::new(Settings::default(), Compiler::Inline).unwrap(),
+    );
     rig.drop_file(&format!("{stem}.wasm"), &bytes);
     let module = rig.ready(stem);
     rig.supervisor.start(StrategyId(1), 1, module, session()).unwrap();
@@ -69,7 +71,7 @@ fn lived(name: &str) -> Option<Vec<StrategyAnswer>> {
 }
 
 fn rerun(name: &str, told: Vec<Told>, answers: &[StrategyAnswer]) -> Vec<String> {
-    let sandbox = Sandbox::new(Settings::default()).unwrap();
+    let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
     let module = sandbox.load(&built(name).unwrap()).unwrap();
     let mut rerun = Rerun::new(sandbox, module, session());
     for told in told {

@@ -2,7 +2,7 @@
 
 use crate::guest::{session, top};
 use model::{IntentKind, OwnEvent, SessionState, Time};
-use sandbox::{Batch, Instance, Sandbox, Settings};
+use sandbox::{Batch, Compiler, Instance, Sandbox, Settings};
 use std::path::PathBuf;
 
 /// Returns a built strategy, or says loudly that the test cannot run. In CI that is a failure.
@@ -20,7 +20,7 @@ pub(crate) fn built(name: &str) -> Option<Vec<u8>> {
 /// Shows the strategy that trading began, and then a top of the book each second, until it wants something.
 fn first_intents(name: &str) -> Option<Vec<IntentKind>> {
     let bytes = built(name)?;
-    let sandbox = Sandbox::new(Settings::default()).unwrap();
+    let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
     let module = sandbox.load(&bytes).unwrap();
     assert!(!module.manifest().name.is_empty());
     let mut instance = Instance::start(&sandbox, &module, session()).unwrap();

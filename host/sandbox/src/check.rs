@@ -1,0 +1,218 @@
+//! What a module consists of, counted before anything of it is validated, compiled or run. This reads headers: its time is that of
+//! walking through the file once, whatever the file says.
+
+use crate::fault::{LoadError, Measure, words};
+use crate::settings::Settings;
+use std::collections::BTreeMap;
+use wasmparser::{Encoding, MemoryType, Parser, Payload, TableType, TypeRef};
+
+/// How core modules and components begin after the four bytes of every WebAssembly file.
+const CORE: &[u8] = &[1, 0, 0, 0];
+const COMPONENT: &[u8] = &[13, 0, 1, 0];
+/// The places from which a core module imports what its component does, in the two ways in which guests' compilers say it.
+const ROOTS: [&str; 2] = ["$root", "cm32p2"];
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Core,
+    Component,
+}
+
+/// Says what a file is by its first bytes.
+pub(crate) fn kind(bytes: &[u8]) -> Result<Kind, LoadError> {
+    match bytes.strip_prefix(b"\0asm").and_then(|rest| rest.get(..4)) {
+        Some(CORE) => Ok(Kind::Core),
+        Some(COMPONENT) => Ok(Kind::Component),
+        _ => Err(LoadError::NotWasm),
+    }
+}
+
+/// What strategies may import, exactly.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowed {
+    /// The functions, by name.
+    pub(crate) functions: &'static [&'static str],
+    /// Which interfaces: those that carry types alone.
+    pub(crate) types: fn(&str) -> bool,
+}
+
+impl Allowed {
+    /// Says whether a component may import this.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.functions.contains(&name) || (self.types)(name)
+    }
+
+    fn core(&self, module: &str, name: &str) -> bool {
+        ROOTS.contains(&module) && self.functions.contains(&name)
+    }
+}
+
+/// Looks at a file from outside: its size, and what it is.
+///
+/// # Errors
+/// That it is too large, or no WebAssembly.
+pub(crate) fn file(bytes: &[u8], settings: &Settings) -> Result<Kind, LoadError> {
+    let limit = settings.module_max;
+    if bytes.len() > limit {
+        return Err(LoadError::Size { got: bytes.len(), limit });
+    }
+    kind(bytes)
+}
+
+/// Counts what a module consists of.
+///
+/// # Errors
+/// The first limit that it passes, the first import that it must not have, or that it cannot be read.
+pub(crate) fn check(bytes: &[u8], settings: &Settings, allowed: &Allowed) -> Result<(), LoadError> {
+    let mut count = Count { settings, allowed, counts: BTreeMap::new(), open: Vec::new() };
+    for payload in Parser::new(0).parse_all(bytes) {
+        count.payload(payload.map_err(invalid)?)?;
+    }
+    Ok(())
+}
+
+fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
+    LoadError::Invalid(words(&error.to_string()))
+}
+
+struct Count<'a> {
+    settings: &'a Settings,
+    allowed: &'a Allowed,
+    counts: BTreeMap<Measure, u64>,
+    /// What is being read, the outermost first.
+    open: Vec<Encoding>,
+}
+
+impl Count<'_> {
+    /// Adds to a count that must stay within its limit.
+    fn add(&mut self, what: Measure, more: u64) -> Result<(), LoadError> {
+        let count = self.counts.entry(what).or_default();
+        *count = count.saturating_add(more);
+        let (got, limit) = (*count, what.limit(self.settings));
+        if got > limit { Err(LoadError::Over { what, got, limit }) } else { Ok(()) }
+    }
+
+    /// Holds a single value against its limit.
+    fn hold(&self, what: Measure, got: u64) -> Result<(), LoadError> {
+        let limit = what.limit(self.settings);
+        if got > limit { Err(LoadError::Over { what, got, limit }) } else { Ok(()) }
+    }
+
+    fn payload(&mut self, payload: Payload<'_>) -> Result<(), LoadError> {
+        match payload {
+            Payload::Version { encoding, .. } => self.begin(encoding),
+            Payload::End(_) => {
+                self.open.pop();
+                Ok(())
+            }
+            Payload::TypeSection(section) => self.add(Measure::Types, section.count().into()),
+            Payload::CoreTypeSection(section) => self.add(Measure::Types, section.count().into()),
+            Payload::ComponentTypeSection(section) => self.add(Measure::Types, section.count().into()),
+            Payload::InstanceSection(section) => self.add(Measure::Instances, section.count().into()),
+            Payload::ComponentInstanceSection(section) => self.add(Measure::Instances, section.count().into()),
+            Payload::ExportSection(section) => self.add(Measure::Exports, section.count().into()),
+            Payload::ComponentExportSection(section) => self.add(Measure::Exports, section.count().into()),
+            Payload::FunctionSection(section) => self.add(Measure::Functions, section.count().into()),
+            // What a component makes into a function, or takes from somewhere, is compiled too.
+            Payload::ComponentCanonicalSection(section) => self.add(Measure::Functions, section.count().into()),
+            Payload::ComponentAliasSection(section) => self.add(Measure::Imports, section.count().into()),
+            Payload::GlobalSection(section) => self.add(Measure::Globals, section.count().into()),
+            Payload::ElementSection(section) => self.add(Measure::Segments, section.count().into()),
+            Payload::DataSection(section) => self.add(Measure::Segments, section.count().into()),
+            Payload::CodeSectionEntry(body) => {
+                self.hold(Measure::Body, u64::try_from(body.range().len()).unwrap_or(u64::MAX))
+            }
+            Payload::ImportSection(section) => self.core_imports(section),
+            Payload::ComponentImportSection(section) => self.imports(section),
+            Payload::MemorySection(section) => {
+                self.add(Measure::Memories, section.count().into())?;
+                section.into_iter().try_for_each(|memory| self.memory(&memory.map_err(invalid)?))
+            }
+            Payload::TableSection(section) => {
+                self.add(Measure::Tables, section.count().into())?;
+                section.into_iter().try_for_each(|table| self.table(&table.map_err(invalid)?.ty))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, encoding: Encoding) -> Result<(), LoadError> {
+        self.open.push(encoding);
+        let depth = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
+        self.hold(Measure::Nesting, depth)?;
+        self.add(Measure::Modules, 1)
+    }
+
+    /// A core module that is the whole file imports from the host; one in a component from what else is in it.
+    fn core_imports(&mut self, section: wasmparser::ImportSectionReader<'_>) -> Result<(), LoadError> {
+        for import in section.into_imports() {
+            let import = import.map_err(invalid)?;
+            if self.open.len() == 1 && !self.allowed.core(import.module, import.name) {
+                return Err(LoadError::Import(words(&format!("{}::{}", import.module, import.name))));
+            }
+            self.add(Measure::Imports, 1)?;
+            match import.ty {
+                TypeRef::Memory(memory) => self.memory(&memory)?,
+                TypeRef::Table(table) => self.table(&table)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn imports(&mut self, section: wasmparser::ComponentImportSectionReader<'_>) -> Result<(), LoadError> {
+        for import in section {
+            let import = import.map_err(invalid)?;
+            if self.open.len() == 1 && !self.allowed.has(import.name.name) {
+                return Err(LoadError::Import(words(import.name.name)));
+            }
+            self.add(Measure::Imports, 1)?;
+        }
+        Ok(())
+    }
+
+    /// What memories begin with is taken before the first instruction runs.
+    fn memory(&mut self, memory: &MemoryType) -> Result<(), LoadError> {
+        let page = 1_u64.checked_shl(memory.page_size_log2.unwrap_or(16)).unwrap_or(u64::MAX);
+        self.add(Measure::MemoryBytes, memory.initial.saturating_mul(page))
+    }
+
+    fn table(&mut self, table: &TableType) -> Result<(), LoadError> {
+        self.add(Measure::TableElements, table.initial)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALLOWED: Allowed = Allowed { functions: &["log"], types: |name| name == "a:b/types" };
+
+    fn checked(text: &str) -> Result<(), LoadError> {
+        check(&wat::parse_str(text).unwrap(), &Settings::default(), &ALLOWED)
+    }
+
+    #[test]
+    fn imports_are_held_to_the_list_only_where_they_come_from_the_host() {
+        assert_eq!(checked(r#"(module (import "$root" "log" (func)))"#), Ok(()));
+        assert_eq!(checked(r#"(module (import "cm32p2" "log" (func)))"#), Ok(()));
+        let refused = |name: &str| Err(LoadError::Import(name.to_owned()));
+        assert_eq!(checked(r#"(module (import "a:b/types" "log" (func)))"#), refused("a:b/types::log"));
+        assert_eq!(checked(r#"(module (import "$root" "now" (func)))"#), refused("$root::now"));
+        assert_eq!(checked(r#"(component (core module (import "x" "y" (func))))"#), Ok(()));
+        assert_eq!(checked(r#"(component (import "log" (func)))"#), Ok(()));
+        assert_eq!(checked(r#"(component (import "c:d/clock" (instance)))"#), refused("c:d/clock"));
+    }
+
+    #[test]
+    fn what_is_nested_is_counted_together() {
+        let memories = "(core module (memory 300)) (core module (memory 300)) (core module (memory 300))";
+        let over = checked(&format!("(component {memories} (component {memories}))")).unwrap_err();
+        let limit = 64 * 1024 * 1024;
+        assert_eq!(over, LoadError::Over { what: Measure::MemoryBytes, got: 1200 * 65_536, limit });
+        let deep = "(component ".repeat(9) + &")".repeat(9);
+        assert_eq!(checked(&deep), Err(LoadError::Over { what: Measure::Nesting, got: 9, limit: 8 }));
+        assert_eq!(checked(&("(component ".repeat(8) + &")".repeat(8))), Ok(()));
+    }
+}

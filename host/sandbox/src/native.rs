@@ -1,0 +1,122 @@
+//! Native code on its way into this process. Wasmtime runs what it is given as such, without looking: so nothing gets there whose
+//! maker is not known by a code that only this host can make.
+
+use crate::fault::{LoadError, words};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// The length of a secret, of a code, and of what names a module.
+pub(crate) const LENGTH: usize = 32;
+
+/// What proves the maker of native code.
+#[derive(Clone)]
+pub(crate) struct Secret([u8; LENGTH]);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Secret {
+    pub(crate) const fn new(bytes: [u8; LENGTH]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns a new one.
+    pub(crate) fn random() -> std::io::Result<Self> {
+        let mut bytes = [0; LENGTH];
+        getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+        Ok(Self(bytes))
+    }
+
+    pub(crate) const fn bytes(&self) -> &[u8; LENGTH] {
+        &self.0
+    }
+
+    /// Returns the code of `content`, which is about what `about` names.
+    pub(crate) fn code(&self, about: &[u8; LENGTH], content: &[u8]) -> [u8; LENGTH] {
+        self.mac(about, content).map_or([0; LENGTH], |mac| mac.finalize().into_bytes().into())
+    }
+
+    /// Says whether this code is that of `content`. Takes the same time for every wrong one.
+    pub(crate) fn made(&self, code: &[u8], about: &[u8; LENGTH], content: &[u8]) -> bool {
+        self.mac(about, content).is_some_and(|mac| mac.verify_slice(code).is_ok())
+    }
+
+    /// A key of any length is one, so there is always a code.
+    fn mac(&self, about: &[u8; LENGTH], content: &[u8]) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
+        mac.update(about);
+        mac.update(content);
+        Some(mac)
+    }
+}
+
+/// Native code that was shown to come from our compiler. Only [`Authentic::check`] makes one.
+pub(crate) struct Authentic {
+    bytes: Vec<u8>,
+    /// Where the code begins in them.
+    at: usize,
+}
+
+impl std::fmt::Debug for Authentic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authentic").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+impl Authentic {
+    /// Takes `bytes` as native code from place `at` on, if `code` proves all that comes after `from`.
+    pub(crate) fn check(
+        secret: &Secret,
+        code: &[u8],
+        about: &[u8; LENGTH],
+        bytes: Vec<u8>,
+        from: usize,
+        at: usize,
+    ) -> Option<Self> {
+        let proved = bytes.get(from..).is_some_and(|content| secret.made(code, about, content));
+        (proved && at >= from && at <= bytes.len()).then_some(Self { bytes, at })
+    }
+
+    pub(crate) fn code(&self) -> &[u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// Brings it into this process.
+    pub(crate) fn component(&self, engine: &Engine) -> Result<Component, LoadError> {
+        #[expect(
+            unsafe_code,
+            reason = "running native code is unsafe by nature; the code was made by our own compiler with Engine::precompile_component, \
+                      which is proved by a code over every byte of it, and it is copied out of memory that nobody else can change"
+        )]
+        // SAFETY: `self` only exists if its bytes are exactly those that this program's compiler made (see `check`). Wasmtime itself
+        // refuses code of another version or other settings.
+        let component = unsafe { Component::deserialize(engine, self.code()) };
+        component.map_err(|error| LoadError::Host(words(&format!("{error:#}"))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_secret_made_about_the_same_module_is_authentic() {
+        let (secret, other) = (Secret::new([1; 32]), Secret::new([2; 32]));
+        let (about, elsewhere) = ([3; 32], [4; 32]);
+        let code = secret.code(&about, b"native");
+        let check = |secret: &Secret, code: &[u8], about, content: &[u8]| {
+            Authentic::check(secret, code, about, content.to_vec(), 0, 0).is_some()
+        };
+        assert!(check(&secret, &code, &about, b"native"));
+        assert!(!check(&other, &code, &about, b"native"));
+        assert!(!check(&secret, &code, &elsewhere, b"native"));
+        assert!(!check(&secret, &code, &about, b"nativ3"));
+        assert!(!check(&secret, &code[..31], &about, b"native"));
+        assert!(!check(&secret, &[], &about, b"native"));
+    }
+}
