@@ -85,7 +85,7 @@ impl Strategies {
     pub(super) fn change(&mut self, engine: &Engine, input: &Input, change: &StrategyChange) -> anyhow::Result<()> {
         match change {
             // The engine tells of these.
-            StrategyChange::Parameters { .. } | StrategyChange::Signal { .. } => {}
+            StrategyChange::Parameters { .. } | StrategyChange::Signal { .. } | StrategyChange::Budget { .. } => {}
             StrategyChange::Removed { strategy, .. } => {
                 if let Some(stream) = self.streams.get_mut(strategy) {
                     stream.removed = true;

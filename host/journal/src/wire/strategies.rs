@@ -5,16 +5,18 @@ use super::{Bytes, DecodeError, Field, What, structure};
 use alloc::string::String;
 use alloc::vec::Vec;
 use model::input::StrategyChange;
-use model::{MarketIx, Signal, StrategyId, Time, Wants};
+use model::{Budget, MarketIx, Signal, StrategyId, Time, Wants};
 
 structure!(Wants { tops, trades, depth, every_micros });
 structure!(Signal { name, value });
+structure!(Budget { capital, daily_loss, orders_per_minute });
 
 const LOADED_FIRST: u8 = 0;
 const REMOVED: u8 = 1;
 const LOADED: u8 = 2;
 const PARAMETERS: u8 = 3;
 const SIGNAL: u8 = 4;
+const BUDGET: u8 = 20;
 
 impl Field for StrategyChange {
     fn put(&self, out: &mut Vec<u8>) {
@@ -49,6 +51,11 @@ impl Field for StrategyChange {
                 strategy.put(out);
                 signal.put(out);
             }
+            Self::Budget { strategy, budget } => {
+                out.push(BUDGET);
+                strategy.put(out);
+                budget.put(out);
+            }
         }
     }
 
@@ -58,6 +65,7 @@ impl Field for StrategyChange {
             REMOVED => Ok(Self::Removed { strategy: Field::take(bytes)?, reason: Field::take(bytes)? }),
             PARAMETERS => Ok(Self::Parameters { strategy: Field::take(bytes)?, parameters: Field::take(bytes)? }),
             SIGNAL => Ok(Self::Signal { strategy: Field::take(bytes)?, signal: Field::take(bytes)? }),
+            BUDGET => Ok(Self::Budget { strategy: Field::take(bytes)?, budget: Field::take(bytes)? }),
             tag => Err(bytes.error(What::Tag(tag, "change of a strategy"))),
         }
     }

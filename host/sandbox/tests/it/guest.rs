@@ -1,10 +1,10 @@
 //! Small guests written as text, and what they are shown.
 
 use model::{
-    Book, ConditionId, DEPTH_MAX, Depth, FeeRate, Level, Limits, Market, MarketIx, MarketNote, NoteKind, OwnEvent,
-    Price, Signal, Size, TickSize, Time, TokenId, Usd,
+    Book, Budget, ConditionId, DEPTH_MAX, Depth, FeeRate, Level, Limits, Market, MarketIx, MarketNote, NoteKind,
+    OwnEvent, Price, Signal, Size, TickSize, Time, TokenId, Usd,
 };
-use sandbox::{Batch, Budget, Compiler, Grants, Sandbox, Session, Settings};
+use sandbox::{Batch, Compiler, Grants, Sandbox, Session, Settings};
 use std::path::Path;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -142,7 +142,7 @@ pub(crate) fn session() -> Session {
         positions: Vec::new(),
         orders: Vec::new(),
         limits: Limits::DEFAULT,
-        budget: Budget::of(&Limits::DEFAULT, Usd::dollars(1_000)),
+        budget: Budget::NONE.within(&Limits::DEFAULT, Usd::dollars(1_000)),
         restored: None,
     }
 }
