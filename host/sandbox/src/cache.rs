@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn the_oldest_go_where_there_is_too_much_and_what_is_used_stays() {
         let folder = Folder::new("swept");
-        let cache = Cache::open(folder.0.clone()).unwrap().bounded(3, 3 * (LENGTH as u64 + 10));
+        let cache = Cache::open(folder.0.clone()).unwrap().bounded(3, 3 * (u64::try_from(LENGTH).unwrap() + 10));
         let age = |key: u8, seconds: u64| {
             let file = File::options().write(true).open(cache.path(&[key; LENGTH])).unwrap();
             file.set_modified(SystemTime::now() - std::time::Duration::from_secs(seconds)).unwrap();
