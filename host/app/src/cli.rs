@@ -1,11 +1,14 @@
 //! The command line: what there is, with its help. Each command's work is in a module of its own.
 
+mod strategy;
+
 use crate::config::Config;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+pub(crate) use strategy::{FileArgs, HostedArgs, NameArgs, StrategyAction, StrategyArgs};
 
 /// Trades prediction markets with strategies that need not be trusted.
 #[derive(Debug, Parser)]
@@ -35,7 +38,7 @@ enum Command {
     Bench(BenchArgs),
     /// Run market events through a strategy as fast as they go.
     Backtest(BacktestArgs),
-    /// Look at a strategy's file without trading it.
+    /// Look at a strategy's file without trading it, or say something to the host about one.
     Strategy(StrategyArgs),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
@@ -254,30 +257,6 @@ pub(crate) struct BacktestArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// `polytrader strategy`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct StrategyArgs {
-    /// What to do.
-    #[arg(value_enum)]
-    pub(crate) action: StrategyAction,
-    /// The .wasm file.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// What can be done with a strategy's file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StrategyAction {
-    /// Show what it says about itself, its hash and what it can do.
-    Inspect,
-    /// Say whether the host would take it: contract, imports, manifest, a rehearsal on made-up events, its state, and whether a second
-    /// rehearsal decides the same. Exits with 1 if something is bad.
-    Check,
 }
 
 /// The hidden `polytrader host`.

@@ -11,8 +11,8 @@ pub mod rows;
 mod writer;
 
 pub use rows::{
-    AuditRow, BreakerRow, DbWrite, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow, RefusalRow,
-    SessionRow, SettingRow, StrategyRow, TokenRow,
+    AuditRow, BreakerRow, DbWrite, DecisionRow, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow,
+    RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
 pub use writer::{DbWriter, WriterHealth};
 

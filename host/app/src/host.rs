@@ -30,6 +30,9 @@ pub(crate) use inbox::Inbox;
 #[cfg(test)]
 pub(crate) use inbox::Taken;
 pub(crate) use pulse::skew;
+#[cfg(test)]
+pub(crate) use strategies::Asked;
+pub(crate) use strategies::{Word, Words};
 pub(crate) use venue::ORDER_VERSIONS;
 
 use crate::auth::{Auth, Identity, Role};
@@ -54,7 +57,7 @@ use model::input::{Command, Mode, SessionStart};
 use model::{Body, Carry, Limits, OrderId, SessionId, Size, StrategyId, Time};
 use paper::PaperVenue;
 use rows::Rows;
-use sandbox::{Report, Sandbox, Supervisor};
+use sandbox::{Sandbox, Supervisor};
 use serve::Served;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -62,7 +65,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use strategies::{REPORTS_MAX, Starts, Strategies};
+use strategies::{REPORTS_MAX, SavedStates, Starts, Strategies, supervise};
 use tokio::runtime::Handle;
 use told::{Told, wait};
 use venue::{Login, Venue};
@@ -170,6 +173,7 @@ struct Wires {
     journal: Journal,
     starts: Starts,
     listing: Listing,
+    states: SavedStates,
 }
 
 /// Begins the session: journal, engine, strategies and channels.
@@ -199,6 +203,7 @@ async fn begin(
         journal: journal(config, session, &funder, past.as_ref().map(|past| past.session), now)?,
         starts: Starts::default(),
         listing: Listing::new(&venue.markets),
+        states: SavedStates::new(&config.data_dir, &funder),
     };
     wires.inbox.account(now, Body::Session(start));
     venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));
@@ -210,7 +215,8 @@ async fn begin(
     }
     let access = wires.access(config, venue, opening, since, went_on)?;
     let (sink, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
-    let supervisor = supervise(config, Sandbox::new(sandbox::Settings::default())?, &wires.inbox, sink)?;
+    let sandbox = Sandbox::new(sandbox::Settings::default())?;
+    let supervisor = supervise(config, sandbox.clone(), &wires.inbox, wires.states.clone(), sink)?;
     let row = SessionRow { session: session.0, mode: mode.as_str(), account: funder, started_at_ms: now.millis() };
     let core = Core::new(wires.duties(&db, venue, &access, &supervisor, &row)?, Arc::clone(&wires.latest));
     let heard = wires.inbox.clone();
@@ -220,8 +226,9 @@ async fn begin(
     tokio::spawn(endings::watch(venue.client.clone(), wires.inbox.clone(), wires.listing.clone()));
     tokio::spawn(venue.discovery.clone().watch(wires.listing.clone(), wires.inbox.clone()));
     wires.beat(venue);
-    tokio::spawn(wires.strategies(config, &db).run(reports));
-    let control = Control::new(wires.inbox.clone(), Some(access.clone()));
+    let (words, asked) = Words::new(Some((sandbox.clone(), config.strategies_dir.clone())));
+    tokio::spawn(wires.strategies(config, &db, sandbox).run(reports, asked));
+    let control = Control::new(wires.inbox.clone(), Some(access.clone())).with_words(words);
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
     Ok(Session {
         started,
@@ -315,9 +322,19 @@ impl Wires {
         self.inbox.account(now, Body::TakeOver(Box::new(carry)));
     }
 
-    fn strategies(&self, config: &Config, db: &Db) -> Strategies {
-        let (inbox, picture, starts) = (self.inbox.clone(), self.picture.clone(), self.starts.clone());
-        Strategies::new(config.data_dir.clone(), db.clone(), inbox, picture, starts, self.listing.clone())
+    fn strategies(&self, config: &Config, db: &Db, sandbox: Sandbox) -> Strategies {
+        Strategies::new(strategies::Tools {
+            data_dir: config.data_dir.clone(),
+            strategies_dir: config.strategies_dir.clone(),
+            db: db.clone(),
+            inbox: self.inbox.clone(),
+            picture: self.picture.clone(),
+            starts: self.starts.clone(),
+            listing: self.listing.clone(),
+            states: self.states.clone(),
+            sandbox,
+            arming: strategies::Arming::of(config),
+        })
     }
 
     fn duties(
@@ -408,26 +425,6 @@ fn journal(
         Journal::create(&config.data_dir, &header, config.journal_keep_days).context("beginning the journal")?;
     tracing::info!(path = %path.display(), "the journal");
     Ok(journal)
-}
-
-/// Watches the strategies folder. Answers go straight to the engine, the rest to whoever looks after strategies.
-fn supervise(
-    config: &Config,
-    sandbox: Sandbox,
-    inbox: &Inbox,
-    reports: tokio::sync::mpsc::Sender<Report>,
-) -> anyhow::Result<Supervisor> {
-    let inbox = inbox.clone();
-    let sink = move |report| match report {
-        Report::Answer(answer) => inbox.account(clock::now(), Body::Intents(answer)),
-        other => {
-            // Called from the sandbox's own threads, which may wait for a moment.
-            if reports.blocking_send(other).is_err() {
-                tracing::debug!("a report of a strategy came after the end");
-            }
-        }
-    };
-    Ok(Supervisor::open(sandbox, config.strategies_dir.clone(), Arc::new(sink))?)
 }
 
 /// Starts the bot when both channels are up.

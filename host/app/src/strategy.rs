@@ -1,7 +1,9 @@
 //! `polytrader strategy`: what a module is, and whether it would be taken, without trading.
 
+mod hosted;
+
 use crate::backtest::rehearse;
-use crate::cli::{StrategyAction, StrategyArgs, say};
+use crate::cli::{FileArgs, StrategyAction, StrategyArgs, say};
 use crate::hex::hex;
 use anyhow::{Context, ensure};
 use sandbox::{Module, Sandbox, Settings};
@@ -17,14 +19,27 @@ const SEED: u64 = 1;
 /// Runs `polytrader strategy`.
 ///
 /// # Errors
-/// If the file cannot be read, or is no strategy and is to be shown.
+/// If the file cannot be read, or is no strategy and is to be shown; if there is no host, or it says no.
 pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
+    match &args.action {
+        StrategyAction::Inspect(args) => looked_at(args, inspect),
+        StrategyAction::Check(args) => looked_at(args, check),
+        StrategyAction::List(args) => hosted::list(args),
+        StrategyAction::Arm(args) => hosted::say_to("arm", &args.named, args.hash.as_deref()),
+        StrategyAction::Enable(args) => hosted::say_to("enable", args, None),
+        StrategyAction::Disable(args) => hosted::say_to("disable", args, None),
+        StrategyAction::Rollback(args) => hosted::say_to("rollback", &args.named, args.hash.as_deref()),
+    }
+}
+
+/// Reads a file and looks at it.
+fn looked_at(
+    args: &FileArgs,
+    look: impl FnOnce(&Sandbox, &[u8], &FileArgs) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
     let sandbox = Sandbox::new(Settings::default())?;
     let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
-    match args.action {
-        StrategyAction::Inspect => inspect(&sandbox, &bytes, args),
-        StrategyAction::Check => check(&sandbox, &bytes, args),
-    }
+    look(&sandbox, &bytes, args)
 }
 
 /// A module as it is shown.
@@ -45,7 +60,7 @@ struct Shown {
     parameter_schema: serde_json::Value,
 }
 
-fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &StrategyArgs) -> anyhow::Result<ExitCode> {
+fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &FileArgs) -> anyhow::Result<ExitCode> {
     let module = sandbox.load(bytes).with_context(|| format!("{} is no strategy", args.file.display()))?;
     let manifest = module.manifest();
     let shown = Shown {
@@ -86,7 +101,7 @@ struct Finding {
     text: String,
 }
 
-fn check(sandbox: &Sandbox, bytes: &[u8], args: &StrategyArgs) -> anyhow::Result<ExitCode> {
+fn check(sandbox: &Sandbox, bytes: &[u8], args: &FileArgs) -> anyhow::Result<ExitCode> {
     let findings = findings(sandbox, bytes);
     let good = findings.iter().all(|finding| finding.good);
     if args.json {

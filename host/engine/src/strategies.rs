@@ -19,6 +19,9 @@ pub(crate) struct Strategies {
     instances: BTreeMap<StrategyId, u32>,
     /// When the module that runs was first loaded.
     since: BTreeMap<StrategyId, Time>,
+    /// Instances that are being replaced: what they still hear, and say, was before the new one began. With when their module was first
+    /// loaded.
+    leaving: BTreeMap<StrategyId, (u32, Option<Time>)>,
     timers: BTreeMap<(StrategyId, u32), Time>,
 }
 
@@ -26,6 +29,35 @@ impl Strategies {
     /// Returns when the module that a strategy runs was first loaded.
     pub(crate) fn since(&self, strategy: StrategyId) -> Option<Time> {
         self.since.get(&strategy).copied()
+    }
+
+    /// An instance is announced. The one that it replaces is heard until the new one says something.
+    fn replace(&mut self, strategy: StrategyId, instance: u32, since: Time) {
+        let before = self.instances.insert(strategy, instance);
+        let since = self.since.insert(strategy, since);
+        if let Some(before) = before {
+            self.leaving.insert(strategy, (before, since));
+        }
+    }
+
+    /// The instance that was announced last did not start; says whether it is still the last.
+    fn keep(&mut self, strategy: StrategyId, instance: u32) -> bool {
+        if self.instances.get(&strategy) != Some(&instance) {
+            return false;
+        }
+        if let Some((_, Some(since))) = self.leaving.remove(&strategy) {
+            self.since.insert(strategy, since);
+        }
+        true
+    }
+
+    /// Says whether an answer of this instance means anything, and forgets the instance before it if it is the newest.
+    fn hears(&mut self, strategy: StrategyId, instance: u32) -> bool {
+        if self.instances.get(&strategy) == Some(&instance) {
+            self.leaving.remove(&strategy);
+            return true;
+        }
+        self.leaving.get(&strategy).is_some_and(|(leaving, _)| *leaving == instance)
     }
 
     /// Returns all that are loaded.
@@ -38,9 +70,8 @@ impl Engine {
     pub(crate) fn on_strategy(&mut self, change: &StrategyChange, effects: &mut Effects) {
         match change {
             StrategyChange::Loaded { strategy, instance, markets, since, .. } => {
-                self.strategies.instances.insert(*strategy, *instance);
-                self.strategies.since.insert(*strategy, *since);
-                self.strategies.timers.retain(|(who, _), _| who != strategy);
+                // Timers, targets and orders stay: the new instance goes on from the old one's state.
+                self.strategies.replace(*strategy, *instance, *since);
                 self.grant(*strategy, markets);
                 // What it may not see any more, such as a market that has ended, it does not trade either.
                 let left = |who, token: TokenIx| who == *strategy && !markets.contains(&token.market());
@@ -49,6 +80,7 @@ impl Engine {
             }
             StrategyChange::Removed { strategy, reason } => {
                 self.strategies.instances.remove(strategy);
+                self.strategies.leaving.remove(strategy);
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
                 self.grant(*strategy, &[]);
                 self.withdraw(|who, _| who == *strategy, effects);
@@ -56,6 +88,13 @@ impl Engine {
                 let (strategy, reason) = (*strategy, reason.clone());
                 effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
             }
+            StrategyChange::Kept { strategy, instance, reason } => {
+                if self.strategies.keep(*strategy, *instance) {
+                    let (strategy, reason) = (*strategy, reason.clone());
+                    effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
+                }
+            }
+            StrategyChange::Saved { .. } => {}
         }
     }
 
@@ -87,8 +126,8 @@ impl Engine {
     }
 
     pub(crate) fn on_answer(&mut self, answer: &StrategyAnswer, effects: &mut Effects) {
-        // An answer of an instance that was replaced means nothing any more.
-        if self.strategies.instances.get(&answer.strategy) != Some(&answer.instance) {
+        // An answer of an instance that is gone means nothing any more.
+        if !self.strategies.hears(answer.strategy, answer.instance) {
             return;
         }
         if let Some(reason) = &answer.fault {

@@ -25,4 +25,4 @@ pub use rerun::Rerun;
 pub use session::Session;
 pub use settings::Settings;
 pub use state::{LogLevel, LogLine};
-pub use supervisor::{Report, Supervisor};
+pub use supervisor::{Report, Supervisor, Who};

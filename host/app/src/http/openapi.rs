@@ -1,6 +1,6 @@
 //! The API's description, made from the routes and types themselves.
 
-use super::{admin, config, health, scopes, session, stream, trading};
+use super::{admin, config, health, scopes, session, strategies, stream, trading};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -36,7 +36,15 @@ use utoipa::openapi::OpenApi as Document;
         trading::trades,
         trading::venue_orders,
         trading::claims,
-        trading::strategies,
+        strategies::all,
+        strategies::versions,
+        strategies::enable,
+        strategies::disable,
+        strategies::rollback,
+        strategies::arm,
+        strategies::upload,
+        strategies::parameters,
+        strategies::set_parameters,
         trading::markets,
         stream::stream,
         session::show,

@@ -11,6 +11,7 @@ mod conduct;
 mod controls;
 mod properties;
 mod recovery;
+mod reload;
 mod scenarios;
 mod soaked;
 mod story;

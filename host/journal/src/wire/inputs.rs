@@ -36,6 +36,8 @@ variants!(Channel, "channel" { 0 => Market, 1 => User });
 variants!(StrategyChange, "change of a strategy" {
     0 => Loaded { strategy, name, hash, instance, markets, since, parameters },
     1 => Removed { strategy, reason },
+    2 => Kept { strategy, instance, reason },
+    3 => Saved { strategy, instance, state },
 });
 structure!(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost });
 variants!(PlaceOutcome, "outcome of a placement" {

@@ -2,7 +2,7 @@
 
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
-    AccountView, Breaker, CancelOutcome, Channel, Command, HandOrder, HostFault, Mode, PlaceOutcome, Restriction,
+    AccountView, Blob, Breaker, CancelOutcome, Channel, Command, HandOrder, HostFault, Mode, PlaceOutcome, Restriction,
     Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
@@ -222,6 +222,9 @@ pub(crate) fn every_input() -> Vec<Input> {
         Body::Tick,
         Body::Strategy(loaded),
         Body::Strategy(StrategyChange::Removed { strategy, reason: "gone".into() }),
+        Body::Strategy(StrategyChange::Kept { strategy, instance: 4, reason: "it refused".into() }),
+        Body::Strategy(StrategyChange::Saved { strategy, instance: 3, state: Some(Blob(vec![0, 255])) }),
+        Body::Strategy(StrategyChange::Saved { strategy, instance: 3, state: None }),
         Body::Intents(answer),
         Body::Looked { order: OrderId(1), denied: true, asked: Time(28) },
         Body::Requests { ok: 1, failed: 2 },

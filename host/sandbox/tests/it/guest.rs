@@ -8,9 +8,11 @@ use std::path::Path;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// A guest that starts, hears each batch whole and wants nothing, but for what a test puts in place of `on-events`.
+/// A guest that starts, hears each batch whole and wants nothing, but for what a test puts in place of its functions.
 pub(crate) struct Guest {
     pub(crate) imports: &'static str,
+    pub(crate) start: String,
+    pub(crate) save: String,
     pub(crate) on_events: String,
     pub(crate) memory: &'static str,
     pub(crate) layout: u8,
@@ -18,7 +20,8 @@ pub(crate) struct Guest {
 
 impl Default for Guest {
     fn default() -> Self {
-        Self { imports: "", on_events: answer(1, 0), memory: "(memory (export \"memory\") 4)", layout: 1 }
+        let (start, save) = ("(i32.const 3000)".into(), "(i32.const 3000)".into());
+        Self { imports: "", start, save, on_events: answer(1, 0), memory: "(memory (export \"memory\") 4)", layout: 1 }
     }
 }
 
@@ -35,10 +38,11 @@ pub(crate) fn answer(consumed: u32, intents: u32) -> String {
 impl Guest {
     /// The core module, as the compiler of a guest makes it.
     pub(crate) fn core(&self) -> Vec<u8> {
-        let Self { imports, on_events, memory, layout } = self;
+        let Self { imports, start, save, on_events, memory, layout } = self;
         let text = format!(
             r#"(module {imports} {memory}
             (global $next (mut i32) (i32.const 65536))
+            (global $count (mut i64) (i64.const 0))
             (data (i32.const 1068) "\{layout:02x}")
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                 (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
@@ -46,9 +50,9 @@ impl Guest {
                 (global.set $next (i32.add (global.get $next) (local.get 3))))
             (func (export "describe") (result i32) (i32.const 1024))
             (func (export "start")
-                (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32) (result i32) (i32.const 3000))
+                (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32) (result i32) {start})
             (func (export "on-events") (param i64 i32 i32 i32 i32) (result i32) {on_events})
-            (func (export "save") (result i32) (i32.const 3000)))"#
+            (func (export "save") (result i32) {save}))"#
         );
         let mut module = wat::parse_str(text).unwrap();
         let mut resolve = Resolve::default();

@@ -11,5 +11,6 @@
 mod folder;
 mod guest;
 mod hostile;
+mod reload;
 mod rerun;
 mod shipped;

@@ -38,7 +38,7 @@ fn lived(name: &str) -> Option<Vec<StrategyAnswer>> {
     let rig = Rig::over(name, Sandbox::new(Settings::default()).unwrap());
     rig.drop_file("quoter.wasm", &bytes);
     let module = rig.ready("quoter");
-    rig.supervisor.start(StrategyId(1), 1, module, session()).unwrap();
+    rig.start(1, 1, module);
     for told in told() {
         match told {
             Told::Market(note) => rig.supervisor.notify_market(StrategyId(1), note),

@@ -1,0 +1,124 @@
+//! What is known of one strategy.
+
+use super::Arming;
+use crate::db::DecisionRow;
+use model::{MarketIx, StrategyId, Time};
+use sandbox::Module;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Failures within a minute after which a strategy stays down until its file changes or somebody enables it.
+pub(super) const FAULTS_MAX: usize = 3;
+const MINUTE_MICROS: u64 = 60_000_000;
+
+/// A module that may run.
+#[derive(Debug, Clone)]
+pub(super) struct Version {
+    pub(super) module: Module,
+    /// When it was first loaded under this name.
+    pub(super) since: Time,
+    /// Its parameters, as JSON.
+    pub(super) parameters: String,
+}
+
+/// A strategy by its name.
+pub(super) struct Known {
+    pub(super) id: StrategyId,
+    /// The number of the instance that was announced last.
+    pub(super) instance: u32,
+    pub(super) markets: Vec<MarketIx>,
+    /// What should run; none if its file is gone.
+    pub(super) wanted: Option<Version>,
+    /// What runs.
+    pub(super) running: Option<Version>,
+    /// What was announced and has neither started nor failed to.
+    announced: BTreeMap<u32, Version>,
+    pub(super) faults: VecDeque<Time>,
+    /// What its file has, if that can be loaded.
+    pub(super) file: Option<Version>,
+    /// The hash of what ran before.
+    pub(super) previous: Option<[u8; 32]>,
+    /// What operators decided.
+    pub(super) decision: DecisionRow,
+}
+
+impl Known {
+    pub(super) fn new(id: StrategyId, decision: DecisionRow) -> Self {
+        let (markets, announced, faults) = (Vec::new(), BTreeMap::new(), VecDeque::new());
+        let (wanted, running, file, previous) = (None, None, None, None);
+        Self { id, instance: 0, markets, wanted, running, announced, faults, file, previous, decision }
+    }
+
+    /// Says whether it has a module and has not failed for good.
+    pub(super) fn is_up(&self) -> bool {
+        self.wanted.is_some() && self.faults.len() < FAULTS_MAX
+    }
+
+    /// Nothing of it runs any more, nor should.
+    pub(super) fn forget(&mut self) {
+        self.wanted = None;
+        self.running = None;
+        self.announced.clear();
+    }
+
+    /// Says whether a version may trade.
+    pub(super) fn may_trade(&self, arming: Arming, hash: &str) -> bool {
+        match arming {
+            Arming::Dropped => true,
+            Arming::Armed => self.decision.armed == hash,
+            Arming::ArmedOnce => !self.decision.armed.is_empty(),
+        }
+    }
+
+    /// Says whether this module runs and should, with these parameters.
+    pub(super) fn runs(&self, wanted: &Version) -> bool {
+        let is = |version: &Option<Version>| {
+            version.as_ref().is_some_and(|version| {
+                version.module.hash() == wanted.module.hash() && version.parameters == wanted.parameters
+            })
+        };
+        is(&self.wanted) && is(&self.running)
+    }
+
+    /// Returns the number of the next instance, which is of this version.
+    pub(super) fn announce(&mut self, version: &Version) -> u32 {
+        self.instance = self.instance.saturating_add(1);
+        self.announced.insert(self.instance, version.clone());
+        self.instance
+    }
+
+    /// An instance started.
+    pub(super) fn started(&mut self, instance: u32) {
+        if let Some(version) = self.announced.remove(&instance) {
+            let hash = |version: &Version| version.module.hash();
+            let before = self.running.as_ref().map(hash).filter(|before| *before != hash(&version));
+            self.previous = before.or(self.previous);
+            self.running = Some(version);
+        }
+        self.forget_before(instance);
+    }
+
+    /// An instance did not start and the one before it goes on. Returns what was refused, if nothing newer was announced; what runs is
+    /// what should run then.
+    pub(super) fn kept(&mut self, instance: u32) -> Option<Version> {
+        let refused = self.announced.remove(&instance);
+        self.forget_before(instance);
+        if self.instance != instance {
+            return None;
+        }
+        self.wanted.clone_from(&self.running);
+        refused
+    }
+
+    /// An instance failed. Says whether that was once too often.
+    pub(super) fn failed(&mut self, instance: u32, now: Time) -> bool {
+        self.announced.remove(&instance);
+        self.running = None;
+        self.faults.retain(|fault| now.since(*fault) < MINUTE_MICROS);
+        self.faults.push_back(now);
+        self.faults.len() >= FAULTS_MAX
+    }
+
+    fn forget_before(&mut self, instance: u32) {
+        self.announced.retain(|number, _| *number > instance);
+    }
+}
