@@ -91,11 +91,11 @@ fn end(rig: &Rig, events: u64) -> Vec<Report> {
 }
 
 fn last_state(reports: &[Report]) -> u64 {
-    let states = reports.iter().filter_map(|report| match report {
+    let mut states = reports.iter().filter_map(|report| match report {
         Report::Saved { state: Some(state), .. } => Some(count(state)),
         _ => None,
     });
-    states.last().unwrap()
+    states.next_back().unwrap()
 }
 
 fn heard(reports: &[Report]) -> u64 {
