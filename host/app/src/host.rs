@@ -203,7 +203,7 @@ async fn begin(
         journal: journal(config, session, &funder, past.as_ref().map(|past| past.session), now)?,
         starts: Starts::default(),
         listing: Listing::new(&venue.markets),
-        states: SavedStates::new(&config.data_dir, &funder),
+        states: SavedStates::new(&config.data_dir, mode, &funder),
     };
     wires.inbox.account(now, Body::Session(start));
     venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));

@@ -1,6 +1,6 @@
-//! What strategies saved, kept from one session to the next: a file for each in the data folder, apart by account.
+//! What strategies saved, kept from one session to the next: a file for each in the data folder, apart by mode and account.
 
-use model::input::Blob;
+use model::input::{Blob, Mode};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,18 @@ pub(crate) struct SavedStates {
 }
 
 impl SavedStates {
-    /// Returns those of an account, `account` being its address.
-    pub(crate) fn new(data_dir: &Path, account: &str) -> Self {
-        Self { dir: data_dir.join("states").join(account.to_ascii_lowercase()) }
+    /// Returns those of an account, `account` being its address. A demo's account is new each time, so those before it are forgotten.
+    pub(crate) fn new(data_dir: &Path, mode: Mode, account: &str) -> Self {
+        let all = data_dir.join("states").join(mode.as_str());
+        let dir = all.join(account.to_ascii_lowercase());
+        if mode == Mode::Demo
+            && !dir.exists()
+            && let Err(error) = std::fs::remove_dir_all(&all)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, path = %all.display(), "states of earlier demos stay behind");
+        }
+        Self { dir }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -71,18 +80,31 @@ mod tests {
     #[test]
     fn a_state_comes_back_to_its_own_account_and_a_damaged_one_does_not() {
         let dir = std::env::temp_dir().join(format!("polytrader-states-{}", std::process::id()));
-        let states = SavedStates::new(&dir, "0xAB");
+        let states = SavedStates::new(&dir, Mode::Paper, "0xAB");
         assert_eq!(states.get("one"), None);
         states.keep("one", b"state");
         states.keep("empty", b"");
         assert_eq!(states.get("one"), Some(Blob(b"state".to_vec())));
         assert_eq!(states.get("empty"), Some(Blob(Vec::new())));
-        assert_eq!(SavedStates::new(&dir, "0xcd").get("one"), None);
+        assert_eq!(SavedStates::new(&dir, Mode::Paper, "0xcd").get("one"), None);
+        assert_eq!(SavedStates::new(&dir, Mode::Live, "0xAB").get("one"), None);
         let whole = std::fs::read(states.path("one")).unwrap();
         for damaged in [&whole[..10], &whole[..whole.len() - 1], &[&whole[..], b"x"].concat(), b"PTSTATE2"] {
             std::fs::write(states.path("one"), damaged).unwrap();
             assert_eq!(states.get("one"), None);
         }
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_new_demo_forgets_the_states_of_those_before_it_and_of_nobody_else() {
+        let dir = std::env::temp_dir().join(format!("polytrader-states-demo-{}", std::process::id()));
+        let [first, paper] = [Mode::Demo, Mode::Paper].map(|mode| SavedStates::new(&dir, mode, "0x1"));
+        first.keep("one", b"state");
+        paper.keep("one", b"state");
+        assert!(SavedStates::new(&dir, Mode::Demo, "0x1").get("one").is_some(), "the same account goes on");
+        assert_eq!(SavedStates::new(&dir, Mode::Demo, "0x2").get("one"), None);
+        assert!(first.get("one").is_none() && paper.get("one").is_some());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }
