@@ -12,6 +12,12 @@ const MISSING: &str = "<!doctype html><meta charset=\"utf-8\"><title>PolyTrader<
 fn main() {
     println!("cargo:rustc-env=ENGINE_BUILD={:016x}", engine_build());
     dashboard();
+    // Projects of authors are made of these; cargo does not see what a macro embeds.
+    for source in
+        ["sdk/rust/src", "sdk/rust/Cargo.toml", "sdk/rust/Cargo.lock", "sdk/derive", "sdk/wit", "strategies/template"]
+    {
+        println!("cargo:rerun-if-changed=../../{source}");
+    }
 }
 
 /// Returns a hash of everything that decides.

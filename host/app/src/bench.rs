@@ -45,14 +45,19 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let key = crate::run::fresh_key()?;
     let account = Account::eoa(key.address(), Chain::Polygon);
     let unlimited = Usd::dollars(1_000_000_000);
-    let limits =
-        signer::Limits { order_max: unlimited, minute_max: unlimited, day_max: unlimited, orders_per_minute: u32::MAX };
+    let limits = signer::Limits {
+        order_max: unlimited,
+        minute_max: unlimited,
+        day_max: unlimited,
+        orders_per_minute: u32::MAX,
+        batches_per_minute: 0,
+    };
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
     command.args(["bench", "--hosted", "--strategies"]).arg(strategies(args.strategies.as_deref())?);
     if args.json {
         command.arg("--json");
     }
-    let exit = signer::run(signer::Config { account, limits, counter: None }, key, command, |_| {})?;
+    let exit = signer::run(signer::Config { account, limits, record: None }, key, command, |_| {})?;
     Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 

@@ -1,8 +1,10 @@
 //! The command line: what there is, with its help. Each command's work is in a module of its own.
 
+mod authors;
 mod strategy;
 
 use crate::config::Config;
+pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -32,13 +34,13 @@ enum Command {
     /// End trading on the account: stop the host of this data folder if there is one, and cancel everything at the venue until nothing is
     /// open. Needs the keystore and its passphrase, and no running host. Takes the arguments of `run`.
     Kill(Box<RunArgs>),
-    /// Bring a private key into the keystore, or show whose it is.
+    /// Bring a private key into the keystore, show whose it is, show or change what the signer may sign with it.
     Keys(KeysArgs),
     /// Measure the paths of an order and print a table of figures with their budgets.
     Bench(BenchArgs),
     /// Run market events through a strategy as fast as they go.
     Backtest(BacktestArgs),
-    /// Look at a strategy's file without trading it, or say something to the host about one.
+    /// Write, build, look at and try strategies without trading them, or say something to the host about one.
     Strategy(StrategyArgs),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
@@ -129,11 +131,21 @@ pub(crate) struct RunArgs {
     /// place of the venue's of the configuration.
     #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "recording", "speed", "prices", "markets"])]
     pub(crate) exchange: Option<String>,
-    /// Live: read the keystore's passphrase from this file, which nobody else may read, instead of asking.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
     #[command(flatten)]
     pub(crate) flow: FlowArgs,
+}
+
+/// Where the keystore's passphrase is; nobody is asked for it then.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PassphraseArgs {
+    /// Read the keystore's passphrase from this file, which nobody else may read, instead of asking.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Read it from the pipe that is open as this descriptor.
+    #[arg(long, value_name = "N", conflicts_with = "passphrase_file")]
+    pub(crate) passphrase_fd: Option<u16>,
 }
 
 /// Who else trades on the local exchange.
@@ -178,6 +190,9 @@ pub(crate) struct ExchangeArgs {
     /// The address to serve REST and both WebSocket channels on; port 0 takes a free one.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8100")]
     pub(crate) listen: std::net::SocketAddr,
+    /// After how many seconds the invented event of several markets is decided.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    pub(crate) event_lasts: u64,
     /// Where exchange.json, with the real address, is written.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data/exchange")]
     pub(crate) data_dir: PathBuf,
@@ -211,9 +226,11 @@ pub(crate) struct KeysArgs {
     /// The data folder whose keystore.json it is about.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data")]
     pub(crate) data_dir: PathBuf,
-    /// Read the passphrase from this file, which nobody else may read, instead of asking.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    /// With `limits`: set one, such as order_max_usd=50; can be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }
 
 /// What can be done with keys.
@@ -223,6 +240,10 @@ pub(crate) enum KeysAction {
     Import,
     /// Show the key's address and the wallets that belong to it.
     ShowAddress,
+    /// Show the signer's limits, which stand in the keystore, or change them with --set; the signer must not run meanwhile.
+    Limits,
+    /// Begin the signer's counter and log anew after they were lost, moved or damaged; the old ones are put aside.
+    Renew,
 }
 
 /// `polytrader bench`.
@@ -273,6 +294,9 @@ pub(crate) struct HostArgs {
     /// The venue's catalog.
     #[arg(long)]
     pub(crate) catalog: String,
+    /// The venue's public records of accounts.
+    #[arg(long)]
+    pub(crate) records: String,
 }
 
 /// Runs the command line of this process.
@@ -350,7 +374,8 @@ mod tests {
         let line = "polytrader run --mode demo --for 90s --data-dir /d --config /c --strategies /s --api-port 0 \
                     --dashboard-port 1 --set a=b --set c=d --json --stopped --adopt";
         let Command::Run(run) = Cli::parse_from(line.split_whitespace()).command else { panic!("not run") };
-        let told = ["polytrader", "host", "--exchange", "x", "--channels", "y", "--catalog", "z"].map(OsString::from);
+        let told = ["polytrader", "host", "--exchange", "x", "--channels", "y", "--catalog", "z", "--records", "r"]
+            .map(OsString::from);
         let told = told.into_iter().chain(run.common.to_arguments());
         let Command::Host(host) = Cli::parse_from(told).command else { panic!("not host") };
         assert_eq!(format!("{:?}", host.common), format!("{:?}", run.common));

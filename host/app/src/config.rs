@@ -104,6 +104,8 @@ pub struct Config {
     pub journal_keep_days: u32,
     /// The venue's catalog.
     pub venue_gamma_url: String,
+    /// The venue's public records of accounts.
+    pub venue_data_url: String,
     /// The most markets that are watched at once.
     pub markets_max: u32,
     /// Which markets are watched.
@@ -145,9 +147,44 @@ impl Config {
         self.limits
     }
 
-    /// Returns the signer's own limits.
+    /// Returns the signer's own limits, where nothing is at stake.
     pub const fn signer_limits(&self) -> signer::Limits {
         self.signer
+    }
+
+    /// Returns the signer's own limits where real money is: those of the keystore, lowered by what somebody configured.
+    ///
+    /// # Errors
+    /// If the configuration would raise one.
+    pub(crate) fn signer_limits_within(&self, most: signer::Limits) -> anyhow::Result<signer::Limits> {
+        let mut limits = most;
+        let usd = |key, own: Usd, most: Usd| self.lower(key, own.micros(), most.micros()).map(Usd);
+        let count = |key, own: u32, most: u32| self.lower(key, own.into(), most.into()).map(u32::try_from);
+        let own = self.signer;
+        limits.order_max = usd("signer.max_order_usd", own.order_max, most.order_max)?;
+        limits.minute_max = usd("signer.max_minute_usd", own.minute_max, most.minute_max)?;
+        limits.day_max = usd("signer.max_day_usd", own.day_max, most.day_max)?;
+        limits.orders_per_minute =
+            count("signer.max_orders_per_minute", own.orders_per_minute, most.orders_per_minute)??;
+        limits.batches_per_minute =
+            count("signer.max_batches_per_minute", own.batches_per_minute, most.batches_per_minute)??;
+        Ok(limits)
+    }
+
+    fn lower(&self, key: &str, own: i64, most: i64) -> anyhow::Result<i64> {
+        let entry =
+            self.entries.iter().find(|entry| entry.key == key).ok_or_else(|| anyhow!("there is no key `{key}`"))?;
+        if entry.source == Source::Default {
+            return Ok(most);
+        }
+        anyhow::ensure!(
+            own <= most,
+            "{key} is {} by the {}, above what the keystore allows: the configuration only lowers the signer's limits, and \
+             `polytrader keys limits` shows and sets those of the keystore",
+            entry.value,
+            entry.source.as_str()
+        );
+        Ok(own)
     }
 
     /// Returns every key with its value, in the order of [`keys::KEYS`].
@@ -183,6 +220,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         journal_keep_days: fit(get("journal.keep_days")?)?,
         markets_max: fit(get("markets_max")?)?,
         venue_gamma_url: text("venue.gamma_url")?,
+        venue_data_url: text("venue.data_url")?,
         market_rules: market_rules(layers)?,
         market_connections: fit(get("markets.connections")?)?,
         look_every: std::time::Duration::from_secs(fit(get("markets.look_every_s")?)?),
@@ -203,12 +241,31 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
     }
 }
 
+/// Returns the number of a signer's limit, in micro-dollars where it is money, by the key of the configuration that says what fits.
+pub(crate) fn signer_limit(name: &str, text: &str) -> anyhow::Result<i64> {
+    let key = keys::KEYS.iter().find(|key| key.name == name).ok_or_else(|| anyhow!("there is no key `{name}`"))?;
+    number(&Value::parse(key, text)?)
+}
+
+/// Returns the signer's limits as settings of the configuration.
+pub(crate) fn signer_settings(limits: &signer::Limits) -> [String; 5] {
+    let signer::Limits { order_max, minute_max, day_max, orders_per_minute, batches_per_minute } = limits;
+    [
+        format!("signer.max_order_usd={order_max}"),
+        format!("signer.max_minute_usd={minute_max}"),
+        format!("signer.max_day_usd={day_max}"),
+        format!("signer.max_orders_per_minute={orders_per_minute}"),
+        format!("signer.max_batches_per_minute={batches_per_minute}"),
+    ]
+}
+
 fn signer_limits(layers: &layers::Layers) -> anyhow::Result<signer::Limits> {
     Ok(signer::Limits {
         order_max: Usd(number(layers.get("signer.max_order_usd")?)?),
         minute_max: Usd(number(layers.get("signer.max_minute_usd")?)?),
         day_max: Usd(number(layers.get("signer.max_day_usd")?)?),
         orders_per_minute: fit(layers.get("signer.max_orders_per_minute")?)?,
+        batches_per_minute: fit(layers.get("signer.max_batches_per_minute")?)?,
     })
 }
 

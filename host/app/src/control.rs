@@ -2,8 +2,8 @@
 
 use crate::host::{Access, Inbox, Word, Words, clock};
 use crate::http::types::VenueOrderView;
-use model::input::Command;
-use model::{Body, Limits, Transfer};
+use model::input::{Command, StrategyChange};
+use model::{Body, Limits, Signal, StrategyId, Transfer};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -82,6 +82,14 @@ impl Control {
     /// If it cannot be booked, or the engine does not answer.
     pub async fn transfer(&self, transfer: Transfer) -> Result<(), ControlError> {
         self.ask(Body::Transfer(transfer)).await
+    }
+
+    /// Sends word to a strategy, and returns when the engine has passed it on.
+    ///
+    /// # Errors
+    /// If the strategy does not run, or the engine does not answer.
+    pub async fn signal(&self, strategy: StrategyId, signal: Signal) -> Result<(), ControlError> {
+        self.ask(Body::Strategy(StrategyChange::Signal { strategy, signal })).await
     }
 
     async fn ask(&self, body: Body) -> Result<(), ControlError> {

@@ -4,6 +4,7 @@
 //! Start reading in [`rows`], then [`reads`] and [`primary`].
 
 mod open;
+pub mod places;
 pub mod primary;
 mod projections;
 pub mod reads;
@@ -46,6 +47,9 @@ pub enum DbError {
     /// There are as many strategy names as numbers.
     #[error("no number is left for the strategy `{0}`")]
     StrategyNumbers(String),
+    /// Others took the places of a strategy's markets again and again.
+    #[error("strategy {0} gets no places for its markets")]
+    MarketPlaces(u16),
 }
 
 /// The pools of one of the two databases.

@@ -4,14 +4,15 @@
 use crate::cli::{RunArgs, say};
 use crate::config::Config;
 use crate::host::clock;
-use crate::keys::runbook;
+use crate::keys::{Secret, runbook};
 use crate::run::{Venue, account};
 use anyhow::Context;
-use model::Usd;
+use model::{Size, Usd};
 use order::{Account, Exchange, SigningKey, Wallet};
 use polymarket::client::{Catalog, Rules, Timeouts};
 use polymarket::{AccountClient, Client};
 use serde::Serialize;
+use signer::{Record, RecordError};
 use std::fmt::Display;
 use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
@@ -75,8 +76,13 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     machine(&config, &mut report);
     limits(&config, &mut report);
-    let key = crate::keys::of_live(&config.data_dir, args.passphrase_file.as_deref());
-    let key = report.keep("key", key);
+    let secret = crate::keys::of_live(&config.data_dir, &args.passphrase);
+    let secret = report.keep("key", secret);
+    if let Some(secret) = &secret {
+        takeover(&config, secret, &mut report);
+        records(&config, secret, &mut report);
+    }
+    let key = secret.map(|secret| secret.key);
     let account = key.as_ref().and_then(|key| report.keep("wallet", account(&config, key.address())));
     if let Some(account) = &account {
         let kind = Wallet::find(account.signer, account.funder);
@@ -129,7 +135,7 @@ fn machine(config: &Config, report: &mut Report) {
 
 /// What can be lost.
 fn limits(config: &Config, report: &mut Report) {
-    let (limits, signer) = (config.limits(), config.signer_limits());
+    let limits = config.limits();
     report.good(
         "limits",
         format!(
@@ -137,13 +143,40 @@ fn limits(config: &Config, report: &mut Report) {
             limits.max_order, limits.max_market, limits.daily_loss, limits.max_strategy_loss
         ),
     );
+}
+
+/// What the signer would still sign for whoever took over the host.
+fn takeover(config: &Config, secret: &Secret, report: &mut Report) {
+    let Some(signer) = report.keep("takeover", config.signer_limits_within(secret.limits)) else { return };
+    let batches = match signer.batches_per_minute {
+        0 => "no wallet batches".to_owned(),
+        most => format!("{most} wallet batches a minute, of redeem, merge, split and the venue's own approvals"),
+    };
     report.good(
         "takeover",
         format!(
-            "whoever takes over the host can have orders of {} each signed, {} a minute, {} a day at most",
-            signer.order_max, signer.minute_max, signer.day_max
+            "whoever takes over the host can lose at most ${} by an order, ${} in a minute ({} orders), ${} in a day; and {batches}",
+            signer.order_max, signer.minute_max, signer.orders_per_minute, signer.day_max
         ),
     );
+}
+
+/// Whether the signer would start locked.
+fn records(config: &Config, secret: &Secret, report: &mut Report) {
+    if secret.first_use && !Record::exists(&config.data_dir, secret.key.address()) {
+        return report.add("records", State::Warning, "the signer's counter and log begin with the first run");
+    }
+    match Record::open(&config.data_dir, &secret.key, &secret.limits) {
+        Ok(record) => {
+            let worth = Size(record.worth(clock::now()));
+            report.good("records", format!("the signer's counter and log are whole; ${worth} were signed today"));
+        }
+        Err(RecordError::InUse { .. }) => report.good("records", "a signer runs, and holds its counter and log"),
+        Err(error @ RecordError::Damaged(_)) => {
+            report.bad("records", format!("the signer would start locked: {error}; see `polytrader keys renew`"));
+        }
+        Err(error) => report.bad("records", anyhow::Error::from(error)),
+    }
 }
 
 /// Whether people may trade from here.

@@ -9,6 +9,7 @@ mod discovery;
 mod duties;
 mod endings;
 mod finish;
+mod granting;
 mod heartbeat;
 mod inbox;
 mod index;
@@ -16,6 +17,7 @@ mod listing;
 mod market;
 mod paper;
 mod pulse;
+mod records;
 mod rows;
 mod serve;
 mod strategies;
@@ -56,6 +58,7 @@ use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
 use model::{Body, Carry, Limits, OrderId, SessionId, Size, StrategyId, Time};
 use paper::PaperVenue;
+use records::Records;
 use rows::Rows;
 use sandbox::{Sandbox, Supervisor};
 use serve::Served;
@@ -208,6 +211,8 @@ async fn begin(
     wires.inbox.account(now, Body::Session(start));
     venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));
     let since = carry.as_ref().map_or(now, Carry::since);
+    let told = past.as_ref().map(|past| past.activities.clone()).unwrap_or_default();
+    let recorded = carry.as_ref().map_or(records::first(now), |carry| records::since(carry.at));
     let opening = paper::Opening::new(venue.cash, carry.as_ref());
     let went_on = carry.is_some();
     if let Some((carry, past)) = carry.zip(past) {
@@ -226,6 +231,7 @@ async fn begin(
     tokio::spawn(endings::watch(venue.client.clone(), wires.inbox.clone(), wires.listing.clone()));
     tokio::spawn(venue.discovery.clone().watch(wires.listing.clone(), wires.inbox.clone()));
     wires.beat(venue);
+    wires.read_records(venue, recorded, told);
     let (words, asked) = Words::new(Some((sandbox.clone(), config.strategies_dir.clone())));
     tokio::spawn(wires.strategies(config, &db, sandbox).run(reports, asked));
     let control = Control::new(wires.inbox.clone(), Some(access.clone())).with_words(words);
@@ -295,6 +301,24 @@ impl Wires {
         tokio::spawn(heart.run());
     }
 
+    /// Begins to read the venue's records of our account, if there is one.
+    fn read_records(&self, venue: &Venue, since: Time, told: Vec<[u8; 32]>) {
+        if venue.login.is_none() {
+            return;
+        }
+        let records = Records {
+            api: venue.records.clone(),
+            user: self.signer.account().funder,
+            inbox: self.inbox.clone(),
+            listing: self.listing.clone(),
+            latest: Arc::clone(&self.latest),
+            picture: self.picture.clone(),
+            since,
+            sent: told.into_iter().collect(),
+        };
+        tokio::spawn(records.watch());
+    }
+
     /// Connects the user channel, if there is one.
     fn user_channel(&self, venue: &Venue, access: &Access) -> anyhow::Result<Option<polymarket::Feed>> {
         match (access, &venue.login) {
@@ -320,6 +344,9 @@ impl Wires {
             self.journal.placement(&journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
         }
         self.inbox.account(now, Body::TakeOver(Box::new(carry)));
+        if !past.activities.is_empty() {
+            self.inbox.account(now, Body::KnownActivities(past.activities));
+        }
     }
 
     fn strategies(&self, config: &Config, db: &Db, sandbox: Sandbox) -> Strategies {

@@ -11,6 +11,7 @@ mod page;
 mod problem;
 mod scopes;
 mod session;
+mod signals;
 mod strategies;
 mod stream;
 #[cfg(test)]
@@ -97,6 +98,7 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/strategies/{name}/disable", post(strategies::disable))
         .route("/v1/strategies/{name}/rollback", post(strategies::rollback))
         .route("/v1/strategies/{name}/arm", post(strategies::arm))
+        .route("/v1/strategies/{name}/signal", post(signals::signal))
         .route("/v1/markets", get(trading::markets))
         .route("/v1/snapshot", get(trading::snapshot))
         .route("/v1/stream", get(stream::stream))

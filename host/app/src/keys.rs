@@ -1,13 +1,16 @@
 //! `polytrader keys`, and where a run in live mode gets its key from. Only the parent process comes here: the host never sees a key.
 
 mod keystore;
+mod limits;
 mod passphrase;
+pub(crate) mod records;
 pub(crate) mod runbook;
 
-use crate::cli::{KeysAction, KeysArgs, complain, say};
+use crate::cli::{KeysAction, KeysArgs, PassphraseArgs, complain, say};
 use anyhow::{Context, bail, ensure};
 use order::{Address, Chain, Domains, SigningKey, Wallet};
 use polymarket::{Client, Credentials, L1Headers};
+use signer::Limits;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,14 +34,61 @@ pub(crate) fn run(args: &KeysArgs) -> anyhow::Result<ExitCode> {
     signer::process::harden().context("closing this process to others")?;
     std::fs::create_dir_all(&args.data_dir)
         .with_context(|| format!("creating the data folder {}", args.data_dir.display()))?;
+    ensure!(
+        args.set.is_empty() || args.action == KeysAction::Limits,
+        "--set goes with `polytrader keys limits` only; nothing was done"
+    );
     match args.action {
         KeysAction::Import => import(args)?,
         KeysAction::ShowAddress => {
-            let passphrase = passphrase::ask(args.passphrase_file.as_deref(), false)?;
-            show(keystore::open(&path(&args.data_dir), &passphrase)?.address());
+            let passphrase = passphrase::ask(&args.passphrase, false)?;
+            show(keystore::open(&path(&args.data_dir), &passphrase)?.key.address());
         }
+        KeysAction::Limits => show_or_set_limits(args)?,
+        KeysAction::Renew => renew(args)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn show_or_set_limits(args: &KeysArgs) -> anyhow::Result<()> {
+    let (path, passphrase) = (path(&args.data_dir), passphrase::ask(&args.passphrase, false)?);
+    let opened = keystore::open(&path, &passphrase)?;
+    let limits = if args.set.is_empty() {
+        known_or_default(opened.limits, &path)
+    } else {
+        // First, so that nothing is changed while a signer runs or its record is damaged.
+        let mut record = records::open(&args.data_dir, &opened.key)?;
+        let change = |old: Option<Limits>| limits::change(old.unwrap_or(Limits::DEFAULT), &args.set);
+        let limits = keystore::set_limits(&path, &passphrase, change)?;
+        record.set_limits(&limits).context("writing the signer's counter; set the limits again")?;
+        limits
+    };
+    limits::lines(&limits).iter().for_each(|line| say(line));
+    Ok(())
+}
+
+fn renew(args: &KeysArgs) -> anyhow::Result<()> {
+    let path = path(&args.data_dir);
+    if !path.exists() {
+        let secret = of_live(&args.data_dir, &args.passphrase)?;
+        return records::renew(&args.data_dir, &secret.key, &secret.limits);
+    }
+    let passphrase = passphrase::ask(&args.passphrase, false)?;
+    // A keystore of an earlier version or of another wallet has its limits from here on.
+    let limits = keystore::set_limits(&path, &passphrase, |old| Ok(old.unwrap_or(Limits::DEFAULT)))?;
+    records::renew(&args.data_dir, &keystore::open(&path, &passphrase)?.key, &limits)
+}
+
+/// Returns the limits of a keystore, or the defaults with a word about it.
+fn known_or_default(limits: Option<Limits>, path: &Path) -> Limits {
+    limits.unwrap_or_else(|| {
+        complain(&format!(
+            "{} has no limits of the signer, as another wallet or an earlier version made it; the defaults hold until `polytrader \
+             keys limits --set NAME=VALUE` or `polytrader keys renew` writes them into it",
+            path.display()
+        ));
+        Limits::DEFAULT
+    })
 }
 
 fn import(args: &KeysArgs) -> anyhow::Result<()> {
@@ -49,11 +99,12 @@ fn import(args: &KeysArgs) -> anyhow::Result<()> {
     let digits = text.trim().trim_start_matches("0x");
     model::id::parse_hex(digits, bytes.as_mut()).context("that is no private key: 64 hexadecimal digits are one")?;
     let key = SigningKey::from_bytes(&bytes).ok().context("that number is no private key of this curve")?;
-    let passphrase = passphrase::ask(args.passphrase_file.as_deref(), true)?;
+    let passphrase = passphrase::ask(&args.passphrase, true)?;
     ensure!(
         passphrase.chars().count() >= PASSPHRASE_MIN,
         "the passphrase has fewer than {PASSPHRASE_MIN} characters; whoever copies the file could guess it"
     );
+    records::begin_or_keep(&args.data_dir, &key, &Limits::DEFAULT)?;
     keystore::create(&path, &bytes, &passphrase)?;
     complain(&format!("the key is in {}, under its passphrase; keep a copy of both apart", path.display()));
     show(key.address());
@@ -85,15 +136,25 @@ pub(crate) async fn log_in(client: &Client, key: &SigningKey, chain: Chain) -> a
     client.create_or_derive_api_key(&headers).await.context("logging in with the key")
 }
 
-/// Returns the key of a run in live mode: from the keystore, or as the runbook's bot was given it.
+/// What a run in live mode signs with.
+pub(crate) struct Secret {
+    pub(crate) key: SigningKey,
+    /// The signer's limits; the configuration may only lower them.
+    pub(crate) limits: Limits,
+    /// Whether it is the environment's, which nobody imported: its record begins with its first use.
+    pub(crate) first_use: bool,
+}
+
+/// Returns the key of a run in live mode and its limits: from the keystore, or as the runbook's bot was given it.
 ///
 /// # Errors
 /// A sentence that says how to bring a key.
-pub(crate) fn of_live(data_dir: &Path, passphrase_file: Option<&Path>) -> anyhow::Result<SigningKey> {
+pub(crate) fn of_live(data_dir: &Path, passphrase: &PassphraseArgs) -> anyhow::Result<Secret> {
     signer::process::harden().context("closing this process to others")?;
     let path = path(data_dir);
     if path.exists() {
-        return keystore::open(&path, &passphrase::ask(passphrase_file, false)?);
+        let keystore::Opened { key, limits } = keystore::open(&path, &passphrase::ask(passphrase, false)?)?;
+        return Ok(Secret { key, limits: known_or_default(limits, &path), first_use: false });
     }
     if let Some(runbook::Found { text, place, foreign }) = runbook::value(runbook::PRIVATE_KEY)? {
         if foreign > 0 {
@@ -104,9 +165,8 @@ pub(crate) fn of_live(data_dir: &Path, passphrase_file: Option<&Path>) -> anyhow
              puts it under a passphrase"
         ));
         let parsed = SigningKey::parse(text.trim()).or_else(|_| SigningKey::parse(&format!("0x{}", text.trim())));
-        return parsed
-            .ok()
-            .with_context(|| format!("what {place} says is no private key: 64 hexadecimal digits are one"));
+        let what = || format!("what {place} says is no private key: 64 hexadecimal digits are one");
+        return Ok(Secret { key: parsed.ok().with_context(what)?, limits: Limits::DEFAULT, first_use: true });
     }
     bail!(
         "there is no key: run `polytrader keys import --data-dir {}`, which makes {}",

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.common, std::env::vars_os()).context("reading the configuration")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(stop_host(&config.data_dir));
-    let key = crate::keys::of_live(&config.data_dir, args.passphrase_file.as_deref())?;
+    let key = crate::keys::of_live(&config.data_dir, &args.passphrase)?.key;
     let account = account(&config, key.address())?;
     let venue = Venue::real_or(&config, args)?;
     let cancelled = runtime.block_on(cancel_everything(&venue.rest, &key, account))?;

@@ -8,7 +8,9 @@ mod tests;
 
 pub use feed::{Follow, Message};
 
-use crate::http::types::{BotView, ConnectionView, PnlPoint, PnlView, PositionView, Snapshot, StrategyView, Update};
+use crate::http::types::{
+    BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update,
+};
 use engine::Record;
 use feed::Stream;
 use model::input::{Channel, Restriction, Scope};
@@ -48,12 +50,15 @@ pub struct Picture {
     shared: Arc<Mutex<(State, Stream)>>,
     /// The connections of the market channel: figures for a look, too fast for the stream.
     connections: Arc<Mutex<Vec<ConnectionView>>>,
+    /// How the venue's records of the account are read; none where there is no such account.
+    records: Arc<Mutex<Option<RecordsView>>>,
 }
 
 impl Picture {
     /// Returns the picture of a session in which nothing has happened yet.
     pub fn new(begin: &Begin) -> Self {
-        Self { shared: Arc::new(Mutex::new((State::new(begin), Stream::new()))), connections: Arc::default() }
+        let shared = Arc::new(Mutex::new((State::new(begin), Stream::new())));
+        Self { shared, connections: Arc::default(), records: Arc::default() }
     }
 
     /// Returns the condition of the market of that slug, and whether its outcomes exclude those of others.
@@ -118,6 +123,16 @@ impl Picture {
     /// Returns how the connections of the market channel fare.
     pub fn connections(&self) -> Vec<ConnectionView> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shows how the venue's records of the account are read.
+    pub fn set_records(&self, records: RecordsView) {
+        *self.records.lock().unwrap_or_else(PoisonError::into_inner) = Some(records);
+    }
+
+    /// Returns how the venue's records of the account are read, if they are.
+    pub fn records(&self) -> Option<RecordsView> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Shows a channel.

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::keys::runbook;
 use anyhow::{Context, bail, ensure};
 use order::{Account, Address, Chain, SignatureType, SigningKey, Wallet};
+use signer::{Config as SignerConfig, Limits};
 use std::process::ExitCode;
 
 /// Runs `polytrader run`.
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // Keys that are worth nothing hold their own funds.
     let sign = |key: SigningKey, venue: &Venue| {
         let account = Account::eoa(key.address(), Chain::Polygon);
-        children::sign_for_host(&config, common, key, account, venue)
+        children::sign_for_host(common, key, signer_config(account, config.signer_limits()), venue)
     };
     match common.mode {
         ModeArg::Demo => {
@@ -54,14 +55,17 @@ pub(crate) struct Venue {
     channels: String,
     /// The address of the catalog of markets.
     pub(crate) catalog: String,
+    /// The address of the public records of accounts.
+    records: String,
 }
 
 impl Venue {
     /// Returns where a local exchange is: its channels are on the same port.
     fn local(address: &str) -> Self {
         let channels = format!("ws{}", address.strip_prefix("http").unwrap_or(address));
-        let (rest, site, catalog) = (address.to_owned(), address.to_owned(), format!("{address}/gamma"));
-        Self { rest, site, channels, catalog }
+        let (rest, site) = (address.to_owned(), address.to_owned());
+        let (catalog, records) = (format!("{address}/gamma"), format!("{address}/data-api"));
+        Self { rest, site, channels, catalog, records }
     }
 
     /// Returns the venue of the configuration, or the exchange of the command line in its place.
@@ -73,9 +77,15 @@ impl Venue {
                 site: config.venue_site_url.clone(),
                 channels: config.venue_ws_url.clone(),
                 catalog: config.venue_gamma_url.clone(),
+                records: config.venue_data_url.clone(),
             }),
         }
     }
+}
+
+/// What the signer does with a key with which nothing is at stake: it counts in memory.
+fn signer_config(account: Account, limits: Limits) -> SignerConfig {
+    SignerConfig { account, limits, record: None }
 }
 
 /// Real money needs both the flag and a line in the configuration file, so that neither a typing error nor a copied command
@@ -88,9 +98,14 @@ fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
         config.data_dir.join("polytrader.toml").display()
     );
     let venue = Venue::real_or(config, args)?;
-    let key = crate::keys::of_live(&config.data_dir, args.passphrase_file.as_deref())?;
-    let account = account(config, key.address())?;
-    children::sign_for_host(config, &args.common, key, account, &venue)
+    let secret = crate::keys::of_live(&config.data_dir, &args.passphrase)?;
+    let account = account(config, secret.key.address())?;
+    let limits = config.signer_limits_within(secret.limits)?;
+    let record = Some(crate::keys::records::take_up(&config.data_dir, &secret)?);
+    // The host shows what holds; it cannot change it.
+    let mut common = args.common.clone();
+    common.set.extend(crate::config::signer_settings(&limits));
+    children::sign_for_host(&common, secret.key, SignerConfig { account, limits, record }, &venue)
 }
 
 /// Finds out what kind of wallet holds the money, by comparing its address with those that belong to the key.

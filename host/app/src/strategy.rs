@@ -1,12 +1,18 @@
-//! `polytrader strategy`: what a module is, and whether it would be taken, without trading.
+//! `polytrader strategy`: making a strategy, what a module is, whether it would be taken and what it does, without trading;
+//! and words to a running host about one.
 
+mod build;
 mod hosted;
+mod new;
+mod test;
+mod toolchain;
 
 use crate::backtest::rehearse;
 use crate::cli::{FileArgs, StrategyAction, StrategyArgs, say};
 use crate::hex::hex;
 use anyhow::{Context, ensure};
-use sandbox::{Module, Sandbox, Settings};
+use model::Wants;
+use sandbox::{Module, Sandbox, Selection, Settings};
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,11 +25,14 @@ const SEED: u64 = 1;
 /// Runs `polytrader strategy`.
 ///
 /// # Errors
-/// If the file cannot be read, or is no strategy and is to be shown; if there is no host, or it says no.
+/// If a file cannot be read or a project not built, or what is to be shown is no strategy; if there is no host, or it says no.
 pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
     match &args.action {
-        StrategyAction::Inspect(args) => looked_at(args, inspect),
-        StrategyAction::Check(args) => looked_at(args, check),
+        StrategyAction::New(args) => new::run(args),
+        StrategyAction::Build(args) => build::run(args),
+        StrategyAction::Test(args) => test::run(args),
+        StrategyAction::Inspect(args) => look(args, inspect),
+        StrategyAction::Check(args) => look(args, check),
         StrategyAction::List(args) => hosted::list(args),
         StrategyAction::Arm(args) => hosted::say_to("arm", &args.named, args.hash.as_deref()),
         StrategyAction::Enable(args) => hosted::say_to("enable", args, None),
@@ -32,14 +41,12 @@ pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Reads a file and looks at it.
-fn looked_at(
-    args: &FileArgs,
-    look: impl FnOnce(&Sandbox, &[u8], &FileArgs) -> anyhow::Result<ExitCode>,
-) -> anyhow::Result<ExitCode> {
-    let sandbox = Sandbox::new(Settings::default())?;
+/// How a module is looked at.
+type Look = fn(&Sandbox, &[u8], &FileArgs) -> anyhow::Result<ExitCode>;
+
+fn look(args: &FileArgs, how: Look) -> anyhow::Result<ExitCode> {
     let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
-    look(&sandbox, &bytes, args)
+    how(&Sandbox::new(Settings::default())?, &bytes, args)
 }
 
 /// A module as it is shown.
@@ -53,8 +60,14 @@ struct Shown {
     version: String,
     author: String,
     description: String,
+    /// The version of `polytrader:strategy` that it speaks.
+    contract: &'static str,
     /// 0 is all that are granted.
     markets_max: u32,
+    /// Which markets it wants.
+    selection: String,
+    /// What it hears of them.
+    hears: String,
     /// What it can do besides answering events.
     capabilities: &'static str,
     parameter_schema: serde_json::Value,
@@ -71,7 +84,10 @@ fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &FileArgs) -> anyhow::Result<E
         version: manifest.version.clone(),
         author: manifest.author.clone(),
         description: manifest.description.clone(),
+        contract: manifest.contract.as_str(),
         markets_max: manifest.markets_max,
+        selection: selection(&manifest.selection),
+        hears: hears(&manifest.wants),
         capabilities: "log",
         parameter_schema: schema(&module).unwrap_or(serde_json::Value::Null),
     };
@@ -85,12 +101,40 @@ fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &FileArgs) -> anyhow::Result<E
     say(&format!("sha256        {}", shown.sha256));
     say(&format!("size          {} bytes", shown.bytes));
     say(&format!(
-        "markets       {}",
-        if shown.markets_max == 0 { "all".to_owned() } else { shown.markets_max.to_string() }
+        "markets       {}{}",
+        if shown.markets_max == 0 { "all".to_owned() } else { format!("at most {}", shown.markets_max) },
+        shown.selection
     ));
+    say(&format!("hears         {}", shown.hears));
+    say(&format!("contract      polytrader:strategy@{}", shown.contract));
     say(&format!("capabilities  {}", shown.capabilities));
     say(&format!("parameters    {}", shown.parameter_schema));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which markets a strategy wants, as the end of a sentence.
+fn selection(selection: &Selection) -> String {
+    let mut text = String::new();
+    if !selection.slugs.is_empty() {
+        text.push_str(&format!(", whose slug begins with {}", selection.slugs.join(" or ")));
+    }
+    if selection.neg_risk {
+        text.push_str(", of negative-risk events");
+    }
+    if selection.whole_events {
+        text.push_str(", whole events");
+    }
+    text
+}
+
+/// What a strategy hears besides states of markets and its own events.
+fn hears(wants: &Wants) -> String {
+    let mut parts = Vec::new();
+    parts.extend(wants.tops.then(|| "tops".to_owned()));
+    parts.extend(wants.trades.then(|| "trades".to_owned()));
+    parts.extend((wants.depth > 0).then(|| format!("{} levels", wants.depth)));
+    parts.extend((wants.every_micros > 0).then(|| format!("a timer every {} ms", wants.every_micros / 1_000)));
+    if parts.is_empty() { "states and its own events alone".to_owned() } else { parts.join(", ") }
 }
 
 /// One thing that was looked at.

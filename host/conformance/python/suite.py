@@ -381,6 +381,46 @@ class Taking(unittest.TestCase):
             time.sleep(0.1)
 
 
+class Events(unittest.TestCase):
+    def setUp(self):
+        self.client = trader()
+        self.events = {}
+        for row in markets(self.client):
+            if row["neg_risk"]:
+                self.events.setdefault(row["neg_risk_market_id"], []).append(row)
+
+    def test_every_market_of_an_event_takes_orders_and_their_prices_make_a_dollar(self):
+        self.assertNotIn("", self.events)
+        exclusive = max(self.events.values(), key=len)
+        self.assertGreaterEqual(len(exclusive), 3)
+        tokens = [[token["token_id"] for token in row["tokens"]] for row in exclusive]
+        mids = self.client.get_midpoints([BookParams(token_id=yes) for yes, _ in tokens])
+        self.assertAlmostEqual(sum(float(mid) for mid in mids.values()), 1, delta=0.05)
+        for token in [token for pair in tokens for token in pair]:
+            self.assertTrue(self.client.get_neg_risk(token))
+            answer = self.client.create_and_post_order(bid(token, 0.02))
+            self.assertEqual(answer["status"], "live", answer)
+        self.assertEqual(len(self.client.cancel_all()["canceled"]), 2 * len(exclusive))
+
+    def test_a_delayed_order_is_settled_later(self):
+        condition, tokens = market(self.client)
+        told = {"sports_delay_s": 1, "sports_delay_markets": [condition]}
+        httpx.put(VENUE + "/exchange/faults", json=told).raise_for_status()
+        try:
+            self.assertEqual(self.client.get_clob_market_info(condition)["sd"], 1)
+            order = MarketOrderArgs(token_id=tokens[0], amount=5, side=Side.BUY, price=0.95)
+            answer = self.client.create_and_post_market_order(order, order_type=OrderType.FAK)
+            self.assertEqual((answer["status"], answer["tradeIDs"]), ("delayed", []), answer)
+            self.assertEqual(self.client.get_trades(), [])
+            deadline = time.monotonic() + 10
+            while not self.client.get_trades():
+                self.assertLess(time.monotonic(), deadline, "it never matched")
+                time.sleep(0.1)
+            self.assertEqual(self.client.get_trades()[0]["taker_order_id"], answer["orderID"])
+        finally:
+            httpx.put(VENUE + "/exchange/faults", json={}).raise_for_status()
+
+
 class Wallets(unittest.TestCase):
     def trade(self, client):
         for neg_risk in (False, True):

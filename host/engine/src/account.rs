@@ -124,6 +124,7 @@ impl Engine {
     pub(crate) fn reconcile(&mut self, view: &AccountView, effects: &mut Effects) {
         let on_its_way = self.orders.open().any(|entry| entry.traded < entry.matched);
         if !on_its_way {
+            self.book_told(view, effects);
             self.book_redemptions(view, effects);
         }
         let shares_differ = self.ledger.positions().find_map(|(token, position)| {
@@ -141,13 +142,22 @@ impl Engine {
         }
         let looks = if self.mismatch.cash == cash { self.mismatch.looks.saturating_add(1) } else { 1 };
         self.mismatch = Mismatch { looks, cash };
-        if looks >= MISMATCH_LOOKS {
+        // Patience ends here also where the venue's records are late: only cancels are safe while nobody knows what moved, and
+        // an explanation that comes later opens the breaker again.
+        if looks >= MISMATCH_LOOKS && !self.breakers.is_tripped(Breaker::ReconciliationMismatch, Scope::Session) {
             let shares = shares_differ.map_or_else(Default::default, |(token, ours, theirs)| {
                 format!("; token {token}: {ours} shares here, {theirs} there")
             });
-            let reason = format!("cash: {} here, {} there{shares}", self.ledger.cash(), view.cash);
+            let told = self.told.named();
+            let reason = format!("cash: {} here, {} there{shares}{told}", self.ledger.cash(), view.cash);
             self.trip(Trip::session(Breaker::ReconciliationMismatch, reason), effects);
+            self.told.heals = true;
         }
+    }
+
+    /// Says whether the venue's account differed from our books when it was last read.
+    pub const fn differs(&self) -> bool {
+        self.mismatch.looks > 0
     }
 
     /// Recomputes every sum that the engine keeps and compares.

@@ -3,7 +3,7 @@
 use crate::effect::{Effect, Effects, Record, Restriction};
 use crate::risk::Rate;
 use crate::step::Engine;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -113,8 +113,19 @@ impl Breakers {
         &mut self.endings
     }
 
+    /// Returns the markets that take no new risk, whatever a strategy may do elsewhere.
+    pub(crate) fn paused_markets(&self) -> BTreeSet<MarketIx> {
+        let scopes = self.tripped.keys().map(|(_, scope)| scope).chain(self.restrictions.keys());
+        scopes.filter_map(|scope| if let Scope::Market(market) = scope { Some(*market) } else { None }).collect()
+    }
+
+    /// Says whether time alone may tighten what the session allows.
+    pub(crate) const fn is_grace_running(&self) -> bool {
+        self.user_down.is_some()
+    }
+
     /// Returns the restriction of one market or one strategy.
-    fn local(&self, scope: Scope) -> Restriction {
+    pub(crate) fn local(&self, scope: Scope) -> Restriction {
         let of = |breaker: &Breaker| match breaker {
             Breaker::StaleData | Breaker::PriceJump => Restriction::ReduceOnly,
             _ => Restriction::CancelOnly,
@@ -175,6 +186,10 @@ impl Engine {
     /// Trips a breaker, once, and does what it stands for.
     pub(crate) fn trip(&mut self, trip: Trip, effects: &mut Effects) {
         let Trip { breaker, scope, reason } = trip;
+        if breaker == Breaker::ReconciliationMismatch {
+            // Whatever tripped it before, this cause is one that no explanation heals.
+            self.told.heals = false;
+        }
         if self.breakers.is_tripped(breaker, scope) {
             return;
         }

@@ -200,4 +200,14 @@ pub enum Record {
         /// Why.
         reason: Reason,
     },
+    // Kinds of records are only ever added at the end: the place counts for the digests of journals.
+    /// What the venue's records told was done with, without being booked.
+    Activity {
+        /// What happened, in the word of [`model::ActivityKind::as_str`].
+        kind: &'static str,
+        /// The transaction.
+        reference: Reason,
+        /// Why it is not booked.
+        reason: Reason,
+    },
 }

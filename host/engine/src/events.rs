@@ -166,7 +166,17 @@ impl Engine {
         let fill = Fill { entry: booked, settlement, at: self.now };
         self.orders.remember(key, fill, self.now);
         let model::NewOrder { id, tag, token, side, strategy, .. } = order;
-        let event = OwnEvent::Fill { order: id, tag, token, side, price: trade.price(), size: trade.size, fee };
+        let event = OwnEvent::Fill {
+            order: id,
+            tag,
+            token,
+            side,
+            price: trade.price(),
+            size: trade.size,
+            fee,
+            trade: trade.trade,
+            part: trade.part,
+        };
         effects.push(Effect::NotifyOwn { strategy, event });
         self.change(id, effects, |entry| {
             entry.traded = entry.traded.saturating_add(trade.size);
@@ -178,6 +188,9 @@ impl Engine {
                 entry.state = OrderState::Filled;
             }
         });
+        if settlement > Settlement::Matched {
+            self.tell_settlement(trade, settlement, effects);
+        }
         self.tell_fill(key, trade, effects);
         if strategy != StrategyId::BY_HAND {
             self.note_fill(&order, effects);
@@ -224,10 +237,32 @@ impl Engine {
         }
         let fill = Fill { settlement: trade.settlement, ..fill };
         self.orders.remember(key, fill, self.now);
+        self.tell_settlement(trade, trade.settlement, effects);
         if fill.is_final() {
             self.note_ending(trade.settlement == Settlement::Failed, effects);
         }
         self.tell_fill(key, trade, effects);
+    }
+
+    /// Tells a strategy how far one of its fills has settled.
+    fn tell_settlement(&self, trade: &TradeUpdate, settlement: Settlement, effects: &mut Effects) {
+        let Some(model::NewOrder { id, tag, token, side, strategy, .. }) =
+            self.orders.get(trade.order).map(|entry| entry.order)
+        else {
+            return;
+        };
+        let event = OwnEvent::Settlement {
+            order: id,
+            tag,
+            token,
+            side,
+            price: trade.price(),
+            size: trade.size,
+            trade: trade.trade,
+            part: trade.part,
+            settlement,
+        };
+        effects.push(Effect::NotifyOwn { strategy, event });
     }
 
     fn tell_fill(&self, key: FillKey, trade: &TradeUpdate, effects: &mut Effects) {

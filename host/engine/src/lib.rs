@@ -25,6 +25,8 @@ mod scores;
 mod step;
 mod strategies;
 mod targets;
+mod telling;
+mod told;
 mod transfers;
 
 pub use digest::digest;

@@ -1,10 +1,12 @@
 //! The table of markets: books, their freshness, and who listens.
 
 use crate::jumps::Middles;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::{
-    Book, ConditionId, Level, Market, MarketIx, MarketNote, MarketState, NoteKind, Price, StrategyId, Time, TokenIx,
+    Book, ConditionId, DEPTH_MAX, Depth, Level, Market, MarketIx, MarketState, NoteKind, Price, StrategyId, Time,
+    TokenIx, Usd, Wants,
 };
 
 /// The most markets of one session.
@@ -28,6 +30,8 @@ pub(crate) struct TokenState {
     pub(crate) pays: Option<u32>,
     /// The best bid when the book was last fresh.
     pub(crate) last_bid: Option<Price>,
+    /// The state that strategies were last told.
+    told: Told,
     crossed_since: Option<Time>,
     asked: Time,
 }
@@ -43,6 +47,23 @@ impl TokenState {
     }
 }
 
+/// The state of a token's market as strategies were told it; at first they know of no book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Told(MarketState);
+
+impl Default for Told {
+    fn default() -> Self {
+        Self(MarketState::Blind)
+    }
+}
+
+/// A strategy that hears about a market.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Listener {
+    pub(crate) strategy: StrategyId,
+    pub(crate) wants: Wants,
+}
+
 /// One market.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct MarketEntry {
@@ -50,22 +71,35 @@ pub(crate) struct MarketEntry {
     /// Whether the outcome is known.
     pub(crate) resolved: bool,
     /// Strategies that hear about it.
-    pub(crate) listeners: Vec<StrategyId>,
+    pub(crate) listeners: Vec<Listener>,
     /// Whether `stale_data` is tripped for it.
     pub(crate) stale: bool,
     /// Where its price was lately.
     pub(crate) middles: Middles,
 }
 
+impl MarketEntry {
+    /// Says whether a strategy may see and trade this market.
+    pub(crate) fn is_granted(&self, strategy: StrategyId) -> bool {
+        self.listeners.iter().any(|listener| listener.strategy == strategy)
+    }
+}
+
 /// What became of a market event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Applied {
     /// Nothing that a strategy would hear.
     Quiet,
-    /// The top of the book, a trade or the market's state changed.
-    Heard(NoteKind),
+    /// The book changed from this level of a side on; 0 is the best.
+    Book(usize),
+    /// A trade.
+    Traded(NoteKind),
+    /// The market's state changed, which everybody hears.
+    State(NoteKind),
     /// The book cannot be trusted; ask the venue for a snapshot.
     Lost,
+    /// So is it because of a new grid, which everybody hears.
+    Regridded(NoteKind),
     /// The token is not in the table.
     Unknown,
 }
@@ -155,16 +189,17 @@ impl Markets {
             return Applied::Unknown;
         };
         let before = state.top();
-        match &event.kind {
+        let rank = match &event.kind {
             MarketEventKind::Level { side, price, size } => {
                 // Before the first snapshot a change means nothing; the snapshot will have it.
                 if !state.known {
                     return Applied::Quiet;
                 }
-                if state.book.set(*side, *price, *size).is_err() {
+                let Ok(rank) = state.book.set(*side, *price, *size) else {
                     state.lose();
                     return Applied::Lost;
-                }
+                };
+                rank
             }
             MarketEventKind::Book { bids, asks } => {
                 if state.book.replace(bids, asks).is_err() {
@@ -172,36 +207,63 @@ impl Markets {
                     return Applied::Lost;
                 }
                 state.known = true;
+                // What else differs is not looked for.
+                Some(usize::from(before == state.top()))
             }
             MarketEventKind::Trade { side, price, size } => {
                 state.last_trade = Some(*price);
                 state.alive = now;
-                return Applied::Heard(NoteKind::Trade { side: *side, price: *price, size: *size });
+                return Applied::Traded(NoteKind::Trade { side: *side, price: *price, size: *size });
             }
             MarketEventKind::TickSize { tick } => {
                 // The grid only ever becomes finer (PROTOCOL 5.1). The book is dropped until the next snapshot.
                 entry.market.tick = entry.market.tick.min(*tick);
                 state.lose();
-                return Applied::Lost;
+                state.told = Told(MarketState::Blind);
+                let (tick, state) = (entry.market.tick, MarketState::Blind);
+                return Applied::Regridded(NoteKind::Status { tick, state, pays: None });
             }
             MarketEventKind::Resolved { pays } => {
                 entry.resolved = true;
                 state.pays = Some(u32::try_from(pays.micros()).unwrap_or(0).min(model::SCALE));
                 state.alive = now;
-                let status = NoteKind::Status { tick: entry.market.tick, state: MarketState::Resolved };
-                return Applied::Heard(status);
+                state.told = Told(MarketState::Resolved);
+                let (tick, state, pays) = (entry.market.tick, MarketState::Resolved, state.payout());
+                return Applied::State(NoteKind::Status { tick, state, pays });
             }
-        }
+        };
         state.alive = now;
         state.note_crossing(now);
-        let after = state.top();
-        if before == after {
-            return Applied::Quiet;
+        let Some(rank) = rank else { return Applied::Quiet };
+        if rank == 0 && !state.book.is_crossed() {
+            state.last_bid = state.book.best_bid().map(|level| level.price);
         }
-        if !state.book.is_crossed() {
-            state.last_bid = after.0.map(|level| level.price);
+        Applied::Book(rank)
+    }
+
+    /// Returns what strategies are to be told of markets whose state is not what they were told last, and takes it as told. Markets in
+    /// `paused` take no new risk.
+    pub(crate) fn news(
+        &mut self,
+        paused: &BTreeSet<MarketIx>,
+        now: Time,
+        stale_after: u64,
+    ) -> Vec<(TokenIx, NoteKind)> {
+        let mut news = Vec::new();
+        let pairs = (0u32..).map(MarketIx).zip(&self.entries).zip(self.tokens.chunks_exact_mut(2));
+        for ((market, entry), pair) in pairs {
+            if entry.listeners.is_empty() || entry.resolved {
+                continue;
+            }
+            for (token, outcome) in pair.iter_mut().zip(0u32..) {
+                let state = token.market_state(paused.contains(&market), now, stale_after);
+                if token.told != Told(state) {
+                    token.told = Told(state);
+                    news.push((market.token(outcome), NoteKind::Status { tick: entry.market.tick, state, pays: None }));
+                }
+            }
         }
-        Applied::Heard(NoteKind::Top { bid: after.0, ask: after.1 })
+        news
     }
 
     /// Takes a proof of life that changed nothing.
@@ -228,14 +290,38 @@ impl Markets {
             }
         }
     }
-
-    /// Returns the note that tells a strategy about a token, as it stands now.
-    pub(crate) fn note(&self, event: &MarketEvent, kind: NoteKind, now: Time) -> MarketNote {
-        MarketNote { token: event.token, venue_time: event.venue_time, host_time: now, kind }
-    }
 }
 
 impl TokenState {
+    /// Returns what a listener hears when the book changed from level `rank` of a side on. Depth that was made for the last listener
+    /// serves the next one that wants as much.
+    pub(crate) fn changes(&self, rank: usize, wants: &Wants, made: &mut Option<(u8, Depth)>) -> [Option<NoteKind>; 2] {
+        let top =
+            (rank == 0 && wants.tops).then(|| NoteKind::Top { bid: self.book.best_bid(), ask: self.book.best_ask() });
+        let levels = wants.depth.min(DEPTH_MAX);
+        if rank >= usize::from(levels) {
+            return [top, None];
+        }
+        if made.as_ref().is_none_or(|(made, _)| *made != levels) {
+            *made = Some((levels, Depth::of(&self.book, levels)));
+        }
+        [top, made.as_ref().map(|(_, depth)| NoteKind::Depth(depth.clone()))]
+    }
+
+    /// Returns the state that strategies are told of a market that is not resolved.
+    pub(crate) fn market_state(&self, paused: bool, now: Time, stale_after: u64) -> MarketState {
+        match (self.is_fresh(now, stale_after), paused) {
+            (false, _) => MarketState::Blind,
+            (true, true) => MarketState::Paused,
+            (true, false) => MarketState::Open,
+        }
+    }
+
+    /// Returns what a share pays, once that is known.
+    pub(crate) fn payout(&self) -> Option<Usd> {
+        self.pays.map(|micros| Usd(micros.into()))
+    }
+
     fn lose(&mut self) {
         self.book.clear();
         self.known = false;

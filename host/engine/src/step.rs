@@ -5,16 +5,17 @@ use crate::breakers::{Breakers, Trip};
 use crate::effect::{BotState, Effect, Effects, Record, Restriction};
 use crate::guards::Guards;
 use crate::ledger::Ledger;
-use crate::markets::{Applied, Markets};
+use crate::markets::Markets;
 use crate::orders::Orders;
 use crate::risk::{Habits, Rate};
 use crate::scores::Scores;
 use crate::strategies::Strategies;
 use crate::targets::Targets;
+use crate::told::Told;
 use alloc::string::ToString;
 use model::event::Reason;
 use model::input::{Breaker, Command, Mode, SessionStart, VenueState};
-use model::{Body, Input, Limits, MarketEvent, MarketIx, OrderId, OwnEvent, Seq, SessionId, Time, Usd};
+use model::{Body, Input, Limits, MarketIx, OrderId, Seq, SessionId, Time, Usd};
 
 /// How often cancels are asked for again while an emergency stop or a stop is not complete.
 pub(crate) const CANCEL_RETRY_MICROS: u64 = 2_000_000;
@@ -97,6 +98,8 @@ pub struct Engine {
     pub(crate) venue: VenueState,
     pub(crate) day: DayStart,
     pub(crate) mismatch: Mismatch,
+    /// What the venue's records tell.
+    pub(crate) told: Told,
     kill: Option<Kill>,
     mode: Mode,
     audited: Time,
@@ -128,6 +131,7 @@ impl Engine {
             venue: VenueState::Open,
             day: DayStart::default(),
             mismatch: Mismatch::default(),
+            told: Told::default(),
             kill: None,
             mode: Mode::Demo,
             audited: Time::default(),
@@ -151,6 +155,7 @@ impl Engine {
             rate: self.rate.clone(),
             habits: self.habits.clone(),
             scores: self.scores.clone(),
+            told: self.told.clone(),
             ..*self
         })
     }
@@ -174,7 +179,9 @@ impl Engine {
             Body::Alive { token } => self.markets.alive(*token, self.now),
             Body::Feed { channel, up } => self.on_feed(*channel, *up, effects),
             Body::Requests { ok, failed } => self.on_requests(*ok, *failed, effects),
-            Body::Transfer(transfer) => self.on_transfer(transfer, effects),
+            Body::Transfer(transfer) => self.transfer_by_hand(transfer, effects),
+            Body::Activity(activity) => self.on_activity(activity, effects),
+            Body::KnownActivities(keys) => self.told.know(keys),
             Body::Skew { micros } => self.on_skew(*micros, effects),
             Body::Venue { state } => self.venue = *state,
             Body::Heartbeat { alive } => self.on_heartbeat(*alive, effects),
@@ -197,6 +204,7 @@ impl Engine {
             Body::Session(start) => self.begin(start, effects),
             Body::HostFault { fault } => self.on_host_fault(*fault, effects),
         }
+        self.tell_sessions(&input.body, effects);
     }
 
     /// Returns the account: cash and positions.
@@ -266,26 +274,11 @@ impl Engine {
         self.tell_state(Reason::new(), effects);
     }
 
-    fn on_event(&mut self, event: &MarketEvent, effects: &mut Effects) {
-        match self.markets.apply(event, self.now) {
-            Applied::Quiet | Applied::Unknown => {}
-            Applied::Lost => effects.push(Effect::Resnapshot { token: event.token }),
-            Applied::Heard(kind) => self.tell_listeners(event, kind, effects),
-        }
-    }
-
-    fn tell_listeners(&self, event: &MarketEvent, kind: model::NoteKind, effects: &mut Effects) {
-        let Some(entry) = self.markets.of_token(event.token) else {
-            return;
-        };
-        let note = self.markets.note(event, kind, self.now);
-        effects.extend(entry.listeners.iter().map(|strategy| Effect::NotifyMarket { strategy: *strategy, note }));
-    }
-
     fn on_tick(&mut self, effects: &mut Effects) {
         self.watch_books(effects);
         self.fire_timers(effects);
         self.watch_breakers(effects);
+        self.tell_states(effects);
         self.watch_orders(effects);
         self.watch_guards(effects);
         self.renew_targets(effects);
@@ -345,14 +338,8 @@ impl Engine {
     }
 
     fn set_state(&mut self, state: BotState, reason: Reason, effects: &mut Effects) {
-        let changed = self.state != state;
         self.state = state;
         self.tell_state(reason, effects);
-        if changed {
-            let trading = state == BotState::Running;
-            let all = self.strategies.ids();
-            effects.extend(all.map(|strategy| Effect::NotifyOwn { strategy, event: OwnEvent::Session { trading } }));
-        }
     }
 
     fn emergency_stop(&mut self, reason: &Reason, effects: &mut Effects) -> Result<(), Reason> {

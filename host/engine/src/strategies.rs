@@ -1,12 +1,17 @@
 //! Strategies as the engine knows them: what they may see, their timers, and their answers.
 
 use crate::effect::{Effect, Effects, Record};
+use crate::markets::Listener;
 use crate::risk::{Origin, Refusal, Rule, Wish};
 use crate::step::Engine;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use model::input::{StrategyAnswer, StrategyChange};
-use model::{Intent, IntentKind, MarketIx, MarketState, NoteKind, OrderId, OwnEvent, Quote, StrategyId, Time, TokenIx};
+use model::wants::TIMER_MIN_MICROS;
+use model::{
+    Intent, IntentKind, MarketIx, OrderId, OwnEvent, Quote, REGULAR_TIMER, SessionState, StrategyId, Time, TokenIx,
+    Wants,
+};
 
 /// The most timers of one strategy.
 const TIMERS_MAX: usize = 64;
@@ -19,10 +24,25 @@ pub(crate) struct Strategies {
     instances: BTreeMap<StrategyId, u32>,
     /// When the module that runs was first loaded.
     since: BTreeMap<StrategyId, Time>,
-    /// Instances that are being replaced: what they still hear, and say, was before the new one began. With when their module was first
-    /// loaded.
-    leaving: BTreeMap<StrategyId, (u32, Option<Time>)>,
+    /// What each wants to hear.
+    wants: BTreeMap<StrategyId, Wants>,
+    /// Instances that are being replaced: what they still hear, and say, was before the new one began.
+    leaving: BTreeMap<StrategyId, Leaving>,
     timers: BTreeMap<(StrategyId, u32), Time>,
+    /// Regular timers: how often, and when next.
+    regular: BTreeMap<StrategyId, (u64, Time)>,
+    /// What each was last told that its intents can lead to.
+    pub(crate) told: BTreeMap<StrategyId, SessionState>,
+}
+
+/// An instance that is being replaced.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+struct Leaving {
+    instance: u32,
+    /// When its module was first loaded.
+    since: Option<Time>,
+    /// What it wants to hear.
+    wants: Option<Wants>,
 }
 
 impl Strategies {
@@ -32,23 +52,29 @@ impl Strategies {
     }
 
     /// An instance is announced. The one that it replaces is heard until the new one says something.
-    fn replace(&mut self, strategy: StrategyId, instance: u32, since: Time) {
+    fn replace(&mut self, strategy: StrategyId, instance: u32, since: Time, wants: Wants) {
         let before = self.instances.insert(strategy, instance);
-        let since = self.since.insert(strategy, since);
-        if let Some(before) = before {
-            self.leaving.insert(strategy, (before, since));
+        let (since, wants) = (self.since.insert(strategy, since), self.wants.insert(strategy, wants));
+        if let Some(instance) = before {
+            self.leaving.insert(strategy, Leaving { instance, since, wants });
         }
     }
 
-    /// The instance that was announced last did not start; says whether it is still the last.
-    fn keep(&mut self, strategy: StrategyId, instance: u32) -> bool {
+    /// The instance that was announced last did not start, so the one before it goes on. Returns what that one wants to hear, if it is
+    /// still heard; `None` if something newer was announced.
+    fn keep(&mut self, strategy: StrategyId, instance: u32) -> Option<Option<Wants>> {
         if self.instances.get(&strategy) != Some(&instance) {
-            return false;
+            return None;
         }
-        if let Some((_, Some(since))) = self.leaving.remove(&strategy) {
+        let before = self.leaving.remove(&strategy);
+        if let Some(since) = before.and_then(|before| before.since) {
             self.since.insert(strategy, since);
         }
-        true
+        let wants = before.and_then(|before| before.wants);
+        if let Some(wants) = wants {
+            self.wants.insert(strategy, wants);
+        }
+        Some(wants)
     }
 
     /// Says whether an answer of this instance means anything, and forgets the instance before it if it is the newest.
@@ -57,7 +83,22 @@ impl Strategies {
             self.leaving.remove(&strategy);
             return true;
         }
-        self.leaving.get(&strategy).is_some_and(|(leaving, _)| *leaving == instance)
+        self.leaving.get(&strategy).is_some_and(|leaving| leaving.instance == instance)
+    }
+
+    /// Sets how often a strategy's regular timer is due; 0 ends it.
+    fn set_regular(&mut self, strategy: StrategyId, every: u64, now: Time) {
+        if every == 0 {
+            self.regular.remove(&strategy);
+        } else {
+            let every = every.max(TIMER_MIN_MICROS);
+            self.regular.insert(strategy, (every, now.plus_micros(every)));
+        }
+    }
+
+    /// Says whether a strategy is loaded.
+    pub(crate) fn has(&self, strategy: StrategyId) -> bool {
+        self.instances.contains_key(&strategy)
     }
 
     /// Returns all that are loaded.
@@ -69,27 +110,40 @@ impl Strategies {
 impl Engine {
     pub(crate) fn on_strategy(&mut self, change: &StrategyChange, effects: &mut Effects) {
         match change {
-            StrategyChange::Loaded { strategy, instance, markets, since, .. } => {
+            StrategyChange::Loaded { strategy, instance, markets, since, wants, .. } => {
                 // Timers, targets and orders stay: the new instance goes on from the old one's state.
-                self.strategies.replace(*strategy, *instance, *since);
-                self.grant(*strategy, markets);
+                self.strategies.replace(*strategy, *instance, *since, *wants);
+                self.strategies.set_regular(*strategy, wants.every_micros, self.now);
+                self.grant(*strategy, markets, *wants);
                 // What it may not see any more, such as a market that has ended, it does not trade either.
                 let left = |who, token: TokenIx| who == *strategy && !markets.contains(&token.market());
                 self.withdraw(left, effects);
-                self.tell_beginning(*strategy, markets, effects);
+                self.tell_beginning(*strategy, markets, wants, effects);
+            }
+            StrategyChange::Parameters { strategy, parameters } => {
+                self.tell_loaded(*strategy, OwnEvent::Parameters { text: parameters.clone() }, effects);
+            }
+            StrategyChange::Signal { strategy, signal } => {
+                self.tell_loaded(*strategy, OwnEvent::Signal(signal.clone()), effects);
             }
             StrategyChange::Removed { strategy, reason } => {
                 self.strategies.instances.remove(strategy);
                 self.strategies.leaving.remove(strategy);
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
-                self.grant(*strategy, &[]);
+                self.strategies.set_regular(*strategy, 0, self.now);
+                self.strategies.told.remove(strategy);
+                self.grant(*strategy, &[], Wants::FIRST);
                 self.withdraw(|who, _| who == *strategy, effects);
                 self.exit_orphan(*strategy, effects);
                 let (strategy, reason) = (*strategy, reason.clone());
                 effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
             }
             StrategyChange::Kept { strategy, instance, reason } => {
-                if self.strategies.keep(*strategy, *instance) {
+                if let Some(wants) = self.strategies.keep(*strategy, *instance) {
+                    if let Some(wants) = wants {
+                        self.strategies.set_regular(*strategy, wants.every_micros, self.now);
+                        self.hear(*strategy, wants);
+                    }
                     let (strategy, reason) = (*strategy, reason.clone());
                     effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
                 }
@@ -98,31 +152,20 @@ impl Engine {
         }
     }
 
-    fn grant(&mut self, strategy: StrategyId, markets: &[MarketIx]) {
+    fn grant(&mut self, strategy: StrategyId, markets: &[MarketIx], wants: Wants) {
         let granted: BTreeSet<MarketIx> = markets.iter().copied().collect();
         for (market, entry) in self.markets.iter_mut() {
-            entry.listeners.retain(|listener| *listener != strategy);
+            entry.listeners.retain(|listener| listener.strategy != strategy);
             if granted.contains(&market) {
-                entry.listeners.push(strategy);
+                entry.listeners.push(Listener { strategy, wants });
             }
         }
     }
 
-    /// Tells a new instance what it needs to begin: whether the bot trades, and every book as it stands.
-    fn tell_beginning(&self, strategy: StrategyId, markets: &[MarketIx], effects: &mut Effects) {
-        let trading = self.state == crate::BotState::Running;
-        effects.push(Effect::NotifyOwn { strategy, event: OwnEvent::Session { trading } });
-        for token in markets.iter().flat_map(|market| [market.token(0), market.token(1)]) {
-            let state = self.markets.state(token, self.now, self.limits.stale_after_micros);
-            let Some(book) = self.markets.token(token).map(|state| &state.book) else {
-                continue;
-            };
-            if state == MarketState::Open {
-                let kind = NoteKind::Top { bid: book.best_bid(), ask: book.best_ask() };
-                let note = model::MarketNote { token, venue_time: self.now, host_time: self.now, kind };
-                effects.push(Effect::NotifyMarket { strategy, note });
-            }
-        }
+    /// Sets what a strategy hears of the markets that it has.
+    fn hear(&mut self, strategy: StrategyId, wants: Wants) {
+        let entries = self.markets.iter_mut().flat_map(|(_, entry)| entry.listeners.iter_mut());
+        entries.filter(|listener| listener.strategy == strategy).for_each(|listener| listener.wants = wants);
     }
 
     pub(crate) fn on_answer(&mut self, answer: &StrategyAnswer, effects: &mut Effects) {
@@ -177,7 +220,7 @@ impl Engine {
         effects: &mut Effects,
     ) {
         let tag = intent.tag;
-        let granted = self.markets.of_token(token).is_some_and(|entry| entry.listeners.contains(&strategy));
+        let granted = self.markets.of_token(token).is_some_and(|entry| entry.is_granted(strategy));
         if !granted {
             return self.refuse(strategy, tag, Rule::UnknownMarket, token.0.into(), effects);
         }
@@ -212,5 +255,12 @@ impl Engine {
             }
             !due
         });
+        for (strategy, (every, next)) in &mut self.strategies.regular {
+            if *next <= now {
+                *next = now.plus_micros(*every);
+                let event = OwnEvent::Timer { timer: REGULAR_TIMER };
+                effects.push(Effect::NotifyOwn { strategy: *strategy, event });
+            }
+        }
     }
 }

@@ -11,18 +11,27 @@ use model::input::{AccountView, Breaker, Scope};
 use model::{Position, Size, StrategyId, TokenIx, Transfer, TransferKind, Usd};
 
 impl Engine {
-    /// Books a transfer. What cannot be means that our books are not the venue's.
-    pub(crate) fn on_transfer(&mut self, transfer: &Transfer, effects: &mut Effects) {
+    /// Books what an operator says has moved. The venue's records will tell the same.
+    pub(crate) fn transfer_by_hand(&mut self, transfer: &Transfer, effects: &mut Effects) {
+        if self.on_transfer(transfer, effects) {
+            self.told.booked(&transfer.kind);
+        }
+    }
+
+    /// Books a transfer, and says whether it could be. What cannot be means that our books are not the venue's.
+    pub(crate) fn on_transfer(&mut self, transfer: &Transfer, effects: &mut Effects) -> bool {
         if self.breakers.is_tripped(Breaker::JournalFailure, Scope::Session) {
             let reason = Reason::from("the journal is broken: what cannot be written down is not booked");
-            return effects.push(Effect::Answered { refused: Some(reason) });
+            effects.push(Effect::Answered { refused: Some(reason) });
+            return false;
         }
         let before = self.ledger.clone();
         if let Err(error) = self.book_transfer(transfer.kind) {
             self.ledger = before;
             let reason = format!("a {} cannot be booked: {error}", transfer.kind.as_str());
             effects.push(Effect::Answered { refused: Some(reason.clone()) });
-            return self.trip(Trip::session(Breaker::ReconciliationMismatch, reason), effects);
+            self.trip(Trip::session(Breaker::ReconciliationMismatch, reason), effects);
+            return false;
         }
         // Money from outside is no gain: the day and the peak count without it.
         let external = transfer.kind.external();
@@ -35,6 +44,7 @@ impl Engine {
             reference: transfer.reference.clone(),
         }));
         effects.push(Effect::Answered { refused: None });
+        true
     }
 
     /// Books what the venue has redeemed by itself: all our shares of tokens whose outcome is known are gone there, and the cash is
@@ -48,7 +58,9 @@ impl Engine {
         }
         for (token, size, paid) in gone {
             let kind = TransferKind::Redeem { token, size, paid };
-            self.on_transfer(&Transfer { kind, reference: Reason::from("redeemed by the venue") }, effects);
+            if self.on_transfer(&Transfer { kind, reference: Reason::from("redeemed by the venue") }, effects) {
+                self.told.booked(&kind);
+            }
         }
     }
 

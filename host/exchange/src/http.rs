@@ -9,6 +9,7 @@ mod logins;
 mod many;
 mod notices;
 mod public;
+mod relayer;
 mod rewards;
 mod switches;
 mod trading;
@@ -37,6 +38,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .merge(logins::routes())
         .merge(rewards::routes())
         .merge(notices::routes())
+        .merge(relayer::routes())
         .route("/auth/api-key", post(account::create_key).delete(logins::delete_key))
         .route("/auth/derive-api-key", get(account::derive_key))
         .route("/auth/api-keys", get(account::keys))

@@ -87,6 +87,31 @@ impl Keys {
         self.others.entry(holder.account).or_insert_with(|| Others::new(root, holder.address))
     }
 
+    /// Says whether a request to the relayer shows a key of its own with its owner's address, or is signed with a builder's key.
+    /// `path` is the relayer's, without what stands before it here.
+    pub(crate) fn may_relay(&self, now: Time, request: &Request<'_>) -> bool {
+        let read = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
+        if let Some(id) = read("relayer_api_key") {
+            let address = read("relayer_api_key_address").and_then(Address::parse);
+            let owned =
+                |others: &Others| others.relayer().iter().any(|(key, _)| is_equal(key.as_bytes(), id.as_bytes()));
+            return self.others.values().any(|others| Some(others.address()) == address && owned(others));
+        }
+        let mut builders = self.others.values().flat_map(Others::builders);
+        let standing =
+            builders.find(|(key, _, ended)| Some(key.id.as_str()) == read("poly_builder_api_key") && ended.is_none());
+        let Some((key, ..)) = standing else { return false };
+        let timestamp = read("poly_builder_timestamp").unwrap_or_default();
+        // Builders' clients count milliseconds, others seconds.
+        let seconds =
+            timestamp.parse::<u64>().ok().map(|told| if told > 100_000_000_000 { told / 1_000 } else { told });
+        let signature = read("poly_builder_signature").and_then(|text| URL_SAFE.decode(text).ok()).unwrap_or_default();
+        let passphrase = read("poly_builder_passphrase").unwrap_or_default();
+        seconds.is_some_and(|seconds| is_near(now, seconds))
+            && is_equal(passphrase.as_bytes(), key.passphrase.as_bytes())
+            && key.proves(timestamp, request, &signature)
+    }
+
     /// Says whether there is no room for another key.
     pub(crate) fn is_full(&self) -> bool {
         self.by_id.len() >= KEYS_MAX
@@ -105,7 +130,7 @@ impl Keys {
         let fresh = timestamp.parse().is_ok_and(|seconds| is_near(now, seconds));
         let passphrase = read("poly_passphrase").unwrap_or_default();
         let signature = read("poly_signature").and_then(|text| URL_SAFE.decode(text).ok()).unwrap_or_default();
-        let good = holder.proves(timestamp, request, &signature);
+        let good = holder.key.proves(timestamp, request, &signature);
         let same = is_equal(passphrase.as_bytes(), holder.key.passphrase.as_bytes());
         if good && same && fresh && address == Some(holder.address) {
             return Ok(holder.clone());
@@ -130,9 +155,9 @@ pub(crate) struct Request<'a> {
     pub(crate) body: &'a [u8],
 }
 
-impl Holder {
+impl ApiKey {
     fn proves(&self, timestamp: &str, request: &Request<'_>, signature: &[u8]) -> bool {
-        let secret = URL_SAFE.decode(&self.key.secret).unwrap_or_default();
+        let secret = URL_SAFE.decode(&self.secret).unwrap_or_default();
         let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(&secret) else { return false };
         for piece in [timestamp.as_bytes(), request.method.as_bytes(), request.path.as_bytes(), request.body] {
             hmac.update(piece);

@@ -1,6 +1,7 @@
 //! A local Polymarket: the venue's REST and WebSocket protocol in front of `sim`'s matching engine. Its other traders come
 //! from a seeded flow, or from recordings of real order books. Start reading in [`server`], then `world`.
 
+mod batch;
 mod http;
 mod keys;
 pub mod recording;

@@ -28,6 +28,8 @@ pub struct Config {
     pub recordings: Vec<PathBuf>,
     /// A recorded price and the markets that it decided, instead of both; see [`crate::recording::prices`].
     pub priced: Option<PricedFiles>,
+    /// Seconds from the start until the seeded flow's event is decided; its other markets never are.
+    pub event_lasts_s: u64,
     /// How fast recordings play, in millionths of real time.
     pub speed_micros: u64,
     /// Where `exchange.json` with the real address is written; nowhere if there is none.
@@ -55,6 +57,7 @@ impl Config {
             seed,
             recordings: Vec::new(),
             priced: None,
+            event_lasts_s: 3_600,
             speed_micros: 1_000_000,
             data_dir: None,
             mined_ms: 500,
@@ -148,7 +151,8 @@ fn source(config: &Config) -> Result<Source, StartError> {
         return priced(files, config);
     }
     if config.recordings.is_empty() {
-        return Ok(Source::Flow(Flow::new(config.seed)));
+        let lasts = config.event_lasts_s.saturating_mul(1_000_000);
+        return Ok(Source::Flow(Flow::new(config.seed).with_event_lasting(lasts)));
     }
     let mut recordings = Vec::with_capacity(config.recordings.len());
     for path in &config.recordings {

@@ -3,6 +3,7 @@
 //! events in the order in which they happened.
 
 mod asked;
+mod events;
 mod faults;
 mod heartbeats;
 mod history;
@@ -14,19 +15,24 @@ mod past;
 mod priced;
 mod publish;
 mod rates;
+mod relayer;
 mod source;
 mod tape;
 
 pub(crate) use asked::Asked;
+pub(crate) use events::{Shown, exclusive};
 pub(crate) use faults::{Faults, Wants};
 pub(crate) use listeners::{Listening, MarketWish, UserWish};
-pub(crate) use past::{Deed, Holding};
+pub(crate) use orders::is_open;
+pub(crate) use past::{Deed, Deeds, Holding};
 pub(crate) use rates::{Bucket, Rate};
+pub(crate) use relayer::Submission;
 pub(crate) use source::{Source, SourceError};
 
 use crate::http::Fail;
 use crate::keys::{Holder, Keys, Request};
 use crate::wire::{BookParts, PostAnswer, WireBook, matched_amounts};
+use events::Names;
 use heartbeats::Heartbeats;
 use history::History;
 use listeners::Listeners;
@@ -35,8 +41,9 @@ use model::{ConditionId, MarketIx, Side, Time, TokenId, TokenIx, Usd, VenueOrder
 use notices::Notices;
 use order::{Chain, Domains, Exchange};
 use orders::Orders;
-use past::Payouts;
+use past::Acts;
 use rates::Rates;
+use relayer::Relayer;
 use serde_json::Value;
 use sim::Venue;
 use sim::venue::{MarketError, Order};
@@ -61,7 +68,9 @@ pub(crate) struct Inside {
     members: Members,
     orders: Orders,
     tape: Tape,
-    payouts: Payouts,
+    acts: Acts,
+    names: Names,
+    relayer: Relayer,
     listeners: Listeners,
     faults: Faults,
     heartbeats: Heartbeats,
@@ -102,6 +111,10 @@ impl Inside {
     pub(crate) fn new(mut source: Source, root: [u8; 32], settling: Settling) -> Result<Self, SourceError> {
         let mut venue = Venue::new();
         source.list(&mut venue)?;
+        let mut names = Names::default();
+        for event in venue.markets().filter_map(exclusive) {
+            source.event_names(event).into_iter().for_each(|told| names.insert(event, told));
+        }
         Ok(Self {
             venue,
             source,
@@ -109,7 +122,9 @@ impl Inside {
             members: Members::default(),
             orders: Orders::default(),
             tape: Tape::new(root, settling),
-            payouts: Payouts::default(),
+            acts: Acts::default(),
+            names,
+            relayer: Relayer::new(settling),
             listeners: Listeners::default(),
             faults: Faults::default(),
             heartbeats: Heartbeats::default(),
@@ -135,11 +150,13 @@ impl Inside {
     /// Lets the other traders act and trades settle.
     pub(crate) fn step(&mut self) {
         self.venue.expire(self.now);
+        self.venue.release(self.now);
         let listed = self.venue.markets().len();
         self.source.step(self.now, &mut self.venue);
         self.tell_new(listed);
         self.publish();
         self.settle();
+        self.relay();
         self.watch_heartbeats();
         self.history.sample(self.now, &self.venue);
     }
@@ -200,6 +217,10 @@ impl Inside {
             spend: limit.spend,
             kind: asked.kind,
         };
+        let delay_s = self.faults.sports_delay_s(market);
+        if delay_s > 0 && self.venue.is_marketable(caller.account, &order) {
+            return self.delay(caller, &order, delay_s);
+        }
         let placed =
             self.venue.place(self.now, caller.account, &order).map_err(|reject| Fail::reject(order.id, &reject))?;
         let trade_ids = placed.trades.iter().map(|number| self.tape.id(*number)).collect();
@@ -217,12 +238,23 @@ impl Inside {
         })
     }
 
-    /// Ends a market, and pays its shares if `redeem`.
+    /// Takes an order into its market's delay: the answer says so at once, the outcome comes later.
+    fn delay(&mut self, caller: &Holder, order: &Order, delay_s: u64) -> Result<PostAnswer, Fail> {
+        let until = self.now.plus_millis(delay_s.saturating_mul(1_000));
+        let held = self.venue.hold(self.now, caller.account, order, until);
+        held.map_err(|reject| Fail::reject(order.id, &reject))?;
+        self.publish();
+        Ok(PostAnswer { success: true, order_id: order.id.to_string(), status: "delayed", ..PostAnswer::default() })
+    }
+
+    /// Ends a market, and with a winner the other markets of its event; pays their shares if `redeem`.
     pub(crate) fn resolve(&mut self, market: MarketIx, pays: [Usd; 2], redeem: bool) -> Result<(), MarketError> {
+        let event = self.venue.market(market).and_then(exclusive);
+        let of_it = event.map_or_else(|| vec![market], |event| self.venue.event_markets(event));
+        let open: Vec<MarketIx> = of_it.into_iter().filter(|one| self.venue.resolution(*one).is_none()).collect();
         self.venue.resolve(self.now, market, pays)?;
-        if redeem {
-            self.venue.redeem(market)?;
-        }
+        let ended = open.into_iter().filter(|one| redeem && self.venue.resolution(*one).is_some());
+        ended.collect::<Vec<_>>().into_iter().try_for_each(|one| self.venue.redeem(one))?;
         self.publish();
         Ok(())
     }

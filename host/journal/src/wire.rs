@@ -2,6 +2,7 @@
 
 mod events;
 mod inputs;
+mod strategies;
 mod values;
 
 use crate::{BLOB_MAX, LIST_MAX, TEXT_MAX};

@@ -55,11 +55,12 @@ impl Book {
         Ok(())
     }
 
-    /// Sets the total size at a price; zero removes the level.
+    /// Sets the total size at a price; zero removes the level. Returns how many better levels the side has, if anything changed: 0 is
+    /// the best.
     ///
     /// # Errors
     /// [`TooManyLevels`] if a new level does not fit; nothing changes then.
-    pub fn set(&mut self, side: Side, price: Price, size: Size) -> Result<(), TooManyLevels> {
+    pub fn set(&mut self, side: Side, price: Price, size: Size) -> Result<Option<usize>, TooManyLevels> {
         let levels = match side {
             Side::Buy => &mut self.bids,
             Side::Sell => &mut self.asks,
@@ -68,20 +69,24 @@ impl Book {
             Side::Buy => levels.binary_search_by(|level| level.price.cmp(&price)),
             Side::Sell => levels.binary_search_by(|level| price.cmp(&level.price)),
         };
+        let count = levels.len();
         match found {
             Ok(place) if size.is_zero() => {
                 levels.remove(place);
+                Ok(Some(count.saturating_sub(place).saturating_sub(1)))
             }
             Ok(place) => {
-                if let Some(level) = levels.get_mut(place) {
-                    level.size = size;
-                }
+                let Some(level) = levels.get_mut(place).filter(|level| level.size != size) else { return Ok(None) };
+                level.size = size;
+                Ok(Some(count.saturating_sub(place).saturating_sub(1)))
             }
-            Err(_) if size.is_zero() => {}
-            Err(_) if levels.len() >= LEVELS_MAX => return Err(TooManyLevels),
-            Err(place) => levels.insert(place, Level { price, size }),
+            Err(_) if size.is_zero() => Ok(None),
+            Err(_) if count >= LEVELS_MAX => Err(TooManyLevels),
+            Err(place) => {
+                levels.insert(place, Level { price, size });
+                Ok(Some(count.saturating_sub(place)))
+            }
         }
-        Ok(())
     }
 
     /// Returns the highest bid.
@@ -150,7 +155,11 @@ mod tests {
             let mut maps = [BTreeMap::new(), BTreeMap::new()];
             for (buy, cents, shares) in changes {
                 let side = if buy { Side::Buy } else { Side::Sell };
-                book.set(side, price(cents), Size::shares(shares)).unwrap();
+                let before: Vec<Level> = book.levels(side).copied().collect();
+                let rank = book.set(side, price(cents), Size::shares(shares)).unwrap();
+                let now: Vec<Level> = book.levels(side).copied().collect();
+                let differs = (0..now.len().max(before.len())).find(|place| now.get(*place) != before.get(*place));
+                prop_assert_eq!(rank, differs, "the first level that differs");
                 let map = &mut maps[usize::from(buy)];
                 if shares == 0 { map.remove(&price(cents)); } else { map.insert(price(cents), Size::shares(shares)); }
             }

@@ -1,11 +1,13 @@
 //! What strategies hear: market events, which may be conflated, and their own events, which never are.
 
 use crate::amount::{Price, Side, Size, TickSize, Usd};
-use crate::book::Level;
-use crate::id::{OrderId, TokenIx};
+use crate::book::{Book, Level};
+use crate::id::{OrderId, TokenIx, TradeId};
+use crate::input::Settlement;
 use crate::order::OrderState;
 use crate::time::Time;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// One message of the venue about one token.
@@ -97,6 +99,31 @@ pub enum OwnEvent {
         size: Size,
         /// What the venue charged.
         fee: Usd,
+        /// The trade.
+        trade: TradeId,
+        /// The trade's part.
+        part: u32,
+    },
+    /// A match that was told as a fill has settled further, or has failed.
+    Settlement {
+        /// The order.
+        order: OrderId,
+        /// The tag of the intent that made it.
+        tag: u64,
+        /// The token.
+        token: TokenIx,
+        /// The order's side.
+        side: Side,
+        /// The price paid or got.
+        price: Price,
+        /// The shares.
+        size: Size,
+        /// The trade.
+        trade: TradeId,
+        /// The trade's part.
+        part: u32,
+        /// How far it is.
+        settlement: Settlement,
     },
     /// An intent was refused by the host.
     Refused {
@@ -123,17 +150,53 @@ pub enum OwnEvent {
         /// The number that it gave.
         timer: u32,
     },
-    /// Trading started or ended.
+    /// What intents can lead to has changed.
     Session {
-        /// Whether intents can lead to orders now.
-        trading: bool,
+        /// What they can lead to now.
+        state: SessionState,
     },
+    /// An operator changed the parameters.
+    Parameters {
+        /// All of them, as JSON.
+        text: String,
+    },
+    /// Word from outside.
+    Signal(Signal),
     /// Market events were lost because the strategy lagged.
     Dropped {
         /// How many.
         count: u64,
     },
 }
+
+/// What a strategy's intents can lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum SessionState {
+    /// To orders.
+    Running,
+    /// To orders that only sell what is owned.
+    ReduceOnly,
+    /// To cancels.
+    CancelOnly,
+    /// To cancels; guards go on.
+    Paused,
+    /// To cancels; the bot does not trade.
+    Stopped,
+}
+
+/// Word from outside for one strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Signal {
+    /// What it is about; cut at [`SIGNAL_NAME_MAX`] bytes.
+    pub name: String,
+    /// What it says; cut at [`SIGNAL_VALUE_MAX`] bytes.
+    pub value: String,
+}
+
+/// The most bytes of a signal's name.
+pub const SIGNAL_NAME_MAX: usize = 64;
+/// The most bytes of a signal's value.
+pub const SIGNAL_VALUE_MAX: usize = 16 * 1024;
 
 /// Text from a strategy or the venue that is kept with a verdict; cut at [`REASON_MAX`] bytes.
 pub type Reason = String;
@@ -142,7 +205,7 @@ pub type Reason = String;
 pub const REASON_MAX: usize = 200;
 
 /// A market event as a strategy hears it; the engine makes it, the sandbox packs it into words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MarketNote {
     /// The token it is about.
     pub token: TokenIx,
@@ -155,7 +218,7 @@ pub struct MarketNote {
 }
 
 /// What a [`MarketNote`] says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NoteKind {
     /// The top of the book is now this. A later top of the same token replaces an earlier one that was not heard yet.
     Top {
@@ -179,11 +242,37 @@ pub enum NoteKind {
         tick: TickSize,
         /// Whether orders are taken.
         state: MarketState,
+        /// What a share of the token pays, once that is known.
+        pays: Option<Usd>,
     },
+    /// The best levels of both sides are now these. Conflated as tops are.
+    Depth(Depth),
+}
+
+/// The best levels of a book. Cheap to clone: strategies that want equally many share one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Depth {
+    levels: Arc<[Level]>,
+    bids: usize,
+}
+
+impl Depth {
+    /// Takes at most `levels` of each side of a book.
+    pub fn of(book: &Book, levels: u8) -> Self {
+        let most = usize::from(levels);
+        let [bids, asks] = [Side::Buy, Side::Sell].map(|side| book.levels(side).take(most).copied());
+        let count = bids.len();
+        Self { levels: bids.chain(asks).collect(), bids: count }
+    }
+
+    /// Returns the bids and the asks, each from its best.
+    pub fn sides(&self) -> (&[Level], &[Level]) {
+        self.levels.split_at_checked(self.bids).unwrap_or((&self.levels, &[]))
+    }
 }
 
 /// Whether a market can be traded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum MarketState {
     /// The book is fresh.
     Open,
@@ -191,4 +280,6 @@ pub enum MarketState {
     Blind,
     /// The outcome is known.
     Resolved,
+    /// The book is fresh, but an operator or a breaker allows no new risk there.
+    Paused,
 }

@@ -1,16 +1,18 @@
 //! Everything that can reach the engine. Nothing unrepeatable enters it otherwise, and each input is journaled before it
 //! acts, so a journal replays to the same decisions.
 
+use crate::activity::Activity;
 use crate::amount::{Price, Side, Size, Usd};
 pub use crate::breaker::{Breaker, Restriction, Scope};
 use crate::carry::Carry;
-use crate::event::{MarketEvent, Reason};
+use crate::event::{MarketEvent, Reason, Signal};
 use crate::id::{MarketIx, OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId, VenueOrderId};
 use crate::intent::Intent;
 use crate::limits::Limits;
 use crate::market::Market;
 use crate::time::Time;
 use crate::transfer::Transfer;
+use crate::wants::Wants;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -126,6 +128,10 @@ pub enum Body {
         /// What failed.
         fault: HostFault,
     },
+    /// The venue's records tell that money or shares moved. Nothing is booked by that alone: it may explain how the account differs.
+    Activity(Activity),
+    /// The keys of the activities that earlier sessions have done with, oldest first; comes after the take-over.
+    KnownActivities(Vec<[u8; 32]>),
 }
 
 /// What a session starts from.
@@ -230,6 +236,11 @@ pub enum StrategyChange {
         instance: u32,
         /// What it may see and trade.
         markets: Vec<MarketIx>,
+        /// By which place it names each of the markets: token `t` of the market at place `p` has the handle `2p + t`. Empty if they are
+        /// their places in the list.
+        places: Vec<u32>,
+        /// What it wants to hear.
+        wants: Wants,
         /// When this very module was first loaded here.
         since: Time,
         /// Its parameters, as JSON.
@@ -241,6 +252,20 @@ pub enum StrategyChange {
         strategy: StrategyId,
         /// Why.
         reason: Reason,
+    },
+    /// Its parameters are others now; the instance goes on.
+    Parameters {
+        /// Its number.
+        strategy: StrategyId,
+        /// All of them, as JSON.
+        parameters: String,
+    },
+    /// Somebody has word for it.
+    Signal {
+        /// Its number.
+        strategy: StrategyId,
+        /// The word.
+        signal: Signal,
     },
     /// The instance that was announced last did not start. The one before it goes on in its place, under its number.
     Kept {

@@ -7,6 +7,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod activity;
 pub mod amount;
 pub mod book;
 pub mod breaker;
@@ -21,11 +22,15 @@ pub mod order;
 pub mod position;
 pub mod time;
 pub mod transfer;
+pub mod wants;
 
+pub use activity::{Activity, ActivityKind};
 pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
 pub use book::{Book, Level};
 pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry, Score};
-pub use event::{MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent};
+pub use event::{
+    Depth, MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent, SessionState, Signal,
+};
 pub use id::{
     ConditionId, EventId, MarketIx, OrderId, Seq, SessionId, StrategyId, TokenId, TokenIx, TradeId, VenueOrderId,
 };
@@ -37,3 +42,4 @@ pub use order::{NewOrder, OrderKind, OrderState};
 pub use position::Position;
 pub use time::Time;
 pub use transfer::{Transfer, TransferKind};
+pub use wants::{DEPTH_MAX, REGULAR_TIMER, Wants};

@@ -5,7 +5,7 @@ use crate::event::Reason;
 use crate::id::{MarketIx, TokenIx};
 
 /// A named transfer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Transfer {
     /// What happened.
     pub kind: TransferKind,
@@ -14,7 +14,7 @@ pub struct Transfer {
 }
 
 /// What moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum TransferKind {
     /// Money came from outside.
     Deposit(Usd),

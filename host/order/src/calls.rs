@@ -8,19 +8,19 @@ use alloc::vec::Vec;
 use model::{ConditionId, Size};
 
 /// `0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB`: pUSD, which all markets are paid in (PROTOCOL 1.3).
-const COLLATERAL: Address = Address([
+pub(crate) const COLLATERAL: Address = Address([
     0xc0, 0x11, 0xa7, 0xe1, 0x2a, 0x19, 0xf7, 0xb1, 0xf6, 0x70, 0xd4, 0x6f, 0x03, 0xb0, 0x3f, 0x33, 0x42, 0xe8, 0x2d,
     0xfb,
 ]);
 
 /// `0xAdA100Db00Ca00073811820692005400218FcE1f`: splits, merges and redeems CTF tokens in pUSD.
-const ADAPTER: Address = Address([
+pub(crate) const ADAPTER: Address = Address([
     0xad, 0xa1, 0x00, 0xdb, 0x00, 0xca, 0x00, 0x07, 0x38, 0x11, 0x82, 0x06, 0x92, 0x00, 0x54, 0x00, 0x21, 0x8f, 0xce,
     0x1f,
 ]);
 
 /// `0xadA2005600Dec949baf300f4C6120000bDB6eAab`: the same for negative-risk markets.
-const NEG_RISK_ADAPTER: Address = Address([
+pub(crate) const NEG_RISK_ADAPTER: Address = Address([
     0xad, 0xa2, 0x00, 0x56, 0x00, 0xde, 0xc9, 0x49, 0xba, 0xf3, 0x00, 0xf4, 0xc6, 0x12, 0x00, 0x00, 0xbd, 0xb6, 0xea,
     0xab,
 ]);
@@ -56,7 +56,7 @@ impl Call {
             Claim::Merge(size) => ("mergePositions(address,bytes32,bytes32,uint256[],uint256)", Some(size)),
             Claim::Split(size) => ("splitPosition(address,bytes32,bytes32,uint256[],uint256)", Some(size)),
         };
-        let mut data: Vec<u8> = keccak(signature.as_bytes()).into_iter().take(4).collect();
+        let mut data = selector(signature);
         // The fixed arguments, the list's place among them by its distance; then the list: both outcomes, by their bits.
         let distance = if amount.is_some() { 5 * 32 } else { 4 * 32 };
         let fixed = [COLLATERAL.word(), [0; 32], condition.0, word(distance)];
@@ -65,6 +65,11 @@ impl Call {
         fixed.iter().chain(&amount).chain(&list).for_each(|part| data.extend(part));
         Some(Self { to: if neg_risk { NEG_RISK_ADAPTER } else { ADAPTER }, data })
     }
+}
+
+/// Returns the first four bytes of a call of this function.
+pub(crate) fn selector(signature: &str) -> Vec<u8> {
+    keccak(signature.as_bytes()).into_iter().take(4).collect()
 }
 
 #[cfg(test)]

@@ -41,8 +41,12 @@ pub struct Domain {
 impl Domain {
     /// Returns the domain of an exchange contract. `version` is the order version of PROTOCOL 1.4, `2` for CLOB V2.
     pub fn exchange(version: &str, chain: Chain, contract: Address) -> Self {
-        let words =
-            [keccak(DOMAIN_TYPE), keccak(EXCHANGE_NAME), keccak(version.as_bytes()), word(chain.id()), contract.word()];
+        Self::contract(EXCHANGE_NAME, version.as_bytes(), chain, contract)
+    }
+
+    /// Returns the domain of any contract that has a name and a version.
+    pub(crate) fn contract(name: &[u8], version: &[u8], chain: Chain, contract: Address) -> Self {
+        let words = [keccak(DOMAIN_TYPE), keccak(name), keccak(version), word(chain.id()), contract.word()];
         Self { separator: hash_words(&words), chain }
     }
 

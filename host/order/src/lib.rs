@@ -7,8 +7,10 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod action;
 pub mod address;
 pub mod amounts;
+pub mod batch;
 pub mod calls;
 pub mod contracts;
 pub mod eip712;
@@ -17,8 +19,10 @@ pub mod signing;
 mod wallets;
 mod wrapped;
 
+pub use action::{Action, Holding, Operator};
 pub use address::Address;
 pub use amounts::{AmountError, Amounts};
+pub use batch::Batch;
 pub use calls::{Call, Claim};
 pub use contracts::{Chain, Exchange};
 pub use eip712::{Domain, Domains};

@@ -5,7 +5,7 @@ use crate::eip712::keccak;
 use core::fmt;
 use k256::ecdsa::{self, RecoveryId, VerifyingKey};
 use model::id::parse_hex;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Recovery ids travel as 27 and 28.
 const V_BASE: u8 = 27;
@@ -84,6 +84,16 @@ impl SigningKey {
         self.address
     }
 
+    /// Returns a secret that only the holder of this key can know, another one for each purpose: the hash of a signature that is
+    /// never given out. What is signed is no digest of EIP-712 or of a transaction.
+    pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let digest = keccak(&[b"secret derived from a key: ", purpose.as_bytes()].concat());
+        let mut signature = self.sign_digest(&digest);
+        let secret = Zeroizing::new(keccak(&signature.0));
+        signature.0.zeroize();
+        secret
+    }
+
     /// Signs a digest. The same digest always gives the same signature.
     pub fn sign_digest(&self, digest: &[u8; 32]) -> Signature65 {
         let (signature, recovery) = self.key.sign_prehash_recoverable(digest);
@@ -148,6 +158,14 @@ mod tests {
         let shown = format!("{key:?}");
         assert!(shown.contains(&ADDRESS.to_lowercase()), "{shown}");
         assert!(!shown.contains("ac0974"), "{shown}");
+    }
+
+    #[test]
+    fn each_key_and_purpose_has_a_secret_of_its_own() {
+        let [one, two] = [1, 2].map(|byte| SigningKey::from_bytes(&[byte; 32]).unwrap());
+        assert_eq!(one.derive("x"), one.derive("x"));
+        assert_ne!(one.derive("x"), one.derive("y"));
+        assert_ne!(one.derive("x"), two.derive("x"));
     }
 
     #[test]

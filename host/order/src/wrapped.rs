@@ -10,8 +10,10 @@ use alloc::vec::Vec;
 
 const TYPED_DATA_TYPE: &str = "TypedDataSign(Order contents,string name,string version,uint256 chainId,\
     address verifyingContract,bytes32 salt)";
-const WALLET_NAME: &[u8] = b"DepositWallet";
-const WALLET_VERSION: &[u8] = b"1";
+/// The name in a deposit wallet's own domain.
+pub(crate) const WALLET_NAME: &[u8] = b"DepositWallet";
+/// The version in it.
+pub(crate) const WALLET_VERSION: &[u8] = b"1";
 
 /// The length of a wrapped signature: the key's 65 bytes, separator, struct hash, the order's type and its length.
 pub(crate) const WRAPPED_LEN: usize = 65 + 32 + 32 + ORDER_TYPE.len() + 2;

@@ -2,7 +2,10 @@
 //! Every call has a timeout and a bounded answer; none is repeated here.
 
 mod account;
+#[cfg(test)]
+mod captured;
 mod catalog;
+mod data;
 mod error;
 mod limits;
 mod mood;
@@ -12,6 +15,7 @@ mod transport;
 
 pub use account::{AccountClient, CancelAnswer, Looked};
 pub use catalog::{Catalog, NegRisk, Rules};
+pub use data::DataApi;
 pub use error::{HeartbeatError, RequestError};
 pub use limits::Class;
 pub use mood::Mood;

@@ -5,16 +5,21 @@ mod catalog;
 mod market;
 #[cfg(test)]
 mod mutations;
+mod records;
 mod rest;
 mod scan;
 #[cfg(test)]
-mod shared;
+pub(crate) mod shared;
 mod tokens;
 mod user;
 
 pub use catalog::Found;
+#[cfg(test)]
+pub(crate) use catalog::Row as CatalogRow;
 pub(crate) use catalog::catalog_page;
 pub use market::{Element, MarketCounts, parse_elements, parse_market};
+pub use records::{Deed, Holding, NAMES_MAX, RecordCounts, Recorded};
+pub(crate) use records::{deeds, holdings};
 pub use rest::{BalanceAllowance, BookSnapshot, VenueOrder};
 pub(crate) use rest::{
     Items, Tradable, balance, book, books, clob_market, market_page, open_order, open_order_page, resolution,

@@ -15,8 +15,24 @@ pub enum LoadError {
     #[error("this is no WebAssembly module")]
     NotWasm,
     /// A core module that does not follow the contract.
-    #[error("the module does not follow the contract polytrader:strategy@0.1.0: {0}")]
+    #[error("the module does not follow the contract polytrader:strategy@0.2.0: {0}")]
     Contract(String),
+    /// It follows another version of the contract.
+    #[error("the file speaks polytrader:strategy@{got}; this host speaks 0.2 and 0.1")]
+    Version {
+        /// Its version.
+        got: String,
+    },
+    /// It asks for what nobody gets.
+    #[error("the manifest asks for {what}: {got}, and {limit} is the limit")]
+    Manifest {
+        /// What.
+        what: &'static str,
+        /// How much of it.
+        got: u64,
+        /// How much there is.
+        limit: u64,
+    },
     /// It cannot be compiled.
     #[error("the module is invalid: {0}")]
     Invalid(String),

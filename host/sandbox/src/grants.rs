@@ -3,27 +3,49 @@
 use model::{Market, MarketIx, TokenIx};
 use std::collections::BTreeMap;
 
-/// The markets granted to one instance. A token's handle is twice its market's place here, plus one for the complement.
+/// A market that was granted, and its place: the strategy's own number of it, which lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The engine's number of the market.
+    pub ix: MarketIx,
+    /// The market.
+    pub market: Market,
+    /// The place.
+    pub place: u32,
+}
+
+impl Grant {
+    /// Returns the handle of the market's token of outcome 0 (YES) or 1.
+    pub const fn handle(&self, outcome: u32) -> u32 {
+        self.place.saturating_mul(2).saturating_add(outcome)
+    }
+}
+
+/// The markets granted to one instance. A token's handle is twice its market's place, plus one for the complement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
-    markets: Vec<(MarketIx, Market)>,
+    markets: Vec<Grant>,
     handles: BTreeMap<TokenIx, u32>,
+    tokens: BTreeMap<u32, TokenIx>,
 }
 
 impl Grants {
-    /// Grants these markets, in this order.
+    /// Grants these markets, each at the place of its rank in the list.
     pub fn new(markets: Vec<(MarketIx, Market)>) -> Self {
-        let mut handles = BTreeMap::new();
-        for ((market, _), place) in markets.iter().zip(0u32..) {
-            for outcome in 0..2 {
-                handles.insert(market.token(outcome), place.saturating_mul(2).saturating_add(outcome));
-            }
-        }
-        Self { markets, handles }
+        Self::at(markets.into_iter().zip(0u32..).map(|((ix, market), place)| Grant { ix, market, place }).collect())
     }
 
-    /// Returns the markets in the order of their handles.
-    pub fn markets(&self) -> &[(MarketIx, Market)] {
+    /// Grants markets at their places.
+    pub fn at(markets: Vec<Grant>) -> Self {
+        let pairs =
+            markets.iter().flat_map(|grant| [0, 1].map(|outcome| (grant.ix.token(outcome), grant.handle(outcome))));
+        let handles: BTreeMap<TokenIx, u32> = pairs.collect();
+        let tokens = handles.iter().map(|(token, handle)| (*handle, *token)).collect();
+        Self { markets, handles, tokens }
+    }
+
+    /// Returns what was granted.
+    pub fn markets(&self) -> &[Grant] {
         &self.markets
     }
 
@@ -34,8 +56,7 @@ impl Grants {
 
     /// Returns the token of a handle, if there is one.
     pub fn token(&self, handle: u32) -> Option<TokenIx> {
-        let place = usize::try_from(handle >> 1).ok()?;
-        self.markets.get(place).map(|(market, _)| market.token(handle & 1))
+        self.tokens.get(&handle).copied()
     }
 }
 
@@ -68,5 +89,12 @@ pub(crate) mod tests {
             assert_eq!((grants.handle(token), grants.token(handle)), (Some(handle), Some(token)));
         }
         assert_eq!((grants.handle(MarketIx(1).token(0)), grants.token(4), grants.token(u32::MAX)), (None, None, None));
+        let place = |ix, place| Grant { ix: MarketIx(ix), market: market(), place };
+        let grants = Grants::at(vec![place(7, 5), place(2, 1)]);
+        for (market, outcome, handle) in [(7, 0, 10), (7, 1, 11), (2, 0, 2), (2, 1, 3)] {
+            let token = MarketIx(market).token(outcome);
+            assert_eq!((grants.handle(token), grants.token(handle)), (Some(handle), Some(token)));
+        }
+        assert_eq!((grants.token(0), grants.token(1)), (None, None), "whose handles these are is not granted now");
     }
 }

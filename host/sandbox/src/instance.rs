@@ -1,9 +1,11 @@
 //! A running strategy: calls under fuel, deadline and memory limits.
 
 use crate::answer;
-use crate::bindings::{Strategy, polytrader::strategy::types};
+use crate::bindings::polytrader::strategy::types;
+use crate::contract::Contract;
 use crate::fault::{Fault, words};
 use crate::grants::Grants;
+use crate::guest::Guest;
 use crate::module::{Module, Sandbox, TICK_MS};
 use crate::own;
 use crate::pack::pack;
@@ -17,17 +19,17 @@ use wasmtime::{Store, Trap};
 /// An instance and its store, before it knows what it trades.
 pub(crate) struct Running {
     store: Store<State>,
-    strategy: Strategy,
+    strategy: Guest,
     settings: Settings,
 }
 
 impl Running {
-    pub(crate) fn new(sandbox: &Sandbox, component: &Component) -> Result<Self, Fault> {
+    pub(crate) fn new(sandbox: &Sandbox, component: &Component, contract: Contract) -> Result<Self, Fault> {
         let settings = sandbox.settings;
         let mut store = Store::new(&sandbox.engine, State::new(settings));
         store.limiter(|state| state);
         arm(&mut store, &settings, settings.fuel_other)?;
-        let strategy = Strategy::instantiate(&mut store, component, &sandbox.linker);
+        let strategy = Guest::instantiate(contract, &mut store, component, &sandbox.linker);
         let strategy = strategy.map_err(|error| fault(&store, &settings, settings.fuel_other, &error))?;
         Ok(Self { store, strategy, settings })
     }
@@ -36,7 +38,7 @@ impl Running {
     pub(crate) fn call<T>(
         &mut self,
         fuel: u64,
-        call: impl FnOnce(&Strategy, &mut Store<State>) -> wasmtime::Result<T>,
+        call: impl FnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<(T, u64), Fault> {
         arm(&mut self.store, &self.settings, fuel)?;
         let said = call(&self.strategy, &mut self.store);
@@ -136,7 +138,7 @@ impl Instance {
     /// # Errors
     /// How it failed, or why it refused.
     pub fn start(sandbox: &Sandbox, module: &Module, session: Session) -> Result<Self, Fault> {
-        let mut running = Running::new(sandbox, &module.component)?;
+        let mut running = Running::new(sandbox, &module.component, module.manifest().contract)?;
         let fuel = sandbox.settings.fuel_other;
         let wire = session.to_wire();
         let (started, _) = running.call(fuel, |strategy, store| strategy.call_start(store, &wire))?;
@@ -176,6 +178,11 @@ impl Instance {
             return Err(Fault::Answer(format!("a state of {} bytes, more than {limit}", state.len())));
         }
         Ok(state)
+    }
+
+    /// Returns the bytes of all its memories together. They never shrink.
+    pub fn memory(&self) -> usize {
+        self.running.store.data().memory()
     }
 
     /// Takes the lines logged since the last time, and how many more there were than are kept.

@@ -4,8 +4,10 @@
 
 mod answer;
 mod bindings;
+mod contract;
 mod fault;
 mod grants;
+mod guest;
 mod instance;
 mod module;
 mod own;
@@ -13,16 +15,18 @@ mod pack;
 mod rerun;
 mod session;
 mod settings;
+mod since;
 mod state;
 pub mod supervisor;
 
+pub use contract::Contract;
 pub use fault::{Fault, LoadError};
-pub use grants::Grants;
+pub use grants::{Grant, Grants};
 pub use instance::{Batch, Instance, Reaction};
-pub use module::{Manifest, Module, Sandbox};
+pub use module::{Manifest, Module, Sandbox, Selection};
 pub use pack::{WORD_LAYOUT, pack};
 pub use rerun::Rerun;
-pub use session::Session;
+pub use session::{Budget, Session};
 pub use settings::Settings;
 pub use state::{LogLevel, LogLine};
 pub use supervisor::{Report, Supervisor, Who};

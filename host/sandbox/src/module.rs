@@ -1,11 +1,15 @@
 //! The sandbox's engine, and modules: checked, compiled, and asked what they are.
 
 use crate::bindings::Strategy;
+use crate::bindings::polytrader::strategy::types;
+use crate::contract::{self, Contract};
 use crate::fault::{Fault, LoadError, words};
 use crate::instance::Running;
 use crate::pack::WORD_LAYOUT;
 use crate::settings::Settings;
 use crate::state::State;
+use model::wants::TIMER_MIN_MICROS;
+use model::{DEPTH_MAX, Market, Wants};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +21,9 @@ use wit_component::ComponentEncoder;
 pub(crate) const TICK_MS: u64 = 10;
 /// The import that strategies get.
 const LOG: &str = "log";
-/// The import that carries types alone.
-const TYPES: &str = "polytrader:strategy/types@0.1.0";
+/// The most beginnings of slugs that a strategy can select by, and the most bytes of each.
+const SLUGS_MAX: usize = 64;
+const SLUG_MAX: usize = 256;
 /// How core modules and components begin after the four bytes of every WebAssembly file.
 const CORE: &[u8] = &[1, 0, 0, 0];
 const COMPONENT: &[u8] = &[13, 0, 1, 0];
@@ -38,6 +43,31 @@ pub struct Manifest {
     pub parameter_schema: String,
     /// The most markets that it wants; 0 for as many as are granted.
     pub markets_max: u32,
+    /// Which markets it wants.
+    pub selection: Selection,
+    /// What it wants to hear.
+    pub wants: Wants,
+    /// The contract that it speaks. Before 0.2 nothing hears of changed parameters: it has to be started anew with them.
+    pub contract: Contract,
+}
+
+/// Which markets a strategy wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// How their slugs begin; any if there is none.
+    pub slugs: Vec<String>,
+    /// Whether only markets of negative-risk events.
+    pub neg_risk: bool,
+    /// Whether all open markets of an event or none of them.
+    pub whole_events: bool,
+}
+
+impl Selection {
+    /// Says whether it wants a market.
+    pub fn takes(&self, market: &Market) -> bool {
+        let named = self.slugs.is_empty() || self.slugs.iter().any(|slug| market.slug.starts_with(slug.as_str()));
+        named && (market.neg_risk || !self.neg_risk)
+    }
 }
 
 /// Compiles and runs strategies. One for the whole program; a cheap handle.
@@ -80,29 +110,33 @@ impl Sandbox {
         if bytes.len() > limit {
             return Err(LoadError::Size { got: bytes.len(), limit });
         }
+        let contract = contract::spoken(bytes)?;
         let encoded = encoded(&self.engine, bytes)?;
         let component = Component::new(&self.engine, encoded.as_deref().unwrap_or(bytes));
         let component = component.map_err(|error| LoadError::Invalid(words(&format!("{error:#}"))))?;
         self.refuse_imports(&component)?;
         let hash = Sha256::digest(bytes).into();
-        let manifest = self.describe(&component)?;
+        let manifest = self.describe(&component, contract)?;
         Ok(Module { component, hash, manifest, bytes: bytes.into() })
     }
 
     fn refuse_imports(&self, component: &Component) -> Result<(), LoadError> {
         let ty = component.component_type();
         let mut names = ty.imports(&self.engine).map(|(name, _)| name);
-        names.find(|name| !matches!(*name, LOG | TYPES)).map_or(Ok(()), |name| Err(LoadError::Import(words(name))))
+        names
+            .find(|name| *name != LOG && !contract::is_types(name))
+            .map_or(Ok(()), |name| Err(LoadError::Import(words(name))))
     }
 
-    fn describe(&self, component: &Component) -> Result<Manifest, LoadError> {
-        let mut running = Running::new(self, component).map_err(LoadError::Describe)?;
+    fn describe(&self, component: &Component, contract: Contract) -> Result<Manifest, LoadError> {
+        let mut running = Running::new(self, component, contract).map_err(LoadError::Describe)?;
         let limit = self.settings.fuel_other;
         let (said, _) =
             running.call(limit, |strategy, store| strategy.call_describe(store)).map_err(LoadError::Describe)?;
         if said.word_layout != WORD_LAYOUT {
             return Err(LoadError::Layout { got: said.word_layout, ours: WORD_LAYOUT });
         }
+        let (wants, selection) = (wants(&said)?, selection(said.selection)?);
         Ok(Manifest {
             name: words(&said.name),
             version: words(&said.version),
@@ -110,8 +144,34 @@ impl Sandbox {
             description: words(&said.description),
             parameter_schema: said.parameter_schema,
             markets_max: said.markets_max,
+            selection,
+            wants,
+            contract,
         })
     }
+}
+
+fn wants(said: &types::Manifest) -> Result<Wants, LoadError> {
+    let types::Subscription { tops, trades, depth } = said.hears;
+    let too_deep = || LoadError::Manifest { what: "levels", got: depth.into(), limit: DEPTH_MAX.into() };
+    let depth = u8::try_from(depth).ok().filter(|depth| *depth <= DEPTH_MAX).ok_or_else(too_deep)?;
+    if said.every != 0 && said.every < TIMER_MIN_MICROS {
+        let what = "a regular timer after so few microseconds";
+        return Err(LoadError::Manifest { what, got: said.every, limit: TIMER_MIN_MICROS });
+    }
+    Ok(Wants { tops, trades, depth, every_micros: said.every })
+}
+
+fn selection(said: types::Selection) -> Result<Selection, LoadError> {
+    let types::Selection { slugs, neg_risk, whole_events } = said;
+    let most = |what, got: usize, limit: usize| {
+        let [got, limit] = [got, limit].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        if got > limit { Err(LoadError::Manifest { what, got, limit }) } else { Ok(()) }
+    };
+    most("beginnings of slugs", slugs.len(), SLUGS_MAX)?;
+    let longest = slugs.iter().map(String::len).max().unwrap_or(0);
+    most("a beginning of slugs with bytes", longest, SLUG_MAX)?;
+    Ok(Selection { slugs, neg_risk, whole_events })
 }
 
 /// Advances the clock of deadlines for as long as the engine lives.

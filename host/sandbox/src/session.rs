@@ -1,9 +1,31 @@
 //! What an instance starts from.
 
 use crate::bindings::polytrader::strategy::types;
-use crate::grants::Grants;
+use crate::grants::{Grant, Grants};
 use crate::own;
-use model::{Limits, Market, NewOrder, OrderState, Size, Time, TokenIx, Usd};
+use model::{Limits, NewOrder, OrderState, Size, Time, TokenIx, Usd};
+
+/// What one strategy may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// The most that its positions and bids may cost together.
+    pub capital: Usd,
+    /// The loss since 00:00 UTC at which it is stopped.
+    pub max_loss: Usd,
+    /// The most placements in any 60 seconds.
+    pub orders_per_minute: u32,
+}
+
+impl Budget {
+    /// What the limits leave to each strategy of a portfolio of this value.
+    pub fn of(limits: &Limits, portfolio: Usd) -> Self {
+        Self {
+            capital: portfolio.bps_floor(limits.max_strategy_bps),
+            max_loss: limits.max_strategy_loss,
+            orders_per_minute: limits.max_strategy_orders_per_minute,
+        }
+    }
+}
 
 /// What a strategy is told when it starts.
 #[derive(Debug, Clone)]
@@ -20,6 +42,8 @@ pub struct Session {
     pub orders: Vec<(NewOrder, Size, OrderState)>,
     /// The limits.
     pub limits: Limits,
+    /// What this strategy may use.
+    pub budget: Budget,
     /// What `save` of the previous instance returned.
     pub restored: Option<Vec<u8>>,
 }
@@ -29,13 +53,18 @@ impl Session {
         types::Session {
             now: self.now.0,
             parameters: self.parameters.clone(),
-            markets: self.grants.markets().iter().zip(0u32..).map(|((_, market), place)| wire(market, place)).collect(),
+            markets: self.grants.markets().iter().map(wire).collect(),
             positions: self.positions.iter().filter_map(|position| self.position(position)).collect(),
             orders: self.orders.iter().filter_map(|order| self.order(order)).collect(),
             limits: types::Limits {
                 max_order: self.limits.max_order.0,
                 max_market: self.limits.max_market.0,
                 max_open_orders: self.limits.max_open_orders,
+                budget: types::Budget {
+                    capital: self.budget.capital.0,
+                    max_loss: self.budget.max_loss.0,
+                    max_orders_per_minute: self.budget.orders_per_minute,
+                },
             },
             restored: self.restored.clone(),
         }
@@ -59,17 +88,20 @@ impl Session {
     }
 }
 
-fn wire(market: &Market, place: u32) -> types::Market {
+fn wire(grant: &Grant) -> types::Market {
+    let market = &grant.market;
     let [yes, no] = &market.outcomes;
-    let yes_handle = place.saturating_mul(2);
     types::Market {
+        condition: market.condition.to_string(),
         slug: market.slug.clone(),
         question: market.question.clone(),
-        yes: types::Token { handle: yes_handle, outcome: yes.clone() },
-        no: types::Token { handle: yes_handle.saturating_add(1), outcome: no.clone() },
+        yes: types::Token { handle: grant.handle(0), outcome: yes.clone() },
+        no: types::Token { handle: grant.handle(1), outcome: no.clone() },
         tick: market.tick.micros(),
         min_size: market.min_size.0,
         fee_rate: market.fee.rate_micros,
         end: market.end.map_or(0, |end| end.0),
+        event: market.event.map(|event| event.to_string()),
+        neg_risk: market.neg_risk,
     }
 }

@@ -52,6 +52,11 @@ impl State {
     pub(crate) const fn new(settings: Settings) -> Self {
         Self { settings, memory: 0, tables: 0, hit: None, log: Vec::new(), lost_lines: 0 }
     }
+
+    /// Returns the bytes of all memories together.
+    pub(crate) const fn memory(&self) -> usize {
+        self.memory
+    }
 }
 
 impl ResourceLimiter for State {

@@ -1,11 +1,12 @@
 //! The host's end of the socket: [`Client`].
 
-use crate::message::{OrderRequest, Request, Response, Status, VERSION};
-use crate::refusal::Refusal;
+use crate::message::{BatchRequest, OrderRequest, Request, Response, Status, VERSION};
+use crate::refusal::{Refusal, Rule};
 use crate::wire::{Frames, WireError, encode};
 use engine::{Approved, Placement};
 use model::{OrderId, Seq, SessionId, Time, VenueOrderId};
-use order::{Account, BuildError, Domains, Listing, Signature65, SignedOrder, UnsignedOrder};
+use order::batch::CALLS_MAX;
+use order::{Account, Batch, BuildError, Domains, Listing, Signature65, SignedOrder, UnsignedOrder, recover};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
@@ -135,6 +136,8 @@ impl Drop for ReaderTask {
 struct Shared {
     socket: UnixStream,
     patience: Duration,
+    /// Held while a batch is on its way: with one long frame at a time, all that may wait fits the socket's buffer.
+    batch: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     gone: watch::Sender<bool>,
 }
@@ -191,7 +194,13 @@ impl Client {
         let socket = UnixStream::from_std(socket)?;
         // Until a socket was once seen to be writable, `try_write` takes it for blocked.
         timeout(patience, socket.writable()).await.map_err(|_elapsed| AskError::TimedOut)??;
-        let shared = Arc::new(Shared { socket, patience, state: Mutex::default(), gone: watch::Sender::new(false) });
+        let shared = Arc::new(Shared {
+            socket,
+            patience,
+            batch: tokio::sync::Mutex::default(),
+            state: Mutex::default(),
+            gone: watch::Sender::new(false),
+        });
         let reader = ReaderTask(tokio::spawn(Arc::clone(&shared).read_until_the_end()));
         let Response::Welcome { account, .. } = shared.ask(&Request::Hello { version: VERSION }).await? else {
             return Err(AskError::Confused.into());
@@ -277,6 +286,30 @@ impl Client {
     pub async fn sign_auth(&self, timestamp_s: u64, nonce: u64) -> Result<Signature65, AskError> {
         match self.shared.ask(&Request::SignAuth { timestamp_s, nonce }).await? {
             Response::AuthSigned { signature } => Ok(signature),
+            _ => Err(AskError::Confused),
+        }
+    }
+
+    /// Signs a batch of our deposit wallet, in the live session. The signature goes to the relayer as it is. The signer refuses it
+    /// unless it was started with wallet batches allowed and every call is one that [`order::Action`] makes; only the wallet's own
+    /// number keeps a batch from being used twice. One at a time: others wait for it. Safe to cancel.
+    ///
+    /// # Errors
+    /// If the signer refuses or does not answer, or no session has begun.
+    pub async fn sign_batch(&self, batch: &Batch) -> Result<Signature65, AskError> {
+        if !batch.is_within_bounds() {
+            let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+            return Err(Refusal::numbers(Rule::Calls, number(batch.calls.len()), number(CALLS_MAX)).into());
+        }
+        let _alone = self.shared.batch.lock().await;
+        let session = self.shared.lock().session;
+        let request = Request::SignBatch(BatchRequest { session, batch: batch.clone() });
+        match self.shared.ask(&request).await? {
+            Response::BatchSigned { signature }
+                if recover(&batch.digest(self.account.chain), &signature) == Some(self.account.signer) =>
+            {
+                Ok(signature)
+            }
             _ => Err(AskError::Confused),
         }
     }

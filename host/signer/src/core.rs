@@ -1,19 +1,22 @@
 //! The signer itself: what it signs, and what it refuses. Pure apart from the key: the clock is an argument and there is
 //! no socket, so every rule is tested alone.
 
-use crate::day::Day;
 use crate::limits::{LOGINS_PER_MINUTE, Limits, Window};
-use crate::message::{OrderRequest, Request, Response, Status, VERSION};
-use crate::refusal::{Refusal, Rule};
+use crate::message::{BatchRequest, OrderRequest, Request, Response, Status, VERSION};
+use crate::record::{Entry, Record};
+use crate::refusal::{Refusal, Rule, Value};
 use model::{SessionId, Side, Time};
+use order::batch::CALLS_MAX;
 use order::order::SALT_END;
-use order::{Account, Address, Domains, SigningKey, UnsignedOrder};
-use std::path::Path;
+use order::{Account, Action, Address, Batch, Domains, SignatureType, SigningKey, UnsignedOrder};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How far an order's or login's time may be from the signer's own clock: 5 minutes, in milliseconds.
 pub const CLOCK_DISTANCE_MS: u64 = 300_000;
+
+/// How long a batch may still be good when it is signed: 15 minutes, in seconds. The venue's clients give theirs 4 to 10.
+pub const BATCH_LIFE_MAX_S: u64 = 900;
 
 /// The key is not the account's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +26,13 @@ pub struct WrongKey {
     pub key: Address,
     /// The account's signer.
     pub account: Address,
+}
+
+/// What shares the buckets of a minute and a day.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Order,
+    Batch,
 }
 
 /// Holds the key and decides. One host talks to it, over one connection.
@@ -38,8 +48,9 @@ pub struct Signer {
     session: SessionId,
     sequence: u64,
     orders: Window,
-    day: Day,
+    record: Record,
     logins: Window,
+    batches: Window,
     signed: u64,
     refused: u64,
 }
@@ -63,20 +74,17 @@ impl Signer {
             session: SessionId::default(),
             sequence: 0,
             orders: Window::default(),
-            day: Day::default(),
+            record: Record::default(),
             logins: Window::default(),
+            batches: Window::default(),
             signed: 0,
             refused: 0,
         })
     }
 
-    /// Counts the worth of a day in this file from now on.
-    ///
-    /// # Errors
-    /// If it cannot be opened, or is damaged.
-    pub fn count_in(&mut self, path: &Path) -> std::io::Result<()> {
-        self.day = Day::open(path)?;
-        Ok(())
+    /// Counts and logs in these files from now on.
+    pub fn keep(&mut self, record: Record) {
+        self.record = record;
     }
 
     /// Returns the switch that locks this signer for good, whatever its host asks for.
@@ -91,6 +99,7 @@ impl Signer {
             Request::Begin { session } => self.begin(*session),
             Request::SignOrder(request) => self.sign_order(now, request),
             Request::SignAuth { timestamp_s, nonce } => self.sign_auth(now, *timestamp_s, *nonce),
+            Request::SignBatch(request) => self.sign_batch(now, request),
             Request::Lock { .. } => {
                 self.locked = true;
                 Ok(Response::Done)
@@ -143,12 +152,11 @@ impl Signer {
         self.is_ours(order)?;
         is_plain(now, order)?;
         // In makerAmount, for both sides: dollars of a BUY, and shares of a SELL at a dollar each.
-        self.within_limits(now, order.maker_amount)?;
-        // On the disk first: what cannot be counted is not signed.
-        self.day.note(now, order.maker_amount).map_err(|_unwritten| Refusal::plain(Rule::Counter))?;
+        self.within_limits(now, order.maker_amount, Kind::Order)?;
+        let signed = order.sign(self.domains.of(request.exchange), &self.key);
+        self.note(now, Entry::Order(signed.id.0), order.maker_amount)?;
         self.orders.note(now, order.maker_amount);
         self.signed = self.signed.saturating_add(1);
-        let signed = order.sign(self.domains.of(request.exchange), &self.key);
         Ok(Response::OrderSigned { id: signed.id, signature: signed.signature })
     }
 
@@ -156,13 +164,58 @@ impl Signer {
         self.unlocked()?;
         near(now, timestamp_s.saturating_mul(1_000))?;
         self.logins.forget(now);
-        let count = self.logins.count().saturating_add(1);
-        if count > LOGINS_PER_MINUTE.into() {
-            return Err(Refusal::numbers(Rule::LoginsPerMinute, count, LOGINS_PER_MINUTE.into()));
-        }
+        within_rate(&self.logins, Rule::LoginsPerMinute, LOGINS_PER_MINUTE)?;
+        self.note(now, Entry::Login(nonce), 0)?;
         self.logins.note(now, 0);
         let digest = self.domains.auth_digest(self.account.signer, timestamp_s, nonce);
         Ok(Response::AuthSigned { signature: self.key.sign_digest(&digest) })
+    }
+
+    fn sign_batch(&mut self, now: Time, BatchRequest { session, batch }: &BatchRequest) -> Result<Response, Refusal> {
+        self.unlocked()?;
+        self.is_live(*session)?;
+        if self.limits.batches_per_minute == 0 {
+            return Err(Refusal::plain(Rule::Batches));
+        }
+        self.is_our_wallet(batch)?;
+        let worth = self.worth_of_calls(batch)?;
+        is_short_lived(now, batch.deadline)?;
+        self.within_limits(now, worth, Kind::Batch)?;
+        let digest = batch.digest(self.account.chain);
+        self.note(now, Entry::Batch(digest), worth)?;
+        self.batches.note(now, worth);
+        Ok(Response::BatchSigned { signature: self.key.sign_digest(&digest) })
+    }
+
+    /// A batch moves what is in its wallet, so it must be ours; only deposit wallets take batches.
+    fn is_our_wallet(&self, batch: &Batch) -> Result<(), Refusal> {
+        let Account { funder, signature_type, .. } = self.account;
+        if batch.wallet != funder {
+            return Err(Refusal::addresses(Rule::Maker, batch.wallet, funder));
+        }
+        if signature_type != SignatureType::Deposit {
+            let (value, limit) = (signature_type.code(), SignatureType::Deposit.code());
+            return Err(Refusal::numbers(Rule::SignatureType, value.into(), limit.into()));
+        }
+        Ok(())
+    }
+
+    /// Returns what all calls of a batch are worth together. Each must be one of [`Action`], whose calls name no recipient: what
+    /// they pay goes to the wallet that makes them.
+    fn worth_of_calls(&self, batch: &Batch) -> Result<u64, Refusal> {
+        if !batch.is_within_bounds() {
+            let count = u64::try_from(batch.calls.len()).unwrap_or(u64::MAX);
+            return Err(Refusal::numbers(Rule::Calls, count, u64::try_from(CALLS_MAX).unwrap_or(u64::MAX)));
+        }
+        batch.calls.iter().try_fold(0u64, |worth, call| match Action::read(self.account.chain, call) {
+            Some(action) => Ok(worth.saturating_add(action.worth())),
+            None => Err(Refusal { rule: Rule::Call, value: Value::Address(call.to), limit: Value::None }),
+        })
+    }
+
+    /// On the disk before it is given out: a signature that cannot be counted is thrown away.
+    fn note(&mut self, now: Time, entry: Entry, worth: u64) -> Result<(), Refusal> {
+        self.record.note(now, entry, worth).map_err(|_unwritten| Refusal::plain(Rule::Counter))
     }
 
     fn is_held(&self) -> bool {
@@ -173,11 +226,16 @@ impl Signer {
         if self.locked || self.is_held() { Err(Refusal::plain(Rule::Locked)) } else { Ok(()) }
     }
 
+    fn is_live(&self, session: SessionId) -> Result<(), Refusal> {
+        if session != self.session || self.session == SessionId::default() {
+            return Err(Refusal::numbers(Rule::Session, session.0, self.session.0));
+        }
+        Ok(())
+    }
+
     /// Takes the order's number, once. A number is used up even if a later rule refuses the order.
     fn take_number(&mut self, request: &OrderRequest) -> Result<(), Refusal> {
-        if request.session != self.session || self.session == SessionId::default() {
-            return Err(Refusal::numbers(Rule::Session, request.session.0, self.session.0));
-        }
+        self.is_live(request.session)?;
         if request.sequence <= self.sequence {
             return Err(Refusal::numbers(Rule::Sequence, request.sequence, self.sequence));
         }
@@ -201,8 +259,8 @@ impl Signer {
         Ok(())
     }
 
-    fn within_limits(&mut self, now: Time, worth: u64) -> Result<(), Refusal> {
-        let Limits { order_max, minute_max, day_max, orders_per_minute } = self.limits;
+    fn within_limits(&mut self, now: Time, worth: u64, kind: Kind) -> Result<(), Refusal> {
+        let Limits { order_max, minute_max, day_max, orders_per_minute, batches_per_minute } = self.limits;
         // A negative limit is one that nothing keeps.
         let [order_max, minute_max, day_max] =
             [order_max, minute_max, day_max].map(|limit| u64::try_from(limit.micros()).unwrap_or(0));
@@ -210,20 +268,42 @@ impl Signer {
             return Err(Refusal::numbers(Rule::OrderValue, worth, order_max));
         }
         self.orders.forget(now);
-        let count = self.orders.count().saturating_add(1);
-        if count > orders_per_minute.into() {
-            return Err(Refusal::numbers(Rule::OrdersPerMinute, count, orders_per_minute.into()));
+        self.batches.forget(now);
+        match kind {
+            Kind::Order => within_rate(&self.orders, Rule::OrdersPerMinute, orders_per_minute)?,
+            Kind::Batch => within_rate(&self.batches, Rule::BatchesPerMinute, batches_per_minute)?,
         }
-        let total = self.orders.worth().saturating_add(worth);
+        let total = self.orders.worth().saturating_add(self.batches.worth()).saturating_add(worth);
         if total > minute_max {
             return Err(Refusal::numbers(Rule::MinuteValue, total, minute_max));
         }
-        let today = self.day.worth(now).saturating_add(worth);
+        let today = self.record.worth(now).saturating_add(worth);
         if today > day_max {
             return Err(Refusal::numbers(Rule::DayValue, today, day_max));
         }
         Ok(())
     }
+}
+
+fn within_rate(window: &Window, rule: Rule, most: u32) -> Result<(), Refusal> {
+    let count = window.count().saturating_add(1);
+    if count > most.into() {
+        return Err(Refusal::numbers(rule, count, most.into()));
+    }
+    Ok(())
+}
+
+/// Refuses a batch whose end has come, or is so far that it could be kept for later.
+fn is_short_lived(now: Time, deadline_s: u64) -> Result<(), Refusal> {
+    let deadline = Time(deadline_s.saturating_mul(1_000_000));
+    if now > deadline {
+        return Err(Refusal::numbers(Rule::Expired, now.0, deadline.0));
+    }
+    let (millis, most) = (deadline.since(now) / 1_000, BATCH_LIFE_MAX_S.saturating_mul(1_000));
+    if millis > most {
+        return Err(Refusal::numbers(Rule::Timestamp, millis, most));
+    }
+    Ok(())
 }
 
 /// Refuses what no order of ours ever has.
@@ -253,5 +333,7 @@ fn near(now: Time, millis: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
+#[cfg(test)]
+mod batch_tests;
 #[cfg(test)]
 mod tests;

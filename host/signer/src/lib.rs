@@ -5,10 +5,10 @@
 pub mod client;
 mod confine;
 pub mod core;
-mod day;
 pub mod limits;
 pub mod message;
 pub mod process;
+pub mod record;
 pub mod refusal;
 pub mod serve;
 pub mod wire;
@@ -17,5 +17,6 @@ pub use client::{Client, ConnectError, SignError};
 pub use core::{Signer, WrongKey};
 pub use limits::Limits;
 pub use process::{Config, Exit, ProcessError, run};
+pub use record::{Damage, Record, RecordError};
 pub use refusal::{Refusal, Rule, Value};
 pub use serve::Notice;

@@ -14,16 +14,19 @@ pub struct Limits {
     pub day_max: Usd,
     /// Orders signed in any 60 seconds.
     pub orders_per_minute: u32,
+    /// Wallet batches signed in any 60 seconds; 0 signs none.
+    pub batches_per_minute: u32,
 }
 
 impl Limits {
     /// Fits the engine's defaults. A SELL counts a dollar a share, so leaving a cheap position needs more room than the
-    /// engine's 100 dollars an order.
+    /// engine's 100 dollars an order. Wallet batches are for those who want them.
     pub const DEFAULT: Self = Self {
         order_max: Usd::dollars(1_000),
         minute_max: Usd::dollars(10_000),
         day_max: Usd::dollars(100_000),
         orders_per_minute: 300,
+        batches_per_minute: 0,
     };
 }
 

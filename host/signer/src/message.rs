@@ -2,10 +2,10 @@
 
 use crate::refusal::Refusal;
 use model::{SessionId, Time, VenueOrderId};
-use order::{Account, Exchange, Signature65, UnsignedOrder};
+use order::{Account, Batch, Exchange, Signature65, UnsignedOrder};
 
 /// The version of this contract. Both ends come from one binary, so another version is a mistake of the operator.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Bytes of a lock's reason; a longer one is cut.
 pub const REASON_BYTES: usize = 120;
@@ -23,6 +23,15 @@ pub struct OrderRequest {
     pub exchange: Exchange,
     /// The order.
     pub order: UnsignedOrder,
+}
+
+/// A batch of a deposit wallet that is to be signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchRequest {
+    /// The live session.
+    pub session: SessionId,
+    /// The batch; the chain is the signer's own.
+    pub batch: Batch,
 }
 
 /// What the host asks.
@@ -47,6 +56,8 @@ pub enum Request {
         /// Which of the venue's API keys, 0 as a rule.
         nonce: u64,
     },
+    /// Sign a wallet batch.
+    SignBatch(BatchRequest),
     /// Sign nothing more.
     Lock {
         /// Why, for the log; at most [`REASON_BYTES`].
@@ -94,6 +105,11 @@ pub enum Response {
     },
     /// The login is signed.
     AuthSigned {
+        /// The signature.
+        signature: Signature65,
+    },
+    /// The batch is signed.
+    BatchSigned {
         /// The signature.
         signature: Signature65,
     },

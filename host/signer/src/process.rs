@@ -3,6 +3,7 @@
 use crate::confine::confine;
 use crate::core::{Signer, WrongKey};
 use crate::limits::Limits;
+use crate::record::{Damage, Record};
 use crate::serve::{Notice, serve};
 use order::{Account, SigningKey};
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,7 +13,6 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,14 +21,15 @@ use tokio::process::Child;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What the signer signs for, and how much.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
     /// The account; its signer must be the key's address.
     pub account: Account,
     /// The signer's own limits.
     pub limits: Limits,
-    /// The file that counts the worth of a day; none where nothing is at stake.
-    pub counter: Option<PathBuf>,
+    /// Where it counts and logs, taken up before it opens no files any more; none where nothing is at stake. With a damaged one the
+    /// signer starts locked.
+    pub record: Option<Result<Record, Damage>>,
 }
 
 /// How the host ended.
@@ -59,9 +60,6 @@ pub enum ProcessError {
     /// Memory could not be kept from other processes.
     #[error("the signer's memory cannot be kept from other processes")]
     Harden(#[source] io::Error),
-    /// The counter of the day cannot be taken up: without it a restart would forgive what was signed today.
-    #[error("the signer's counter of the day cannot be taken up")]
-    Counter(#[source] io::Error),
     /// The system refused what the signer needs: a socket, a signal, a thread.
     #[error("the signer cannot be set up")]
     Setup(#[source] io::Error),
@@ -103,11 +101,16 @@ pub fn run(
 ) -> Result<Exit, ProcessError> {
     harden().map_err(ProcessError::Harden)?;
     let mut signer = Signer::new(key, config.account, config.limits)?;
-    if let Some(counter) = &config.counter {
-        signer.count_in(counter).map_err(ProcessError::Counter)?;
-    }
     let notify: Notify = Arc::new(notify);
     notify(Notice::Ready { address: config.account.signer });
+    match config.record {
+        Some(Ok(record)) => signer.keep(record),
+        Some(Err(damage)) => {
+            signer.held().store(true, Ordering::Release);
+            notify(Notice::Damaged { damage });
+        }
+        None => {}
+    }
     // For signals and for the end of the child only: the socket is served by a plain thread.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ProcessError::Setup)?;
     runtime.block_on(supervise(signer, command, notify))

@@ -17,50 +17,63 @@ pub enum Rule {
     Sequence,
     /// The approval is over: the signer's clock and the end, in microseconds since the epoch.
     Expired,
-    /// The order would move money of another account: its maker, and ours.
+    /// Wallet batches are not configured.
+    Batches,
+    /// Order or batch would move money of another account: its maker or wallet, and ours.
     Maker,
     /// The order names another key: its signer, and ours.
     Signer,
-    /// The signature type is not the account's: it, and ours.
+    /// The signature type is not the account's: it, and ours. Of a batch: the account's, and a deposit wallet's.
     SignatureType,
+    /// A batch has no calls or too many, or one that is too long: their number, and the most.
+    Calls,
+    /// A batch calls what is not listed: the contract. Contract, function and all arguments must be what [`order::Action`] makes.
+    Call,
     /// The salt is not below 2^53: it, and 2^53.
     Salt,
-    /// Order or login were made too far from the signer's own clock: the distance, and the most, in milliseconds.
+    /// Order or login were made, or a batch ends, too far from the signer's own clock: the distance, and the most, in
+    /// milliseconds.
     Timestamp,
     /// A builder code or metadata is set; builders take fees.
     Builder,
     /// The order would trade at a dollar a share or more, or for nothing: the dollars, and the shares, in millionths.
     Price,
-    /// The order is worth too much: its worth and the most, in micro-dollars.
+    /// Order or batch is worth too much: its worth and the most, in micro-dollars.
     OrderValue,
     /// Too many orders in a minute: their number with this one, and the most.
     OrdersPerMinute,
-    /// The orders of a minute are worth too much: their worth with this one, and the most, in micro-dollars.
+    /// Too many batches in a minute: their number with this one, and the most.
+    BatchesPerMinute,
+    /// Orders and batches of a minute are worth too much: their worth with this one, and the most, in micro-dollars.
     MinuteValue,
     /// Too many logins in a minute: their number with this one, and the most.
     LoginsPerMinute,
-    /// The orders of a day are worth too much: their worth with this one, and the most, in micro-dollars.
+    /// Orders and batches of a day are worth too much: their worth with this one, and the most, in micro-dollars.
     DayValue,
-    /// The day's counter cannot be written.
+    /// Counter or log of what is signed cannot be written.
     Counter,
 }
 
 impl Rule {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 22] = [
         Self::Version,
         Self::Locked,
         Self::Session,
         Self::Sequence,
         Self::Expired,
+        Self::Batches,
         Self::Maker,
         Self::Signer,
         Self::SignatureType,
+        Self::Calls,
+        Self::Call,
         Self::Salt,
         Self::Timestamp,
         Self::Builder,
         Self::Price,
         Self::OrderValue,
         Self::OrdersPerMinute,
+        Self::BatchesPerMinute,
         Self::MinuteValue,
         Self::LoginsPerMinute,
         Self::DayValue,
@@ -85,15 +98,19 @@ impl Rule {
             Self::Session => "session",
             Self::Sequence => "sequence",
             Self::Expired => "expired",
+            Self::Batches => "batches",
             Self::Maker => "maker",
             Self::Signer => "signer",
             Self::SignatureType => "signature_type",
+            Self::Calls => "calls",
+            Self::Call => "call",
             Self::Salt => "salt",
             Self::Timestamp => "timestamp",
             Self::Builder => "builder",
             Self::Price => "price",
             Self::OrderValue => "order_value",
             Self::OrdersPerMinute => "orders_per_minute",
+            Self::BatchesPerMinute => "batches_per_minute",
             Self::MinuteValue => "minute_value",
             Self::LoginsPerMinute => "logins_per_minute",
             Self::DayValue => "day_value",
@@ -162,7 +179,7 @@ mod tests {
         for rule in Rule::ALL {
             assert_eq!(Rule::from_code(rule.code()), Some(rule));
         }
-        assert_eq!(Rule::from_code(18), None);
+        assert_eq!(Rule::from_code(22), None);
     }
 
     #[test]

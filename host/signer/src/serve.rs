@@ -2,6 +2,7 @@
 
 use crate::core::Signer;
 use crate::message::{Request, Response};
+use crate::record::Damage;
 use crate::refusal::Refusal;
 use crate::wire::{Frames, WireError, encode};
 use model::{SessionId, Time};
@@ -31,10 +32,20 @@ pub enum Notice {
         /// Which of the API keys.
         nonce: u64,
     },
+    /// A wallet batch was signed.
+    SignedBatch {
+        /// How many calls it has.
+        calls: usize,
+    },
     /// The signer was locked.
     Locked {
         /// Why.
         reason: String,
+    },
+    /// The signer starts locked: counter or log are not those that it wrote.
+    Damaged {
+        /// What is wrong.
+        damage: Damage,
     },
     /// A signal locked the signer for as long as its process lives.
     Held,
@@ -72,7 +83,9 @@ impl fmt::Display for Notice {
             Self::Ready { address } => write!(f, "the signer signs for {address}"),
             Self::Began { session } => write!(f, "session {session} began"),
             Self::SignedLogin { nonce } => write!(f, "signed a login with nonce {nonce}"),
+            Self::SignedBatch { calls } => write!(f, "signed a wallet batch of {calls} calls"),
             Self::Locked { reason } => write!(f, "the signer is locked: {reason}"),
+            Self::Damaged { damage } => write!(f, "locked, and signs nothing until its records are renewed: {damage}"),
             Self::Held => f.write_str("locked by a signal; it signs nothing until it is started again"),
             Self::Unconfined { reason } => write!(f, "the signer works without a filter of system calls: {reason}"),
             Self::Unlocked => f.write_str("the signer is unlocked, as the host asked"),
@@ -139,6 +152,7 @@ fn notice(request: &Request, response: &Response) -> Option<Notice> {
         (_, Response::Refused(refusal)) => Some(Notice::Refused { refusal: *refusal, exchange }),
         (Request::Begin { session }, _) => Some(Notice::Began { session: *session }),
         (Request::SignAuth { nonce, .. }, _) => Some(Notice::SignedLogin { nonce: *nonce }),
+        (Request::SignBatch(request), _) => Some(Notice::SignedBatch { calls: request.batch.calls.len() }),
         (Request::Lock { reason }, _) => Some(Notice::Locked { reason: reason.clone() }),
         (Request::Unlock, Response::Done) => Some(Notice::Unlocked),
         _ => None,

@@ -7,8 +7,8 @@ mod responses;
 
 use crate::message::{Request, Response};
 
-/// The most that the length field of a frame may say: what follows it.
-pub const FRAME_BYTES: usize = 512;
+/// The most that the length field of a frame may say: what follows it. A full wallet batch has 5,010.
+pub const FRAME_BYTES: usize = 5_120;
 
 /// Why bytes are no message. The connection is of no use after that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -110,12 +110,14 @@ mod kind {
     pub(super) const LOCK: u8 = 5;
     pub(super) const UNLOCK: u8 = 6;
     pub(super) const STATUS: u8 = 7;
+    pub(super) const SIGN_BATCH: u8 = 8;
     pub(super) const WELCOME: u8 = 129;
     pub(super) const DONE: u8 = 130;
     pub(super) const ORDER_SIGNED: u8 = 131;
     pub(super) const AUTH_SIGNED: u8 = 132;
     pub(super) const STATUS_IS: u8 = 133;
     pub(super) const REFUSED: u8 = 134;
+    pub(super) const BATCH_SIGNED: u8 = 135;
 }
 
 /// Reads one message from bytes that hold nothing else; for tests and fuzzing.

@@ -4,6 +4,7 @@
 
 mod catalog;
 mod chance;
+mod event;
 
 pub use chance::{Underlying, chance};
 
@@ -11,7 +12,8 @@ use crate::rng::Rng;
 use crate::venue::{AccountId, MarketError, Order, Venue};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use model::{ConditionId, Market, MarketIx, OrderKind, Price, Side, Size, Time, Usd, VenueOrderId};
+use event::Course;
+use model::{ConditionId, EventId, Market, MarketIx, OrderKind, Price, Side, Size, Time, Usd, VenueOrderId};
 
 /// Levels that the maker quotes on each side; a taker can empty fewer than half of them.
 const LEVELS: u32 = 10;
@@ -32,6 +34,8 @@ const PULL_PART: u32 = 400;
 const MARGIN: u32 = 150_000;
 /// The fair price of a market that follows something stays this far from them.
 const FOLLOWED_MARGIN: u32 = 5_000;
+/// So many markets that stand alone are listed before those of the event.
+const ALONE_FIRST: usize = 2;
 /// What the flow's accounts start with, in dollars and in shares of each token: more than it can ever lose.
 const FUNDS: u32 = 1_000_000_000;
 
@@ -49,14 +53,24 @@ impl Span {
     }
 }
 
+/// Where a market's fair price comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    /// It wanders by itself.
+    Wandering,
+    /// It is told from outside.
+    Followed,
+    /// It is shared with the other markets of an event.
+    Shared,
+}
+
 /// The flow of one market.
 #[derive(Debug, Clone)]
 struct Stream {
     market: Market,
     home: Price,
     fair: Price,
-    /// Whether the fair price is set from outside instead of wandering.
-    followed: bool,
+    worth: Worth,
     walk_due: Time,
     quote_due: Time,
     take_due: Time,
@@ -78,26 +92,49 @@ struct Accounts {
 pub struct Flow {
     rng: Rng,
     streams: Vec<Stream>,
+    event: Option<Course>,
     accounts: Option<Accounts>,
 }
 
 impl Flow {
-    /// Returns the flow of `seed`, with its markets invented.
+    /// Returns the flow of `seed`, with its markets invented: some that stand alone, and an event of several that exclude each
+    /// other.
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let streams = catalog::markets(&mut rng)
-            .into_iter()
+        let alone = catalog::markets(&mut rng).into_iter();
+        let mut streams: Vec<Stream> = alone
             .map(|market| {
                 let home = home(&market, &mut rng);
-                Stream::new(market, home, false)
+                Stream::new(market, home, Worth::Wandering)
             })
             .collect();
-        Self { rng, streams, accounts: None }
+        let exclusive = catalog::exclusive(&mut rng).into_iter();
+        let exclusive: Vec<Stream> = exclusive.map(|(market, home)| Stream::new(market, home, Worth::Shared)).collect();
+        let event = exclusive.first().and_then(|stream| Course::of(&stream.market, event::LASTS_MICROS));
+        // Whoever takes only the first few markets gets some of both kinds.
+        let place = ALONE_FIRST.min(streams.len());
+        streams.splice(place..place, exclusive);
+        Self { rng, streams, event, accounts: None }
+    }
+
+    /// Says how long the event lasts from the first step on; an hour if nothing is said.
+    #[must_use]
+    pub fn with_event_lasting(mut self, micros: u64) -> Self {
+        if let Some(event) = &mut self.event {
+            event.lasts_micros = micros;
+        }
+        self
+    }
+
+    /// Returns the slug and the title of an event that the flow invented.
+    pub fn event_names(&self, event: EventId) -> Option<(&'static str, &'static str)> {
+        let invented = |stream: &Stream| stream.worth == Worth::Shared && stream.market.event == Some(event);
+        self.streams.iter().any(invented).then_some(catalog::EVENT)
     }
 
     /// Returns a flow without markets; [`Flow::follow`] gives it some.
     pub fn followed(seed: u64) -> Self {
-        Self { rng: Rng::new(seed), streams: Vec::new(), accounts: None }
+        Self { rng: Rng::new(seed), streams: Vec::new(), event: None, accounts: None }
     }
 
     /// Lists a market whose fair price is told by [`Flow::set_fair`] from now on.
@@ -112,14 +149,17 @@ impl Flow {
         if let Some(accounts) = self.accounts {
             accounts.stock(venue, ix)?;
         }
-        self.streams.push(Stream::new(market, Price::HALF, true));
+        self.streams.push(Stream::new(market, Price::HALF, Worth::Followed));
         Ok(ix)
     }
 
     /// Says what a share of a followed market's first token is worth.
     pub fn set_fair(&mut self, condition: ConditionId, fair: Price) {
         let micros = fair.micros().clamp(FOLLOWED_MARGIN, model::SCALE.saturating_sub(FOLLOWED_MARGIN));
-        let followed = self.streams.iter_mut().find(|stream| stream.followed && stream.market.condition == condition);
+        let followed = self
+            .streams
+            .iter_mut()
+            .find(|stream| stream.worth == Worth::Followed && stream.market.condition == condition);
         if let (Some(stream), Some(fair)) = (followed, Price::from_micros(micros)) {
             stream.fair = fair;
         }
@@ -142,6 +182,11 @@ impl Flow {
             self.accounts = open_accounts(venue, &self.streams);
         }
         let Some(accounts) = self.accounts else { return };
+        let goes_on = |event: &mut Course| event.step(now, venue, &mut self.streams, &mut self.rng);
+        if !self.event.as_mut().is_none_or(goes_on) {
+            let over = self.event.take();
+            self.streams.retain(|stream| !over.as_ref().is_some_and(|event| event.has(&stream.market)));
+        }
         for stream in &mut self.streams {
             if let Some(market) = venue.market_of(stream.market.condition) {
                 stream.step(now, venue, market, accounts, &mut self.rng);
@@ -191,12 +236,12 @@ impl Accounts {
 }
 
 impl Stream {
-    const fn new(market: Market, home: Price, followed: bool) -> Self {
+    const fn new(market: Market, home: Price, worth: Worth) -> Self {
         Self {
             market,
             home,
             fair: home,
-            followed,
+            worth,
             walk_due: Time(0),
             quote_due: Time(0),
             take_due: Time(0),
@@ -206,7 +251,7 @@ impl Stream {
     }
 
     fn step(&mut self, now: Time, venue: &mut Venue, market: MarketIx, accounts: Accounts, rng: &mut Rng) {
-        if !self.followed && now >= self.walk_due {
+        if self.worth == Worth::Wandering && now >= self.walk_due {
             self.walk_due = WALK_EVERY.after(now, rng);
             self.walk(rng);
         }
@@ -284,7 +329,7 @@ impl Stream {
         self.streak = (side, if side == last { count.saturating_add(1) } else { 1 });
         let tick = self.market.tick;
         let reach = tick.micros().saturating_mul(REACH_TICKS);
-        let margin = if self.followed { tick.micros() } else { MARGIN };
+        let margin = if self.worth == Worth::Wandering { MARGIN } else { tick.micros() };
         let limit = match side {
             Side::Buy => within(margin, self.fair.micros().saturating_add(reach)).floor_to(tick),
             Side::Sell => within(margin, self.fair.micros().saturating_sub(reach)).ceil_to(tick),

@@ -18,4 +18,7 @@ pub use flow::Flow;
 pub use member::Member;
 pub use paper::{Latency, Paper};
 pub use rng::Rng;
-pub use venue::{AccountId, Balance, Change, Event, MarketError, OpenOrder, Order, Part, Placed, Reject, Trade, Venue};
+pub use venue::{
+    AccountId, Balance, Change, Event, MarketError, OpenOrder, Order, Part, Placed, Reject, Trade, Turn, TurnError,
+    Turned, Venue,
+};

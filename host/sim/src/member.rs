@@ -139,10 +139,9 @@ impl Member {
     pub fn hear_order(&mut self, change: Change, order: &OpenOrder) -> Option<Body> {
         let ours = self.ours.get(&order.id)?;
         let status = match change {
-            Change::Placement => VenueStatus::Live,
             Change::Update if order.rest().is_zero() => VenueStatus::Matched,
-            Change::Update => VenueStatus::Live,
-            Change::Cancellation => VenueStatus::Cancelled,
+            Change::Placement | Change::Delayed | Change::Unmatched | Change::Update => VenueStatus::Live,
+            Change::Cancellation | Change::Refused(_) => VenueStatus::Cancelled,
         };
         let known = Known { venue: order.id, status, matched: order.matched };
         self.known.insert(ours.id, known);

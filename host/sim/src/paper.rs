@@ -231,7 +231,7 @@ impl Paper {
         for event in self.venue.drain() {
             match event {
                 Event::Order { at, change, order } => {
-                    if order.rest().is_zero() || change == Change::Cancellation {
+                    if order.rest().is_zero() || matches!(change, Change::Cancellation | Change::Refused(_)) {
                         self.queue.leave(order.id);
                     }
                     if let Some(update) = self.member.hear_order(change, &order) {
@@ -250,6 +250,7 @@ impl Paper {
                 | Event::Tick { .. }
                 | Event::Resolved { .. }
                 | Event::Redeemed { .. }
+                | Event::Turned { .. }
                 | Event::BookReset { .. } => {}
             }
         }

@@ -5,6 +5,7 @@
 //! price wins; the better price first, then first come first. An order may meet its own account's orders.
 
 mod external;
+mod held;
 mod ledger;
 mod matching;
 mod place;
@@ -12,12 +13,17 @@ mod resolve;
 mod shelves;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod types;
 
-pub use types::{AccountId, Balance, Change, Event, MarketError, OpenOrder, Order, Part, Placed, Reject, Trade};
+pub use types::{
+    AccountId, Balance, Change, Event, MarketError, OpenOrder, Order, Part, Placed, Reject, Trade, Turn, TurnError,
+    Turned,
+};
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use held::Held;
 use ledger::Ledger;
 use model::{
     Book, ConditionId, Level, Market, MarketIx, Price, Side, Size, TickSize, Time, TokenId, TokenIx, Usd, VenueOrderId,
@@ -42,7 +48,8 @@ struct Listing {
     /// What a share of each token pays, once it is resolved.
     pays: Option<[Usd; 2]>,
     shelves: Shelves,
-    /// Sets minted less sets merged, in micro-shares; each is backed by a dollar.
+    /// Sets minted less sets merged, in micro-shares. Until the market is resolved each is backed by a dollar, apart from what
+    /// conversions moved between the markets of an event.
     sets: i128,
     last: Option<(TokenIx, Price, Side, Size)>,
 }
@@ -57,6 +64,8 @@ pub struct Venue {
     orders: BTreeMap<VenueOrderId, OpenOrder>,
     /// Open orders that end by themselves, by when.
     ending: BTreeSet<(Time, VenueOrderId)>,
+    /// Orders in their delay, by when it ends.
+    held: BTreeMap<(Time, VenueOrderId), Held>,
     seen: BTreeSet<VenueOrderId>,
     seen_order: VecDeque<VenueOrderId>,
     trades: u64,

@@ -26,7 +26,11 @@ enum Toolchain {
     Debian { linker: PathBuf },
 }
 
-/// Builds all strategies and returns the modules, which lie in one folder that a host can watch.
+/// What the host's tests load and nobody ships lies here, in the workspace and among what is built.
+const FIXTURES: &str = "fixtures";
+
+/// Builds all strategies and returns the modules, which lie in one folder that a host can watch. Fixtures of tests are built too, and lie
+/// in a folder inside of it, which a host does not look into.
 pub(crate) fn build(repo: &Repo) -> anyhow::Result<Vec<PathBuf>> {
     say::doing("strategies: WebAssembly");
     let folder = repo.root.join("strategies");
@@ -38,9 +42,13 @@ pub(crate) fn build(repo: &Repo) -> anyhow::Result<Vec<PathBuf>> {
     }
     command::run(&mut cargo, "building the strategies")?;
     let built = output.join(TARGET).join("release");
-    let names = module_names(&repo::metadata(&folder)?);
+    let metadata = repo::metadata(&folder)?;
+    let (fixtures, names) = (module_names(&metadata, true), module_names(&metadata, false));
     if names.is_empty() {
         bail!("the workspace in strategies/ has no package of crate-type cdylib");
+    }
+    for name in fixtures {
+        publish(&built.join(&name), &repo.strategies().join(FIXTURES).join(&name))?;
     }
     let modules = names.iter().map(|name| publish(&built.join(name), &repo.strategies().join(name)));
     modules.collect()
@@ -119,9 +127,15 @@ fn minor_version(text: &str) -> Option<u32> {
     text.split_whitespace().nth(1)?.strip_prefix("1.")?.split('.').next()?.parse().ok()
 }
 
-/// The files that cargo makes of the workspace's modules.
-fn module_names(metadata: &Value) -> Vec<String> {
-    let targets = list(metadata, "packages").iter().flat_map(|package| list(package, "targets"));
+/// The files that cargo makes of the workspace's modules: of the fixtures, or of the others.
+fn module_names(metadata: &Value, fixtures: bool) -> Vec<String> {
+    let root = metadata.get("workspace_root").and_then(Value::as_str).unwrap_or_default();
+    let is_fixture = |package: &Value| {
+        let manifest = Path::new(package.get("manifest_path").and_then(Value::as_str).unwrap_or_default());
+        manifest.strip_prefix(root).unwrap_or(manifest).components().any(|part| part.as_os_str() == FIXTURES)
+    };
+    let packages = list(metadata, "packages").iter().filter(|package| is_fixture(package) == fixtures);
+    let targets = packages.flat_map(|package| list(package, "targets"));
     let modules = targets.filter(|target| list(target, "kind").contains(&Value::from("cdylib")));
     let names = modules.filter_map(|target| target.get("name").and_then(Value::as_str));
     names.map(|name| format!("{}.wasm", name.replace('-', "_"))).collect()
@@ -164,9 +178,12 @@ mod tests {
         let text = r#"{"packages": [
             {"targets": [{"name": "quoter", "kind": ["cdylib", "rlib"]}, {"name": "it", "kind": ["test"]}]},
             {"targets": [{"name": "two-words", "kind": ["cdylib"]}]},
-            {"targets": [{"name": "helper", "kind": ["lib"]}]}
+            {"targets": [{"name": "helper", "kind": ["lib"]}]},
+            {"manifest_path": "/r/strategies/fixtures/old/Cargo.toml", "targets": [{"name": "old", "kind": ["cdylib"]}]}
         ]}"#;
-        assert_eq!(module_names(&serde_json::from_str(text).unwrap()), ["quoter.wasm", "two_words.wasm"]);
+        let metadata = serde_json::from_str(text).unwrap();
+        assert_eq!(module_names(&metadata, false), ["quoter.wasm", "two_words.wasm"]);
+        assert_eq!(module_names(&metadata, true), ["old.wasm"]);
     }
 
     #[test]

@@ -3,11 +3,18 @@
 use crate::bindings::polytrader::strategy::types::{Batch, OwnEvent, Quote, Side};
 
 /// The layout of market words that this version reads.
-pub const WORD_LAYOUT: u32 = 1;
+pub const WORD_LAYOUT: u32 = 2;
 
 const TOP: u8 = 1;
 const TRADE: u8 = 2;
 const STATUS: u8 = 3;
+const DEPTH: u8 = 4;
+/// What a share pays when nobody knows.
+const UNKNOWN: u64 = 0xffff_ffff;
+/// The most levels a side that a strategy can ask for.
+pub const DEPTH_MAX: u32 = 20;
+/// The number of the regular timer that a manifest asks for with [`Manifest::every`](crate::Manifest::every).
+pub const REGULAR_TIMER: u32 = u32::MAX;
 const HEAD_WORDS: usize = 3;
 
 /// What a strategy hears.
@@ -17,7 +24,9 @@ pub enum Event {
     Top(Top),
     /// Somebody traded.
     Trade(Trade),
-    /// A market opened, went blind or was resolved, or its tick changed.
+    /// The best levels of a token's book are now these.
+    Depth(Depth),
+    /// A market opened, went blind, was paused or was resolved, or its tick changed.
     Status(Status),
     /// Something that concerns this strategy alone.
     Own(OwnEvent),
@@ -32,6 +41,21 @@ pub struct Top {
     pub bid: Option<Quote>,
     /// The best price to buy at, if there is a seller.
     pub ask: Option<Quote>,
+    /// The venue's time in microseconds.
+    pub venue_time: u64,
+    /// The host's time in microseconds.
+    pub host_time: u64,
+}
+
+/// The best levels of a token's book, as many as the manifest asked for.
+#[derive(Debug, Clone)]
+pub struct Depth {
+    /// The token's handle.
+    pub token: u32,
+    /// Prices to sell at, best first.
+    pub bids: Vec<Quote>,
+    /// Prices to buy at, best first.
+    pub asks: Vec<Quote>,
     /// The venue's time in microseconds.
     pub venue_time: u64,
     /// The host's time in microseconds.
@@ -64,6 +88,8 @@ pub struct Status {
     pub state: MarketState,
     /// The grid of prices in micro-dollars.
     pub tick: u32,
+    /// What a share of the token pays in micro-dollars, once that is known.
+    pub pays: Option<u32>,
     /// The venue's time in microseconds.
     pub venue_time: u64,
     /// The host's time in microseconds.
@@ -79,6 +105,8 @@ pub enum MarketState {
     Blind,
     /// It is over.
     Resolved,
+    /// The host takes no new risk there now.
+    Paused,
 }
 
 impl Event {
@@ -87,6 +115,7 @@ impl Event {
         match self {
             Self::Top(top) => top.host_time,
             Self::Trade(trade) => trade.host_time,
+            Self::Depth(depth) => depth.host_time,
             Self::Status(status) => status.host_time,
             Self::Own(own) => own.at,
         }
@@ -152,18 +181,37 @@ fn market_event(words: &[u64]) -> Option<Event> {
             };
             Some(Event::Trade(Trade { token, side, price, size: *size, venue_time, host_time }))
         }
-        (STATUS, [state_tick, ..]) => {
+        (STATUS, [state_tick, pays, ..]) => {
             let (state, tick) = halves(*state_tick);
             let state = match state {
                 0 => MarketState::Open,
                 1 => MarketState::Blind,
                 2 => MarketState::Resolved,
+                3 => MarketState::Paused,
                 _ => return None,
             };
-            Some(Event::Status(Status { token, state, tick, venue_time, host_time }))
+            let known = state == MarketState::Resolved && *pays != UNKNOWN;
+            let pays = known.then(|| halves(*pays).1);
+            Some(Event::Status(Status { token, state, tick, pays, venue_time, host_time }))
+        }
+        (DEPTH, [counts, levels @ ..]) => {
+            let (bids, asks) = halves(*counts);
+            let (bids, levels) = side(bids, levels)?;
+            let (asks, _) = side(asks, levels)?;
+            Some(Event::Depth(Depth { token, bids, asks, venue_time, host_time }))
         }
         _ => None,
     }
+}
+
+/// Reads so many levels and returns them with what follows.
+fn side(count: u32, words: &[u64]) -> Option<(Vec<Quote>, &[u64])> {
+    let (levels, rest) = words.split_at_checked(usize::try_from(count).ok()?.checked_mul(2)?)?;
+    let level = |pair: &[u64]| match pair {
+        [price, size] => Some(Quote { price: halves(*price).1, size: *size }),
+        _ => None,
+    };
+    Some((levels.chunks_exact(2).filter_map(level).collect(), rest))
 }
 
 fn level(price: u32, size: u64) -> Option<Quote> {
@@ -198,12 +246,29 @@ pub fn pack(event: &Event, words: &mut Vec<u64>) {
                 MarketState::Open => 0,
                 MarketState::Blind => 1,
                 MarketState::Resolved => 2,
+                MarketState::Paused => 3,
             };
-            words.extend([head(STATUS, 4, status.token), status.venue_time, status.host_time]);
-            words.push(join(state, status.tick));
+            let pays = match (status.state, status.pays) {
+                (MarketState::Resolved, pays) => pays.map_or(UNKNOWN, u64::from),
+                _ => 0,
+            };
+            words.extend([head(STATUS, 5, status.token), status.venue_time, status.host_time]);
+            words.extend([join(state, status.tick), pays]);
         }
+        Event::Depth(depth) => pack_depth(depth, head, words),
         Event::Own(_) => {}
     }
+}
+
+/// At most [`DEPTH_MAX`] levels a side, as the host tells them.
+fn pack_depth(depth: &Depth, head: impl Fn(u8, u8, u32) -> u64, words: &mut Vec<u64>) {
+    let most = usize::try_from(DEPTH_MAX).unwrap_or(0);
+    let [bids, asks] = [&depth.bids, &depth.asks].map(|side| side.get(..most).unwrap_or(side));
+    let [bid_count, ask_count] = [bids, asks].map(|side| u8::try_from(side.len()).unwrap_or(0));
+    let count = bid_count.saturating_add(ask_count).saturating_mul(2).saturating_add(4);
+    words.extend([head(DEPTH, count, depth.token), depth.venue_time, depth.host_time]);
+    words.push(join(bid_count.into(), ask_count.into()));
+    words.extend(bids.iter().chain(asks).flat_map(|level| [level.price.into(), level.size]));
 }
 
 #[cfg(test)]
@@ -229,6 +294,7 @@ mod tests {
             None => "-".to_owned(),
             Some(Event::Top(top)) => format!("top {}", top.token),
             Some(Event::Trade(trade)) => format!("trade {}", trade.token),
+            Some(Event::Depth(depth)) => format!("depth {}", depth.token),
             Some(Event::Status(status)) => format!("status {}", status.token),
             Some(Event::Own(OwnEvent { what: OwnKind::Timer(timer), .. })) => format!("timer {timer}"),
             Some(Event::Own(_)) => "own".to_owned(),
@@ -246,17 +312,36 @@ mod tests {
         pack(&Event::Trade(Trade { token: 1, side, price, size, venue_time: 7, host_time: 9 }), &mut words);
         assert_eq!(words, [0x0205_0000_0000_0001, 7, 9, (1 << 32) | 20_000, 1]);
         words.clear();
-        let (state, tick) = (MarketState::Resolved, 1_000);
-        pack(&Event::Status(Status { token: 1, state, tick, venue_time: 7, host_time: 9 }), &mut words);
-        assert_eq!(words, [0x0304_0000_0000_0001, 7, 9, (2 << 32) | 1_000]);
+        let (state, tick, pays) = (MarketState::Resolved, 1_000, Some(1_000_000));
+        pack(&Event::Status(Status { token: 1, state, tick, pays, venue_time: 7, host_time: 9 }), &mut words);
+        assert_eq!(words, [0x0305_0000_0000_0001, 7, 9, (2 << 32) | 1_000, 1_000_000]);
+        words.clear();
+        let [bid, ask] = [400_000, 420_000].map(|price| Quote { price, size: 6 });
+        let (bids, asks) = (vec![bid, Quote { price: 390_000, size: 8 }], vec![ask]);
+        pack(&Event::Depth(Depth { token: 1, bids, asks, venue_time: 7, host_time: 9 }), &mut words);
+        let levels = [400_000, 6, 390_000, 8, 420_000, 6];
+        assert_eq!(words, [[0x040a_0000_0000_0001, 7, 9, (2 << 32) | 1].as_slice(), &levels].concat());
     }
 
     #[test]
     fn what_was_packed_is_read_again() {
         let (venue_time, host_time, token) = (1, 2, u32::MAX);
         let trade = Trade { token, side: Side::Sell, price: 999_999, size: u64::MAX, venue_time, host_time };
-        let status = Status { token, state: MarketState::Blind, tick: 100, venue_time, host_time };
-        let events = [top(4), Event::Trade(trade), Event::Status(status)];
+        let status = |state, pays| Event::Status(Status { token, state, tick: 100, pays, venue_time, host_time });
+        let deep = |count: u32| (1..=count).map(|price| Quote { price, size: u64::MAX }).collect::<Vec<_>>();
+        let depth =
+            |bids, asks| Event::Depth(Depth { token, bids: deep(bids), asks: deep(asks), venue_time, host_time });
+        let events = [
+            top(4),
+            Event::Trade(trade),
+            status(MarketState::Blind, None),
+            status(MarketState::Paused, None),
+            status(MarketState::Resolved, None),
+            status(MarketState::Resolved, Some(0)),
+            depth(DEPTH_MAX, DEPTH_MAX),
+            depth(0, 3),
+            depth(0, 0),
+        ];
         let mut words = Vec::new();
         events.iter().for_each(|event| pack(event, &mut words));
         let batch = Batch { first: 0, words, own: Vec::new() };
@@ -276,8 +361,10 @@ mod tests {
     fn unknown_kinds_and_values_are_skipped_but_counted() {
         let mut words = vec![0x6304_0000_0000_0000, 0, 0, 0, 0x0204_0000_0000_0000, 0, 0, 0];
         words.extend([0x0205_0000_0000_0000, 0, 0, 7 << 32, 0]);
+        // More levels than there are words.
+        words.extend([0x0406_0000_0000_0000, 0, 0, 2 << 32, 1, 1]);
         pack(&top(2), &mut words);
-        assert_eq!(read(words, Vec::new()), ["-", "-", "-", "top 2"]);
+        assert_eq!(read(words, Vec::new()), ["-", "-", "-", "-", "top 2"]);
     }
 
     #[test]

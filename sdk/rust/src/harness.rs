@@ -1,9 +1,18 @@
 //! Runs a strategy natively, in `#[test]`, the way the host does: events go through the packed words of the contract.
 
+mod file;
+mod script;
+mod stage;
+mod venue;
+
+pub use file::assert_parameters_file;
+pub use stage::Stage;
+
 use crate::bindings::polytrader::strategy::types::{
-    Batch, Intent, Limits, Market, OwnEvent, OwnKind, Position, Quote, RefusedEvent, Session, SetQuote, Token,
+    Batch, Budget, Intent, Limits, Market, OwnEvent, OwnKind, Position, Quote, RefusedEvent, Session, SessionState,
+    SetQuote, Token,
 };
-use crate::event::{Event, Top, pack};
+use crate::event::{Depth, Event, Top, pack};
 use crate::runner::{Strategy, react};
 use crate::units::{SECOND, SHARE};
 use crate::{IntentKind, MarketState, Side, Status, Trade};
@@ -17,6 +26,7 @@ pub const START: u64 = 1_750_000_000 * SECOND;
 pub fn session(markets: u32) -> Session {
     let token = |handle: u32, outcome: &str| Token { handle, outcome: outcome.into() };
     let market = |n: u32| Market {
+        condition: format!("{n:#066x}"),
         slug: format!("market-{n}"),
         question: format!("Will test {n} pass?"),
         yes: token(n.saturating_mul(2), "Yes"),
@@ -25,14 +35,17 @@ pub fn session(markets: u32) -> Session {
         min_size: SHARE.saturating_mul(5),
         fee_rate: 0,
         end: 0,
+        event: None,
+        neg_risk: false,
     };
+    let budget = Budget { capital: 1_000_000_000, max_loss: 20_000_000, max_orders_per_minute: 300 };
     Session {
         now: START,
         parameters: "{}".into(),
         markets: (0..markets).map(market).collect(),
         positions: Vec::new(),
         orders: Vec::new(),
-        limits: Limits { max_order: 100_000_000, max_market: 100_000_000, max_open_orders: 100 },
+        limits: Limits { max_order: 100_000_000, max_market: 100_000_000, max_open_orders: 100, budget },
         restored: None,
     }
 }
@@ -102,6 +115,14 @@ impl<S: Strategy> Harness<S> {
         self.market(&Event::Top(Top { token, bid, ask, venue_time, host_time }))
     }
 
+    /// Shows levels of both sides, each a price and a size, best first.
+    pub fn depth(&mut self, token: u32, bids: &[(u32, u64)], asks: &[(u32, u64)]) -> Vec<Intent> {
+        let side =
+            |side: &[(u32, u64)]| side.iter().map(|(price, size)| Quote { price: *price, size: *size }).collect();
+        let (venue_time, host_time) = (self.now, self.now);
+        self.market(&Event::Depth(Depth { token, bids: side(bids), asks: side(asks), venue_time, host_time }))
+    }
+
     /// Shows a trade.
     pub fn trade(&mut self, token: u32, side: Side, price: u32, size: u64) -> Vec<Intent> {
         let (venue_time, host_time) = (self.now, self.now);
@@ -111,12 +132,23 @@ impl<S: Strategy> Harness<S> {
     /// Shows a market's state.
     pub fn status(&mut self, token: u32, state: MarketState, tick: u32) -> Vec<Intent> {
         let (venue_time, host_time) = (self.now, self.now);
-        self.market(&Event::Status(Status { token, state, tick, venue_time, host_time }))
+        self.market(&Event::Status(Status { token, state, tick, pays: None, venue_time, host_time }))
+    }
+
+    /// Ends a market: a share of the token pays so many micro-dollars.
+    pub fn resolve(&mut self, token: u32, pays: u32) -> Vec<Intent> {
+        let (venue_time, host_time, state, pays) = (self.now, self.now, MarketState::Resolved, Some(pays));
+        self.market(&Event::Status(Status { token, state, tick: 10_000, pays, venue_time, host_time }))
     }
 
     /// Says whether intents can lead to orders now.
     pub fn trading(&mut self, on: bool) -> Vec<Intent> {
-        self.own(OwnKind::Trading(on))
+        self.session(if on { SessionState::Running } else { SessionState::Stopped })
+    }
+
+    /// Says what intents can lead to now.
+    pub fn session(&mut self, state: SessionState) -> Vec<Intent> {
+        self.own(OwnKind::Session(state))
     }
 
     /// Says what the strategy owns of a token.

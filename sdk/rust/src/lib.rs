@@ -35,25 +35,43 @@
 //! # fn main() {}
 //! ```
 //!
+//! | for | there is |
+//! |---|---|
+//! | parameters that operators set | [`#[derive(Parameters)]`](parameters) |
+//! | prices, own orders, positions and cash | [`Tracker`] |
+//! | how far a price moved lately | [`window::Window`] |
+//! | state that outlives an instance | [`memory`] |
+//! | tests on a scripted market | `harness::Stage`, native builds only |
+//!
 //! The crate of a strategy has `crate-type = ["cdylib", "rlib"]`: the first makes the module that the host loads, the
 //! second lets its tests run natively with the [`harness`]. Build it with
 //! `cargo build --release --target wasm32-unknown-unknown`; the file's name is the strategy's.
+
+// The derives name this crate from outside, and its own tests use them.
+extern crate self as polytrader_sdk;
 
 mod event;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod harness;
 mod intents;
+pub mod json;
+pub mod memory;
+pub mod parameters;
 mod runner;
+pub mod tracker;
 pub mod units;
+pub mod window;
 
 pub use bindings::polytrader::strategy::types::{
-    Batch, FillEvent, Intent, IntentKind, Level, Limits, Manifest, Market, OpenOrder, OrderEvent, OrderKind,
-    OrderState, OwnEvent, OwnKind, Place, Position, Quote, Reaction, RefusedEvent, Session, SetQuote, Side, Timer,
-    Token,
+    Batch, Budget, FillEvent, Intent, IntentKind, Level, Limits, Manifest, Market, OpenOrder, OrderEvent, OrderKind,
+    OrderState, OwnEvent, OwnKind, Place, Position, Quote, Reaction, RefusedEvent, Selection, Session, SessionState,
+    SetQuote, Settlement, SettlementEvent, Side, Signal, Subscription, Timer, Token,
 };
-pub use event::{Event, Events, MarketState, Status, Top, Trade, WORD_LAYOUT, pack};
+pub use event::{DEPTH_MAX, Depth, Event, Events, MarketState, REGULAR_TIMER, Status, Top, Trade, WORD_LAYOUT, pack};
 pub use intents::Intents;
+pub use parameters::Parameters;
 pub use runner::{Strategy, react};
+pub use tracker::Tracker;
 
 /// What `wit-bindgen` makes of the contract; for [`export_strategy`], not for strategies.
 #[doc(hidden)]

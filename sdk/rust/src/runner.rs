@@ -1,7 +1,7 @@
 //! Runs a strategy: typed events in, one reaction out.
 
-use crate::bindings::polytrader::strategy::types::{Batch, Manifest, Reaction, Session};
-use crate::event::{Event, Events, WORD_LAYOUT};
+use crate::bindings::polytrader::strategy::types::{Batch, Manifest, Reaction, Selection, Session, Subscription};
+use crate::event::{DEPTH_MAX, Event, Events, WORD_LAYOUT};
 use crate::intents::Intents;
 
 /// A trading strategy: events in, intents out.
@@ -27,7 +27,7 @@ pub trait Strategy: Sized {
 }
 
 impl Manifest {
-    /// Describes a strategy without parameters that takes as many markets as the host grants.
+    /// Describes a strategy without parameters that takes as many markets as the host grants, of any kind, and hears tops and trades.
     pub fn new(name: &str, version: &str, description: &str) -> Self {
         Self {
             name: name.into(),
@@ -36,6 +36,9 @@ impl Manifest {
             description: description.into(),
             parameter_schema: "{}".into(),
             markets_max: 0,
+            selection: Selection { slugs: Vec::new(), neg_risk: false, whole_events: false },
+            hears: Subscription { tops: true, trades: true, depth: 0 },
+            every: 0,
             word_layout: WORD_LAYOUT,
         }
     }
@@ -58,6 +61,56 @@ impl Manifest {
     #[must_use]
     pub const fn markets_max(mut self, markets: u32) -> Self {
         self.markets_max = markets;
+        self
+    }
+
+    /// Asks for markets whose slug begins so, or as was said before.
+    #[must_use]
+    pub fn slug(mut self, beginning: &str) -> Self {
+        self.selection.slugs.push(beginning.into());
+        self
+    }
+
+    /// Asks for markets of negative-risk events only.
+    #[must_use]
+    pub const fn neg_risk_only(mut self) -> Self {
+        self.selection.neg_risk = true;
+        self
+    }
+
+    /// Asks for whole events: all open markets of one or none.
+    #[must_use]
+    pub const fn whole_events(mut self) -> Self {
+        self.selection.whole_events = true;
+        self
+    }
+
+    /// Asks for so many levels of both sides, at most [`DEPTH_MAX`].
+    #[must_use]
+    pub const fn depth(mut self, levels: u32) -> Self {
+        self.hears.depth = if levels > DEPTH_MAX { DEPTH_MAX } else { levels };
+        self
+    }
+
+    /// Hears no tops, such as a strategy that hears depth.
+    #[must_use]
+    pub const fn without_tops(mut self) -> Self {
+        self.hears.tops = false;
+        self
+    }
+
+    /// Hears no trades.
+    #[must_use]
+    pub const fn without_trades(mut self) -> Self {
+        self.hears.trades = false;
+        self
+    }
+
+    /// Asks for a timer event each time so many microseconds are over, at least a tenth of a second. Its number is
+    /// [`REGULAR_TIMER`](crate::REGULAR_TIMER).
+    #[must_use]
+    pub const fn every(mut self, micros: u64) -> Self {
+        self.every = micros;
         self
     }
 }

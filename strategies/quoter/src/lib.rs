@@ -1,6 +1,7 @@
 //! Quotes both sides of each granted market: a bid on YES, a bid on NO, which is an ask on YES, and asks for what it owns.
 //!
-//! It goes one tick inside the best prices of others where there is room, and lowers both quotes the more YES it holds.
+//! It goes one tick inside the best prices of others where there is room, lowers both quotes the more YES it holds, keeps further away the
+//! more the price moves, and stays within the band that the venue rewards while it is calm. See README.md for its parameters.
 
 mod maker;
 mod parameters;
@@ -8,9 +9,9 @@ mod pricing;
 mod token;
 
 use maker::Maker;
-use parameters::{Parameters, SCHEMA};
+use parameters::Settings;
 use polytrader_sdk::units::SECOND;
-use polytrader_sdk::{Event, Intents, Level, Manifest, OwnEvent, OwnKind, Session, Strategy, log};
+use polytrader_sdk::{Event, Intents, Level, Manifest, OwnEvent, OwnKind, Parameters, Session, Strategy, Tracker, log};
 
 /// Markets that it quotes: the host allows five open positions, and other strategies want one, too.
 const MARKETS_MAX: u32 = 4;
@@ -21,39 +22,32 @@ const LOOK: u64 = SECOND;
 /// The strategy.
 #[derive(Debug)]
 pub struct Quoter {
-    parameters: Parameters,
+    settings: Settings,
+    tracker: Tracker,
     makers: Vec<Maker>,
-    trading: bool,
 }
 
 impl Strategy for Quoter {
     fn describe() -> Manifest {
         let description = "Quotes both sides of each market, inside the best prices, skewed by what it holds.";
         let manifest = Manifest::new("quoter", env!("CARGO_PKG_VERSION"), description).author("PolyTrader");
-        manifest.parameters(SCHEMA).markets_max(MARKETS_MAX)
+        manifest.parameters(&Settings::schema()).markets_max(MARKETS_MAX).without_trades()
     }
 
     fn new(session: &Session) -> Result<Self, String> {
-        let parameters = Parameters::read(&session.parameters)?;
-        let makers = session.markets.iter().cloned().map(Maker::new).collect();
-        let mut quoter = Self { parameters, makers, trading: false };
-        for position in &session.positions {
-            quoter.on_position(position.token, position.size);
-        }
-        for order in &session.orders {
-            let token = quoter.maker(order.token).and_then(|maker| maker.token(order.token));
-            token.into_iter().for_each(|token| token.adopt(order));
-        }
-        log(Level::Info, &format!("{} markets, {parameters:?}", quoter.makers.len()));
-        Ok(quoter)
+        let settings = Settings::parse(&session.parameters)?;
+        let makers = session.markets.iter().map(|market| Maker::new(market.clone(), session.now, &settings)).collect();
+        log(Level::Info, &format!("{} markets, {settings:?}", session.markets.len()));
+        Ok(Self { settings, tracker: Tracker::new(session), makers })
     }
 
     fn on_event(&mut self, event: &Event, out: &mut Intents) {
+        self.tracker.hear(event);
         match event {
-            Event::Top(top) => self.hear(top.token, top.host_time, out, |maker, _| maker.on_top(top)),
-            Event::Status(status) => self.hear(status.token, status.host_time, out, |maker, _| maker.on_status(status)),
+            Event::Top(top) => self.hear(top.token, out, |maker, tracker, _| maker.on_top(top, tracker)),
+            Event::Status(status) => self.hear(status.token, out, |_, _, _| {}),
             Event::Own(own) => self.on_own(own, out),
-            Event::Trade(_) => {}
+            Event::Trade(_) | Event::Depth(_) => {}
         }
     }
 }
@@ -62,65 +56,62 @@ impl Quoter {
     fn on_own(&mut self, own: &OwnEvent, out: &mut Intents) {
         let now = own.at;
         match &own.what {
-            OwnKind::Trading(on) => self.on_trading(*on, now, out),
-            OwnKind::Timer(TIMER) if self.trading => {
-                self.quote_all(now, out);
+            OwnKind::Session(_) => self.on_trading(now, out),
+            OwnKind::Parameters(text) => match Settings::parse(text) {
+                Ok(settings) => self.adapt(settings),
+                Err(error) => log(Level::Error, &error),
+            },
+            OwnKind::Timer(TIMER) if self.tracker.trading() => {
+                self.quote_all(out);
                 out.set_timer(TIMER, now.saturating_add(LOOK));
             }
-            OwnKind::Position(position) => {
-                self.on_position(position.token, position.size);
-                self.hear(position.token, now, out, |_, _| {});
-            }
-            OwnKind::Order(order) => self.hear(order.token, now, out, |maker, out| {
+            OwnKind::Position(position) => self.hear(position.token, out, |_, _, _| {}),
+            OwnKind::Order(order) => self.hear(order.token, out, |maker, _, out| {
                 maker.token(order.token).into_iter().for_each(|token| token.on_order(order, now, out));
             }),
             OwnKind::Refused(refused) => {
                 // A quote's tag is its token.
                 let Ok(token) = u32::try_from(refused.tag) else { return };
-                self.hear(token, now, out, |maker, out| {
-                    maker.token(token).into_iter().for_each(|token| token.on_refused(&refused.rule, now, out));
+                self.hear(token, out, |maker, tracker, out| {
+                    maker.token(token).into_iter().for_each(|token| token.on_refused(&refused.rule, tracker, out));
                 });
             }
             _ => {}
         }
     }
 
-    fn on_trading(&mut self, on: bool, now: u64, out: &mut Intents) {
-        self.trading = on;
+    /// Goes on with other parameters.
+    fn adapt(&mut self, settings: Settings) {
+        self.makers.iter_mut().for_each(|maker| maker.adapt(self.tracker.now(), &settings));
+        self.settings = settings;
+    }
+
+    fn on_trading(&mut self, now: u64, out: &mut Intents) {
         // The host forgets all quotes when trading stops.
         for maker in &mut self.makers {
             maker.yes.forget();
             maker.no.forget();
         }
-        if on {
-            self.quote_all(now, out);
+        if self.tracker.trading() {
+            self.quote_all(out);
             out.set_timer(TIMER, now.saturating_add(LOOK));
         }
     }
 
-    fn on_position(&mut self, token: u32, size: u64) {
-        let token = self.maker(token).and_then(|maker| maker.token(token));
-        token.into_iter().for_each(|token| token.owned = size);
-    }
-
-    fn maker(&mut self, token: u32) -> Option<&mut Maker> {
-        self.makers.iter_mut().find(|maker| maker.yes.handle == token || maker.no.handle == token)
-    }
-
     /// Lets a token's market hear something and then look at its quotes.
-    fn hear(&mut self, token: u32, now: u64, out: &mut Intents, heard: impl FnOnce(&mut Maker, &mut Intents)) {
-        let (trading, parameters) = (self.trading, self.parameters);
-        if let Some(maker) = self.maker(token) {
-            heard(maker, out);
-            if trading {
-                maker.quote(now, &parameters, out);
+    fn hear(&mut self, token: u32, out: &mut Intents, heard: impl FnOnce(&mut Maker, &Tracker, &mut Intents)) {
+        let maker = self.makers.iter_mut().find(|maker| maker.yes.handle == token || maker.no.handle == token);
+        if let Some(maker) = maker {
+            heard(maker, &self.tracker, out);
+            if self.tracker.trading() {
+                maker.quote(&self.tracker, &self.settings, out);
             }
         }
     }
 
-    fn quote_all(&mut self, now: u64, out: &mut Intents) {
+    fn quote_all(&mut self, out: &mut Intents) {
         for maker in &mut self.makers {
-            maker.quote(now, &self.parameters, out);
+            maker.quote(&self.tracker, &self.settings, out);
         }
     }
 }

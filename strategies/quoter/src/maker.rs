@@ -1,17 +1,19 @@
 //! Makes a market in the two tokens of one market.
 
-use crate::parameters::Parameters;
-use crate::pricing::{self, Prices};
+use crate::parameters::Settings;
+use crate::pricing::{self, Prices, Shift};
 use crate::token::{Target, TokenSide};
+use polytrader_sdk::parameters::decimal;
 use polytrader_sdk::units::{SECOND, complement, shares_for, step, whole_size};
-use polytrader_sdk::{Intents, Market, MarketState, Quote, Side, Status, Top};
+use polytrader_sdk::window::Window;
+use polytrader_sdk::{Intents, Market, MarketState, Quote, Side, Top, Tracker};
 
 /// How often quotes may improve; they retreat at once.
 const PACE: u64 = 5 * SECOND;
 /// How long it trusts that others still stand behind its own best price; then it steps back to see.
 const TRUST: u64 = 30 * SECOND;
-/// How long before its end a market is left.
-const LEAVE: u64 = 60 * SECOND;
+/// A market is left before its end, but at least three quarters of the time there are for quotes: some markets last seconds.
+const LEAVE_PART: u64 = 4;
 
 /// The best price of others on one side, in prices of YES, and when it was last seen.
 #[derive(Debug, Clone, Copy)]
@@ -24,19 +26,29 @@ struct Seen {
 #[derive(Debug)]
 pub(crate) struct Maker {
     market: Market,
-    state: MarketState,
+    /// When it is left; never, if its end is unknown.
+    leave_at: u64,
     pub(crate) yes: TokenSide,
     pub(crate) no: TokenSide,
     best: Option<Prices>,
     bid: Option<Seen>,
     ask: Option<Seen>,
+    mids: Window,
     next_at: u64,
 }
 
 impl Maker {
-    pub(crate) fn new(market: Market) -> Self {
+    pub(crate) fn new(market: Market, now: u64, settings: &Settings) -> Self {
         let (yes, no) = (TokenSide::new(market.yes.handle), TokenSide::new(market.no.handle));
-        Self { market, state: MarketState::Open, yes, no, best: None, bid: None, ask: None, next_at: 0 }
+        let leave_at = leave_at(market.end, now, settings);
+        let mids = Window::new(settings.volatility_window);
+        Self { market, leave_at, yes, no, best: None, bid: None, ask: None, mids, next_at: 0 }
+    }
+
+    /// Goes on with other parameters; what it knew of the price's moves may be of another length.
+    pub(crate) fn adapt(&mut self, now: u64, settings: &Settings) {
+        self.leave_at = leave_at(self.market.end, now, settings);
+        self.mids = Window::new(settings.volatility_window);
     }
 
     pub(crate) fn token(&mut self, handle: u32) -> Option<&mut TokenSide> {
@@ -44,7 +56,7 @@ impl Maker {
     }
 
     /// Hears the best prices of YES. Those of NO are their mirror image: the venue matches the two as one book.
-    pub(crate) fn on_top(&mut self, top: &Top) {
+    pub(crate) fn on_top(&mut self, top: &Top, tracker: &Tracker) {
         if top.token != self.yes.handle {
             return;
         }
@@ -53,29 +65,21 @@ impl Maker {
             return;
         };
         self.best = Some(Prices { bid: bid.price, ask: ask.price });
-        let ours = |side: Side, mirror: Side, price: u32| {
-            let direct = self.yes.resting(side, price);
-            direct.saturating_add(self.no.resting(mirror, complement(price)))
-        };
-        let bid_alone = bid.size <= ours(Side::Buy, Side::Sell, bid.price);
-        let ask_alone = ask.size <= ours(Side::Sell, Side::Buy, ask.price);
-        let (tick, now) = (self.market.tick, top.host_time);
+        self.mids.add(top.host_time, bid.price.midpoint(ask.price));
+        let bid_alone = bid.size <= tracker.resting(top.token, Side::Buy, bid.price);
+        let ask_alone = ask.size <= tracker.resting(top.token, Side::Sell, ask.price);
+        let (tick, now) = (self.tick(tracker), top.host_time);
         self.bid = Some(others(self.bid, bid.price, bid_alone, -1, tick, now));
         self.ask = Some(others(self.ask, ask.price, ask_alone, 1, tick, now));
     }
 
-    pub(crate) fn on_status(&mut self, status: &Status) {
-        if status.token == self.yes.handle || status.token == self.no.handle {
-            self.state = status.state;
-            self.market.tick = status.tick;
-        }
-    }
-
     /// Compares what should rest with what does.
-    pub(crate) fn quote(&mut self, now: u64, parameters: &Parameters, out: &mut Intents) {
-        let (targets, reason) = match self.targets(now, parameters) {
+    pub(crate) fn quote(&mut self, tracker: &Tracker, settings: &Settings, out: &mut Intents) {
+        let now = tracker.now();
+        self.mids.pass(now);
+        let (targets, reason) = match self.targets(tracker, settings) {
             Some((targets, prices)) => {
-                (targets, format!("YES {} / {} of a dollar", show(prices.bid), show(prices.ask)))
+                (targets, format!("YES {} / {} of a dollar", decimal(prices.bid.into()), decimal(prices.ask.into())))
             }
             None => ([Target::default(); 2], "no quotes".to_owned()),
         };
@@ -87,40 +91,48 @@ impl Maker {
         }
     }
 
-    fn targets(&self, now: u64, parameters: &Parameters) -> Option<([Target; 2], Prices)> {
-        let ends = self.market.end > 0 && now.saturating_add(LEAVE) >= self.market.end;
-        if self.state != MarketState::Open || ends {
+    fn tick(&self, tracker: &Tracker) -> u32 {
+        tracker.token(self.yes.handle).map_or(self.market.tick, |token| token.tick)
+    }
+
+    fn targets(&self, tracker: &Tracker, settings: &Settings) -> Option<([Target; 2], Prices)> {
+        let open = tracker.token(self.yes.handle).is_some_and(|token| token.state == MarketState::Open);
+        if !open || tracker.now() >= self.leave_at {
             return None;
         }
         let (best, others) = (self.best?, Prices { bid: self.bid?.price, ask: self.ask?.price });
-        let mid = others.bid.saturating_add(others.ask) >> 1;
-        let net = pricing::net_value(self.yes.owned, self.no.owned, mid);
-        let down = pricing::skew(net, parameters);
-        let prices = pricing::prices(others, best, self.market.tick, down, parameters)?;
+        let mid = others.bid.midpoint(others.ask);
+        let [yes, no] = [self.yes.handle, self.no.handle].map(|token| tracker.held(token));
+        let net = pricing::net_value(yes, no, mid);
+        let tick = self.tick(tracker);
+        let shift =
+            Shift { down: pricing::skew(net, settings), away: pricing::widening(self.mids.range(), tick, settings) };
+        let prices = pricing::prices(others, best, tick, shift, settings)?;
         let no_bid = complement(prices.ask);
-        let [bid, no_ask] = self.side(prices.bid, net, self.no.owned, parameters);
-        let [no_bid, ask] = self.side(no_bid, net.saturating_neg(), self.yes.owned, parameters);
+        let [bid, no_ask] = self.side(prices.bid, net, no, settings);
+        let [no_bid, ask] = self.side(no_bid, net.saturating_neg(), yes, settings);
         Some(([Target { bid, ask }, Target { bid: no_bid, ask: no_ask }], prices))
     }
 
     /// Returns what buys a token at a price: a bid on it, and before that an ask for shares owned of the other token,
     /// which comes to the same and frees money. `held` is the net value held of the token already.
-    fn side(&self, price: u32, held: i64, other: u64, parameters: &Parameters) -> [Option<Quote>; 2] {
+    fn side(&self, price: u32, held: i64, other: u64, settings: &Settings) -> [Option<Quote>; 2] {
         let min = self.market.min_size;
-        let limit = u64::try_from(self.market_limit(parameters, held)).unwrap_or(0);
-        let whole = shares_for(parameters.quote(), price).max(min);
+        let most = i64::try_from(settings.max_position_dollars).unwrap_or(i64::MAX);
+        let limit = u64::try_from(most.saturating_sub(held)).unwrap_or(0);
+        let whole = shares_for(settings.quote_dollars, price).max(min).max(settings.rewards_size);
         let sold = whole_size(other.min(whole));
         let sold = if sold < min { 0 } else { sold };
         let bought = whole.saturating_sub(sold).min(shares_for(limit, price));
         let quote = |price: u32, size: u64| (size >= min && size > 0).then_some(Quote { price, size });
         [quote(price, bought), quote(complement(price), sold)]
     }
+}
 
-    /// How much more may be spent on a token, in micro-dollars.
-    fn market_limit(&self, parameters: &Parameters, held: i64) -> i64 {
-        let max = i64::try_from(parameters.max_position()).unwrap_or(i64::MAX);
-        max.saturating_sub(held)
-    }
+/// Returns when a market that ends then is left.
+fn leave_at(end: u64, now: u64, settings: &Settings) -> u64 {
+    let part = end.saturating_sub(now).checked_div(LEAVE_PART).unwrap_or(0);
+    if end == 0 { u64::MAX } else { end.saturating_sub(settings.leave.min(part)) }
 }
 
 /// Returns the best price of others. Where only we stand at the best price, theirs is what it last was; if that is long
@@ -135,10 +147,4 @@ fn others(old: Option<Seen>, best: u32, alone: bool, back: i32, tick: u32, now: 
         Some(seen) if behind(seen.price) => Seen { price: step(seen.price, back, tick), at: now },
         _ => Seen { price: step(best, back, tick), at: now },
     }
-}
-
-/// A price as people write it.
-fn show(price: u32) -> String {
-    let digits = format!("{price:06}");
-    format!("0.{}", digits.trim_end_matches('0'))
 }

@@ -1,8 +1,7 @@
-//! One token: what is owned, what is quoted, and which orders serve it.
+//! One token: what is quoted there.
 
 use polytrader_sdk::units::SECOND;
-use polytrader_sdk::{Intents, OpenOrder, OrderEvent, OrderState, Quote, Side};
-use std::collections::BTreeMap;
+use polytrader_sdk::{Intents, OrderEvent, OrderState, Quote, Side, Tracker};
 
 /// How long a refused leg waits; doubled each time, up to the most.
 const WAIT_MIN: u64 = 2 * SECOND;
@@ -16,23 +15,12 @@ struct Leg {
     wait: u64,
 }
 
-/// One of our orders that is not over.
-#[derive(Debug, Clone, Copy)]
-struct Order {
-    side: Side,
-    price: u32,
-    left: u64,
-}
-
 /// A token.
 #[derive(Debug)]
 pub(crate) struct TokenSide {
     pub(crate) handle: u32,
-    /// Shares owned.
-    pub(crate) owned: u64,
     bid: Leg,
     ask: Leg,
-    orders: BTreeMap<u64, Order>,
 }
 
 /// What should rest on a token.
@@ -44,13 +32,7 @@ pub(crate) struct Target {
 
 impl TokenSide {
     pub(crate) fn new(handle: u32) -> Self {
-        Self { handle, owned: 0, bid: Leg::default(), ask: Leg::default(), orders: BTreeMap::new() }
-    }
-
-    /// Returns how many of our own shares rest at a price.
-    pub(crate) fn resting(&self, side: Side, price: u32) -> u64 {
-        let here = self.orders.values().filter(|order| order.side == side && order.price == price);
-        here.fold(0, |sum, order| sum.saturating_add(order.left))
+        Self { handle, bid: Leg::default(), ask: Leg::default() }
     }
 
     /// Forgets what was quoted, because the host has.
@@ -58,41 +40,26 @@ impl TokenSide {
         (self.bid, self.ask) = (Leg::default(), Leg::default());
     }
 
-    /// Takes over an order of a previous instance.
-    pub(crate) fn adopt(&mut self, order: &OpenOrder) {
-        let left = order.size.saturating_sub(order.filled);
-        self.orders.insert(order.order, Order { side: order.side, price: order.price, left });
-    }
-
     /// Hears of an order of ours. What the venue refused waits like what the host refused.
     pub(crate) fn on_order(&mut self, event: &OrderEvent, now: u64, out: &mut Intents) {
-        let left = event.size.saturating_sub(event.filled);
         match event.state {
-            OrderState::Filled | OrderState::Cancelled => {
-                self.orders.remove(&event.order);
-            }
             OrderState::Refused => {
-                self.orders.remove(&event.order);
                 self.leg(event.side).back_off(now);
                 self.send(out, "the venue refused");
             }
-            OrderState::Pending | OrderState::Unknown | OrderState::Live | OrderState::PartlyFilled => {
-                self.orders.insert(event.order, Order { side: event.side, price: event.price, left });
-                if matches!(event.state, OrderState::Live | OrderState::PartlyFilled) {
-                    self.leg(event.side).wait = 0;
-                }
-            }
+            OrderState::Live | OrderState::PartlyFilled => self.leg(event.side).wait = 0,
+            _ => {}
         }
     }
 
     /// Hears that the host refused this token's quote: the leg that has no order was meant.
-    pub(crate) fn on_refused(&mut self, rule: &str, now: u64, out: &mut Intents) {
+    pub(crate) fn on_refused(&mut self, rule: &str, tracker: &Tracker, out: &mut Intents) {
         let mut changed = false;
         for side in [Side::Buy, Side::Sell] {
-            let served = self.orders.values().any(|order| order.side == side);
+            let served = tracker.open(self.handle, side) > 0;
             let leg = self.leg(side);
             if leg.sent.is_some() && !served {
-                leg.back_off(now);
+                leg.back_off(tracker.now());
                 changed = true;
             }
         }

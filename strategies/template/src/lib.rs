@@ -1,21 +1,32 @@
 //! The smallest strategy that trades, to copy and change: in one market it bids for YES, and offers what it bought.
 
 use polytrader_sdk::units::{SECOND, shares_worth, step, whole_size};
-use polytrader_sdk::{Event, Intents, Manifest, Market, OwnKind, Quote, Session, Strategy, Top};
+use polytrader_sdk::{
+    Event, Intents, Level, Manifest, Market, OwnKind, Parameters, Quote, Session, Strategy, Top, Tracker, log,
+};
 
-/// How often it may change its mind, and how long it stays away after it was refused.
-const PACE: u64 = 3 * SECOND;
+/// How long it stays away after it was refused.
 const REFUSED_WAIT: u64 = 30 * SECOND;
-/// The least that a bid is worth: venues ignore smaller orders.
-const BID_MIN: u64 = 1_100_000;
+/// The mark of what it wants; what follows from that carries it.
 const TAG: u64 = 1;
+
+/// What an operator can set.
+#[derive(Debug, Parameters)]
+struct Settings {
+    /// How often it may change its mind.
+    #[parameter(seconds, default = 3, min = 0.1, max = 3600)]
+    pace: u64,
+    /// The least that a bid is worth. Venues refuse orders under a dollar.
+    #[parameter(dollars, default = 1.1, min = 1, max = 10000)]
+    bid: u64,
+}
 
 /// What it knows.
 #[derive(Debug)]
 pub struct Template {
+    settings: Settings,
+    tracker: Tracker,
     market: Market,
-    owned: u64,
-    trading: bool,
     not_before: u64,
     bid: Option<u32>,
     ask: Option<u32>,
@@ -23,24 +34,27 @@ pub struct Template {
 
 impl Strategy for Template {
     fn describe() -> Manifest {
-        Manifest::new("template", "0.1.0", "Bids for YES in one market and offers what it bought.").markets_max(1)
+        let manifest = Manifest::new("template", "0.2.0", "Bids for YES in one market and offers what it bought.");
+        manifest.parameters(&Settings::schema()).markets_max(1).without_trades()
     }
 
     fn new(session: &Session) -> Result<Self, String> {
         let market = session.markets.first().cloned().ok_or("it needs a market")?;
-        let held = session.positions.iter().find(|position| position.token == market.yes.handle);
-        let owned = held.map_or(0, |position| position.size);
-        Ok(Self { market, owned, trading: false, not_before: 0, bid: None, ask: None })
+        let (settings, tracker) = (Settings::parse(&session.parameters)?, Tracker::new(session));
+        Ok(Self { settings, tracker, market, not_before: 0, bid: None, ask: None })
     }
 
     fn on_event(&mut self, event: &Event, out: &mut Intents) {
+        self.tracker.hear(event);
         match event {
             Event::Top(top) if top.token == self.market.yes.handle => self.on_top(top, out),
-            Event::Status(status) => self.market.tick = status.tick,
             Event::Own(own) => match &own.what {
-                OwnKind::Position(position) if position.token == self.market.yes.handle => self.owned = position.size,
                 // The host forgets all quotes when trading stops.
-                OwnKind::Trading(on) => (self.trading, self.bid, self.ask) = (*on, None, None),
+                OwnKind::Session(_) => (self.bid, self.ask) = (None, None),
+                OwnKind::Parameters(text) => match Settings::parse(text) {
+                    Ok(settings) => self.settings = settings,
+                    Err(error) => log(Level::Error, &error),
+                },
                 OwnKind::Refused(refused) if refused.tag == TAG => {
                     (self.bid, self.ask) = (None, None);
                     self.not_before = own.at.saturating_add(REFUSED_WAIT);
@@ -56,22 +70,24 @@ impl Strategy for Template {
 impl Template {
     fn on_top(&mut self, top: &Top, out: &mut Intents) {
         let (Some(bid), Some(ask)) = (top.bid, top.ask) else { return };
-        if !self.trading || top.host_time < self.not_before {
+        if !self.tracker.trading() || top.host_time < self.not_before {
             return;
         }
-        let tick = self.market.tick;
+        let tick = self.tracker.token(top.token).map_or(self.market.tick, |token| token.tick);
         // One tick inside the best prices if there is room, but never inside its own.
         let inside = |best: u32, own: Option<u32>, ticks: i32| {
             let room = ask.price.saturating_sub(bid.price) > tick && own != Some(best);
             if room { step(best, ticks, tick) } else { best }
         };
-        let sells = self.owned >= self.market.min_size;
+        let owned = self.tracker.held(top.token);
+        let sells = owned >= self.market.min_size;
         self.bid = (!sells).then(|| inside(bid.price, self.bid, 1));
         self.ask = sells.then(|| inside(ask.price, self.ask, -1));
-        let buy = self.bid.map(|price| Quote { price, size: shares_worth(BID_MIN, price).max(self.market.min_size) });
-        let sell = self.ask.map(|price| Quote { price, size: whole_size(self.owned) });
+        let size = |price| shares_worth(self.settings.bid, price).max(self.market.min_size);
+        let buy = self.bid.map(|price| Quote { price, size: size(price) });
+        let sell = self.ask.map(|price| Quote { price, size: whole_size(owned) });
         out.quote(TAG, top.token, buy, sell, if sells { "offer what it owns" } else { "bid for a few shares" });
-        self.not_before = top.host_time.saturating_add(PACE);
+        self.not_before = top.host_time.saturating_add(self.settings.pace);
     }
 }
 

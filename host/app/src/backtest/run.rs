@@ -4,11 +4,13 @@
 
 use super::STRATEGY;
 use super::events::Heard;
+use super::trial::Notes;
 use super::world::{Item, World};
 use anyhow::{Context, anyhow};
 use model::Intent;
 use model::input::StrategyAnswer;
-use sandbox::{Batch, Instance, Reaction};
+use sandbox::{Batch, Instance, LogLine, Reaction};
+use std::time::Instant;
 
 /// The most events of a batch.
 pub(super) const SPAN_MAX: usize = 4_096;
@@ -22,6 +24,8 @@ pub(super) struct Run {
     pub(super) set_back: u64,
     /// The most fuel that a call took.
     pub(super) fuel_max: u64,
+    /// What each call cost and wanted, if somebody wants to know.
+    pub(super) notes: Option<Notes>,
     instance: Instance,
     batch: Batch,
     /// What the strategy has not heard yet, each with the number of events that were taken when it was told.
@@ -40,7 +44,8 @@ impl Run {
         world.start(&mut told);
         let items = told.drain(..).map(|item| (0, item)).collect();
         let (batch, first, span) = (Batch::default(), 1, span_max.min(SPAN_MIN));
-        Self { world, intents: 0, set_back: 0, fuel_max: 0, instance, batch, items, told, first, span, span_max }
+        let (intents, set_back, fuel_max, notes) = (0, 0, 0, None);
+        Self { world, intents, set_back, fuel_max, notes, instance, batch, items, told, first, span, span_max }
     }
 
     /// Takes all events.
@@ -114,9 +119,14 @@ impl Run {
                 Item::Own(at, event) => self.batch.own(self.instance.grants(), *at, event),
             }
         }
+        let started = self.notes.is_some().then(Instant::now);
         let shown = self.instance.on_events(self.first, &mut self.batch);
         let reaction = shown.map_err(|fault| anyhow!("the strategy failed at item {}: {fault}", self.first))?;
         self.fuel_max = self.fuel_max.max(reaction.fuel);
+        if let (Some(notes), Some(started)) = (&mut self.notes, started) {
+            let took = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            notes.calls.push((took, reaction.fuel));
+        }
         Ok(reaction)
     }
 
@@ -128,6 +138,11 @@ impl Run {
         self.instance.save().map_err(|fault| anyhow!("`save` failed: {fault}"))
     }
 
+    /// Returns the bytes of memory that the strategy has taken, and the last lines that it logged.
+    pub(super) fn used(&mut self) -> (usize, Vec<LogLine>) {
+        (self.instance.memory(), self.instance.take_log().0)
+    }
+
     fn answer(&mut self, upto: usize, reaction: Reaction) {
         let Reaction { consumed, intents, fuel } = reaction;
         let first = self.first;
@@ -136,6 +151,9 @@ impl Run {
             return;
         }
         self.intents = self.intents.saturating_add(count(&intents));
+        if let Some(notes) = &mut self.notes {
+            notes.intents.extend(intents.iter().map(|intent| (self.world.at, intent.clone())));
+        }
         let (strategy, instance, fault, lost) = (STRATEGY, 1, None, Vec::new());
         let answer =
             StrategyAnswer { strategy, instance, first, count: consumed, consumed, fuel, fault, intents, lost };

@@ -6,7 +6,7 @@ use engine::{Effect, Effects, Engine, Purpose, Record};
 use model::input::{Channel, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
 use model::{
     Body, Input, Limits, Market, MarketIx, MarketNote, NewOrder, OrderState, OwnEvent, Seq, SessionId, Time, Usd,
-    VenueOrderId,
+    VenueOrderId, Wants,
 };
 use sim::{Latency, Paper};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,10 +24,10 @@ pub(super) enum Item {
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) orders: u64,
-    pub(super) fills: u64,
-    pub(super) refusals: u64,
+pub(crate) struct Counts {
+    pub(crate) orders: u64,
+    pub(crate) fills: u64,
+    pub(crate) refusals: u64,
 }
 
 /// Engine, venue and clock.
@@ -45,8 +45,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Returns a session with one market, running.
-    pub(super) fn new(market: Market, at: Time) -> anyhow::Result<Self> {
+    /// Returns a session with one market, of which the strategy hears what it wants.
+    pub(super) fn new(market: Market, at: Time, wants: Wants) -> anyhow::Result<Self> {
         let paper = Paper::new(Latency::DEFAULT, [market.clone()], CASH, &[])?;
         let (engine, effects) = (Engine::new(Purpose::Rehearse), Effects::with_capacity(64));
         let (counts, next_tick) = (Counts::default(), at);
@@ -66,6 +66,8 @@ impl World {
             hash: [0; 32],
             instance: 1,
             markets: vec![MarketIx(0)],
+            places: Vec::new(),
+            wants,
             since: Time(0),
             parameters: "{}".to_owned(),
         };

@@ -50,6 +50,8 @@ impl Rig {
             hash: [0; 32],
             instance: 1,
             markets: listeners.to_vec(),
+            places: Vec::new(),
+            wants: model::Wants::FIRST,
             since: Time(0),
             parameters: String::new(),
         }));

@@ -5,7 +5,7 @@ use super::engine_paths::Rig;
 use super::{Figure, market_paths, percentiles, sandbox_paths};
 use anyhow::{Context, ensure};
 use engine::{Approved, Effect, Placement, Purpose};
-use model::event::OwnEvent;
+use model::event::{OwnEvent, SessionState};
 use model::input::{Command, PlaceOutcome, StrategyAnswer, VenueStatus};
 use model::{Body, MarketIx, MarketNote, OrderId, Size, StrategyId};
 use order::{Exchange, Listing, SignedOrder};
@@ -84,7 +84,7 @@ impl Line<'_> {
     /// Tells the strategy that the bot trades.
     fn begin(&mut self) -> anyhow::Result<()> {
         let mut batch = Batch::default();
-        batch.own(self.instance.grants(), self.rig.now(), &OwnEvent::Session { trading: true });
+        batch.own(self.instance.grants(), self.rig.now(), &OwnEvent::Session { state: SessionState::Running });
         let reaction = self.instance.on_events(1, &mut batch)?;
         self.heard = u64::from(reaction.consumed);
         Ok(())

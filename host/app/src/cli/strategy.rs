@@ -1,11 +1,13 @@
 //! `polytrader strategy`: what can be said about strategies.
 
+use super::authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// `polytrader strategy`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StrategyArgs {
+    /// What to do.
     #[command(subcommand)]
     pub(crate) action: StrategyAction,
 }
@@ -13,11 +15,17 @@ pub(crate) struct StrategyArgs {
 /// What can be done with strategies.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum StrategyAction {
+    /// Make a project for a strategy of your own, with the SDK beside it. It builds with cargo alone.
+    New(NewArgs),
+    /// Build a project to WebAssembly, and drop it into a folder that a host watches.
+    Build(BuildArgs),
     /// Show what a file says about itself, its hash and what it can do.
     Inspect(FileArgs),
     /// Say whether the host would take a file: contract, imports, manifest, a rehearsal on made-up events, its state, and whether a second
     /// rehearsal decides the same. Exits with 1 if something is bad.
     Check(FileArgs),
+    /// Run a tape through a file and print what it wants, and what each event costs: fuel, memory, time.
+    Test(TestArgs),
     /// List the strategies of the running host.
     List(HostedArgs),
     /// Let the version of a strategy that would run trade real money.
@@ -30,7 +38,7 @@ pub(crate) enum StrategyAction {
     Rollback(VersionArgs),
 }
 
-/// A file.
+/// A strategy's file.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileArgs {
     /// The .wasm file.

@@ -73,7 +73,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 62] = [
+pub const KEYS: [Key; 64] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -214,7 +214,8 @@ pub const KEYS: [Key; 62] = [
         "signer.max_order_usd",
         Kind::Usd(CENT, MILLION),
         "1000",
-        "The most one order is worth that the signer signs; a SELL counts a dollar a share.",
+        "The most one order is worth that the signer signs; a SELL counts a dollar a share. In live mode the keystore's signer limits \
+         hold, and these lower them.",
     ),
     key(
         "signer.max_minute_usd",
@@ -229,6 +230,12 @@ pub const KEYS: [Key; 62] = [
         "The most that the orders signed on one UTC day are worth.",
     ),
     key("signer.max_orders_per_minute", Kind::Count(1, 100_000), "300", "The most orders signed in any 60 seconds."),
+    key(
+        "signer.max_batches_per_minute",
+        Kind::Count(0, 1_000),
+        "0",
+        "The most wallet batches (redeem, merge, split, approve) signed in any 60 seconds; 0 signs none.",
+    ),
     key("markets_max", Kind::Count(1, 1_000), "20", "The most markets that are watched at once."),
     key(
         "markets.tags",
@@ -307,6 +314,12 @@ pub const KEYS: [Key; 62] = [
         Kind::Url(&["https://", "http://"]),
         "https://gamma-api.polymarket.com",
         "The address of the venue's catalog; the demo has its own.",
+    ),
+    key(
+        "venue.data_url",
+        Kind::Url(&["https://", "http://"]),
+        "https://data-api.polymarket.com",
+        "The address of the venue's public records of accounts; the demo has its own.",
     ),
     key(
         "live.enabled",

@@ -56,6 +56,12 @@ pub(crate) struct View {
     pub(crate) summary: Summary,
     /// Shares owned.
     pub(crate) positions: Vec<(TokenIx, Size)>,
+    /// Whether the venue's account differed when it was last read.
+    pub(crate) differs: bool,
+    /// How many activities of the venue's records wait to be seen in the account.
+    pub(crate) waiting: u64,
+    /// Tokens that the venue's records tell of and that may be in the account: they are looked at too.
+    pub(crate) told: Vec<TokenIx>,
     /// The orders that are not over.
     pub(crate) open: Vec<OrderId>,
     /// How many of them are ours, not placed by hand.
@@ -203,6 +209,9 @@ impl Core {
             at: clock::now(),
             summary: self.engine.summary(),
             positions: positions.map(|(token, position)| (token, position.size)).collect(),
+            differs: self.engine.differs(),
+            waiting: u64::try_from(self.engine.told().count()).unwrap_or(u64::MAX),
+            told: self.engine.told().flat_map(|activity| activity.kind.tokens()).flatten().collect(),
             open: self.engine.open_orders().map(|(order, ..)| order.id).collect(),
             ours: self.engine.open_orders().filter(|(order, ..)| order.strategy != StrategyId::BY_HAND).count(),
         };

@@ -18,7 +18,7 @@ use model::{
     Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
 };
 use order::{Exchange, UnsignedOrder};
-use sandbox::{Grants, Session, Supervisor, Who};
+use sandbox::{Budget, Grant, Grants, Session, Supervisor, Who};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Fills that are remembered, so that each is counted once.
@@ -104,9 +104,9 @@ impl Duties {
     /// misses nothing.
     fn carry_out(&self, engine: &Engine, at: Time, change: &StrategyChange) {
         match change {
-            StrategyChange::Loaded { strategy, name, instance, markets, parameters, .. } => {
+            StrategyChange::Loaded { strategy, name, instance, markets, places, parameters, .. } => {
                 let Some(start) = self.starts.take(*strategy, *instance) else { return };
-                let session = session_of(engine, at, *strategy, markets, parameters.clone());
+                let session = session_of(engine, at, *strategy, (markets, places), parameters.clone());
                 let who = Who { strategy: *strategy, name: name.clone(), instance: *instance };
                 if let Err(error) = self.supervisor.start(who, start.module, session) {
                     tracing::error!(%error, name, "a strategy has no thread");
@@ -116,7 +116,11 @@ impl Duties {
             StrategyChange::Saved { strategy, instance: 0, state: Some(state) } => {
                 self.supervisor.restore(*strategy, &state.0);
             }
-            StrategyChange::Saved { .. } | StrategyChange::Kept { .. } => {}
+            // The engine tells strategies of the last two.
+            StrategyChange::Saved { .. }
+            | StrategyChange::Kept { .. }
+            | StrategyChange::Parameters { .. }
+            | StrategyChange::Signal { .. } => {}
         }
     }
 
@@ -197,6 +201,11 @@ impl Duties {
 
     /// Shows and keeps a fact.
     pub(crate) fn record(&mut self, seq: Seq, at: Time, record: Record) {
+        match &record {
+            Record::Transfer { kind, cash, reference } => tracing::info!(kind, %cash, reference, "booked"),
+            Record::Activity { kind, reference, reason } => tracing::info!(kind, reference, reason, "not booked"),
+            _ => {}
+        }
         let shown = self.picture.record(at, &record);
         self.rows.write(seq, at, &record, shown);
     }
@@ -229,24 +238,29 @@ impl Duties {
     }
 }
 
-/// Returns what an instance starts with: the account as it stands in `engine`.
+/// Returns what an instance starts with: the account as it stands in `engine`. Markets without places have those of their ranks.
 pub(crate) fn session_of(
     engine: &Engine,
     now: Time,
     strategy: StrategyId,
-    markets: &[MarketIx],
+    (markets, places): (&[MarketIx], &[u32]),
     parameters: String,
 ) -> Session {
-    let granted = markets.iter().filter_map(|ix| Some((*ix, engine.market(*ix)?.clone()))).collect();
+    let ranks = (0u32..).skip(places.len());
+    let numbered = markets.iter().zip(places.iter().copied().chain(ranks));
+    let granted =
+        numbered.filter_map(|(ix, place)| Some(Grant { ix: *ix, market: engine.market(*ix)?.clone(), place }));
+    let grants = Grants::at(granted.collect());
     let parts = engine.ledger().parts().filter(|(who, ..)| *who == strategy);
     let open = engine.open_orders().filter(|(order, ..)| order.strategy == strategy);
     Session {
         now,
         parameters,
-        grants: Grants::new(granted),
+        grants,
         positions: parts.map(|(_, token, part)| (token, part.size, part.cost)).collect(),
         orders: open.map(|(order, state, filled)| (order, filled, state)).collect(),
         limits: *engine.limits(),
+        budget: Budget::of(engine.limits(), engine.summary().portfolio),
         restored: None,
     }
 }

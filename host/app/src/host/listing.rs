@@ -83,6 +83,13 @@ impl Listing {
         numbered.filter(|(_, entry)| !entry.ended).map(|(ix, _)| ix).collect()
     }
 
+    /// Returns the markets that have not ended.
+    pub(crate) fn open_markets(&self) -> Vec<(MarketIx, Market)> {
+        let table = self.read();
+        let numbered = (0u32..).map(MarketIx).zip(&table.entries);
+        numbered.filter(|(_, entry)| !entry.ended).map(|(ix, entry)| (ix, entry.market.clone())).collect()
+    }
+
     /// Says whether a market is there and has not ended.
     pub(crate) fn is_open(&self, ix: MarketIx) -> bool {
         self.read().entries.get(ix.index()).is_some_and(|entry| !entry.ended)
@@ -91,6 +98,11 @@ impl Listing {
     /// Says whether a market is there.
     pub(crate) fn has(&self, condition: &ConditionId) -> bool {
         self.read().conditions.contains_key(condition)
+    }
+
+    /// Returns the number of the market of that condition.
+    pub(crate) fn market_of(&self, condition: &ConditionId) -> Option<MarketIx> {
+        self.read().conditions.get(condition).copied()
     }
 
     /// Returns a market.

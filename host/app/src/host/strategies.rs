@@ -12,6 +12,7 @@ mod versions;
 mod words;
 
 use super::clock;
+use super::granting::grant;
 use super::inbox::Inbox;
 use super::listing::Listing;
 use crate::config::{Config, Mode};
@@ -126,28 +127,31 @@ impl Strategies {
                     // What comes together is told together.
                     tokio::time::sleep(TOGETHER).await;
                     changes.mark_unchanged();
-                    self.grant_anew();
+                    self.grant_anew().await;
                 }
             }
         }
     }
 
     /// Starts every strategy anew, from its own state, that can have a market in place of one that has ended, or one more.
-    fn grant_anew(&mut self) {
-        let open = self.tools.listing.open();
+    async fn grant_anew(&mut self) {
+        let open = self.tools.listing.open_markets();
         let names: Vec<String> = self.known.keys().cloned().collect();
         for name in names {
             let Some(known) = self.known.get(&name).filter(|known| known.is_up()) else { continue };
-            let wanted = known.wanted.as_ref().map_or(0, |version| version.module.manifest().markets_max);
-            let granted = grant(&open, &known.markets, wanted, self.next);
+            let Some(version) = &known.wanted else { continue };
+            let manifest = version.module.manifest();
+            let granted = grant(&open, &known.markets, &manifest.selection, manifest.markets_max, self.next);
             if granted.iter().all(|market| known.markets.contains(market)) {
                 continue;
             }
+            let Some(places) = self.places(&name, known.id, &granted).await else { continue };
             tracing::info!(name, markets = granted.len(), "a strategy's markets have changed");
             self.next = self.next.saturating_add(1);
             let count = u32::try_from(granted.len()).unwrap_or(u32::MAX);
             if let Some(known) = self.known.get_mut(&name) {
                 known.markets = granted;
+                known.places = places;
                 self.tools.picture.edit_strategy(known.id, true, |view| view.markets = count);
             }
             self.announce(&name);
@@ -158,7 +162,7 @@ impl Strategies {
         match report {
             Report::Ready { name, module } => self.ready(name, module).await,
             Report::Rejected { name, error } => self.rejected(name, error).await,
-            Report::Settings { name, text } => self.settings(name, text),
+            Report::Settings { name, text } => self.settings(name, text).await,
             Report::Same { name } => self.same(&name),
             Report::Removed { name } => self.removed(&name),
             Report::Started { strategy, instance } => self.started(strategy, instance),
@@ -202,18 +206,35 @@ impl Strategies {
     }
 
     /// Has this version run, in place of the one that does, with the markets that it can have.
-    fn start(&mut self, name: &str, version: Version) {
+    async fn start(&mut self, name: &str, version: Version) {
         let Some(known) = self.known.get(name) else { return };
-        let wanted = version.module.manifest().markets_max;
-        let granted = grant(&self.tools.listing.open(), &known.markets, wanted, self.next);
-        if known.markets.is_empty() {
+        let (id, first, manifest) = (known.id, known.markets.is_empty(), version.module.manifest());
+        let open = self.tools.listing.open_markets();
+        let granted = grant(&open, &known.markets, &manifest.selection, manifest.markets_max, self.next);
+        let Some(places) = self.places(name, id, &granted).await else { return };
+        if first {
             self.next = self.next.saturating_add(u32::try_from(granted.len()).unwrap_or(0));
         }
         let Some(known) = self.known.get_mut(name) else { return };
         known.wanted = Some(version);
         known.faults.clear();
         known.markets = granted;
+        known.places = places;
         self.announce(name);
+    }
+
+    /// Returns by which numbers a strategy names markets. Without them its saved state could mean others.
+    async fn places(&self, name: &str, id: StrategyId, markets: &[MarketIx]) -> Option<Vec<u32>> {
+        let listing = &self.tools.listing;
+        let conditions: Vec<_> =
+            markets.iter().filter_map(|ix| listing.market(*ix)).map(|market| market.condition).collect();
+        match self.tools.db.market_places(id, &conditions).await {
+            Ok(places) => Some(places),
+            Err(error) => {
+                tracing::error!(%error, name, "a strategy's markets have no numbers, and it is not started with them");
+                None
+            }
+        }
     }
 
     /// Tells the engine of a new instance; the engine's thread starts it when it has taken that in.
@@ -221,7 +242,8 @@ impl Strategies {
         let Some(known) = self.known.get_mut(name) else { return };
         let Some(version) = known.wanted.clone() else { return };
         let instance = known.announce(&version);
-        let (strategy, markets, hash) = (known.id, known.markets.clone(), version.module.hash());
+        let (strategy, hash, wants) = (known.id, version.module.hash(), version.module.manifest().wants);
+        let (markets, places) = (known.markets.clone(), known.places.clone());
         let (since, parameters) = (version.since, version.parameters);
         self.tools.starts.put(strategy, instance, Start { module: version.module });
         self.tell(StrategyChange::Loaded {
@@ -230,6 +252,8 @@ impl Strategies {
             hash,
             instance,
             markets,
+            places,
+            wants,
             since,
             parameters,
         });
@@ -245,42 +269,5 @@ impl Strategies {
 
     fn edit(&self, strategy: StrategyId, edit: impl FnOnce(&mut StrategyView)) {
         self.tools.picture.edit_strategy(strategy, true, edit);
-    }
-}
-
-/// Returns the markets of a strategy that wants at most so many, 0 for all: those of the open ones that it had, then the next
-/// in the row.
-fn grant(open: &[MarketIx], had: &[MarketIx], wanted: u32, next: u32) -> Vec<MarketIx> {
-    let count = if wanted == 0 { open.len() } else { usize::try_from(wanted).unwrap_or(usize::MAX).min(open.len()) };
-    let mut granted: Vec<MarketIx> = had.iter().filter(|market| open.contains(market)).take(count).copied().collect();
-    let first = usize::try_from(next).unwrap_or(0).checked_rem(open.len()).unwrap_or(0);
-    let row = open.iter().cycle().skip(first).take(open.len());
-    for market in row {
-        if granted.len() >= count {
-            break;
-        }
-        if !granted.contains(market) {
-            granted.push(*market);
-        }
-    }
-    granted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_strategy_keeps_its_open_markets_and_gets_others_for_those_that_ended() {
-        let markets = |numbers: &[u32]| numbers.iter().copied().map(MarketIx).collect::<Vec<_>>();
-        let open = markets(&[1, 2, 4, 5]);
-        let got = |had: &[u32], wanted, next| grant(&open, &markets(had), wanted, next);
-        assert_eq!(got(&[], 2, 0), markets(&[1, 2]));
-        assert_eq!(got(&[], 2, 3), markets(&[5, 1]), "the row goes round");
-        assert_eq!(got(&[0, 2], 2, 0), markets(&[2, 1]), "0 has ended");
-        assert_eq!(got(&[5, 4], 2, 0), markets(&[5, 4]));
-        assert_eq!(got(&[4], 0, 0), markets(&[4, 1, 2, 5]), "0 is all");
-        assert_eq!(got(&[1], 9, 2), markets(&[1, 4, 5, 2]));
-        assert!(grant(&[], &markets(&[1]), 3, 7).is_empty());
     }
 }

@@ -8,7 +8,7 @@ use crate::config::{Config, Mode};
 use crate::journal::Past;
 use anyhow::{Context, ensure};
 use model::{Market, Usd, VenueOrderId};
-use polymarket::client::{Catalog, Timeouts};
+use polymarket::client::{Catalog, DataApi, Timeouts};
 use polymarket::feed::Timings;
 use polymarket::parse::VenueOrder;
 use polymarket::{AccountClient, Client, Credentials, FeedConfig, L1Headers};
@@ -26,6 +26,8 @@ pub(super) struct Venue {
     pub(super) cash: Usd,
     pub(super) markets: Vec<Market>,
     pub(super) discovery: Discovery,
+    /// The public records of accounts.
+    pub(super) records: DataApi,
 }
 
 /// Our account at the venue.
@@ -71,10 +73,12 @@ impl Venue {
             most: usize::try_from(config.markets_max).unwrap_or(usize::MAX),
             every: config.look_every,
         };
+        let records = DataApi::new(&args.records, Timeouts::default())
+            .with_context(|| format!("the records of accounts at {}", args.records))?;
         let markets = discovery.first().await?;
         let feed = FeedConfig { address: args.channels.clone(), timings: Timings::default(), now: clock::now };
         let listen = Listen { feed, connections: config.market_connections };
-        Ok(Self { client, login, listen, cash, markets, discovery })
+        Ok(Self { client, login, listen, cash, markets, discovery, records })
     }
 }
 

@@ -242,7 +242,11 @@ impl VenueAccount {
             ticks.tick().await;
             let held = {
                 let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-                latest.as_ref().map(|view| view.positions.iter().map(|(token, _)| *token).collect::<Vec<_>>())
+                latest.as_ref().map(|view| {
+                    let held = view.positions.iter().map(|(token, _)| *token);
+                    let tokens: BTreeSet<TokenIx> = held.chain(view.told.iter().copied()).collect();
+                    tokens.into_iter().collect::<Vec<_>>()
+                })
             };
             let Some(held) = held else { continue };
             match self.view(&held).await {

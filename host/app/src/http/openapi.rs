@@ -1,6 +1,6 @@
 //! The API's description, made from the routes and types themselves.
 
-use super::{admin, config, health, scopes, session, strategies, stream, trading};
+use super::{admin, config, health, scopes, session, signals, strategies, stream, trading};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -45,6 +45,7 @@ use utoipa::openapi::OpenApi as Document;
         strategies::upload,
         strategies::parameters,
         strategies::set_parameters,
+        signals::signal,
         trading::markets,
         stream::stream,
         session::show,

@@ -96,7 +96,7 @@ fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>) {
         while !taken.closed {
             inbox.take(&mut taken, 16, Duration::from_millis(50));
             for arrival in taken.arrivals.drain(..) {
-                if let model::Body::Limits(_) | model::Body::Transfer(_) = arrival.body {
+                if let model::Body::Limits(_) | model::Body::Transfer(_) | model::Body::Strategy(_) = arrival.body {
                     let _told = arrival.reply.map(|reply| reply.send(Ok(())));
                     continue;
                 }
@@ -187,6 +187,23 @@ async fn the_versions_of_a_strategy_are_told_with_where_they_are_from() {
     assert_eq!((&said[0]["source"], &said[0]["first_seen_ms"]), (&json!("quoter.wasm"), &json!(2)));
     let (status, _) = rig.as_(&rig.viewer, "GET", "/v1/strategies/nobody/versions", "").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn word_for_a_strategy_is_taken_from_a_trader_and_audited() {
+    let rig = Rig::new("signals").await;
+    let view = types::StrategyView { name: "momentum".into(), ..types::StrategyView::default() };
+    rig.parts.picture.strategy(model::StrategyId(3), view);
+    let path = "/v1/strategies/momentum/signal";
+    let word = |name: &str, value: &str| json!({ "name": name, "value": value }).to_string();
+    let status = async |token: &str, path: &str, body: &str| rig.as_(token, "POST", path, body).await.0;
+    assert_eq!(status(&rig.trader, path, &word("score", "0.7")).await, StatusCode::ACCEPTED);
+    assert_eq!(rig.parts.db.audits(1).await.unwrap()[0].action, "strategies/momentum/signal");
+    assert_eq!(status(&rig.viewer, path, &word("score", "0.7")).await, StatusCode::FORBIDDEN);
+    assert_eq!(status(&rig.trader, "/v1/strategies/none/signal", &word("a", "b")).await, StatusCode::NOT_FOUND);
+    for body in ["{}", "no", &word("", "1"), &word(&"n".repeat(65), "1"), &word("n", &"v".repeat(16 * 1024 + 1))] {
+        assert_eq!(status(&rig.trader, path, body).await, StatusCode::BAD_REQUEST, "{body:.80}");
+    }
 }
 
 #[tokio::test]
@@ -436,6 +453,7 @@ fn the_pages_types_are_ours() {
     types::TransferBody::export_all(&config).unwrap();
     types::HealthView::export_all(&config).unwrap();
     types::ConnectionView::export_all(&config).unwrap();
+    types::RecordsView::export_all(&config).unwrap();
     types::OrderHistoryView::export_all(&config).unwrap();
     types::VenueOrderView::export_all(&config).unwrap();
     types::StrategyVersionView::export_all(&config).unwrap();

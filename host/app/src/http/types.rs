@@ -5,7 +5,7 @@
 mod health;
 mod strategies;
 
-pub use health::{ConnectionView, HealthView};
+pub use health::{ConnectionView, HealthView, RecordsView};
 pub use strategies::{ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody};
 
 use serde::{Deserialize, Serialize};

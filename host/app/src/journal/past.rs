@@ -26,6 +26,8 @@ pub(crate) struct Past {
     pub(crate) markets: Vec<Market>,
     /// The venue's ids of the orders in `carry` that may have left.
     pub(crate) placements: BTreeMap<OrderId, VenueOrderId>,
+    /// The activities of the venue's records that are done with, oldest first.
+    pub(crate) activities: Vec<[u8; 32]>,
     /// Whether it ended in order.
     pub(crate) ended: bool,
     /// Inputs read.
@@ -199,7 +201,8 @@ impl Reading {
         let carried: std::collections::BTreeSet<OrderId> =
             carry.orders.iter().map(|carried| carried.order.id).collect();
         placements.retain(|order, _| carried.contains(order));
-        Past { session, carry, markets, placements, ended, inputs }
+        let activities = engine.known_activities();
+        Past { session, carry, markets, placements, activities, ended, inputs }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The keystore: a private key under a passphrase, as Ethereum wallets keep it (Web3 secret storage, version 3): scrypt,
-//! AES-128-CTR, and a Keccak code over key and ciphertext. Other wallets' files can be read, and ours by other wallets.
+//! AES-128-CTR, and a Keccak code over key and ciphertext. Other wallets' files can be read, and ours by other wallets: what the
+//! signer may sign stands in a member of our own ([`super::limits`]), which they leave alone.
 
+use super::limits;
 use crate::hex::hex as text;
 use aes::Aes128;
 use aes::cipher::{KeyIvInit, StreamCipher};
@@ -8,6 +10,8 @@ use anyhow::{Context, bail, ensure};
 use order::SigningKey;
 use order::eip712::keccak;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use signer::Limits;
 use std::fs;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -28,6 +32,15 @@ struct Keystore {
     #[serde(default)]
     address: String,
     crypto: Crypto,
+}
+
+/// What a keystore holds; a key is never printed.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// The key.
+    pub(crate) key: SigningKey,
+    /// What the signer may sign; none in a file of another wallet.
+    pub(crate) limits: Option<Limits>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,18 +70,53 @@ struct KdfParams {
 /// Opens a keystore.
 ///
 /// # Errors
-/// If it is none, or the passphrase is wrong; the key is in no message.
-pub(crate) fn open(path: &Path, passphrase: &str) -> anyhow::Result<SigningKey> {
+/// If it is none, the passphrase is wrong, or its limits were changed without it; the key is in no message.
+pub(crate) fn open(path: &Path, passphrase: &str) -> anyhow::Result<Opened> {
+    unlock(path, passphrase).map(|(_, _, opened)| opened)
+}
+
+/// Writes limits into a keystore, in one step; all else in it stays as it is.
+///
+/// # Errors
+/// As [`open`], and if the file cannot be written.
+pub(crate) fn set_limits(
+    path: &Path,
+    passphrase: &str,
+    change: impl FnOnce(Option<Limits>) -> anyhow::Result<Limits>,
+) -> anyhow::Result<Limits> {
+    let (mut file, derived, opened) = unlock(path, passphrase)?;
+    let limits = change(opened.limits)?;
+    let members = file.as_object_mut().context("a keystore is a JSON object")?;
+    members.insert(limits::MEMBER.to_owned(), limits::write(&limits, opened.key.address(), &derived)?);
+    save(path, &file)?;
+    Ok(limits)
+}
+
+type Derived = Zeroizing<[u8; 32]>;
+
+fn unlock(path: &Path, passphrase: &str) -> anyhow::Result<(Value, Derived, Opened)> {
     let size = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
     ensure!(size <= FILE_MAX, "{} has {size} bytes; a keystore has less than {FILE_MAX}", path.display());
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let store: Keystore =
-        serde_json::from_str(&text).with_context(|| format!("{} is no Ethereum keystore", path.display()))?;
-    let bytes = decrypt(&store, passphrase).with_context(|| format!("opening {}", path.display()))?;
-    SigningKey::from_bytes(&bytes).ok().with_context(|| format!("{} holds no private key", path.display()))
+    let what = || format!("{} is no Ethereum keystore", path.display());
+    let file: Value = serde_json::from_str(&text).with_context(what)?;
+    let store = Keystore::deserialize(&file).with_context(what)?;
+    let (bytes, derived) = decrypt(&store, passphrase).with_context(|| format!("opening {}", path.display()))?;
+    let key =
+        SigningKey::from_bytes(&bytes).ok().with_context(|| format!("{} holds no private key", path.display()))?;
+    let member = file.get(limits::MEMBER);
+    let limits = member.map(|member| limits::read(member, key.address(), &derived)).transpose();
+    let limits = limits.with_context(|| format!("the limits in {}", path.display()))?;
+    Ok((file, derived, Opened { key, limits }))
 }
 
-fn decrypt(store: &Keystore, passphrase: &str) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+fn save(path: &Path, file: &Value) -> anyhow::Result<()> {
+    let json = serde_json::to_string_pretty(file).context("writing the keystore down")?;
+    crate::private::replace(path, format!("{json}\n").as_bytes()).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Returns the key and what its passphrase becomes.
+fn decrypt(store: &Keystore, passphrase: &str) -> anyhow::Result<(Zeroizing<[u8; 32]>, Derived)> {
     let Crypto { cipher, kdf, .. } = &store.crypto;
     ensure!(
         store.version == 3 && cipher == "aes-128-ctr" && kdf == "scrypt",
@@ -94,10 +142,10 @@ fn decrypt(store: &Keystore, passphrase: &str) -> anyhow::Result<Zeroizing<[u8; 
     model::id::parse_hex(&store.crypto.ciphertext, key.as_mut()).context("its ciphertext is not 32 bytes")?;
     ensure!(hex("mac", &store.crypto.mac)? == mac(&derived, key.as_ref()), "the passphrase is wrong");
     crypt(&derived, &hex("iv", &store.crypto.cipherparams.iv)?, key.as_mut())?;
-    Ok(key)
+    Ok((key, derived))
 }
 
-/// Writes a key under a passphrase; never over what is there.
+/// Writes a key under a passphrase, with the limits to begin with; never over what is there.
 ///
 /// # Errors
 /// If the file exists or cannot be written, or the system gives no randomness.
@@ -131,8 +179,10 @@ fn create_with(path: &Path, key: &[u8; 32], passphrase: &str, log_n: u8) -> anyh
             mac: text(&mac(&derived, secret.as_ref())),
         },
     };
-    let json = serde_json::to_string_pretty(&store).context("writing the keystore down")?;
-    crate::private::replace(path, format!("{json}\n").as_bytes()).with_context(|| format!("writing {}", path.display()))
+    let mut file = serde_json::to_value(&store).context("writing the keystore down")?;
+    let members = file.as_object_mut().context("a keystore is a JSON object")?;
+    members.insert(limits::MEMBER.to_owned(), limits::write(&Limits::DEFAULT, address, &derived)?);
+    save(path, &file)
 }
 
 fn derive(passphrase: &str, salt: &[u8], log_n: u8, r: u32, p: u32) -> anyhow::Result<Zeroizing<[u8; 32]>> {
@@ -199,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_keystore_of_another_wallet_is_opened() {
-        let key = decrypt(&serde_json::from_str(KNOWN).unwrap(), "testpassword").unwrap();
+        let (key, _) = decrypt(&serde_json::from_str(KNOWN).unwrap(), "testpassword").unwrap();
         assert_eq!(text(key.as_ref()), "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d");
     }
 
@@ -209,7 +259,7 @@ mod tests {
         let path = dir.0.join("keystore.json");
         create_with(&path, &[7; 32], "correct horse", 4).unwrap();
         assert_eq!(
-            open(&path, "correct horse").unwrap().address(),
+            open(&path, "correct horse").unwrap().key.address(),
             SigningKey::from_bytes(&[7; 32]).unwrap().address()
         );
         let wrong = format!("{:#}", open(&path, "correct hors").unwrap_err());
@@ -217,6 +267,47 @@ mod tests {
         let there = create_with(&path, &[8; 32], "x", 4).unwrap_err().to_string();
         assert!(there.contains("may be the only copy"), "{there}");
         assert!(!fs::read_to_string(&path).unwrap().contains(&text(&[7; 32])), "the key is not in the file");
+    }
+
+    #[test]
+    fn limits_are_changed_with_the_passphrase_and_found_out_when_changed_without() {
+        let dir = Folder::new("limits");
+        let path = dir.0.join("keystore.json");
+        create_with(&path, &[7; 32], "correct horse", 4).unwrap();
+        let limits = || open(&path, "correct horse").map(|opened| opened.limits);
+        assert_eq!(limits().unwrap(), Some(Limits::DEFAULT));
+        let lower = Limits { order_max: model::Usd::dollars(50), batches_per_minute: 2, ..Limits::DEFAULT };
+        let set = |passphrase: &str| set_limits(&path, passphrase, |_| Ok(lower));
+        assert!(format!("{:#}", set("correct hors").unwrap_err()).contains("the passphrase is wrong"));
+        assert_eq!(limits().unwrap(), Some(Limits::DEFAULT));
+        assert_eq!(set("correct horse").unwrap(), lower);
+        assert_eq!(limits().unwrap(), Some(lower));
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        // Whoever writes to the file without the passphrase.
+        let good: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let meddled = |change: &dyn Fn(&mut Value)| {
+            let mut file = good.clone();
+            change(&mut file);
+            fs::write(&path, file.to_string()).unwrap();
+            limits().map_err(|error| format!("{error:#}"))
+        };
+        let changed = meddled(&|file| file[limits::MEMBER]["limits"]["order_max_usd"] = "5000".into()).unwrap_err();
+        assert!(changed.contains("were changed without its passphrase"), "{changed}");
+        let zeros = meddled(&|file| file[limits::MEMBER]["mac"] = "00".repeat(32).into()).unwrap_err();
+        assert!(zeros.contains("were changed without its passphrase"), "{zeros}");
+        for (name, value) in [("more", Value::from(1)), ("version", Value::from(2)), ("limits", Value::Null)] {
+            let malformed = meddled(&|file| file[limits::MEMBER][name] = value.clone()).unwrap_err();
+            assert!(malformed.contains("the limits in"), "{malformed}");
+        }
+        // The limits of another keystore under the same passphrase.
+        let other = dir.0.join("other.json");
+        create_with(&other, &[8; 32], "correct horse", 4).unwrap();
+        let theirs: Value = serde_json::from_str(&fs::read_to_string(&other).unwrap()).unwrap();
+        assert!(meddled(&|file| file[limits::MEMBER] = theirs[limits::MEMBER].clone()).is_err());
+        assert_eq!(meddled(&|file| drop(file.as_object_mut().unwrap().remove(limits::MEMBER))), Ok(None));
+        // And back again: the address, the crypto and all else stayed.
+        assert_eq!(meddled(&|_| ()), Ok(Some(lower)));
     }
 
     #[test]

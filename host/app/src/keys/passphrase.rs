@@ -1,8 +1,9 @@
-//! Where the keystore's passphrase comes from: a file that only its owner can read, a service's credential, or a person.
+//! Where the keystore's passphrase comes from: a file that only its owner can read, an open pipe, a service's credential, or a person.
 
+use crate::cli::PassphraseArgs;
 use anyhow::{Context, bail, ensure};
-use std::io::IsTerminal;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{IsTerminal, Read};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -15,17 +16,15 @@ const FILE_MAX: u64 = 4_096;
 ///
 /// # Errors
 /// If there is none, or others could read it.
-pub(super) fn ask(file: Option<&Path>, new: bool) -> anyhow::Result<Zeroizing<String>> {
-    let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join(CREDENTIAL));
-    if let Some(file) = file {
-        return read(file);
-    }
-    if let Some(credential) = credential.filter(|path| path.exists()) {
-        return read(&credential);
+pub(super) fn ask(args: &PassphraseArgs, new: bool) -> anyhow::Result<Zeroizing<String>> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    if let Some(known) = given(args, credentials.as_deref())? {
+        return Ok(known);
     }
     if !std::io::stdin().is_terminal() {
         bail!(
-            "nobody can be asked for the passphrase here: give --passphrase-file FILE, or the credential {CREDENTIAL}"
+            "nobody can be asked for the passphrase here: give --passphrase-file FILE, --passphrase-fd N, or the credential \
+             {CREDENTIAL}"
         );
     }
     let prompt = |text: &str| rpassword::prompt_password(text).map(Zeroizing::new).context("asking for the passphrase");
@@ -34,6 +33,31 @@ pub(super) fn ask(file: Option<&Path>, new: bool) -> anyhow::Result<Zeroizing<St
         ensure!(prompt("the passphrase again: ")? == first, "the two passphrases differ; nothing was written");
     }
     Ok(first)
+}
+
+/// Returns the passphrase that the command line or the service's manager gives.
+fn given(args: &PassphraseArgs, credentials: Option<&Path>) -> anyhow::Result<Option<Zeroizing<String>>> {
+    if let Some(file) = &args.passphrase_file {
+        return read(file).map(Some);
+    }
+    if let Some(descriptor) = args.passphrase_fd {
+        return read_pipe(descriptor).map(Some);
+    }
+    let credential = credentials.map(|dir| dir.join(CREDENTIAL)).filter(|path| path.exists());
+    credential.map(|path| read(&path)).transpose()
+}
+
+/// Reads a pipe to its end. Only a pipe: it is empty then, so the host, which inherits it, reads nothing out of it.
+fn read_pipe(descriptor: u16) -> anyhow::Result<Zeroizing<String>> {
+    let place = format!("descriptor {descriptor}");
+    let file = std::fs::File::open(format!("/dev/fd/{descriptor}")).with_context(|| format!("opening {place}"))?;
+    let kind = file.metadata().with_context(|| format!("looking at {place}"))?.file_type();
+    ensure!(kind.is_fifo(), "{place} is no pipe; a file is named with --passphrase-file");
+    let mut text = Zeroizing::new(String::new());
+    file.take(FILE_MAX.saturating_add(1)).read_to_string(&mut text).with_context(|| format!("reading {place}"))?;
+    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    ensure!(length <= FILE_MAX, "{place} gives more than {FILE_MAX} bytes; a passphrase has less");
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 fn read(path: &Path) -> anyhow::Result<Zeroizing<String>> {
@@ -56,10 +80,41 @@ mod tests {
         let path = std::env::temp_dir().join(format!("polytrader-passphrase-{}", std::process::id()));
         std::fs::write(&path, "correct horse \n").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let refused = ask(Some(&path), false).unwrap_err().to_string();
+        let file = PassphraseArgs { passphrase_file: Some(path.clone()), passphrase_fd: None };
+        let refused = ask(&file, false).unwrap_err().to_string();
         assert!(refused.contains("its mode is 644"), "{refused}");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(*ask(Some(&path), false).unwrap(), "correct horse ");
+        assert_eq!(*ask(&file, false).unwrap(), "correct horse ");
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_pipe_gives_the_passphrase_and_is_empty_then() {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"correct horse\n").unwrap();
+        drop(writer);
+        let number = u16::try_from(reader.as_raw_fd()).unwrap();
+        let pipe = PassphraseArgs { passphrase_file: None, passphrase_fd: Some(number) };
+        assert_eq!(given(&pipe, None).unwrap().unwrap().as_str(), "correct horse");
+        assert_eq!(given(&pipe, None).unwrap().unwrap().as_str(), "");
+        let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+        let number = u16::try_from(file.as_raw_fd()).unwrap();
+        let refused = given(&PassphraseArgs { passphrase_fd: Some(number), ..pipe }, None).unwrap_err().to_string();
+        assert!(refused.contains("is no pipe"), "{refused}");
+    }
+
+    #[test]
+    fn a_services_credential_is_taken_when_nothing_else_is_given() {
+        let dir = std::env::temp_dir().join(format!("polytrader-credential-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let nothing = PassphraseArgs::default();
+        assert!(given(&nothing, Some(&dir)).unwrap().is_none() && given(&nothing, None).unwrap().is_none());
+        let path = dir.join(CREDENTIAL);
+        std::fs::write(&path, "correct horse\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+        assert_eq!(given(&nothing, Some(&dir)).unwrap().unwrap().as_str(), "correct horse");
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -268,7 +268,7 @@ impl State {
                 self.edit_strategy(*strategy, |view| view.error.clone_from(reason))
             }
             // Money shows in the account, and the audit has who booked it.
-            Record::Guard { .. } | Record::Transfer { .. } => None,
+            Record::Guard { .. } | Record::Transfer { .. } | Record::Activity { .. } => None,
         }
     }
 
@@ -463,6 +463,7 @@ const fn state_word(state: MarketState) -> &'static str {
         MarketState::Open => "open",
         MarketState::Blind => "blind",
         MarketState::Resolved => "resolved",
+        MarketState::Paused => "paused",
     }
 }
 

@@ -102,7 +102,10 @@ impl Strategies {
                 // It had failed before it was replaced.
                 None => Ok(()),
             },
-            StrategyChange::Loaded { .. } | StrategyChange::Removed { .. } => Ok(()),
+            StrategyChange::Loaded { .. }
+            | StrategyChange::Removed { .. }
+            | StrategyChange::Parameters { .. }
+            | StrategyChange::Signal { .. } => Ok(()),
         }
     }
 
@@ -130,15 +133,17 @@ impl Strategies {
     /// If its module is not kept.
     pub(super) fn change(&mut self, engine: &Engine, input: &Input, change: &StrategyChange) -> anyhow::Result<()> {
         match change {
+            // The engine tells of the first two, and of the others `told` hears.
+            StrategyChange::Parameters { .. } | StrategyChange::Signal { .. } => {}
             StrategyChange::Kept { .. } | StrategyChange::Saved { .. } => {}
             StrategyChange::Removed { strategy, .. } => {
                 if let Some(stream) = self.streams.get_mut(strategy) {
                     stream.removed = true;
                 }
             }
-            StrategyChange::Loaded { strategy, name, hash, instance, markets, parameters, .. } => {
+            StrategyChange::Loaded { strategy, name, hash, instance, markets, places, parameters, .. } => {
                 let module = self.module(hash).with_context(|| format!("the strategy {name}"))?;
-                let session = session_of(engine, input.at, *strategy, markets, parameters.clone());
+                let session = session_of(engine, input.at, *strategy, (markets, places), parameters.clone());
                 let run = Rerun::new(self.sandbox.clone(), module, session);
                 let before = self.streams.remove(strategy).map(Box::new);
                 self.streams.insert(*strategy, Stream { number: *instance, run, before, removed: false });

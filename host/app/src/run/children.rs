@@ -1,9 +1,8 @@
 //! The host as a child of the signer.
 
 use crate::cli::{CommonArgs, complain};
-use crate::config::Config;
 use anyhow::Context;
-use order::{Account, SigningKey};
+use order::SigningKey;
 use signer::{Config as SignerConfig, Notice};
 use std::process::{Command, ExitCode};
 
@@ -12,17 +11,14 @@ use std::process::{Command, ExitCode};
 /// # Errors
 /// If the host cannot be started or watched.
 pub(super) fn sign_for_host(
-    config: &Config,
     common: &CommonArgs,
     key: SigningKey,
-    account: Account,
+    signer: SignerConfig,
     venue: &super::Venue,
 ) -> anyhow::Result<ExitCode> {
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
     let places = ["--exchange", &venue.rest, "--channels", &venue.channels, "--catalog", &venue.catalog];
-    command.arg("host").args(places).args(common.to_arguments());
-    let signer =
-        SignerConfig { account, limits: config.signer_limits(), counter: Some(config.data_dir.join("signer.day")) };
+    command.arg("host").args(places).args(["--records", &venue.records]).args(common.to_arguments());
     let exit = signer::run(signer, key, command, tell)?;
     Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -160,6 +160,7 @@ pub(super) fn serve_exchange(args: &ExchangeArgs) -> anyhow::Result<()> {
         listen: args.listen,
         recordings: args.flow.recording.clone(),
         priced: priced(&args.flow),
+        event_lasts_s: args.event_lasts,
         speed_micros: args.flow.speed.0,
         data_dir: Some(args.data_dir.clone()),
         ..exchange::Config::seeded(args.flow.seed)

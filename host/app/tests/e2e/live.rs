@@ -1,6 +1,7 @@
 //! Live mode, with a key from the keystore, against the local exchange in the venue's place.
 
-use crate::process::{Api, Exchange, Folder, Run, program, strategies};
+use crate::memory::{forms, search};
+use crate::process::{Api, Exchange, Folder, Run, not_run, program, strategies};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
@@ -35,9 +36,76 @@ fn run(mut command: Command, input: &str) -> (bool, String, String) {
 }
 
 fn keys(action: &str, dir: &Path, passphrase: &Path, input: &str) -> (bool, String, String) {
+    keys_with(&[action], dir, passphrase, input)
+}
+
+fn keys_with(arguments: &[&str], dir: &Path, passphrase: &Path, input: &str) -> (bool, String, String) {
     let mut command = program();
-    command.args(["keys", action, "--data-dir"]).arg(dir).arg("--passphrase-file").arg(passphrase);
+    command.arg("keys").args(arguments).arg("--data-dir").arg(dir).arg("--passphrase-file").arg(passphrase);
     run(command, input)
+}
+
+#[test]
+fn the_signers_limits_stand_in_the_keystore_and_without_its_records_it_starts_locked() {
+    let Some(strategies) = strategies("the signer's limits and records") else { return };
+    let folder = Folder::new("signer-limits");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 23);
+    let data = folder.0.join("host");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("polytrader.toml"), "[live]\nenabled = true\n").unwrap();
+    let secret = passphrase(&folder.0, "correct horse battery");
+    assert!(keys("import", &data, &secret, KEY).0);
+    let limits = |settings: &[&str]| {
+        let mut arguments = vec!["limits"];
+        settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        keys_with(&arguments, &data, &secret, "")
+    };
+    assert!(limits(&[]).1.contains("order_max_usd      1000\n"));
+    let (good, shown, told) = limits(&["order_max_usd=50", "orders_per_minute=30"]);
+    assert!(
+        good && shown.contains("order_max_usd      50\n") && shown.contains("orders_per_minute  30\n"),
+        "{shown}{told}"
+    );
+    assert!(limits(&["order_max=50"]).2.contains("it has order_max_usd"));
+    let live = |action: &str, more: &[&str]| {
+        let mut command = program();
+        command.env_remove("POLYMARKET_PRIVATE_KEY").current_dir(&data);
+        command.args([action, "--mode", "live", "--exchange", &exchange.address, "--data-dir"]).arg(&data);
+        command.args(["--api-port", "0", "--dashboard-port", "0", "--strategies"]).arg(&strategies);
+        command.arg("--passphrase-file").arg(&secret).args(more);
+        self::run(command, "")
+    };
+    // The configuration lowers them, and never more than that.
+    let (good, _, told) = live("run", &["--set", "signer.max_order_usd=51"]);
+    assert!(!good && told.contains("the configuration only lowers the signer's limits"), "{told}");
+    let (_, report, told) = live("doctor", &["--set", "signer.max_order_usd=40"]);
+    assert!(
+        report.contains("at most $40 by an order, $10000 in a minute (30 orders), $100000 in a day"),
+        "{report}{told}"
+    );
+    assert!(report.contains("ok    records"), "{report}");
+    // Without what was signed the signer signs nothing: not even the login that the host begins with.
+    let counter = data.join(format!("signer-{}.count", ADDRESS.to_lowercase()));
+    let kept = fs::read(&counter).unwrap();
+    fs::remove_file(&counter).unwrap();
+    let (good, _, told) = live("run", &["--for", "1s"]);
+    assert!(!good && told.contains("the signer starts locked") && told.contains("refuses by locked"), "{told}");
+    assert!(live("doctor", &[]).1.contains("BAD   records"));
+    let (good, _, told) = limits(&["order_max_usd=60"]);
+    assert!(!good && told.contains("keys renew"), "{told}");
+    let (good, _, told) = keys("renew", &data, &secret, "");
+    assert!(good && told.contains("begun anew"), "{told}");
+    assert!(live("doctor", &[]).1.contains("ok    records"));
+    // The counter of before is not that of the log of now.
+    fs::write(&counter, kept).unwrap();
+    assert!(live("doctor", &[]).1.contains("BAD   records"));
+    assert!(keys("renew", &data, &secret, "").0);
+    // A limit that is raised without the passphrase opens nothing any more.
+    let file = data.join("keystore.json");
+    let raised = fs::read_to_string(&file).unwrap().replace(r#""order_max_usd": "50""#, r#""order_max_usd": "5000""#);
+    fs::write(&file, raised).unwrap();
+    let (good, _, told) = live("run", &["--for", "1s"]);
+    assert!(!good && told.contains("were changed without its passphrase"), "{told}");
 }
 
 #[test]
@@ -118,13 +186,15 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     let (healthy, report, _) = doctor(&empty);
     assert!(!healthy && report.contains("BAD   key") && report.contains("BAD   live"), "{report}");
     let mut run = Run::start_as("live", &data, &strategies, &more);
-    let api = Api::new(&data, &run.addresses());
+    let addresses = run.addresses();
+    let api = Api::new(&data, &addresses);
     std::thread::sleep(Duration::from_secs(2));
     let bot = api.get("/v1/admin/bot/state");
     assert_eq!((&bot["state"], &bot["mode"]), (&json!("STOPPED"), &json!("live")), "{bot}");
     assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has started it");
     api.post("/v1/admin/bot/start");
     api.wait_for("/v1/trading/orders", SOON, |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty()));
+    no_secret_is_in_the_host(run.pid(), addresses["pid"].as_i64().unwrap());
     // Trading ends from outside, with a host that answers: it is in emergency stop, and nothing is open.
     let kill = |data: &Path| {
         let mut command = program();
@@ -143,8 +213,20 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     assert_eq!(outcome["mode"], "live", "{outcome}");
     let ends = (&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]);
     assert_eq!(ends, (&json!(0), &json!(true)), "{outcome}");
+    let log = fs::read_to_string(data.join(format!("signer-{}.log.1", ADDRESS.to_lowercase()))).unwrap();
+    assert!(log.contains(" login 0 0 ") && log.contains(" order 0x"), "{log}");
     let told = fs::read_to_string(data.join("stderr.log")).unwrap();
     assert!(!told.to_lowercase().contains(&KEY[2..]), "the key was printed");
+}
+
+/// Neither the keystore's key nor its passphrase is in the host, which trades with the signatures.
+fn no_secret_is_in_the_host(signer: i64, host: i64) {
+    let mut secrets = forms(&KEY[2..]);
+    secrets.push(b"correct horse battery".to_vec());
+    match (search(signer, &secrets), search(host, &secrets)) {
+        (Some((_, in_signer)), Some((_, in_host))) => assert!(in_signer > 0 && in_host == 0, "{in_signer} {in_host}"),
+        _ => not_run("the search of a live host's memory", "the right to read another process's memory (root)"),
+    }
 }
 
 #[test]

@@ -9,11 +9,14 @@
     reason = "test code may fail loudly"
 )]
 
+mod authors;
 mod backtest;
 mod by_hand;
 mod crash;
+mod delays;
 mod demo;
 mod discovery;
+mod exclusive;
 mod faults;
 mod feeds;
 mod live;

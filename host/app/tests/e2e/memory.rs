@@ -12,7 +12,7 @@ use std::time::Duration;
 const PIECE: usize = 1 << 20;
 
 /// The forms in which a key could lie about: its bytes, the same in the order of a number in memory, and its digits.
-fn forms(digits: &str) -> Vec<Vec<u8>> {
+pub(crate) fn forms(digits: &str) -> Vec<Vec<u8>> {
     let byte = |place: usize| u8::from_str_radix(&digits[place * 2..place * 2 + 2], 16).unwrap();
     let bytes: Vec<u8> = (0..32).map(byte).collect();
     let turned = bytes.iter().rev().copied().collect();
@@ -20,7 +20,7 @@ fn forms(digits: &str) -> Vec<Vec<u8>> {
 }
 
 /// Returns how many bytes of a process were read and how often any of `forms` was found; none if we may not read it.
-fn search(pid: i64, forms: &[Vec<u8>]) -> Option<(usize, usize)> {
+pub(crate) fn search(pid: i64, forms: &[Vec<u8>]) -> Option<(usize, usize)> {
     let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
     let (mut read, mut found) = (0, 0);

@@ -1,5 +1,6 @@
 //! The owner of the account that the host trades on, at work by himself.
 
+use model::input::PlaceOutcome;
 use model::{Market, NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TokenIx};
 use order::{Account, Chain, Domains, Listing, SigningKey, UnsignedOrder};
 use polymarket::client::Timeouts;
@@ -32,7 +33,8 @@ impl Person {
         Self { client, market, key, orders: 0 }
     }
 
-    pub(crate) async fn buy(&mut self, micros: u32, kind: OrderKind) {
+    /// Places a purchase and returns what the venue said at once.
+    pub(crate) async fn buy(&mut self, micros: u32, kind: OrderKind) -> PlaceOutcome {
         self.orders += 1;
         let (id, strategy, token_ix) = (OrderId(self.orders), StrategyId(1), TokenIx(0));
         let price = Price::from_micros(micros).unwrap();
@@ -45,6 +47,6 @@ impl Person {
         let account = Account::eoa(self.key.address(), Chain::Polygon);
         let built = UnsignedOrder::build(&order, &account, &listing, 900_000 + self.orders, 1_795_392_000_000).unwrap();
         let signed = built.sign(domains.of(listing.exchange), &self.key);
-        self.client.post_order(&signed, kind).await.unwrap();
+        self.client.post_order(&signed, kind).await.unwrap().outcome()
     }
 }

@@ -49,7 +49,7 @@ fn an_author_sees_what_a_file_is_and_whether_it_would_be_taken() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), serde_json::from_str(said.trim()).unwrap_or(Value::Null), told)
     };
-    for name in ["quoter", "template"] {
+    for name in ["bundle", "momentum", "quoter", "template"] {
         let file = built.join(format!("{name}.wasm"));
         let (code, findings, told) = ask("check", &file);
         let good = |finding: &Value| finding["good"] == true;

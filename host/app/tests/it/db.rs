@@ -6,7 +6,7 @@ use app::db::{
     AuditRow, BreakerRow, Db, DbError, DbWrite, DecisionRow, FillRow, Halt, OrderRow, PositionRow, RefusalRow,
     SessionRow, SettingRow, StrategyRow, TokenRow,
 };
-use model::{StrategyId, Usd};
+use model::{ConditionId, StrategyId, Usd};
 use std::time::Duration;
 
 const SESSION: u64 = 1_800_000_000_000_000;
@@ -19,6 +19,7 @@ async fn every_statement_works_on_sqlite() {
     let db = Db::open(&url).await.unwrap();
     projections(&db).await;
     primary(&db).await;
+    places(&db).await;
     db.close(PATIENCE).await;
     what_was_written_stays(&url).await;
 }
@@ -29,6 +30,7 @@ async fn every_statement_works_on_postgres() {
     let db = Db::open(&cluster.url()).await.unwrap();
     projections(&db).await;
     primary(&db).await;
+    places(&db).await;
     db.close(PATIENCE).await;
     what_was_written_stays(&cluster.url()).await;
 }
@@ -303,4 +305,21 @@ async fn what_was_written_stays(url: &str) {
     assert_eq!(db.halted("a").await.unwrap().unwrap().reason, "again");
     assert_eq!(db.trades(None, 10).await.unwrap().len(), 3);
     db.close(PATIENCE).await;
+}
+
+/// A strategy's markets keep their places, whatever it is granted later, and no place becomes another market's.
+async fn places(db: &Db) {
+    let markets = |bytes: &[u8]| bytes.iter().map(|byte| ConditionId([*byte; 32])).collect::<Vec<_>>();
+    let (one, two) = (StrategyId(1), StrategyId(2));
+    assert_eq!(db.market_places(one, &markets(&[7, 5])).await.unwrap(), [0, 1]);
+    assert_eq!(db.market_places(one, &markets(&[9, 5, 8])).await.unwrap(), [2, 1, 3]);
+    assert_eq!(db.market_places(two, &markets(&[5])).await.unwrap(), [0]);
+    assert_eq!(db.market_places(one, &markets(&[5, 6, 5, 7])).await.unwrap(), [1, 4, 1, 0]);
+    assert_eq!(db.market_places(one, &[]).await.unwrap(), [0_u32; 0]);
+    let [early, late] = [10..60, 40..90].map(|bytes| markets(&bytes.collect::<Vec<u8>>()));
+    let (left, right) = tokio::join!(db.market_places(two, &early), db.market_places(two, &late));
+    let (left, right) = (left.unwrap(), right.unwrap());
+    assert_eq!(left[30..], right[..20], "a market has one place, whoever asks first");
+    let all: std::collections::BTreeSet<u32> = left.iter().chain(&right).copied().collect();
+    assert_eq!(all.len(), 80);
 }

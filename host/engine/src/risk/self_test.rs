@@ -126,6 +126,8 @@ impl Bench {
             hash,
             instance: 1,
             markets,
+            places: Vec::new(),
+            wants: model::Wants::FIRST,
             since: NOW,
             parameters: String::new(),
         }));

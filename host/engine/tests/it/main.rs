@@ -15,3 +15,5 @@ mod reload;
 mod scenarios;
 mod soaked;
 mod story;
+mod telling;
+mod told;

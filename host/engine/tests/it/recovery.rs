@@ -63,6 +63,8 @@ impl Next {
             hash: [0; 32],
             instance: 1,
             markets,
+            places: Vec::new(),
+            wants: model::Wants::FIRST,
             since: next.now,
             parameters: String::new(),
         }));

@@ -2,16 +2,25 @@
 
 use crate::story::{Story, WIDE, price};
 use engine::{Effect, Record};
+use model::event::MarketEventKind;
 use model::input::{Blob, StrategyAnswer, StrategyChange};
-use model::{Body, Intent, IntentKind, MarketIx, OrderKind, OwnEvent, Quote, Side, Size, StrategyId, Time, TokenIx};
+use model::{
+    Body, Intent, IntentKind, MarketEvent, MarketIx, MarketNote, NoteKind, OrderKind, OwnEvent, Quote, Side, Size,
+    StrategyId, Time, TokenIx, Wants,
+};
 
 const ONE: StrategyId = StrategyId(1);
 const TOKEN: TokenIx = TokenIx(0);
 
 fn announce(story: &mut Story, instance: u32) {
+    announce_as(story, instance, Wants::FIRST);
+}
+
+/// Announces an instance that wants to hear this.
+fn announce_as(story: &mut Story, instance: u32, wants: Wants) {
     let (name, hash, parameters) = ("one".into(), [u8::try_from(instance).unwrap(); 32], String::new());
-    let (strategy, markets, since) = (ONE, vec![MarketIx(0)], story.now);
-    let change = StrategyChange::Loaded { strategy, name, hash, instance, markets, since, parameters };
+    let (strategy, markets, places, since) = (ONE, vec![MarketIx(0)], vec![0], story.now);
+    let change = StrategyChange::Loaded { strategy, name, hash, instance, markets, places, wants, since, parameters };
     story.step(Body::Strategy(change));
 }
 
@@ -93,4 +102,20 @@ fn a_saved_state_changes_nothing() {
     story.step(Body::Strategy(StrategyChange::Saved { strategy: ONE, instance: 1, state }));
     assert!(story.effects.is_empty());
     assert!(buys(&mut story, 1, "0.31"));
+}
+
+#[test]
+fn one_that_goes_on_hears_what_it_asked_for_and_not_what_the_one_that_did_not_start_did() {
+    let mut story = Story::new(1, WIDE);
+    announce_as(&mut story, 2, Wants { tops: false, trades: false, depth: 0, every_micros: 1_000_000 });
+    story.step(Body::Strategy(StrategyChange::Kept { strategy: ONE, instance: 2, reason: "it refused".into() }));
+    let kind = MarketEventKind::Trade { side: Side::Buy, price: price("0.42"), size: Size::shares(1) };
+    story.step(Body::Event(MarketEvent { token: TOKEN, venue_time: story.now, kind }));
+    let is_trade = |note: &MarketNote| matches!(note.kind, NoteKind::Trade { .. });
+    let heard = |effect: &Effect| matches!(effect, Effect::NotifyMarket { strategy: ONE, note } if is_trade(note));
+    assert!(story.effects.iter().any(heard), "{:?}", story.effects);
+    story.now = story.now.plus_millis(1_000);
+    story.step(Body::Tick);
+    let regular = |effect: &Effect| matches!(effect, Effect::NotifyOwn { event: OwnEvent::Timer { .. }, .. });
+    assert!(!story.effects.iter().any(regular));
 }

@@ -176,6 +176,46 @@ fn an_order_of_unknown_outcome_that_turns_up_is_adopted() {
 }
 
 #[test]
+fn a_delayed_order_keeps_its_cost_until_its_outcome_comes() {
+    let limits = Limits { max_market: Usd::dollars(42), ..WIDE };
+    // It cannot be cancelled while it is held: it is looked for, and found to be open.
+    check(
+        limits,
+        "buy 100 at 0.42 fak -> place 1 buy 100 at 0.42
+         delayed #1
+         buy 5 at 0.01 -> refuse max_market_usd: 42.05 over 42
+         wait 4s
+         cancel 1 -> cancel 1
+         not-open #1 -> look 1
+         seen #1 0
+         buy 5 at 0.01 -> refuse max_market_usd: 42.05 over 42
+         cancelled #1 0
+         buy 5 at 0.01 -> place 2 buy 5 at 0.01",
+    );
+    // It matches in part, and the rest is killed.
+    check(
+        limits,
+        "buy 100 at 0.42 fak -> place 1 buy 100 at 0.42
+         delayed #1
+         fill #1 60 at 0.40
+         buy 5 at 0.41 -> refuse max_market_usd: 42.85 over 42
+         cancelled #1 60
+         buy 40 at 0.41 -> place 2 buy 40 at 0.41
+         buy 30 at 0.06 -> refuse max_market_usd: 42.2 over 42",
+    );
+    // Nothing matched, and it rests.
+    check(
+        limits,
+        "buy 100 at 0.42 -> place 1 buy 100 at 0.42
+         delayed #1
+         seen #1 0
+         cancel 1 -> cancel 1
+         cancelled #1 0
+         buy 100 at 0.42 -> place 2 buy 100 at 0.42",
+    );
+}
+
+#[test]
 fn a_cancel_that_overtakes_its_order_is_asked_again_when_the_order_arrives() {
     check(
         WIDE,

@@ -7,9 +7,9 @@ use model::input::{
     SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId, OrderKind, Price,
-    Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind,
-    Usd, VenueOrderId,
+    Activity, ActivityKind, Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx,
+    OrderId, OrderKind, Price, Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx,
+    TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
 };
 
 /// Midnight UTC of some day.
@@ -131,9 +131,15 @@ pub(crate) fn market(number: u8) -> Market {
 
 /// Loads the first instance of a strategy, with these markets.
 fn load(strategy: StrategyId, markets: Vec<MarketIx>, since: Time) -> Body {
+    load_as(strategy, markets, since, Wants::FIRST)
+}
+
+/// Loads one that wants to hear this.
+pub(crate) fn load_as(strategy: StrategyId, markets: Vec<MarketIx>, since: Time, wants: Wants) -> Body {
     let name = format!("strategy {}", strategy.0).as_str().into();
     let (hash, instance, parameters) = ([0; 32], 1, String::new());
-    Body::Strategy(StrategyChange::Loaded { strategy, name, hash, instance, markets, since, parameters })
+    let places = Vec::new();
+    Body::Strategy(StrategyChange::Loaded { strategy, name, hash, instance, markets, places, wants, since, parameters })
 }
 
 /// Parses a price.
@@ -226,8 +232,29 @@ fn tell(story: &mut Story, line: &str) {
         ["requests", ok, failed] => {
             story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
         }
+        ["later", seconds] => {
+            story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
+            story.effects.clear();
+        }
+        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         words => account(story, words),
     }
+}
+
+/// What the venue's records tell.
+fn told(at: Time, what: &str, amount: &str, name: &str) -> Body {
+    let (market, dollars) = (MarketIx(0), || Usd::parse(amount).unwrap());
+    let kind = match what {
+        "deposit" => ActivityKind::Transfer(TransferKind::Deposit(dollars())),
+        "withdrawal" => ActivityKind::Transfer(TransferKind::Withdrawal(dollars())),
+        "reward" => ActivityKind::Transfer(TransferKind::Reward(dollars())),
+        "split" => ActivityKind::Transfer(TransferKind::Split { market, size: size(amount) }),
+        "merge" => ActivityKind::Transfer(TransferKind::Merge { market, size: size(amount) }),
+        _ => ActivityKind::Redeemed { market, paid: dollars() },
+    };
+    let mut key = [0; 32];
+    key[..name.len()].copy_from_slice(name.as_bytes());
+    Body::Activity(Activity { key, at, kind, reference: format!("told-{name}") })
 }
 
 /// Feeds what happens to the account beside trading.
@@ -247,10 +274,10 @@ fn account(story: &mut Story, words: &[&str]) {
                 TransferKind::Redeem { token: TokenIx(0), size: size(shares), paid: Usd::parse(dollars).unwrap() };
             story.step(Body::Transfer(Transfer { kind, reference: "0x3".into() }));
         }
-        ["venue", "has", dollars, "and", shares] => {
-            let shares = Some((TokenIx(0), size(shares))).filter(|(_, size)| !size.is_zero());
-            let view = AccountView { cash: Usd::parse(dollars).unwrap(), shares: shares.into_iter().collect() };
-            story.step(Body::Account(view));
+        ["venue", "has", dollars, "and", shares @ ..] => {
+            let shares = shares.iter().zip(0..).map(|(shares, token)| (TokenIx(token), size(shares)));
+            let shares = shares.filter(|(_, size)| !size.is_zero()).collect();
+            story.step(Body::Account(AccountView { cash: Usd::parse(dollars).unwrap(), shares }));
         }
         ["resolves", winner] => {
             let pays = match *winner {
@@ -293,6 +320,7 @@ fn answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
     let placed = |outcome| Body::Placed { order, outcome };
     let body = match (verb, rest) {
         ("live", []) => placed(PlaceOutcome::Live),
+        ("delayed", []) => placed(PlaceOutcome::Delayed),
         ("matched", [shares]) => placed(PlaceOutcome::Matched { matched: size(shares) }),
         ("refused", []) => placed(PlaceOutcome::Refused { reason: reason() }),
         ("lost", []) => placed(PlaceOutcome::Unknown { reason: reason() }),
@@ -369,6 +397,10 @@ pub(crate) fn show(effect: &Effect) -> Option<String> {
             format!("{} {}", if *tripped { "trip" } else { "close" }, breaker.as_str())
         }
         Effect::Record(Record::Guard { rule, .. }) => format!("guard {rule}"),
+        Effect::Record(Record::Transfer { kind, reference, .. }) if reference.starts_with("told-") => {
+            format!("book {kind} {reference}")
+        }
+        Effect::Record(Record::Activity { kind, reference, .. }) => format!("dismiss {kind} {reference}"),
         _ => return None,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{Fail, Private, World};
 use crate::keys::{ApiKey, login};
-use crate::world::Shared;
+use crate::world::{Shared, is_open};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
@@ -103,7 +103,7 @@ pub(super) async fn order(State(shared): World, Path(id): Path<String>, private:
     let id = VenueOrderId::parse(&id).ok_or(Fail::bad("Invalid orderID"))?;
     let row = shared.lock().order_row(&private.caller, id);
     // Orders that are over are no longer there under their id (PROTOCOL 7.5).
-    Ok(Json(row.filter(|row| row["status"] == "LIVE")).into_response())
+    Ok(Json(row.filter(|row| row["status"].as_str().is_some_and(is_open))).into_response())
 }
 
 pub(super) async fn trades(State(shared): World, Query(filter): Query<Filter>, private: Private) -> Answer {

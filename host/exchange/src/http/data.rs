@@ -3,7 +3,7 @@
 use super::public::worth;
 use super::{Fail, World};
 use crate::wire::{self, number};
-use crate::world::{Deed, Holding, Inside};
+use crate::world::{Deed, Deeds, Holding, Inside};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -122,7 +122,7 @@ fn closed(world: &Inside, asked: &Asked, _: Generation) -> Result<Vec<Value>, Fa
     let gone = world.holdings(wallet).into_iter().filter(|(_, holding)| holding.size.is_zero());
     let rows = gone.filter_map(|(token, holding)| {
         let market = world.venue().market(token.market()).filter(|market| asked.wants(market))?;
-        let mut row = about(market, token, V1);
+        let mut row = about(world, market, token, V1);
         put(
             &mut row,
             [
@@ -152,7 +152,7 @@ struct Row<'a> {
 
 fn position(row: &Row<'_>, generation: Generation) -> Value {
     let Row { world, wallet, market, token, holding, mergeable } = row;
-    let mut fields = about(market, *token, generation);
+    let mut fields = about(world, market, *token, generation);
     let Holding { size, cost, fees, bought, spent, realised, first, last } = *holding;
     let now = worth_of(world, *token, size);
     let gain = now.saturating_sub(cost);
@@ -203,7 +203,7 @@ fn position(row: &Row<'_>, generation: Generation) -> Value {
                 ("negative_risk", json!(market.neg_risk)),
                 ("archived", json!(false)),
                 ("verified", json!(true)),
-                ("event_id", json!(wire::gamma_id(token.market()))),
+                ("event_id", json!(world.event_of(token.market(), market).id)),
                 ("end_date", json!(end)),
                 ("first_entry_at", json!(first.seconds())),
                 ("last_event_at", json!(last.seconds())),
@@ -216,32 +216,48 @@ fn position(row: &Row<'_>, generation: Generation) -> Value {
 fn trades(world: &Inside, asked: &Asked, generation: Generation) -> Result<Vec<Value>, Fail> {
     let taker_only = asked.taker_only.unwrap_or(true);
     let deeds = world.deeds(asked.wallet()?).into_iter().rev();
-    let wanted = deeds.filter(|deed| deed.side.is_some() && (deed.taker || !taker_only) && of_side(asked, deed));
+    let trades = deeds.filter(|deed| deed.kind == Deeds::Trade);
+    let wanted = trades.filter(|deed| (deed.taker || !taker_only) && of_side(asked, deed));
     Ok(wanted.filter_map(|deed| told(world, asked, generation, &deed)).map(Value::from).collect())
 }
 
 fn activity(world: &Inside, asked: &Asked, generation: Generation) -> Result<Vec<Value>, Fail> {
     let deeds = world.deeds(Some(asked.wallet_or_fail()?)).into_iter().rev();
     let rows = deeds.filter(|deed| of_side(asked, deed)).filter_map(|deed| {
+        let whole = money(deed.whole?);
         let mut row = told(world, asked, generation, &deed)?;
-        put(&mut row, [("type", json!(if deed.side.is_some() { "TRADE" } else { "REDEEM" }))]);
+        if matches!(deed.kind, Deeds::Split | Deeds::Merge | Deeds::Conversion) {
+            blur(&mut row, generation);
+        }
+        put(&mut row, [("type", json!(deed.kind.word()))]);
         match generation {
-            V1 => put(&mut row, [("usdcSize", money(deed.value))]),
-            V2 => put(&mut row, [("usdc_size", money(deed.value)), ("is_combo", json!(false))]),
+            V1 => put(&mut row, [("usdcSize", whole)]),
+            V2 => put(&mut row, [("usdc_size", whole), ("is_combo", json!(false))]),
         }
         Some(row.into())
     });
     Ok(rows.collect())
 }
 
+/// What is about several tokens names none of them, as the venue has it.
+fn blur(row: &mut Map<String, Value>, generation: Generation) {
+    let names = match generation {
+        V1 => ["asset", "oppositeOutcome", "oppositeAsset", "outcomeIndex"],
+        V2 => ["token_id", "opposite_outcome", "opposite_token_id", "outcome_index"],
+    };
+    let [asset, other_outcome, other_asset, index] = names;
+    [asset, other_outcome, other_asset, "outcome"].into_iter().for_each(|name| put(row, [(name, json!(""))]));
+    put(row, [(index, json!(999)), ("price", json!(0))]);
+}
+
 fn of_side(asked: &Asked, deed: &Deed) -> bool {
-    asked.side.is_empty() || deed.side.is_some_and(|side| wire::side(side) == asked.side)
+    asked.side.is_empty() || (deed.kind == Deeds::Trade && wire::side(deed.side) == asked.side)
 }
 
 /// A deed with what all lists tell of it.
 fn told(world: &Inside, asked: &Asked, generation: Generation, deed: &Deed) -> Option<Map<String, Value>> {
     let market = world.venue().market(deed.token.market()).filter(|market| asked.wants(market))?;
-    let mut row = about(market, deed.token, generation);
+    let mut row = about(world, market, deed.token, generation);
     let (wallet, hash) = match generation {
         V1 => ("proxyWallet", "transactionHash"),
         V2 => ("proxy_wallet", "transaction_hash"),
@@ -252,7 +268,7 @@ fn told(world: &Inside, asked: &Asked, generation: Generation, deed: &Deed) -> O
             (wallet, json!(deed.wallet.to_string())),
             (hash, json!(deed.hash)),
             ("timestamp", json!(deed.at.seconds())),
-            ("side", json!(deed.side.map(wire::side).unwrap_or_default())),
+            ("side", json!(if deed.kind == Deeds::Trade { wire::side(deed.side) } else { "" })),
             ("size", shares(deed.size)),
             ("price", ratio(deed.value, deed.size)),
         ],
@@ -266,7 +282,7 @@ fn told(world: &Inside, asked: &Asked, generation: Generation, deed: &Deed) -> O
 }
 
 /// What all rows tell of their token.
-fn about(market: &Market, token: TokenIx, generation: Generation) -> Map<String, Value> {
+fn about(world: &Inside, market: &Market, token: TokenIx, generation: Generation) -> Map<String, Value> {
     let names = match generation {
         V1 => ["asset", "conditionId", "eventSlug", "outcomeIndex", "oppositeOutcome", "oppositeAsset"],
         V2 => ["token_id", "condition_id", "event_slug", "outcome_index", "opposite_outcome", "opposite_token_id"],
@@ -282,7 +298,7 @@ fn about(market: &Market, token: TokenIx, generation: Generation) -> Map<String,
             ("title", json!(market.question)),
             ("slug", json!(market.slug)),
             ("icon", json!("")),
-            (event, json!(market.slug)),
+            (event, json!(world.event_of(token.market(), market).slug)),
             ("outcome", json!(wire::outcome(market, token))),
             (index, json!(token.outcome())),
             (other_outcome, json!(wire::outcome(market, other))),

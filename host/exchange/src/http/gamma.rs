@@ -1,15 +1,15 @@
-//! Gamma, the venue's catalog (PROTOCOL 15.1), under `/gamma` because its paths are also the order book's. Every market is an
-//! event of its own here; all are tagged `local`.
+//! Gamma, the venue's catalog (PROTOCOL 15.1), under `/gamma` because its paths are also the order book's. Markets that exclude
+//! each other are one event, every other market is one of its own; all are tagged `local`.
 
 use super::public::{Quote, last_trade, worth};
 use super::{Fail, World};
 use crate::wire::{self, number};
-use crate::world::{Inside, Shared};
+use crate::world::{Inside, Shared, Shown, exclusive};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use model::{Market, MarketIx, Side, Usd};
+use model::{EventId, Market, MarketIx, Side, Usd};
 use serde_json::{Map, Value, json};
 
 /// The most rows of one page.
@@ -32,7 +32,6 @@ pub(super) fn routes() -> Router<Shared> {
 const TAG: &str = "1";
 
 type Answer = Result<Response, Fail>;
-type Show = fn(&Inside, MarketIx, &Market) -> Value;
 
 fn tag() -> Value {
     json!({"id": TAG, "label": "Local", "slug": "local"})
@@ -52,68 +51,107 @@ impl Asked {
         self.all(name).next().map(read).transpose()
     }
 
+    fn among(&self, name: &str, is: impl Fn(&str) -> bool) -> bool {
+        let mut wanted = self.all(name).peekable();
+        wanted.peek().is_none() || wanted.any(is)
+    }
+
+    /// Says whether closed ones are meant, which are left out unless they are asked for.
+    fn wants(&self, closed: bool) -> bool {
+        closed == (self.all("closed").next().unwrap_or("false") == "true")
+    }
+
     /// Says whether a market is one of those that are meant.
-    fn keeps(&self, world: &Inside, ix: MarketIx, market: &Market) -> bool {
-        let among = |name: &str, is: &dyn Fn(&str) -> bool| {
-            let mut wanted = self.all(name).peekable();
-            wanted.peek().is_none() || wanted.any(is)
-        };
+    fn keeps_market(&self, world: &Inside, ix: MarketIx, market: &Market) -> bool {
+        self.among("id", |id| id == wire::gamma_id(ix))
+            && self.among("slug", |slug| slug == market.slug)
+            && self.wants(world.venue().resolution(ix).is_some())
+            && self.fits(world, ix, market)
+    }
+
+    /// Says whether an event is one of those that are meant; it is over when all its markets are.
+    fn keeps_event(&self, world: &Inside, event: &Shown) -> bool {
+        let listed = |ix: &MarketIx| world.venue().market(*ix).is_some_and(|market| self.fits(world, *ix, market));
+        self.among("id", |id| id == event.id)
+            && self.among("slug", |slug| slug == event.slug)
+            && self.wants(is_over(world, event))
+            && event.markets.iter().any(listed)
+    }
+
+    /// Says whether what is asked of a market, names apart, is so.
+    fn fits(&self, world: &Inside, ix: MarketIx, market: &Market) -> bool {
         let condition = market.condition.to_string();
         let [yes, no] = market.tokens.map(|token| token.to_string());
-        let closed = world.venue().resolution(ix).is_some();
         let end = market.end.unwrap_or_default().iso();
         // ISO times of one form compare as texts do.
         let until = |name: &str, fits: &dyn Fn(&str) -> bool| self.all(name).next().is_none_or(fits);
         let liquid = |least: &str| Usd::parse(least).is_some_and(|least| liquidity(world, ix) >= least);
-        // Closed ones are left out unless they are asked for.
-        let wants_closed = self.all("closed").next().unwrap_or("false") == "true";
-        among("id", &|id| id == wire::gamma_id(ix))
-            && among("slug", &|slug| slug == market.slug)
-            && among("condition_ids", &|id| id == condition)
-            && among("clob_token_ids", &|id| id == yes || id == no)
-            && among("tag_id", &|tag| tag == TAG)
+        self.among("condition_ids", |id| id == condition)
+            && self.among("clob_token_ids", |id| id == yes || id == no)
+            && self.among("tag_id", |tag| tag == TAG)
             && until("end_date_min", &|least| market.end.is_some() && *end >= *least)
             && until("end_date_max", &|most| market.end.is_some() && *end <= *most)
             && until("liquidity_num_min", &liquid)
-            && closed == wants_closed
     }
 }
 
+fn is_over(world: &Inside, event: &Shown) -> bool {
+    event.markets.iter().all(|ix| world.venue().resolution(*ix).is_some())
+}
+
+/// What a list has in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Markets,
+    Events,
+}
+
 /// Returns the rows from `offset` on, and where the next page begins.
-fn rows(world: &Inside, asked: &Asked, offset: usize, show: Show) -> Result<(Vec<Value>, Option<usize>), Fail> {
+fn rows(world: &Inside, asked: &Asked, offset: usize, of: Of) -> Result<(Vec<Value>, Option<usize>), Fail> {
     let limit = asked.number("limit")?.unwrap_or(20).clamp(1, PAGE_MAX);
-    let mut kept = world.venue().listed().filter(|(ix, market)| asked.keeps(world, *ix, market)).skip(offset);
-    let page = kept.by_ref().take(limit).map(|(ix, market)| show(world, ix, market)).collect();
-    Ok((page, kept.next().map(|_| offset.saturating_add(limit))))
+    let next = offset.saturating_add(limit);
+    Ok(match of {
+        Of::Markets => {
+            let mut kept =
+                world.venue().listed().filter(|(ix, market)| asked.keeps_market(world, *ix, market)).skip(offset);
+            let page = kept.by_ref().take(limit).map(|(ix, market)| show_market(world, ix, market)).collect();
+            (page, kept.next().map(|_| next))
+        }
+        Of::Events => {
+            let mut kept = world.events().filter(|event| asked.keeps_event(world, event)).skip(offset);
+            let page = kept.by_ref().take(limit).map(|event| show_event(world, &event)).collect();
+            (page, kept.next().map(|_| next))
+        }
+    })
 }
 
 type Parameters = Query<Vec<(String, String)>>;
 
 async fn markets(State(shared): World, Query(query): Parameters) -> Answer {
-    list(&shared, &Asked(query), show_market)
+    list(&shared, &Asked(query), Of::Markets)
 }
 
 async fn events(State(shared): World, Query(query): Parameters) -> Answer {
-    list(&shared, &Asked(query), show_event)
+    list(&shared, &Asked(query), Of::Events)
 }
 
-fn list(shared: &Shared, asked: &Asked, show: Show) -> Answer {
+fn list(shared: &Shared, asked: &Asked, of: Of) -> Answer {
     let offset = asked.number("offset")?.unwrap_or(0);
-    Ok(Json(rows(&shared.lock(), asked, offset, show)?.0).into_response())
+    Ok(Json(rows(&shared.lock(), asked, offset, of)?.0).into_response())
 }
 
 async fn market_page(State(shared): World, Query(query): Parameters) -> Answer {
-    page(&shared, &Asked(query), "markets", show_market)
+    page(&shared, &Asked(query), "markets", Of::Markets)
 }
 
 async fn event_page(State(shared): World, Query(query): Parameters) -> Answer {
-    page(&shared, &Asked(query), "events", show_event)
+    page(&shared, &Asked(query), "events", Of::Events)
 }
 
 /// The last page has no cursor.
-fn page(shared: &Shared, asked: &Asked, name: &str, show: Show) -> Answer {
+fn page(shared: &Shared, asked: &Asked, name: &str, of: Of) -> Answer {
     let offset = asked.number("after_cursor")?.unwrap_or(0);
-    let (rows, next) = rows(&shared.lock(), asked, offset, show)?;
+    let (rows, next) = rows(&shared.lock(), asked, offset, of)?;
     let mut answer = Map::new();
     answer.insert(name.to_owned(), rows.into());
     if let Some(next) = next {
@@ -123,26 +161,32 @@ fn page(shared: &Shared, asked: &Asked, name: &str, show: Show) -> Answer {
 }
 
 async fn market(State(shared): World, Path(id): Path<String>) -> Answer {
-    one(&shared, |ix, _| wire::gamma_id(ix) == id, show_market)
+    one_market(&shared, |ix, _| wire::gamma_id(ix) == id)
 }
 
 async fn market_by_slug(State(shared): World, Path(slug): Path<String>) -> Answer {
-    one(&shared, |_, market| market.slug == slug, show_market)
+    one_market(&shared, |_, market| market.slug == slug)
 }
 
 async fn event(State(shared): World, Path(id): Path<String>) -> Answer {
-    one(&shared, |ix, _| wire::gamma_id(ix) == id, show_event)
+    one_event(&shared, |event| event.id == id)
 }
 
 async fn event_by_slug(State(shared): World, Path(slug): Path<String>) -> Answer {
-    one(&shared, |_, market| market.slug == slug, show_event)
+    one_event(&shared, |event| event.slug == slug)
 }
 
-fn one(shared: &Shared, is: impl Fn(MarketIx, &Market) -> bool, show: Show) -> Answer {
+fn one_market(shared: &Shared, is: impl Fn(MarketIx, &Market) -> bool) -> Answer {
     let world = shared.lock();
     let found = world.venue().listed().find(|(ix, market)| is(*ix, market));
     let (ix, market) = found.ok_or(Fail::not_found("not found"))?;
-    Ok(Json(show(&world, ix, market)).into_response())
+    Ok(Json(show_market(&world, ix, market)).into_response())
+}
+
+fn one_event(shared: &Shared, is: impl Fn(&Shown) -> bool) -> Answer {
+    let world = shared.lock();
+    let event = world.events().find(is).ok_or(Fail::not_found("not found"))?;
+    Ok(Json(show_event(&world, &event)).into_response())
 }
 
 /// Lists stand as JSON inside a text, as the real catalog has them.
@@ -150,8 +194,8 @@ fn text_of(list: [String; 2]) -> String {
     json!(list).to_string()
 }
 
-fn event_of(ix: MarketIx, market: &Market) -> Value {
-    json!({"id": wire::gamma_id(ix), "ticker": market.slug, "slug": market.slug, "title": market.question})
+fn head_of(event: &Shown) -> Value {
+    json!({"id": event.id, "ticker": event.slug, "slug": event.slug, "title": event.title})
 }
 
 /// Returns what is in a market's book, in dollars.
@@ -171,7 +215,7 @@ fn show_market(world: &Inside, ix: MarketIx, market: &Market) -> Value {
         "version": "v1",
         "question": market.question,
         "conditionId": market.condition.to_string(),
-        "questionID": market.condition.to_string(),
+        "questionID": world.question_id(ix, market),
         "slug": market.slug,
         "description": "A market of the local exchange.",
         "outcomes": text_of(market.outcomes.clone()),
@@ -186,7 +230,7 @@ fn show_market(world: &Inside, ix: MarketIx, market: &Market) -> Value {
         "orderPriceMinTickSize": number(&market.tick.to_string()),
         "orderMinSize": number(&market.min_size.to_string()),
         "negRisk": market.neg_risk,
-        "secondsDelay": 0,
+        "secondsDelay": world.faults().sports_delay_s(market),
         "feesEnabled": market.fee.rate_micros > 0,
         "feeSchedule": wire::fee_schedule(market),
         "liquidity": liquidity,
@@ -197,25 +241,37 @@ fn show_market(world: &Inside, ix: MarketIx, market: &Market) -> Value {
         "bestAsk": best(Side::Sell),
         "spread": Quote::of(world, yes).map(|quote| number(&quote.spread())),
         "lastTradePrice": last_trade(world, yes).map(|(price, _)| number(&price)),
-        "events": [event_of(ix, market)],
+        "events": [head_of(&world.event_of(ix, market))],
         "tags": [tag()],
     });
-    if let (Some(end), Some(fields)) = (market.end, row.as_object_mut()) {
-        fields.insert("endDate".to_owned(), end.iso().into());
+    if let Some(fields) = row.as_object_mut() {
+        fields.extend(market.end.map(|end| ("endDate".to_owned(), end.iso().into())));
+        fields.extend(exclusive(market).into_iter().flat_map(|event| exclusive_fields(event, market)));
     }
     row
 }
 
-fn show_event(world: &Inside, ix: MarketIx, market: &Market) -> Value {
-    let closed = world.venue().resolution(ix).is_some();
-    let mut row = event_of(ix, market);
+/// What only markets of an event have that exclude each other. The one for whoever is not named is known by its slug.
+fn exclusive_fields(event: EventId, market: &Market) -> [(String, Value); 3] {
+    let other = market.slug.split('-').any(|word| word == "other");
+    [("negRiskMarketID", event.to_string().into()), ("negRiskRequestID", "".into()), ("negRiskOther", other.into())]
+        .map(|(name, value)| (name.to_owned(), value))
+}
+
+fn show_event(world: &Inside, event: &Shown) -> Value {
+    let listed = |ix: &MarketIx| world.venue().market(*ix).map(|market| show_market(world, *ix, market));
+    let markets: Vec<Value> = event.markets.iter().filter_map(listed).collect();
+    let neg_risk = markets.first().is_some_and(|market| market["negRisk"] == true);
+    let mut row = head_of(event);
     if let Some(fields) = row.as_object_mut() {
         fields.insert("description".to_owned(), "An event of the local exchange.".into());
         fields.insert("active".to_owned(), true.into());
-        fields.insert("closed".to_owned(), closed.into());
+        fields.insert("closed".to_owned(), is_over(world, event).into());
         fields.insert("archived".to_owned(), false.into());
-        fields.insert("negRisk".to_owned(), market.neg_risk.into());
-        fields.insert("markets".to_owned(), vec![show_market(world, ix, market)].into());
+        fields.insert("negRisk".to_owned(), neg_risk.into());
+        fields.insert("enableNegRisk".to_owned(), event.exclusive.is_some().into());
+        fields.extend(event.exclusive.map(|id| ("negRiskMarketID".to_owned(), id.to_string().into())));
+        fields.insert("markets".to_owned(), markets.into());
         fields.insert("tags".to_owned(), vec![tag()].into());
     }
     row

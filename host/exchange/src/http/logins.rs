@@ -60,7 +60,7 @@ async fn builders(State(shared): World, private: Private) -> Response {
         .keys_of(&private.caller)
         .builders()
         .iter()
-        .map(|(key, made, revoked)| json!({"key": key, "createdAt": date(Some(*made)), "revokedAt": date(*revoked)}))
+        .map(|(key, made, revoked)| json!({"key": key.id, "createdAt": date(Some(*made)), "revokedAt": date(*revoked)}))
         .collect();
     Json(rows).into_response()
 }

@@ -2,7 +2,7 @@
 
 use super::{Fail, World};
 use crate::wire::{self, WireBook};
-use crate::world::{Inside, Shared};
+use crate::world::{Inside, Shared, exclusive};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -229,19 +229,19 @@ pub(super) fn full_market(world: &Inside, market: &Market) -> Value {
         "minimum_order_size": wire::number(&market.min_size.to_string()),
         "minimum_tick_size": wire::number(&market.tick.to_string()),
         "condition_id": market.condition.to_string(),
-        "question_id": market.condition.to_string(),
+        "question_id": ix.map_or_else(|| market.condition.to_string(), |ix| world.question_id(ix, market)),
         "question": market.question,
         "description": "A market of the local exchange.",
         "market_slug": market.slug,
         "end_date_iso": market.end.map(model::Time::iso),
         "game_start_time": null,
-        "seconds_delay": 0,
+        "seconds_delay": world.faults().sports_delay_s(market),
         "fpmm": "",
         "maker_base_fee": base_fee(market),
         "taker_base_fee": base_fee(market),
         "notifications_enabled": false,
         "neg_risk": market.neg_risk,
-        "neg_risk_market_id": "",
+        "neg_risk_market_id": exclusive(market).map_or_else(String::new, |event| event.to_string()),
         "neg_risk_request_id": "",
         "icon": "",
         "image": "",
@@ -287,8 +287,12 @@ async fn clob_market(State(shared): World, Path(condition): Path<String>) -> Ans
         "ibce": false,
         "c": market.condition.to_string(),
     });
-    // The venue leaves both out where they say nothing.
+    let delay_s = world.faults().sports_delay_s(market);
+    // The venue leaves these out where they say nothing.
     if let Some(fields) = answer.as_object_mut() {
+        if delay_s > 0 {
+            fields.insert("sd".to_owned(), delay_s.into());
+        }
         if market.neg_risk {
             fields.insert("nr".to_owned(), Value::Bool(true));
         }

@@ -14,13 +14,19 @@ pub(crate) struct Others {
     address: Address,
     made: u64,
     readonly: Vec<String>,
-    /// The key's id, when it was made, and when it ended.
-    builders: Vec<(String, Time, Option<Time>)>,
+    /// The key, when it was made, and when it ended.
+    builders: Vec<(ApiKey, Time, Option<Time>)>,
+    /// Keys of the relayer, and when they were made.
+    relayer: Vec<(String, Time)>,
 }
 
 impl Others {
     pub(super) const fn new(root: [u8; 32], address: Address) -> Self {
-        Self { root, address, made: 0, readonly: Vec::new(), builders: Vec::new() }
+        Self { root, address, made: 0, readonly: Vec::new(), builders: Vec::new(), relayer: Vec::new() }
+    }
+
+    pub(super) const fn address(&self) -> Address {
+        self.address
     }
 
     /// Returns a key that nobody has; keys for trading count from zero, these from the other end.
@@ -57,13 +63,28 @@ impl Others {
             return None;
         }
         let key = self.fresh();
-        self.builders.push((key.id.clone(), now, None));
+        self.builders.push((key.clone(), now, None));
         Some(key)
     }
 
     /// Returns the builder's keys.
-    pub(crate) fn builders(&self) -> &[(String, Time, Option<Time>)] {
+    pub(crate) fn builders(&self) -> &[(ApiKey, Time, Option<Time>)] {
         &self.builders
+    }
+
+    /// Makes a key of the relayer and returns its id; none if there are too many.
+    pub(crate) fn add_relayer(&mut self, now: Time) -> Option<String> {
+        if self.relayer.len() >= KEYS_MAX {
+            return None;
+        }
+        let id = self.fresh().id;
+        self.relayer.push((id.clone(), now));
+        Some(id)
+    }
+
+    /// Returns the keys of the relayer.
+    pub(crate) fn relayer(&self) -> &[(String, Time)] {
+        &self.relayer
     }
 
     /// Ends all builder's keys.

@@ -5,13 +5,16 @@ use super::Inside;
 use super::listeners::Garble;
 use crate::http::Fail;
 use axum::http::StatusCode;
-use model::{MarketIx, OrderKind};
+use model::{ConditionId, Market, MarketIx, OrderKind};
 use serde::{Deserialize, Serialize};
 
 /// How long a restarting engine asks to wait, in seconds; the real one says so at times (PROTOCOL 9).
 const RETRY_AFTER_S: u64 = 1;
 /// The longest delay of an answer.
 pub(crate) const DELAY_MAX_MS: u64 = 60_000;
+
+/// The longest sports delay.
+const SPORTS_DELAY_MAX_S: u64 = 60;
 
 /// What the venue takes (PROTOCOL 11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -58,8 +61,23 @@ pub(crate) struct Faults {
     pub(crate) unlimited: bool,
     /// Orders that would match are held for so many milliseconds and looked at again (PROTOCOL 6, taker delay).
     pub(crate) taker_delay_ms: u64,
+    /// Orders that would match are answered `delayed`, and looked at so many seconds later (PROTOCOL 6, sports delay).
+    pub(crate) sports_delay_s: u64,
+    /// The conditions of the markets that have this delay; all if none is named.
+    pub(crate) sports_delay_markets: Vec<String>,
+    /// Of the next transactions of the relayer, so many fail on the chain.
+    pub(crate) fail_relayed: u32,
     /// Every answer takes so many milliseconds longer.
     pub(crate) delay_ms: u64,
+}
+
+impl Faults {
+    /// Returns how long a market holds orders that would match, in seconds.
+    pub(crate) fn sports_delay_s(&self, market: &Market) -> u64 {
+        let condition = market.condition.to_string();
+        let named = &self.sports_delay_markets;
+        if named.is_empty() || named.contains(&condition) { self.sports_delay_s } else { 0 }
+    }
 }
 
 /// What somebody wants to do.
@@ -110,6 +128,14 @@ impl Inside {
                 return Err(Fail::bad(format!("{name} is {value}; it takes 0 to {DELAY_MAX_MS}")));
             }
         }
+        if faults.sports_delay_s > SPORTS_DELAY_MAX_S {
+            let told = faults.sports_delay_s;
+            return Err(Fail::bad(format!("sports_delay_s is {told}; it takes 0 to {SPORTS_DELAY_MAX_S}")));
+        }
+        let unknown = |text: &&String| ConditionId::parse(text).is_none_or(|id| self.venue.market_of(id).is_none());
+        if let Some(text) = faults.sports_delay_markets.iter().find(unknown) {
+            return Err(Fail::bad(format!("sports_delay_markets has `{text}`; it takes conditions of listed markets")));
+        }
         let rates = [
             ("drop_per_mille", faults.drop_per_mille),
             ("duplicate_per_mille", faults.duplicate_per_mille),
@@ -151,6 +177,11 @@ impl Inside {
     /// Says whether this request meets a broken gateway.
     pub(crate) fn breaks_request(&mut self) -> bool {
         take_one(&mut self.faults.break_requests)
+    }
+
+    /// Says whether the relayer's transaction that is about to be mined fails.
+    pub(super) fn fails_relayed(&mut self) -> bool {
+        take_one(&mut self.faults.fail_relayed)
     }
 
     /// Says whether the trade that just happened will fail to settle.

@@ -2,7 +2,7 @@
 
 use super::Inside;
 use crate::http::Fail;
-use crate::keys::{ApiKey, Holder, Others};
+use crate::keys::{ApiKey, Holder, Others, Request};
 use model::Usd;
 use order::Address;
 use sim::AccountId;
@@ -47,15 +47,31 @@ impl Members {
 
     /// Takes the maker that an account's first order names as its wallet; later orders must name the same.
     pub(super) fn bind(&mut self, caller: &Holder, maker: Address) -> Result<(), Fail> {
-        let member = self.by_account.get_mut(&caller.account).ok_or(Fail::UNAUTHORIZED)?;
-        if !member.bound {
-            member.bound = true;
-            member.funder = maker;
-        }
-        if member.funder == maker {
+        self.by_account.get(&caller.account).ok_or(Fail::UNAUTHORIZED)?;
+        if self.bind_wallet(caller.account, maker) {
             return Ok(());
         }
         Err(Fail::bad("maker address not allowed, please use the deposit wallet flow"))
+    }
+
+    /// Takes the first wallet that is named as an account's; false if it has another one.
+    pub(super) fn bind_wallet(&mut self, account: AccountId, wallet: Address) -> bool {
+        let Some(member) = self.by_account.get_mut(&account) else { return false };
+        if !member.bound {
+            member.bound = true;
+            member.funder = wallet;
+        }
+        member.funder == wallet
+    }
+
+    /// Returns the account of a key.
+    pub(super) fn of_key(&self, key: Address) -> Option<AccountId> {
+        self.by_address.get(&key).copied()
+    }
+
+    /// Says whether somebody trades for a wallet.
+    pub(super) fn has_wallet(&self, wallet: Address) -> bool {
+        self.by_account.values().any(|member| member.funder == wallet)
     }
 }
 
@@ -94,6 +110,11 @@ impl Inside {
     /// Returns the caller's keys besides those that trade.
     pub(crate) fn keys_of(&mut self, caller: &Holder) -> &mut Others {
         self.keys.others(caller)
+    }
+
+    /// Says whether a request may use the relayer.
+    pub(crate) fn may_relay(&self, request: &Request<'_>) -> bool {
+        self.keys.may_relay(self.now, request)
     }
 
     /// Returns whose three texts these are.

@@ -81,6 +81,7 @@ impl Inside {
         let Some(member) = self.members.get(about.account) else { return };
         let Some(market) = self.venue.market(about.token.market()) else { return };
         let (condition, now) = (market.condition.to_string(), self.now.seconds());
+        let event = self.event_of(about.token.market(), market);
         let [original, matched, rest] = about.sizes.map(|size| size.to_string());
         self.notices.last = self.notices.last.saturating_add(1);
         let id = self.notices.last;
@@ -93,7 +94,7 @@ impl Inside {
                 "asset_id": wire::asset(market, about.token),
                 "condition_id": condition,
                 "market": condition,
-                "eventSlug": market.slug,
+                "eventSlug": event.slug,
                 "seriesSlug": "",
                 "icon": "",
                 "image": "",

@@ -5,6 +5,7 @@ use crate::wire;
 use model::{Size, VenueOrderId};
 use serde_json::{Value, json};
 use sim::{Change, OpenOrder, Venue};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Orders that are remembered after they ended.
@@ -30,13 +31,14 @@ impl Orders {
     /// Takes note of what happened to an order.
     pub(super) fn note(&mut self, change: Change, order: &OpenOrder) -> &Detail {
         let status = match change {
-            Change::Cancellation => "CANCELED",
+            Change::Cancellation | Change::Refused(_) => "CANCELED",
+            Change::Delayed => "DELAYED",
             _ if order.rest().is_zero() => "MATCHED",
             _ => "LIVE",
         };
         let known = self.details.get(&order.id).map(|detail| detail.trades.clone());
         let detail = Detail { order: *order, status, trades: known.unwrap_or_default() };
-        if status != "LIVE" {
+        if !is_open(status) {
             self.over.push_back(order.id);
             if self.over.len() > REMEMBERED_MAX
                 && let Some(oldest) = self.over.pop_front()
@@ -85,12 +87,26 @@ impl Orders {
     }
 }
 
+/// Says whether an order of this status may still trade.
+pub(crate) fn is_open(status: &str) -> bool {
+    matches!(status, "LIVE" | "DELAYED")
+}
+
+/// Returns the status that the user channel tells with a change (PROTOCOL 8): as REST shows it, but for what comes of a delay.
+pub(super) fn told_status(change: Change, shown: &'static str) -> Cow<'static, str> {
+    match change {
+        Change::Unmatched => "UNMATCHED".into(),
+        Change::Refused(reject) => format!("CANCELED_{reject}").into(),
+        _ => shown.into(),
+    }
+}
+
 /// Says what a change is on the user channel. The rest of a FAK that met something ends as matched by what it met.
 pub(super) const fn word(change: Change) -> &'static str {
     match change {
-        Change::Placement => "PLACEMENT",
-        Change::Update => "UPDATE",
-        Change::Cancellation => "CANCELLATION",
+        Change::Placement | Change::Delayed => "PLACEMENT",
+        Change::Update | Change::Unmatched => "UPDATE",
+        Change::Cancellation | Change::Refused(_) => "CANCELLATION",
     }
 }
 

@@ -4,50 +4,122 @@ use super::Inside;
 use super::tape::Entry;
 use model::{Side, Size, Time, TokenIx, Usd};
 use order::Address;
-use sim::AccountId;
+use sim::{AccountId, Turned};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Payments that are remembered.
-const PAYOUTS_MAX: usize = 100_000;
+/// Acts that are remembered.
+const ACTS_MAX: usize = 100_000;
 
-/// Shares of a resolved market that were paid.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Payout {
-    pub(super) at: Time,
-    pub(super) account: AccountId,
-    pub(super) token: TokenIx,
-    pub(super) size: Size,
-    pub(super) value: Usd,
+/// What somebody did without trading.
+#[derive(Debug, Clone)]
+pub(super) enum Deal {
+    /// Shares of a resolved market were paid.
+    Redeemed { token: TokenIx, size: Size, value: Usd },
+    /// Dollars and shares were turned into each other.
+    Turned { how: Turned, size: Size, value: Usd, gone: Vec<TokenIx>, got: Vec<TokenIx> },
+}
+
+/// An act of an account.
+#[derive(Debug, Clone)]
+struct Act {
+    at: Time,
+    account: AccountId,
+    /// The transaction's.
+    hash: String,
+    deal: Deal,
 }
 
 /// All of them, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Payouts(VecDeque<Payout>);
+pub(super) struct Acts(VecDeque<Act>);
 
-impl Payouts {
-    pub(super) fn push(&mut self, payout: Payout) {
-        self.0.push_back(payout);
-        if self.0.len() > PAYOUTS_MAX {
-            self.0.pop_front();
+/// What kind of thing a deed is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deeds {
+    Trade,
+    Redeem,
+    Split,
+    Merge,
+    Conversion,
+}
+
+impl Deeds {
+    /// Returns the word of the Data API.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Trade => "TRADE",
+            Self::Redeem => "REDEEM",
+            Self::Split => "SPLIT",
+            Self::Merge => "MERGE",
+            Self::Conversion => "CONVERSION",
         }
     }
 }
 
-/// Something that a wallet did.
+/// Something that a wallet did, as far as it is about one token.
 #[derive(Debug, Clone)]
 pub(crate) struct Deed {
     pub(crate) wallet: Address,
     pub(crate) at: Time,
+    pub(crate) kind: Deeds,
     pub(crate) token: TokenIx,
-    /// The side of a trade; none if its shares were paid.
-    pub(crate) side: Option<Side>,
+    /// Whether its shares came or went.
+    pub(crate) side: Side,
     pub(crate) size: Size,
     /// What was paid or received, fees apart.
     pub(crate) value: Usd,
     pub(crate) fee: Usd,
     /// Whether it took what rested.
     pub(crate) taker: bool,
+    /// Of a deed about several tokens, the first has what all of it moved; the others have nothing to tell.
+    pub(crate) whole: Option<Usd>,
     pub(crate) hash: String,
+}
+
+impl Act {
+    /// Returns what it meant for each token.
+    fn deeds(&self, wallet: Address) -> Vec<Deed> {
+        let blank = |kind, token, side, size, value| Deed {
+            wallet,
+            at: self.at,
+            kind,
+            token,
+            side,
+            size,
+            value,
+            fee: Usd::ZERO,
+            taker: false,
+            whole: None,
+            hash: self.hash.clone(),
+        };
+        let (kind, size, value, gone, got) = match &self.deal {
+            Deal::Redeemed { token, size, value } => {
+                return vec![Deed { whole: Some(*value), ..blank(Deeds::Redeem, *token, Side::Sell, *size, *value) }];
+            }
+            Deal::Turned { how, size, value, gone, got } => {
+                let kind = match how {
+                    Turned::Split => Deeds::Split,
+                    Turned::Merge => Deeds::Merge,
+                    Turned::Conversion => Deeds::Conversion,
+                };
+                (kind, *size, Usd(value.micros().saturating_abs()), gone, got)
+            }
+        };
+        // The money belongs in equal parts to what went, or to what came if nothing went; a conversion's YES shares are free.
+        let parts = i64::try_from(if gone.is_empty() { got.len() } else { gone.len() }).unwrap_or(i64::MAX);
+        let share = Usd(value.micros().checked_div(parts).unwrap_or(0));
+        let came = if gone.is_empty() { share } else { Usd::ZERO };
+        let went = gone.iter().map(|token| blank(kind, *token, Side::Sell, size, share));
+        let mut deeds: Vec<Deed> =
+            went.chain(got.iter().map(|token| blank(kind, *token, Side::Buy, size, came))).collect();
+        if let Some(first) = deeds.first_mut() {
+            // What the division leaves is the first one's.
+            let rest = value.micros().saturating_sub(share.micros().saturating_mul(parts));
+            first.value = Usd(first.value.micros().saturating_add(rest));
+            first.whole = Some(value);
+        }
+        deeds
+    }
 }
 
 /// What a wallet has, or had, of a token.
@@ -70,7 +142,7 @@ impl Holding {
     fn take(&mut self, deed: &Deed) {
         self.first = if self.first == Time(0) { deed.at } else { self.first };
         self.last = deed.at;
-        if deed.side == Some(Side::Buy) {
+        if deed.side == Side::Buy {
             self.size = self.size.saturating_add(deed.size);
             self.bought = self.bought.saturating_add(deed.size);
             self.cost = self.cost.saturating_add(deed.value);
@@ -94,6 +166,18 @@ fn part(cost: Usd, gone: Size, size: Size) -> Usd {
 }
 
 impl Inside {
+    /// Notes what an account did without trading, if it is a member's.
+    pub(super) fn note_act(&mut self, at: Time, account: AccountId, deal: Deal) {
+        if self.members.get(account).is_none() {
+            return;
+        }
+        let hash = self.relayer.mining().unwrap_or_else(|| self.tape.hash(u64::MAX.saturating_sub(at.0)));
+        self.acts.0.push_back(Act { at, account, hash, deal });
+        if self.acts.0.len() > ACTS_MAX {
+            self.acts.0.pop_front();
+        }
+    }
+
     /// Returns what a wallet did, or everybody's, oldest first.
     pub(crate) fn deeds(&self, wallet: Option<Address>) -> Vec<Deed> {
         let members: BTreeMap<AccountId, Address> = match wallet {
@@ -101,12 +185,8 @@ impl Inside {
             None => self.members.all().map(|(account, member)| (account, member.funder)).collect(),
         };
         let mut deeds: Vec<Deed> = self.tape.good().flat_map(|entry| self.legs(&members, entry)).collect();
-        let paid = self.payouts.0.iter().filter_map(|payout| {
-            let Payout { at, account, token, size, value } = *payout;
-            let (wallet, hash) = (*members.get(&account)?, self.tape.hash(u64::MAX.saturating_sub(at.0)));
-            Some(Deed { wallet, at, token, side: None, size, value, fee: Usd::ZERO, taker: false, hash })
-        });
-        deeds.extend(paid);
+        let acts = self.acts.0.iter().filter_map(|act| members.get(&act.account).map(|wallet| act.deeds(*wallet)));
+        deeds.extend(acts.flatten());
         deeds.sort_by_key(|deed| deed.at);
         deeds
     }
@@ -126,7 +206,8 @@ impl Inside {
         let deed = |account: AccountId, token, side, price: model::Price, size, fee, taker| {
             let value = price.cost_floor(size).unwrap_or_default();
             let (wallet, hash) = (*members.get(&account)?, self.tape.hash(trade.number));
-            Some(Deed { wallet, at: trade.at, token, side: Some(side), size, value, fee, taker, hash })
+            let (at, kind, whole) = (trade.at, Deeds::Trade, Some(value));
+            Some(Deed { wallet, at, kind, token, side, size, value, fee, taker, whole, hash })
         };
         let taken = deed(trade.account, trade.token, trade.side, trade.price, trade.size, trade.fee, true);
         let made = trade

@@ -1,12 +1,12 @@
 //! What the venue tells becomes frames of the two channels.
 
-use super::Inside;
-use super::orders::{size, word};
-use super::past::Payout;
+use super::orders::{size, told_status, word};
+use super::past::Deal;
 use super::tape::{Entry, Stage};
+use super::{Inside, Shown};
 use crate::wire::{self, BookEvent, PriceChange, PriceChanges};
 use axum::extract::ws::Utf8Bytes;
-use model::{Market, MarketIx, Price, Side, Size, TickSize, Time, TokenIx, Usd};
+use model::{MarketIx, Price, Side, Size, TickSize, Time, TokenIx, Usd};
 use serde::Serialize;
 use serde_json::json;
 use sim::{Change, Event, OpenOrder, Trade};
@@ -20,14 +20,9 @@ fn frame(value: &impl Serialize) -> Option<Utf8Bytes> {
     serde_json::to_string(value).ok().map(Utf8Bytes::from)
 }
 
-fn event_message(ix: MarketIx, market: &Market) -> serde_json::Value {
-    json!({
-        "id": wire::gamma_id(ix),
-        "ticker": market.slug,
-        "slug": market.slug,
-        "title": market.question,
-        "description": "",
-    })
+fn event_message(event: &Shown) -> serde_json::Value {
+    let Shown { id, slug, title, .. } = event;
+    json!({"id": id, "ticker": slug, "slug": slug, "title": title, "description": ""})
 }
 
 /// A changed level.
@@ -61,9 +56,10 @@ impl Inside {
                     self.tell_resolved(market, pays);
                 }
                 Event::Redeemed { account, token, size, value } => {
-                    if self.members.get(account).is_some() {
-                        self.payouts.push(Payout { at: self.now, account, token, size, value });
-                    }
+                    self.note_act(self.now, account, Deal::Redeemed { token, size, value });
+                }
+                Event::Turned { at, account, how, size, value, gone, got } => {
+                    self.note_act(at, account, Deal::Turned { how, size, value, gone, got });
                 }
                 Event::BookReset { market } => {
                     self.tell_levels(&mut levels);
@@ -174,7 +170,7 @@ impl Inside {
     pub(super) fn tell_new(&mut self, listed: usize) {
         let new = self.venue.listed().skip(listed).filter_map(|(ix, market)| {
             let tokens = market.tokens.map(|token| token.to_string());
-            let title = event_message(ix, market);
+            let title = event_message(&self.event_of(ix, market));
             frame(&json!({
                 "event_type": "new_market",
                 "id": wire::gamma_id(ix),
@@ -222,7 +218,7 @@ impl Inside {
             "assets_ids": [wire::asset(market, ix.token(0)), wire::asset(market, ix.token(1))],
             "winning_asset_id": winner.map(|token| wire::asset(market, token)).unwrap_or_default(),
             "winning_outcome": winner.map(|token| wire::outcome(market, token)).unwrap_or_default(),
-            "event_message": event_message(ix, market),
+            "event_message": event_message(&self.event_of(ix, market)),
             "timestamp": self.now.millis().to_string(),
             "tags": [],
         });
@@ -327,14 +323,14 @@ impl Inside {
             "created_at": order.created.seconds().to_string(),
             "expiration": order.kind.expiration_s().to_string(),
             "order_type": order.kind.as_str(),
-            "status": detail.status,
+            "status": told_status(change, detail.status),
             "maker_address": member.funder.checksummed(),
             "timestamp": at.millis().to_string(),
         });
         if let Some(frame) = frame(&event) {
             self.listeners.tell_user(order.account, order.token.market(), &frame);
         }
-        if change == Change::Cancellation {
+        if matches!(change, Change::Cancellation | Change::Refused(_)) {
             self.notice_cancel(order);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::priced::Priced;
 use crate::recording::{DecidedMarkets, Player, Prices, Recording, Step};
-use model::{ConditionId, FeeRate, Market, Size, TickSize, Time, TokenIx};
+use model::{ConditionId, EventId, FeeRate, Market, Size, TickSize, Time, TokenIx};
 use sha2::{Digest, Sha256};
 use sim::{Flow, MarketError, Venue};
 
@@ -77,6 +77,14 @@ impl Source {
             }
         }
         Ok(())
+    }
+
+    /// Returns the slug and the title of an event, if it has any.
+    pub(crate) fn event_names(&self, event: EventId) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Flow(flow) => flow.event_names(event),
+            Self::Recordings(_) | Self::Priced(_) => None,
+        }
     }
 
     /// Lets them do what is due.

@@ -11,9 +11,12 @@
 mod channels;
 mod client;
 mod data;
+mod delays;
+mod events;
 mod faults;
 mod many;
 mod mutations;
 mod orders;
 mod priced;
+mod relayer;
 mod samples;

@@ -3,9 +3,12 @@
 use super::{structure, variants};
 use model::input::{
     AccountView, Breaker, CancelOutcome, Channel, Command, HandOrder, HostFault, Mode, PlaceOutcome, Restriction,
-    Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
+    Scope, SessionStart, Settlement, StrategyAnswer, TradeUpdate, VenueState, VenueStatus,
 };
-use model::{Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position, Score, Transfer, TransferKind};
+use model::{
+    Activity, ActivityKind, Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position, Score, Transfer,
+    TransferKind,
+};
 
 variants!(Mode, "mode" { 0 => Demo, 1 => Paper, 2 => Live, 3 => Backtest, 4 => Replay });
 structure!(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted });
@@ -33,12 +36,6 @@ structure!(CarriedOrder { order, state, matched, traded });
 structure!(CarriedFill { trade, part, order, entry, settlement, at });
 structure!(FillEntry { strategy, token, side, size, cost, fee, basis });
 variants!(Channel, "channel" { 0 => Market, 1 => User });
-variants!(StrategyChange, "change of a strategy" {
-    0 => Loaded { strategy, name, hash, instance, markets, since, parameters },
-    1 => Removed { strategy, reason },
-    2 => Kept { strategy, instance, reason },
-    3 => Saved { strategy, instance, state },
-});
 structure!(StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost });
 variants!(PlaceOutcome, "outcome of a placement" {
     0 => Live,
@@ -80,6 +77,8 @@ variants!(TransferKind, "kind of transfer" {
     8 => Convert { token, size, paid },
 });
 structure!(Transfer { kind, reference });
+variants!(ActivityKind, "kind of activity" { 0 => Transfer(kind), 1 => Redeemed { market, paid } });
+structure!(Activity { key, at, kind, reference });
 variants!(Breaker, "breaker" {
     0 => StaleData,
     1 => WebsocketDisconnect,
@@ -126,5 +125,7 @@ variants!(Body, "input" {
     21 => Venue { state },
     22 => Adopt(order),
     23 => Heartbeat { alive },
+    24 => Activity(activity),
+    25 => KnownActivities(keys),
 });
 structure!(Input { seq, at, body });

@@ -1,6 +1,6 @@
 //! The bytes of version 1, as committed: what was written once is read for ever.
 
-use crate::inputs::every_input;
+use crate::inputs::{every_input, inputs_of_saved_states, inputs_of_the_second_contract, later_inputs};
 use journal::{Header, MAGIC, Placement, Reader, Record, Step, encode};
 use model::{OrderId, SessionId, Time, VenueOrderId};
 use std::path::Path;
@@ -43,14 +43,38 @@ pub(crate) fn read(bytes: &[u8]) -> Vec<Record> {
     records
 }
 
+/// What a later program added to version 1: an older one refuses such a file at the tag that it does not know.
 #[test]
-fn version_1_is_written_and_read_as_it_was_committed() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1.journal");
-    let bytes = written(&every_record());
+fn what_was_added_later_is_written_and_read_as_it_was_committed() {
+    let added: Vec<Record> = later_inputs().into_iter().map(Record::Input).collect();
+    is_as_committed("v1-activities.journal", &added);
+}
+
+#[track_caller]
+fn is_as_committed(name: &str, records: &[Record]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let bytes = written(records);
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &bytes).unwrap();
     }
     let golden = std::fs::read(&path).unwrap();
-    assert_eq!(read(&golden), every_record());
+    assert_eq!(read(&golden), records);
     assert!(golden == bytes, "the same records are other bytes now: that is another version");
+}
+
+#[test]
+fn version_1_is_written_and_read_as_it_was_committed() {
+    is_as_committed("v1.journal", &every_record());
+}
+
+#[test]
+fn what_the_second_contract_with_strategies_added_is_written_and_read_as_it_was_committed() {
+    let records: Vec<Record> = inputs_of_the_second_contract().into_iter().map(Record::Input).collect();
+    is_as_committed("v1-contract-0.2.journal", &records);
+}
+
+#[test]
+fn what_saved_states_added_is_written_and_read_as_it_was_committed() {
+    let records: Vec<Record> = inputs_of_saved_states().into_iter().map(Record::Input).collect();
+    is_as_committed("v1-states.journal", &records);
 }

@@ -6,9 +6,10 @@ use model::input::{
     Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent, IntentKind, Level, Limits,
-    Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote, Score, Seq, SessionId, Side,
-    Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId,
+    Activity, ActivityKind, Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent,
+    IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote,
+    Score, Seq, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer,
+    TransferKind, Usd, VenueOrderId, Wants,
 };
 
 fn price(micros: u32) -> Price {
@@ -193,6 +194,8 @@ pub(crate) fn every_input() -> Vec<Input> {
         hash,
         instance: 3,
         markets: vec![MarketIx(1)],
+        places: Vec::new(),
+        wants: Wants::FIRST,
         since: Time(4),
         parameters: "{}".into(),
     };
@@ -222,9 +225,6 @@ pub(crate) fn every_input() -> Vec<Input> {
         Body::Tick,
         Body::Strategy(loaded),
         Body::Strategy(StrategyChange::Removed { strategy, reason: "gone".into() }),
-        Body::Strategy(StrategyChange::Kept { strategy, instance: 4, reason: "it refused".into() }),
-        Body::Strategy(StrategyChange::Saved { strategy, instance: 3, state: Some(Blob(vec![0, 255])) }),
-        Body::Strategy(StrategyChange::Saved { strategy, instance: 3, state: None }),
         Body::Intents(answer),
         Body::Looked { order: OrderId(1), denied: true, asked: Time(28) },
         Body::Requests { ok: 1, failed: 2 },
@@ -251,5 +251,54 @@ pub(crate) fn every_input() -> Vec<Input> {
     bodies.extend(transfers());
     bodies.extend(orders());
     bodies.extend(commands());
+    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+}
+
+/// Inputs that came with the second contract with strategies.
+pub(crate) fn inputs_of_the_second_contract() -> Vec<Input> {
+    let strategy = StrategyId(2);
+    let loaded = StrategyChange::Loaded {
+        strategy,
+        name: "listener".into(),
+        hash: [4; 32],
+        instance: 3,
+        markets: vec![MarketIx(1), MarketIx(0)],
+        places: vec![7, 3],
+        wants: Wants { tops: false, trades: true, depth: 5, every_micros: 1_000_000 },
+        since: Time(4),
+        parameters: "{}".into(),
+    };
+    let changes = [
+        loaded,
+        StrategyChange::Parameters { strategy, parameters: "{\"spread\": 2}".into() },
+        StrategyChange::Signal { strategy, signal: Signal { name: "score".into(), value: "0.7".into() } },
+    ];
+    let bodies = changes.into_iter().map(Body::Strategy);
+    bodies.zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+}
+
+/// Inputs that came with strategies that go on from their state.
+pub(crate) fn inputs_of_saved_states() -> Vec<Input> {
+    let strategy = StrategyId(2);
+    let changes = [
+        StrategyChange::Kept { strategy, instance: 4, reason: "it refused".into() },
+        StrategyChange::Saved { strategy, instance: 3, state: Some(Blob(vec![0, 255])) },
+        StrategyChange::Saved { strategy, instance: 3, state: None },
+    ];
+    let bodies = changes.into_iter().map(Body::Strategy);
+    bodies.zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+}
+
+/// The inputs that came after the first file was committed; every variant inside of them too.
+pub(crate) fn later_inputs() -> Vec<Input> {
+    let told = |kind| {
+        let (key, at, reference) = ([39; 32], Time(40), String::from("0x2"));
+        Body::Activity(Activity { key, at, kind, reference })
+    };
+    let bodies = [
+        told(ActivityKind::Transfer(TransferKind::Reward(Usd(41)))),
+        told(ActivityKind::Redeemed { market: MarketIx(1), paid: Usd(42) }),
+        Body::KnownActivities(vec![[43; 32], [44; 32]]),
+    ];
     bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
 }

@@ -324,7 +324,7 @@ fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-fn cancel_answer(bytes: &[u8]) -> Result<CancelAnswer, ParseError> {
+pub(super) fn cancel_answer(bytes: &[u8]) -> Result<CancelAnswer, ParseError> {
     let wire: WireCancel<'_> = serde_json::from_slice(bytes)?;
     let cancelled = wire.canceled.unwrap_or_default();
     let not_cancelled = wire.not_canceled.unwrap_or_default();

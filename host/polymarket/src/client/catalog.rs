@@ -1,7 +1,7 @@
 //! Gamma, the venue's catalog (PROTOCOL 15.1): which markets there are to trade, found by rules. What it says of a market is
 //! hearsay: the order book is asked before anything is traded.
 
-use super::transport::{Call, ClientError, Timeouts, Transport};
+use super::transport::{Call, ClientError, Timeouts, Transport, split};
 use super::{Class, Client, RequestError};
 use crate::parse::{self, Found};
 use model::{Market, Time, Usd};
@@ -98,11 +98,8 @@ impl Catalog {
     /// # Errors
     /// If the address is none, or not private.
     pub fn new(address: &str, timeouts: Timeouts) -> Result<Self, ClientError> {
-        let from = address.find("://").map_or(0, |at| at.saturating_add(3));
-        let slash = address.get(from..).and_then(|rest| rest.find('/')).map(|at| from.saturating_add(at));
-        let (base, prefix) = slash.and_then(|at| address.split_at_checked(at)).unwrap_or((address, ""));
-        let transport = Transport::new(base, timeouts)?;
-        Ok(Self { transport, prefix: prefix.trim_end_matches('/').to_owned() })
+        let (base, prefix) = split(address);
+        Ok(Self { transport: Transport::new(base, timeouts)?, prefix: prefix.to_owned() })
     }
 
     /// Returns at most `limit` markets that the rules want and that can be traded now, without those that are `known`, as the

@@ -209,6 +209,14 @@ impl Transport {
     }
 }
 
+/// Splits an address into what is connected to and the path that stands before every request's, without a slash at the end.
+pub(super) fn split(address: &str) -> (&str, &str) {
+    let from = address.find("://").map_or(0, |at| at.saturating_add(3));
+    let slash = address.get(from..).and_then(|rest| rest.find('/')).map(|at| from.saturating_add(at));
+    let (base, prefix) = slash.and_then(|at| address.split_at_checked(at)).unwrap_or((address, ""));
+    (base, prefix.trim_end_matches('/'))
+}
+
 fn is_bare(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
         && url.host_str().is_some()
@@ -260,7 +268,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, RequestError> {
 }
 
 /// Returns the venue's words, and the heartbeat that it expected; nothing if the body is not the venue's, such as a gateway's page.
-fn reason(body: &[u8]) -> (String, String) {
+pub(super) fn reason(body: &[u8]) -> (String, String) {
     let Ok(failure) = serde_json::from_slice::<Failure<'_>>(body) else { return (String::new(), String::new()) };
     let words = if failure.error.is_empty() { &failure.error_msg } else { &failure.error };
     (crate::parse::cut(words.as_str()), crate::parse::cut(failure.heartbeat_id.as_str()))

@@ -20,7 +20,7 @@ struct Page<'a> {
 /// A market, as far as it decides whether it is wanted.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
+pub(crate) struct Row<'a> {
     #[serde(borrow, default)]
     version: Text<'a>,
     #[serde(borrow, default)]

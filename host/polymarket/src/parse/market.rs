@@ -16,6 +16,8 @@ pub struct MarketCounts {
     pub unknown: u32,
     /// Entries about tokens that are not in the map.
     pub foreign: u32,
+    /// Fields that we do not know, in events that we use: the venue says more than it did.
+    pub fields: u32,
 }
 
 /// Parses one frame, an event or an array of events, and appends what concerns tokens of the map to `out`.
@@ -117,7 +119,7 @@ impl Reader<'_, '_> {
     fn event(&mut self, scanner: &mut Scanner<'_>) -> Result<(), ParseError> {
         // `event_type` and `timestamp` may stand last, so level changes are appended as they come, without their time.
         let start = self.out.len();
-        let foreign = self.counts.foreign;
+        let before = self.counts;
         let mut fields = Fields::default();
         scanner.object(|scanner, key| self.take(scanner, key, &mut fields))?;
         let kind = fields.kind.ok_or(ParseError::Missing { field: "event_type" })?;
@@ -125,18 +127,18 @@ impl Reader<'_, '_> {
             return self.finish_changes(start, &fields);
         }
         self.out.truncate(start);
-        self.counts.foreign = foreign;
+        self.counts.foreign = before.foreign;
         match kind {
             b"book" => self.book(fields),
             b"last_trade_price" => self.trade(&fields),
             b"tick_size_change" => self.tick(&fields),
             b"market_resolved" => self.resolved(&fields),
             b"best_bid_ask" | b"new_market" => {
-                self.counts.unused = self.counts.unused.saturating_add(1);
+                self.counts = MarketCounts { unused: before.unused.saturating_add(1), ..before };
                 Ok(())
             }
             _ => {
-                self.counts.unknown = self.counts.unknown.saturating_add(1);
+                self.counts = MarketCounts { unknown: before.unknown.saturating_add(1), ..before };
                 Ok(())
             }
         }
@@ -171,10 +173,36 @@ impl Reader<'_, '_> {
             b"side" => &mut fields.side,
             b"new_tick_size" => &mut fields.tick,
             b"winning_asset_id" => &mut fields.winner,
-            _ => return scanner.skip(),
+            _ => {
+                self.count(key);
+                return scanner.skip();
+            }
         };
         *slot = scanner.scalar()?;
         Ok(())
+    }
+
+    /// Counts a field that we do not read, unless it is one that the venue is known to send.
+    fn count(&mut self, key: &[u8]) {
+        let known = matches!(
+            key,
+            b"market"
+                | b"hash"
+                | b"best_bid"
+                | b"best_ask"
+                | b"last_trade_price"
+                | b"transaction_hash"
+                | b"fee_rate_bps"
+                | b"min_order_size"
+                | b"tick_size"
+                | b"neg_risk"
+                | b"old_tick_size"
+                | b"id"
+                | b"winning_outcome"
+                | b"event_message"
+                | b"tags"
+        );
+        self.counts.fields = self.counts.fields.saturating_add(u32::from(!known));
     }
 
     /// One entry of `price_changes`.
@@ -186,7 +214,10 @@ impl Reader<'_, '_> {
                 b"price" => &mut price,
                 b"size" => &mut size,
                 b"side" => &mut side,
-                _ => return scanner.skip(),
+                _ => {
+                    self.count(key);
+                    return scanner.skip();
+                }
             };
             *slot = scanner.scalar()?;
             Ok(())

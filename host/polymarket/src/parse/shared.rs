@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 /// Returns where something of the shared folder is, or says loudly that the test cannot run. In CI that is a failure.
-pub(super) fn shared(name: &str) -> Option<PathBuf> {
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     let shared = std::env::var_os("POLYTRADER_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
     let path = shared.join(name);

@@ -1,4 +1,4 @@
-//! What waits for one strategy, in order. Bounded: tops of a lagging strategy are conflated, trades that do not fit are
+//! What waits for one strategy, in order. Bounded: tops and depth of a lagging strategy are conflated, trades that do not fit are
 //! dropped and told, and its own events are never dropped: too many of them end it.
 
 use crate::grants::Grants;
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A strategy with more market events waiting than this lags: tops are conflated.
+/// A strategy with more market events waiting than this lags: tops and depth are conflated.
 const LAG: usize = 256;
 /// The most market events that wait.
 const MARKET_MAX: usize = 4_096;
@@ -36,9 +36,26 @@ impl Item {
     }
 }
 
+/// What the next of its kind makes worthless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    Top,
+    Depth,
+}
+
+impl Standing {
+    const fn of(kind: &NoteKind) -> Option<Self> {
+        match kind {
+            NoteKind::Top { .. } => Some(Self::Top),
+            NoteKind::Depth(_) => Some(Self::Depth),
+            NoteKind::Trade { .. } | NoteKind::Status { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
-    /// Each with its number; `None` where a top was replaced by a later one.
+    /// Each with its number; `None` where it was replaced by a later one.
     items: VecDeque<Option<(u64, Item)>>,
     /// The number of the last that came.
     number: u64,
@@ -46,8 +63,8 @@ struct Waiting {
     lost: Vec<u64>,
     /// How many were taken from the front since the start, so that places can be named.
     taken: usize,
-    /// Where the newest top of a token waits.
-    tops: BTreeMap<TokenIx, usize>,
+    /// Where the newest top and the newest depth of a token wait.
+    newest: BTreeMap<(TokenIx, Standing), usize>,
     market: usize,
     own: usize,
     dropped: u64,
@@ -175,9 +192,9 @@ impl Waiting {
     }
 
     fn push_market(&mut self, note: MarketNote) {
-        let top = matches!(note.kind, NoteKind::Top { .. });
-        if top && self.market >= LAG {
-            self.forget_top(note.token);
+        let standing = Standing::of(&note.kind).map(|standing| (note.token, standing));
+        if let Some(key) = standing.filter(|_| self.market >= LAG) {
+            self.forget(key);
         }
         let number = self.count();
         // Grids and states are few and must not be lost; they come with their market's next top anyway.
@@ -187,15 +204,15 @@ impl Waiting {
             self.lost.push(number);
             return;
         }
-        if top {
-            self.tops.insert(note.token, self.taken.saturating_add(self.items.len()));
+        if let Some(key) = standing {
+            self.newest.insert(key, self.taken.saturating_add(self.items.len()));
         }
         self.market = self.market.saturating_add(1);
         self.items.push_back(Some((number, Item::Market(note))));
     }
 
-    fn forget_top(&mut self, token: TokenIx) {
-        let place = self.tops.remove(&token).and_then(|place| place.checked_sub(self.taken));
+    fn forget(&mut self, key: (TokenIx, Standing)) {
+        let place = self.newest.remove(&key).and_then(|place| place.checked_sub(self.taken));
         if let Some(slot) = place.and_then(|place| self.items.get_mut(place))
             && let Some((number, _)) = slot.take()
         {
@@ -281,6 +298,31 @@ mod tests {
         assert!(items.len() <= LAG + 3, "{}", items.len());
         assert_eq!(items.last(), Some(&Item::Market(top(0, 99_999))));
         assert!(items.contains(&Item::Market(top(1, 99_997))) && !items.contains(&Item::Market(top(1, 99_994))));
+    }
+
+    #[test]
+    fn depth_of_a_lagging_strategy_is_conflated_apart_from_tops_and_states_never_are() {
+        let queue = Queue::default();
+        let depth = |time| note(0, time, NoteKind::Depth(model::Depth::of(&model::Book::default(), 2)));
+        let (tick, state) = (model::TickSize::CENT, model::MarketState::Open);
+        let status = |time| note(0, time, NoteKind::Status { tick, state, pays: None });
+        for time in 0..1_000 {
+            queue.market(top(0, time));
+            queue.market(depth(time));
+            queue.market(status(time));
+        }
+        let items = all(&queue);
+        let count = |note: fn(&NoteKind) -> bool| {
+            items.iter().filter(|item| matches!(item, Item::Market(told) if note(&told.kind))).count()
+        };
+        assert_eq!(count(|kind| matches!(kind, NoteKind::Status { .. })), 1_000);
+        let [tops, depths] =
+            [count(|kind| matches!(kind, NoteKind::Top { .. })), count(|kind| matches!(kind, NoteKind::Depth(_)))];
+        assert!(tops < LAG && depths < LAG, "{tops} tops, {depths} depths");
+        assert_eq!(
+            items[items.len() - 3..],
+            [Item::Market(top(0, 999)), Item::Market(depth(999)), Item::Market(status(999))]
+        );
     }
 
     #[test]

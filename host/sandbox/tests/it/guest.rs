@@ -2,8 +2,9 @@
 
 use model::{
     ConditionId, FeeRate, Level, Limits, Market, MarketIx, MarketNote, NoteKind, Price, Size, TickSize, Time, TokenId,
+    Usd,
 };
-use sandbox::{Batch, Grants, Sandbox, Session, Settings};
+use sandbox::{Batch, Budget, Grants, Sandbox, Session, Settings};
 use std::path::Path;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -16,12 +17,21 @@ pub(crate) struct Guest {
     pub(crate) on_events: String,
     pub(crate) memory: &'static str,
     pub(crate) layout: u8,
+    /// The version of the contract that it says it speaks.
+    pub(crate) version: &'static str,
 }
 
 impl Default for Guest {
     fn default() -> Self {
-        let (start, save) = ("(i32.const 3000)".into(), "(i32.const 3000)".into());
-        Self { imports: "", start, save, on_events: answer(1, 0), memory: "(memory (export \"memory\") 4)", layout: 1 }
+        Self {
+            imports: "",
+            start: "(i32.const 3000)".into(),
+            save: "(i32.const 3000)".into(),
+            on_events: answer(1, 0),
+            memory: "(memory (export \"memory\") 4)",
+            layout: 2,
+            version: "0.2.0",
+        }
     }
 }
 
@@ -38,25 +48,27 @@ pub(crate) fn answer(consumed: u32, intents: u32) -> String {
 impl Guest {
     /// The core module, as the compiler of a guest makes it.
     pub(crate) fn core(&self) -> Vec<u8> {
-        let Self { imports, start, save, on_events, memory, layout } = self;
+        let Self { imports, start, save, on_events, memory, layout, version } = self;
         let text = format!(
             r#"(module {imports} {memory}
             (global $next (mut i32) (i32.const 65536))
             (global $count (mut i64) (i64.const 0))
-            (data (i32.const 1068) "\{layout:02x}")
+            (data (i32.const 1096) "\{layout:02x}")
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                 (global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
                 (global.get $next)
                 (global.set $next (i32.add (global.get $next) (local.get 3))))
             (func (export "describe") (result i32) (i32.const 1024))
-            (func (export "start")
-                (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32) (result i32) {start})
+            (func (export "start") (param i32) (result i32) {start})
             (func (export "on-events") (param i64 i32 i32 i32 i32) (result i32) {on_events})
             (func (export "save") (result i32) {save}))"#
         );
         let mut module = wat::parse_str(text).unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/wit/strategy.wit");
+        let contract =
+            std::fs::read_to_string(&path).unwrap().replace("strategy@0.2.0;", &format!("strategy@{version};"));
         let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/wit")).unwrap();
+        let package = resolve.push_str(&path, &contract).unwrap();
         let world = resolve.select_world(&[package], Some("strategy")).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         module
@@ -91,6 +103,7 @@ pub(crate) fn session() -> Session {
         positions: Vec::new(),
         orders: Vec::new(),
         limits: Limits::DEFAULT,
+        budget: Budget::of(&Limits::DEFAULT, Usd::dollars(1_000)),
         restored: None,
     }
 }

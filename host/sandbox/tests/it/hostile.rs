@@ -66,7 +66,7 @@ fn what_is_no_strategy_is_refused_by_name() {
     let empty = wat::parse_str("(component)").unwrap();
     assert!(matches!(refused(&empty), LoadError::Describe(_)));
     let layout = Guest { layout: 9, ..Guest::default() };
-    assert_eq!(refused(&layout.core()), LoadError::Layout { got: 9, ours: 1 });
+    assert_eq!(refused(&layout.core()), LoadError::Layout { got: 9, ours: 2 });
     let big = Guest { memory: "(memory (export \"memory\") 1000)", ..Guest::default() };
     let fault = Fault::Memory { limit: 1024 * 1024 };
     assert_eq!(refused(&big.core()), LoadError::Describe(fault));

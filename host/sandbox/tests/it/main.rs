@@ -8,6 +8,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod contract;
 mod folder;
 mod guest;
 mod hostile;

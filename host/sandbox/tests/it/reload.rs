@@ -16,7 +16,8 @@ fn counting(variant: usize) -> Guest {
     let heard = "(i32.add (i32.div_u (local.get 2) (i32.const 5)) (local.get 4))";
     Guest {
         start: format!(
-            "(if (local.get 12) (then (global.set $count (i64.load (local.get 13))))) {} (i32.const 3000)",
+            "(if (i32.load8_u offset=88 (local.get 0))
+                (then (global.set $count (i64.load (i32.load offset=92 (local.get 0)))))) {} (i32.const 3000)",
             "(nop)".repeat(variant)
         ),
         on_events: format!(

@@ -4,7 +4,7 @@ use crate::folder::Rig;
 use crate::guest::{session, top};
 use crate::shipped::built;
 use model::input::StrategyAnswer;
-use model::{MarketNote, NoteKind, OwnEvent, Price, Side, Size, StrategyId, Time};
+use model::{Book, Depth, Level, MarketNote, NoteKind, OwnEvent, Price, SessionState, Side, Size, StrategyId, Time};
 use sandbox::{Report, Rerun, Sandbox, Settings};
 
 /// More than waits for a strategy that lags.
@@ -17,10 +17,11 @@ enum Told {
 }
 
 fn told() -> Vec<Told> {
-    let mut told = vec![Told::Own(Time(1_500_000), OwnEvent::Session { trading: true })];
+    let mut told = vec![Told::Own(Time(1_500_000), OwnEvent::Session { state: SessionState::Running })];
     for number in 2..EVENTS {
         let price = Price::from_micros(410_000).unwrap();
-        told.push(match number % 5 {
+        told.push(match number % 6 {
+            5 => Told::Market(MarketNote { kind: NoteKind::Depth(depth(number)), ..top(number) }),
             0 => Told::Own(Time(number * 1_000_000), OwnEvent::Timer { timer: 1 }),
             1 | 2 => {
                 let kind = NoteKind::Trade { side: Side::Buy, price, size: Size::shares(number) };
@@ -32,12 +33,23 @@ fn told() -> Vec<Told> {
     told
 }
 
-/// Lets the quoter live through it in a folder of this name, and returns its answers; none if it is not built.
+/// Five levels a side, of which the bids weigh more every other time.
+fn depth(number: u64) -> Depth {
+    let level =
+        |cents: u32, shares| Level { price: Price::from_micros(cents * 10_000).unwrap(), size: Size::shares(shares) };
+    let bids: Vec<Level> = (36..41).map(|cents| level(cents, 10 + number % 12)).collect();
+    let asks: Vec<Level> = (44..49).map(|cents| level(cents, 15)).collect();
+    Depth::of(&Book::from_levels(&bids, &asks).unwrap(), 5)
+}
+
+/// Lets a strategy live through it, and returns its answers; none if it is not built.
 fn lived(name: &str) -> Option<Vec<StrategyAnswer>> {
-    let bytes = built("quoter.wasm")?;
-    let rig = Rig::over(name, Sandbox::new(Settings::default()).unwrap());
-    rig.drop_file("quoter.wasm", &bytes);
-    let module = rig.ready("quoter");
+    let bytes = built(name)?;
+    let stem = name.rsplit('/').next().unwrap().trim_end_matches(".wasm");
+    let rig =
+        Rig::over(&format!("{stem}-{:?}", std::thread::current().id()), Sandbox::new(Settings::default()).unwrap());
+    rig.drop_file(&format!("{stem}.wasm"), &bytes);
+    let module = rig.ready(stem);
     rig.start(1, 1, module);
     for told in told() {
         match told {
@@ -56,9 +68,9 @@ fn lived(name: &str) -> Option<Vec<StrategyAnswer>> {
     Some(answers)
 }
 
-fn rerun(told: Vec<Told>, answers: &[StrategyAnswer]) -> Vec<String> {
+fn rerun(name: &str, told: Vec<Told>, answers: &[StrategyAnswer]) -> Vec<String> {
     let sandbox = Sandbox::new(Settings::default()).unwrap();
-    let module = sandbox.load(&built("quoter.wasm").unwrap()).unwrap();
+    let module = sandbox.load(&built(name).unwrap()).unwrap();
     let mut rerun = Rerun::new(sandbox, module, session());
     for told in told {
         match told {
@@ -72,15 +84,17 @@ fn rerun(told: Vec<Told>, answers: &[StrategyAnswer]) -> Vec<String> {
 
 #[test]
 fn a_strategy_that_lagged_answers_the_same_when_it_is_run_again() {
-    let Some(answers) = lived("lagged") else { return };
-    let lost: usize = answers.iter().map(|answer| answer.lost.len()).sum();
-    assert!(lost > 1_000 && answers.iter().any(|answer| !answer.intents.is_empty()), "{lost} were lost");
-    assert_eq!(rerun(told(), &answers), [""; 0]);
+    for name in ["quoter.wasm", "fixtures/listener.wasm"] {
+        let Some(answers) = lived(name) else { return };
+        let lost: usize = answers.iter().map(|answer| answer.lost.len()).sum();
+        assert!(lost > 1_000 && answers.iter().any(|answer| !answer.intents.is_empty()), "{lost} were lost");
+        assert_eq!(rerun(name, told(), &answers), [""; 0], "{name}");
+    }
 }
 
 #[test]
 fn another_event_or_another_answer_is_found() {
-    let Some(answers) = lived("another") else { return };
+    let Some(answers) = lived("quoter.wasm") else { return };
     let mut other = told();
     let price = Price::from_micros(300_000).unwrap();
     for told in &mut other {
@@ -88,8 +102,11 @@ fn another_event_or_another_answer_is_found() {
             bid.price = price;
         }
     }
-    assert!(rerun(other, &answers).iter().any(|difference| difference.contains("and now")), "other books");
+    assert!(
+        rerun("quoter.wasm", other, &answers).iter().any(|difference| difference.contains("and now")),
+        "other books"
+    );
     let mut changed = answers;
     changed.last_mut().unwrap().fuel += 1;
-    assert_eq!(rerun(told(), &changed).len(), 1);
+    assert_eq!(rerun("quoter.wasm", told(), &changed).len(), 1);
 }

@@ -1,7 +1,7 @@
 //! The strategies that we ship, as built.
 
 use crate::guest::{session, top};
-use model::{IntentKind, OwnEvent, Time};
+use model::{IntentKind, OwnEvent, SessionState, Time};
 use sandbox::{Batch, Instance, Sandbox, Settings};
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ fn first_intents(name: &str) -> Option<Vec<IntentKind>> {
     };
     for second in 2..60 {
         let at = Time(second * 1_000_000);
-        let own = [OwnEvent::Session { trading: true }, OwnEvent::Timer { timer: 1 }];
+        let own = [OwnEvent::Session { state: SessionState::Running }, OwnEvent::Timer { timer: 1 }];
         for event in own {
             let mut batch = Batch::default();
             batch.own(instance.grants(), at, &event);

@@ -28,6 +28,7 @@ const LIMITS: Limits = Limits {
     minute_max: Usd::dollars(25),
     day_max: Usd::dollars(30),
     orders_per_minute: 4,
+    batches_per_minute: 0,
 };
 
 fn signer() -> Signer {

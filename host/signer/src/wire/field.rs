@@ -72,6 +72,17 @@ impl<'a> Reader<'a> {
         Some(if self.bool()? { Side::Sell } else { Side::Buy })
     }
 
+    /// A length (u16) and so many bytes, at most `most`.
+    pub(crate) fn bytes(&mut self, most: usize) -> Option<Vec<u8>> {
+        let length = usize::from(self.u16()?);
+        if length > most {
+            return None;
+        }
+        let (head, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(head.to_vec())
+    }
+
     /// A length (u8) and so many bytes of UTF-8, at most `most`.
     pub(crate) fn text(&mut self, most: usize) -> Option<String> {
         let length = usize::from(self.u8()?);
@@ -114,6 +125,12 @@ pub(crate) trait Fields {
 
     fn put_side(&mut self, value: Side) -> &mut Self {
         self.put_bool(value == Side::Sell)
+    }
+
+    /// Cut after `most` bytes, itself at most 65,535.
+    fn put_bytes(&mut self, bytes: &[u8], most: usize) -> &mut Self {
+        let bytes = bytes.get(..bytes.len().min(most)).unwrap_or_default();
+        self.put_u16(u16::try_from(bytes.len()).unwrap_or(0)).put(bytes)
     }
 
     /// Cut at the last whole character that fits `most`, itself at most 255.

@@ -2,9 +2,10 @@
 
 use super::field::{Fields, Reader};
 use super::{Message, WireError, kind};
-use crate::message::{OrderRequest, REASON_BYTES, Request};
+use crate::message::{BatchRequest, OrderRequest, REASON_BYTES, Request};
 use model::SessionId;
-use order::UnsignedOrder;
+use order::batch::{CALLS_MAX, DATA_MAX};
+use order::{Batch, Call, UnsignedOrder};
 
 impl Message for Request {
     fn write(&self, id: u32, out: &mut Vec<u8>) {
@@ -17,6 +18,10 @@ impl Message for Request {
             }
             Self::SignAuth { timestamp_s, nonce } => {
                 out.put_u8(kind::SIGN_AUTH).put_u32(id).put_u64(*timestamp_s).put_u64(*nonce)
+            }
+            Self::SignBatch(request) => {
+                write_batch(request, out.put_u8(kind::SIGN_BATCH).put_u32(id));
+                out
             }
             Self::Lock { reason } => out.put_u8(kind::LOCK).put_u32(id).put_text(reason, REASON_BYTES),
             Self::Unlock => out.put_u8(kind::UNLOCK).put_u32(id),
@@ -33,6 +38,7 @@ impl Message for Request {
             kind::SIGN_AUTH => {
                 reader.u64().zip(reader.u64()).map(|(timestamp_s, nonce)| Self::SignAuth { timestamp_s, nonce })
             }
+            kind::SIGN_BATCH => read_batch(&mut reader).map(Self::SignBatch),
             kind::LOCK => reader.text(REASON_BYTES).map(|reason| Self::Lock { reason }),
             kind::UNLOCK => Some(Self::Unlock),
             kind::STATUS => Some(Self::Status),
@@ -71,4 +77,26 @@ fn read_order(reader: &mut Reader<'_>) -> Option<OrderRequest> {
             builder: reader.array()?,
         },
     })
+}
+
+/// A batch beyond the bounds, which the client does not send, is cut, so that no frame is longer than any may be.
+fn write_batch(request: &BatchRequest, out: &mut Vec<u8>) {
+    let BatchRequest { session, batch: Batch { wallet, nonce, deadline, calls } } = request;
+    out.put_u64(session.0).put(&wallet.0).put_u64(*nonce).put_u64(*deadline);
+    let calls = calls.get(..calls.len().min(CALLS_MAX)).unwrap_or_default();
+    out.put_u8(u8::try_from(calls.len()).unwrap_or(0));
+    for call in calls {
+        out.put(&call.to.0).put_bytes(&call.data, DATA_MAX);
+    }
+}
+
+fn read_batch(reader: &mut Reader<'_>) -> Option<BatchRequest> {
+    let (session, wallet) = (SessionId(reader.u64()?), reader.address()?);
+    let (nonce, deadline, count) = (reader.u64()?, reader.u64()?, reader.u8()?);
+    if usize::from(count) > CALLS_MAX {
+        return None;
+    }
+    let call = |_| Some(Call { to: reader.address()?, data: reader.bytes(DATA_MAX)? });
+    let calls = (0..count).map(call).collect::<Option<_>>()?;
+    Some(BatchRequest { session, batch: Batch { wallet, nonce, deadline, calls } })
 }

@@ -20,6 +20,7 @@ impl Message for Response {
                 out.put_u8(kind::ORDER_SIGNED).put_u32(id).put(&order.0).put(&signature.0)
             }
             Self::AuthSigned { signature } => out.put_u8(kind::AUTH_SIGNED).put_u32(id).put(&signature.0),
+            Self::BatchSigned { signature } => out.put_u8(kind::BATCH_SIGNED).put_u32(id).put(&signature.0),
             Self::Status(status) => {
                 out.put_u8(kind::STATUS_IS).put_u32(id).put_bool(status.locked).put_u64(status.session.0);
                 out.put_u64(status.sequence).put_u64(status.signed).put_u64(status.refused)
@@ -43,6 +44,7 @@ impl Message for Response {
                 .zip(reader.signature())
                 .map(|(id, signature)| Self::OrderSigned { id: VenueOrderId(id), signature }),
             kind::AUTH_SIGNED => reader.signature().map(|signature| Self::AuthSigned { signature }),
+            kind::BATCH_SIGNED => reader.signature().map(|signature| Self::BatchSigned { signature }),
             kind::STATUS_IS => read_status(&mut reader).map(Self::Status),
             kind::REFUSED => read_refusal(&mut reader).map(Self::Refused),
             _ => return Err(WireError::UnknownKind { kind }),

@@ -2,10 +2,11 @@
 #![allow(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
 
 use super::*;
-use crate::message::{OrderRequest, REASON_BYTES, Status};
+use crate::message::{BatchRequest, OrderRequest, REASON_BYTES, Status};
 use crate::refusal::{Refusal, Rule, Value};
 use model::{SessionId, Side, Time, TokenId, VenueOrderId};
-use order::{Account, Address, Chain, Exchange, Signature65, SignatureType, UnsignedOrder};
+use order::batch::{CALLS_MAX, DATA_MAX};
+use order::{Account, Address, Batch, Call, Chain, Exchange, Signature65, SignatureType, UnsignedOrder};
 
 fn order() -> OrderRequest {
     OrderRequest {
@@ -29,12 +30,20 @@ fn order() -> OrderRequest {
     }
 }
 
+fn batch(calls: usize, bytes: usize) -> Request {
+    let calls = (1..).take(calls).map(|at| Call { to: Address([at; 20]), data: vec![at; bytes] }).collect();
+    let batch = Batch { wallet: Address([9; 20]), nonce: 8, deadline: 7, calls };
+    Request::SignBatch(BatchRequest { session: SessionId(6), batch })
+}
+
 fn requests() -> Vec<Request> {
     vec![
         Request::Hello { version: 1 },
         Request::Begin { session: SessionId(2) },
         Request::SignOrder(order()),
         Request::SignAuth { timestamp_s: 3, nonce: 4 },
+        batch(2, 3),
+        batch(0, 0),
         Request::Lock { reason: "enough".into() },
         Request::Unlock,
         Request::Status,
@@ -55,6 +64,7 @@ fn responses() -> Vec<Response> {
         Response::Done,
         Response::OrderSigned { id: VenueOrderId([1; 32]), signature: Signature65([2; 65]) },
         Response::AuthSigned { signature: Signature65([3; 65]) },
+        Response::BatchSigned { signature: Signature65([4; 65]) },
         Response::Status(status),
         Response::Refused(Refusal { rule: Rule::Locked, value: Value::None, limit: Value::None }),
         Response::Refused(Refusal { rule: Rule::OrderValue, value: Value::Number(1), limit: Value::Number(2) }),
@@ -104,10 +114,36 @@ fn the_first_bytes_of_an_order_are_these() {
 }
 
 #[test]
+fn the_bytes_of_a_batch_are_these() {
+    // A change here is another version of the contract.
+    let bytes = framed(&batch(1, 2));
+    let (wallet, to) = ([9; 20], [1; 20]);
+    let head = [&[0, 74, 8, 0xde, 0xad, 0xbe, 0xef][..], &[0, 0, 0, 0, 0, 0, 0, 6]].concat();
+    let numbers = [0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7];
+    assert_eq!(bytes, [&head, &wallet[..], &numbers, &[1], &to, &[0, 2, 1, 1]].concat());
+}
+
+#[test]
+fn the_largest_batch_fits_a_frame_and_a_larger_one_is_cut() {
+    let whole = batch(CALLS_MAX, DATA_MAX);
+    let bytes = framed(&whole);
+    assert_eq!(bytes.len(), 5_012);
+    assert_eq!(decode_request(&bytes), Ok(Some((0xdead_beef, whole))));
+    assert_eq!(framed(&batch(CALLS_MAX + 1, DATA_MAX + 1)), bytes);
+    // What says that it has more is none, however long it is.
+    let small = framed(&batch(1, 2));
+    for (place, value) in [(7 + 8 + 20 + 16, 17), (7 + 8 + 20 + 17 + 20, 2)] {
+        let mut other = small.clone();
+        other[place] = value;
+        assert_eq!(decode_request(&other), Err(WireError::Malformed { kind: 8 }), "{place}");
+    }
+}
+
+#[test]
 fn a_frame_that_says_too_much_is_refused_before_it_is_read() {
-    assert_eq!(decode_request(&[2, 1]), Err(WireError::TooLong { bytes: 513 }));
+    assert_eq!(decode_request(&[20, 1]), Err(WireError::TooLong { bytes: 5_121 }));
     assert_eq!(decode_request(&[255, 255, 1]), Err(WireError::TooLong { bytes: 65_535 }));
-    assert_eq!(decode_request(&[2, 0]), Ok(None));
+    assert_eq!(decode_request(&[20, 0]), Ok(None));
 }
 
 #[test]

@@ -67,6 +67,8 @@ impl Gate {
             hash: [0; 32],
             instance: 1,
             markets: vec![MarketIx(0)],
+            places: Vec::new(),
+            wants: model::Wants::FIRST,
             since: now(),
             parameters: String::new(),
         }));

@@ -2,8 +2,8 @@
 
 use crate::approvals::{Gate, listing, now};
 use engine::Purpose;
-use model::{OrderId, SessionId, Time, Usd, VenueOrderId};
-use order::{Account, Chain, SigningKey, recover};
+use model::{ConditionId, OrderId, SessionId, Time, Usd, VenueOrderId};
+use order::{Account, Action, Batch, Chain, Claim, SignatureType, SigningKey, Wallet, recover};
 use signer::client::{AskError, IN_FLIGHT_MAX};
 use signer::message::{Request, Response, VERSION};
 use signer::serve::{ServeError, serve};
@@ -11,6 +11,7 @@ use signer::wire::{Frames, encode};
 use signer::{Client, ConnectError, Limits, Notice, Refusal, Rule, SignError, Signer, Value};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ const LIMITS: Limits = Limits {
     minute_max: Usd::dollars(1_000),
     day_max: Usd::dollars(10_000),
     orders_per_minute: 1_000,
+    batches_per_minute: 0,
 };
 
 fn key() -> SigningKey {
@@ -262,4 +264,71 @@ fn garbage_ends_the_service_and_not_the_process() {
         let (end, _) = served.join().unwrap();
         assert!(matches!(end, Err(ServeError::Wire(_))), "{garbage:?}: {end:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_batch_is_signed_over_the_socket_and_what_is_out_of_bounds_is_not_sent() {
+    let funder = Wallet::Deposit.of(key().address());
+    let account = Account { funder, signature_type: SignatureType::Deposit, ..account() };
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    thread::spawn(move || {
+        let limits = Limits { batches_per_minute: 20, ..LIMITS };
+        let mut signer = Signer::new(key(), account, limits).unwrap();
+        let _end = serve(&mut signer, &theirs, &mut |_| ());
+    });
+    let client = Client::connect(ours).await.unwrap();
+    let redeem = Action::Claim { claim: Claim::Redeem, condition: ConditionId([1; 32]), neg_risk: false };
+    let call = redeem.call(Chain::Polygon).unwrap();
+    let batch = |nonce, count| Batch {
+        wallet: funder,
+        nonce,
+        deadline: now().seconds() + 240,
+        calls: vec![call.clone(); count],
+    };
+    assert_eq!(client.sign_batch(&batch(0, 1)).await, Err(refused(Rule::Session, 0, 0)));
+    client.begin(SESSION).await.unwrap();
+    // All of the longest at once: one is on its way at a time.
+    let client = Arc::new(client);
+    let signing: Vec<_> = (0..10)
+        .map(|nonce| {
+            let (client, batch) = (Arc::clone(&client), batch(nonce, 16));
+            tokio::spawn(async move { (client.sign_batch(&batch).await.unwrap(), batch) })
+        })
+        .collect();
+    for signed in signing {
+        let (signature, batch) = signed.await.unwrap();
+        assert_eq!(recover(&batch.digest(Chain::Polygon), &signature), Some(key().address()));
+    }
+    assert_eq!(client.sign_batch(&batch(1, 17)).await, Err(refused(Rule::Calls, 17, 16)));
+    assert_eq!(client.sign_batch(&batch(1, 0)).await, Err(refused(Rule::Calls, 0, 16)));
+    assert_eq!(client.status().await.unwrap().refused, 1, "the signer was asked for what is out of bounds");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_signature_of_another_batch_is_not_taken() {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    // A signer that signs something else.
+    thread::spawn(move || {
+        let mut frames = Frames::default();
+        let mut chunk = [0; 6_000];
+        while let Ok(count @ 1..) = theirs.read(&mut chunk) {
+            frames.push(&chunk[..count]);
+            while let Some((id, request)) = frames.take::<Request>().unwrap() {
+                let response = match request {
+                    Request::Hello { .. } => Response::Welcome { version: VERSION, account: account() },
+                    Request::SignBatch(_) => Response::BatchSigned { signature: key().sign_digest(&[1; 32]) },
+                    _ => Response::Done,
+                };
+                let mut bytes = Vec::new();
+                encode(&response, id, &mut bytes);
+                theirs.write_all(&bytes).unwrap();
+            }
+        }
+    });
+    let client = Client::connect(ours).await.unwrap();
+    client.begin(SESSION).await.unwrap();
+    let redeem = Action::Claim { claim: Claim::Redeem, condition: ConditionId([1; 32]), neg_risk: false };
+    let calls = vec![redeem.call(Chain::Polygon).unwrap()];
+    let batch = Batch { wallet: account().funder, nonce: 0, deadline: 0, calls };
+    assert_eq!(client.sign_batch(&batch).await, Err(AskError::Confused));
 }

@@ -3,7 +3,7 @@
 use model::{SessionId, Usd};
 use order::{Account, Chain, SigningKey, recover};
 use rustix::process::{Pid, Signal, kill_process};
-use signer::{Client, Config, ConnectError, Exit, Limits, Notice, run};
+use signer::{Client, Config, ConnectError, Damage, Exit, Limits, Notice, Record, run};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -20,8 +20,9 @@ fn config() -> Config {
         minute_max: Usd::dollars(1),
         day_max: Usd::dollars(1),
         orders_per_minute: 1,
+        batches_per_minute: 0,
     };
-    Config { account: Account::eoa(key().address(), Chain::Polygon), limits, counter: None }
+    Config { account: Account::eoa(key().address(), Chain::Polygon), limits, record: None }
 }
 
 /// This binary, in a role.
@@ -32,8 +33,12 @@ fn child(role: &str) -> Command {
 }
 
 fn run_noting(role: &str) -> (Exit, Vec<Notice>) {
+    run_noting_as(config(), role)
+}
+
+fn run_noting_as(config: Config, role: &str) -> (Exit, Vec<Notice>) {
     let notices = Arc::new(Mutex::new(Vec::new()));
-    let exit = run(config(), key(), child(role), {
+    let exit = run(config, key(), child(role), {
         let notices = Arc::clone(&notices);
         move |notice| notices.lock().unwrap().push(notice)
     });
@@ -53,6 +58,7 @@ fn plays_a_role() {
             kill_process(rustix::process::getpid(), Signal::KILL).unwrap();
             0
         }
+        "refused host" => runtime.block_on(refused_host()),
         "locked host" => runtime.block_on(locked_host()),
         "signer to lock" => run(config(), key(), child("locked host"), |notice| println!("{notice}")).unwrap().code(),
         "signer" => run(config(), key(), child("waiting host"), |_| ()).unwrap().code(),
@@ -73,6 +79,15 @@ async fn host() -> i32 {
     let taken = matches!(Client::connect_inherited().await, Err(ConnectError::NotInherited));
     println!("signed: {signed}, scrubbed: {scrubbed}, taken: {taken}");
     if signed && scrubbed && taken { 7 } else { 1 }
+}
+
+/// Meets a signer that is locked from the start, and tries to get round it.
+async fn refused_host() -> i32 {
+    let client = Client::connect_inherited().await.unwrap();
+    client.begin(SessionId(1)).await.unwrap();
+    let at = crate::approvals::now().seconds();
+    let refused = client.sign_auth(at, 0).await.is_err() && client.unlock().await.is_err();
+    if refused && client.sign_auth(at, 0).await.is_err() { 9 } else { 1 }
 }
 
 /// Locks its signer by a signal, and tries to get round it.
@@ -155,6 +170,32 @@ fn a_signal_locks_the_signer_and_its_host_cannot_unlock_it() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(9), "{said}");
     assert!(said.contains("locked by a signal") && !said.contains("without a filter"), "{said}");
+}
+
+#[test]
+fn a_signer_whose_records_are_damaged_starts_locked_and_says_why() {
+    let damage = Damage::Missing { path: "signer.count".into() };
+    let (exit, notices) = run_noting_as(Config { record: Some(Err(damage.clone())), ..config() }, "refused host");
+    assert_eq!(exit, Exit::Code(9));
+    let told = Notice::Damaged { damage };
+    assert!(notices.contains(&told), "{notices:?}");
+    assert!(told.to_string().contains("signer.count is missing"), "{told}");
+}
+
+#[test]
+fn a_signer_that_opens_no_files_any_more_still_counts_and_logs() {
+    let dir = std::env::temp_dir().join(format!("polytrader-signer-record-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let config = config();
+    let record = Record::create(&dir, &key(), &config.limits, crate::approvals::now(), None).unwrap();
+    let limits = config.limits;
+    // In a thread of its own: nothing takes the filter of system calls away again.
+    let signer = std::thread::spawn(move || run_noting_as(Config { record: Some(Ok(record)), ..config }, "host"));
+    assert_eq!(signer.join().unwrap().0, Exit::Code(7));
+    assert!(Record::open(&dir, &key(), &limits).is_ok());
+    let log = std::fs::read_to_string(dir.join(format!("signer-{}.log.1", key().address()))).unwrap();
+    assert_eq!(log.lines().filter(|line| line.contains(" login 0 0 ")).count(), 1, "{log}");
+    std::fs::remove_dir_all(&dir).unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::rng::Rng;
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use model::{ConditionId, FeeRate, Market, Size, TickSize, TokenId};
+use model::{ConditionId, EventId, FeeRate, Market, Price, Size, TickSize, TokenId};
 
 /// What is written of a market; its ids come from the seed.
 struct Entry {
@@ -11,19 +11,17 @@ struct Entry {
     question: &'static str,
     outcomes: [&'static str; 2],
     tick: TickSize,
-    neg_risk: bool,
     fee: u32,
 }
 
 const YES_NO: [&str; 2] = ["Yes", "No"];
 
-const ENTRIES: [Entry; 6] = [
+const ENTRIES: [Entry; 5] = [
     Entry {
         slug: "mlb-har-lak-game-one",
         question: "Harbor City Gulls vs. Lakeside Foxes",
         outcomes: ["Harbor City Gulls", "Lakeside Foxes"],
         tick: TickSize::CENT,
-        neg_risk: false,
         fee: 30_000,
     },
     Entry {
@@ -31,23 +29,13 @@ const ENTRIES: [Entry; 6] = [
         question: "Northport Comets vs. Riverton Kings",
         outcomes: ["Northport Comets", "Riverton Kings"],
         tick: TickSize::CENT,
-        neg_risk: false,
         fee: 30_000,
-    },
-    Entry {
-        slug: "cup-final-will-eastfield-win",
-        question: "Will Eastfield United win the cup final?",
-        outcomes: YES_NO,
-        tick: TickSize::CENT,
-        neg_risk: true,
-        fee: 0,
     },
     Entry {
         slug: "btc-up-or-down-this-hour",
         question: "Bitcoin up or down this hour?",
         outcomes: ["Up", "Down"],
         tick: TickSize::CENT,
-        neg_risk: false,
         fee: 70_000,
     },
     Entry {
@@ -55,7 +43,6 @@ const ENTRIES: [Entry; 6] = [
         question: "Will Ethereum be above $5,000 on Friday?",
         outcomes: YES_NO,
         tick: TickSize::CENT,
-        neg_risk: false,
         fee: 0,
     },
     Entry {
@@ -63,29 +50,55 @@ const ENTRIES: [Entry; 6] = [
         question: "Will Solana reach a new high this month?",
         outcomes: YES_NO,
         tick: TickSize::MILL,
-        neg_risk: false,
         fee: 0,
     },
 ];
 
-/// Returns the invented markets with ids drawn from `rng`.
+/// The slug and the title of the one event whose markets exclude each other.
+pub(super) const EVENT: (&str, &str) = ("cup-final-winner", "Who will win the cup final?");
+
+/// Its markets, and what a share of YES is worth at home, in micro-dollars: a dollar together. The last one stands for whoever
+/// is not named.
+const EXCLUSIVE: [(&str, &str, u32); 4] = [
+    ("cup-final-will-eastfield-win", "Will Eastfield United win the cup final?", 360_000),
+    ("cup-final-will-westbrook-win", "Will Westbrook Rovers win the cup final?", 270_000),
+    ("cup-final-will-northgate-win", "Will Northgate Athletic win the cup final?", 210_000),
+    ("cup-final-will-other-win", "Will another team win the cup final?", 160_000),
+];
+
+/// Returns the invented markets that stand alone, with ids drawn from `rng`.
 pub(super) fn markets(rng: &mut Rng) -> Vec<Market> {
-    ENTRIES
-        .iter()
-        .map(|entry| Market {
-            condition: ConditionId(drawn(rng)),
-            tokens: [TokenId(drawn(rng)), TokenId(drawn(rng))],
-            outcomes: entry.outcomes.map(ToString::to_string),
-            slug: entry.slug.to_string(),
-            question: entry.question.to_string(),
-            tick: entry.tick,
-            min_size: Size::shares(5),
-            neg_risk: entry.neg_risk,
-            event: None,
-            fee: FeeRate { rate_micros: entry.fee },
-            end: None,
-        })
-        .collect()
+    ENTRIES.iter().map(|entry| market(entry, None, rng)).collect()
+}
+
+/// Returns the markets of the event, each with the worth of its YES share at home.
+pub(super) fn exclusive(rng: &mut Rng) -> Vec<(Market, Price)> {
+    let mut event = EventId(drawn(rng));
+    // On the chain a question of an event is its id with the question's place as last byte, so an event ends in zero.
+    if let Some(last) = event.0.last_mut() {
+        *last = 0;
+    }
+    let markets = EXCLUSIVE.iter().map(|(slug, question, home)| {
+        let entry = Entry { slug, question, outcomes: YES_NO, tick: TickSize::CENT, fee: 0 };
+        (market(&entry, Some(event), rng), Price::from_micros(*home).unwrap_or(Price::HALF))
+    });
+    markets.collect()
+}
+
+fn market(entry: &Entry, event: Option<EventId>, rng: &mut Rng) -> Market {
+    Market {
+        condition: ConditionId(drawn(rng)),
+        tokens: [TokenId(drawn(rng)), TokenId(drawn(rng))],
+        outcomes: entry.outcomes.map(ToString::to_string),
+        slug: entry.slug.to_string(),
+        question: entry.question.to_string(),
+        tick: entry.tick,
+        min_size: Size::shares(5),
+        neg_risk: event.is_some(),
+        event,
+        fee: FeeRate { rate_micros: entry.fee },
+        end: None,
+    }
 }
 
 fn drawn(rng: &mut Rng) -> [u8; 32] {

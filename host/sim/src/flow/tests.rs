@@ -93,7 +93,8 @@ fn a_ten_dollar_quote_at_the_best_price_is_hit_within_seconds_and_earns() {
     let (mut flow, mut venue) = started(11);
     let cash = Usd::dollars(100_000);
     let account = venue.open_account(cash).unwrap();
-    let tokens: Vec<_> = (0..6).map(|place| MarketIx(place).token(0)).collect();
+    let tokens: Vec<_> =
+        (0..u32::try_from(venue.markets().len()).unwrap()).map(|place| MarketIx(place).token(0)).collect();
     let start = Size::shares(1_000_000);
     tokens.iter().for_each(|token| venue.grant(account, *token, start).unwrap());
     let mut quoter = Quoter { account, rng: Rng::new(5), open: BTreeMap::new(), waits: Vec::new() };
@@ -151,4 +152,44 @@ fn a_followed_market_trades_around_the_price_it_is_told_and_ends_quietly() {
     flow.forget(condition);
     flow.step(Time::from_millis(62_000), &mut venue);
     assert_eq!(venue.levels(ix.token(0), Side::Buy).len(), 0);
+}
+
+fn middle(venue: &Venue, market: MarketIx) -> u32 {
+    let price = |side| venue.best(market.token(0), side).unwrap().price.micros();
+    price(Side::Buy).midpoint(price(Side::Sell))
+}
+
+#[test]
+fn the_prices_of_an_event_make_a_dollar_and_it_ends_with_one_winner() {
+    let lasts = 600;
+    let (mut winners, mut moved) = (BTreeSet::new(), 0);
+    for seed in 1..9 {
+        let (flow, mut venue) = started(seed);
+        let mut flow = flow.with_event_lasting(lasts * 1_000_000);
+        let event = venue.markets().find_map(|market| market.event).unwrap();
+        let markets = venue.event_markets(event);
+        assert!(markets.len() >= 3 && flow.event_names(event).is_some());
+        let first = markets.iter().map(|market| flow.streams[market.index()].fair).collect::<Vec<_>>();
+        for step in 0..lasts * 1_000 / STEP_MILLIS {
+            flow.step(Time::from_millis(step * STEP_MILLIS), &mut venue);
+            venue.drain();
+            let fairs = || markets.iter().map(|market| flow.streams[market.index()].fair.micros());
+            assert_eq!(fairs().sum::<u32>(), 1_000_000, "seed {seed}, step {step}");
+            let sum: u32 = markets.iter().map(|market| middle(&venue, *market)).sum();
+            assert!(sum.abs_diff(1_000_000) <= 50_000, "the middles make {sum}: seed {seed}, step {step}");
+        }
+        let last = markets.iter().map(|market| flow.streams[market.index()].fair);
+        moved += first.iter().zip(last).filter(|(first, last)| first.micros().abs_diff(last.micros()) > 2_000).count();
+        let later = Time::from_millis(lasts * 1_000);
+        flow.step(later, &mut venue);
+        let paid: Vec<_> = markets.iter().map(|market| venue.resolution(*market).unwrap()[0]).collect();
+        assert_eq!(paid.iter().filter(|pays| **pays == Usd::dollars(1)).count(), 1, "{paid:?}");
+        assert_eq!(paid.iter().filter(|pays| **pays == Usd::ZERO).count(), markets.len() - 1, "{paid:?}");
+        winners.insert(paid.iter().position(|pays| *pays == Usd::dollars(1)));
+        flow.step(later.plus_millis(10_000), &mut venue);
+        assert!(venue.levels(markets[0].token(0), Side::Buy).is_empty(), "nobody trades it any more");
+        assert!(venue.best(MarketIx(0).token(0), Side::Buy).is_some(), "the others go on");
+    }
+    assert!(winners.len() > 1, "the same place won every time");
+    assert!(moved >= 8, "{moved} prices moved");
 }

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{Channel, Settlement};
-use model::{Body, MarketIx, Side, TokenIx};
+use model::{ActivityKind, Body, MarketIx, Side, TokenIx};
 
 /// How long a trade takes to be mined, and to be confirmed or to fail.
 const MINED_MICROS: u64 = 2_000_000;
@@ -112,8 +112,11 @@ impl World {
                         self.tell_market(market.token(outcome), MarketEventKind::Resolved { pays });
                     }
                 }
-                // The host takes resolved shares as worth what they pay; the payment is the venue's own business here.
-                Event::Redeemed { .. } => {}
+                // The account shows it, and the records tell it later.
+                Event::Redeemed { account, token, value, .. } if account == self.member.account() => {
+                    self.write_record(ActivityKind::Redeemed { market: token.market(), paid: value });
+                }
+                Event::Redeemed { .. } | Event::Turned { .. } => {}
                 Event::BookReset { market } => {
                     for token in [market.token(0), market.token(1)] {
                         let book = self.book(token);

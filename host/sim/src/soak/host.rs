@@ -40,6 +40,8 @@ pub(super) struct Host {
     pub(super) life: Life,
     /// Own events that strategies have not reacted to yet.
     pub(super) told: Vec<(StrategyId, model::OwnEvent)>,
+    /// How many of the venue's records this process was told.
+    pub(super) records: usize,
     next_tick: Time,
     next_account: Time,
     next_alive: Time,
@@ -62,6 +64,7 @@ impl Host {
             last_order: OrderId(0),
             life: Life::default(),
             told: Vec::new(),
+            records: 0,
             next_tick: Time(0),
             next_account: Time(0),
             next_alive: Time(0),
@@ -86,11 +89,12 @@ impl Story<'_> {
         }
         self.world.summary.inputs = self.world.summary.inputs.saturating_add(1);
         self.tell_input(&input.body);
+        let mut effects = core::mem::take(&mut self.host.effects);
+        self.host.engine.step(&input, &mut effects);
+        // What the venue's records told may have become the explanation in this very step.
         if let Body::Account(view) = &input.body {
             self.host.proved |= self.is_equal(view);
         }
-        let mut effects = core::mem::take(&mut self.host.effects);
-        self.host.engine.step(&input, &mut effects);
         for effect in effects.drain(..) {
             self.act(effect)?;
         }
@@ -207,6 +211,7 @@ impl Story<'_> {
         if self.world.now >= self.host.next_account {
             self.host.next_account = self.world.now.plus_micros(ACCOUNT_MICROS);
             self.world.send(Delivery::Account);
+            self.read_records()?;
         }
         if self.world.now >= self.host.next_tick {
             self.host.next_tick = self.world.now.plus_micros(TICK_MICROS);

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use engine::{Engine, Purpose};
 use journal::{Reader, Record, Step};
 use model::input::{Command, Mode, SessionStart, StrategyChange};
-use model::{Body, Carry, Limits, OrderId, SessionId, StrategyId, Usd};
+use model::{Body, Carry, Limits, OrderId, SessionId, StrategyId, Usd, Wants};
 
 /// Strategies of a run.
 pub(super) const STRATEGIES: u16 = 3;
@@ -27,11 +27,11 @@ pub(super) struct Life {
 impl Story<'_> {
     /// Begins the first session.
     pub(super) fn begin(&mut self) -> Result<(), String> {
-        self.begin_session(None)?;
+        self.begin_session(None, Vec::new())?;
         self.feed(Body::Command(Command::Start))
     }
 
-    fn begin_session(&mut self, carry: Option<Carry>) -> Result<(), String> {
+    fn begin_session(&mut self, carry: Option<Carry>, known: Vec<[u8; 32]>) -> Result<(), String> {
         self.host.life.sessions = self.host.life.sessions.saturating_add(1);
         let session = SessionId(self.host.life.sessions);
         self.host.journal = journal::MAGIC.to_vec();
@@ -53,6 +53,7 @@ impl Story<'_> {
             self.host.since = carry.since();
             self.host.proved = false;
             self.feed(Body::TakeOver(carry.clone().into()))?;
+            self.feed(Body::KnownActivities(known))?;
             self.check_carry(&carry)?;
         }
         self.host.synced = self.host.journal.len();
@@ -71,12 +72,21 @@ impl Story<'_> {
         let seen = self.world.markets.iter().enumerate().filter(|(place, _)| *place != skipped);
         let markets = seen.map(|(_, market)| *market).collect();
         let name = format!("mad{}", strategy.0);
+        let mut below = |bound| self.world.rng.below(bound);
+        let wants = Wants {
+            tops: below(4) != 0,
+            trades: below(4) != 0,
+            depth: u8::try_from(below(8)).unwrap_or(0),
+            every_micros: below(3).saturating_mul(700_000),
+        };
         let change = StrategyChange::Loaded {
             strategy,
             name,
             hash: [0; 32],
             instance,
             markets,
+            places: Vec::new(),
+            wants,
             since: self.world.now,
             parameters: String::new(),
         };
@@ -120,12 +130,13 @@ impl Story<'_> {
         self.host.seq = 0;
         self.host.disk_failed = false;
         self.host.told.clear();
+        self.host.records = 0;
         (self.world.user_up, self.world.market_up) = (true, true);
         let down = self.world.rng.below(10_000_000);
         self.world.now = self.world.now.plus_micros(down);
         self.world.move_market();
         self.bridge_events();
-        self.begin_session(Some(carry))?;
+        self.begin_session(Some(carry), back.known_activities())?;
         if self.host.life.halted {
             return Ok(());
         }

@@ -7,9 +7,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use model::input::{Breaker, Command, Restriction, Scope, StrategyAnswer, StrategyChange};
 use model::{
-    Body, Intent, IntentKind, MarketIx, OrderId, OrderKind, OwnEvent, Price, Quote, Side, Size, StrategyId, Time,
-    TokenIx, Transfer, TransferKind, Usd,
+    Activity, ActivityKind, Body, Intent, IntentKind, MarketIx, OrderId, OrderKind, OwnEvent, Price, Quote, Side, Size,
+    StrategyId, Time, TokenIx, Transfer, TransferKind, Usd,
 };
+
+/// How late the venue's records may be.
+const RECORDS_LATE_MICROS: u64 = 30_000_000;
 
 impl Story<'_> {
     /// Lets a strategy say something, in one step of three.
@@ -61,6 +64,7 @@ impl Story<'_> {
             14 => Command::Close { token: TokenIx(u32::try_from(self.world.rng.below(14)).unwrap_or(0)) },
             15 => self.restriction(),
             16 => return self.transfer(),
+            17 => return self.untold_transfer(),
             8 | 9 => Command::Release { reason: reason() },
             10 => Command::Resume,
             _ => Command::Start,
@@ -104,6 +108,33 @@ impl Story<'_> {
         Ok(())
     }
 
+    /// Money comes or goes at the venue, and nobody says so but its records, later.
+    fn untold_transfer(&mut self) -> Result<(), String> {
+        let amount = Usd(i64::try_from(self.world.rng.below(50_000_000)).unwrap_or(0));
+        let cash = self.world.venue.cash(self.world.member.account()).free();
+        let goes = self.world.rng.below(4) == 0 && amount.0 < cash;
+        let (kind, change) = match (goes, self.world.rng.below(2)) {
+            (true, _) => (TransferKind::Withdrawal(amount), Usd::ZERO.saturating_sub(amount)),
+            (false, 0) => (TransferKind::Reward(amount), amount),
+            (false, _) => (TransferKind::Deposit(amount), amount),
+        };
+        self.world.venue.deposit(self.world.member.account(), change).map_err(|error| error.to_string())?;
+        self.world.write_record(ActivityKind::Transfer(kind));
+        Ok(())
+    }
+
+    /// Hears what the venue's records tell by now, from the beginning on after a crash.
+    pub(super) fn read_records(&mut self) -> Result<(), String> {
+        while let Some((from, activity)) = self.world.records.get(self.host.records).cloned() {
+            if from > self.world.now {
+                break;
+            }
+            self.host.records = self.host.records.saturating_add(1);
+            self.feed(Body::Activity(activity))?;
+        }
+        Ok(())
+    }
+
     fn reload(&mut self) -> Result<(), String> {
         let strategy = StrategyId(1);
         let reason = "its file is gone".to_string();
@@ -113,6 +144,18 @@ impl Story<'_> {
 }
 
 impl World {
+    /// Writes into the venue's records what moved now; they are late.
+    pub(super) fn write_record(&mut self, kind: ActivityKind) {
+        let number = u64::try_from(self.records.len()).unwrap_or(u64::MAX);
+        let mut key = [0; 32];
+        for (place, byte) in key.iter_mut().zip(number.to_be_bytes()) {
+            *place = byte;
+        }
+        let from = self.now.plus_micros(self.rng.below(RECORDS_LATE_MICROS));
+        let reference = alloc::format!("record {number}");
+        self.records.push((from, Activity { key, at: self.now, kind, reference }));
+    }
+
     /// Draws an intent: most are sensible, some are not.
     fn intent(&mut self, strategy: StrategyId, own: &[OrderId]) -> Intent {
         let tag = self.rng.next_u64();

@@ -9,7 +9,7 @@ use crate::venue::{AccountId, Venue};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use model::input::Channel;
-use model::{Body, MarketIx, NewOrder, OrderId, Time, Usd, VenueOrderId};
+use model::{Activity, Body, MarketIx, NewOrder, OrderId, Time, Usd, VenueOrderId};
 
 /// What the account starts with.
 pub(super) const CASH: Usd = Usd::dollars(2_000);
@@ -56,6 +56,8 @@ pub(super) struct World {
     /// The venue refuses everything until then.
     pub(super) venue_back: Time,
     pub(super) summary: Summary,
+    /// The venue's records of what moved without a trade, each with the time from which on they tell it.
+    pub(super) records: Vec<(Time, Activity)>,
     wire: BTreeMap<(Time, u64), Delivery>,
     sent: u64,
 }
@@ -80,6 +82,7 @@ impl World {
             market_up: true,
             venue_back: START,
             summary: Summary::default(),
+            records: Vec::new(),
             wire: BTreeMap::new(),
             sent: 0,
         }

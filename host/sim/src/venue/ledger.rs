@@ -18,6 +18,16 @@ impl Purse {
         self.total = self.total.saturating_add(micros);
     }
 
+    /// Adds, or takes; `None`, and nothing done, if less is there.
+    fn change(&mut self, micros: i128) -> Option<()> {
+        let total = self.total.checked_add(micros)?;
+        if micros < 0 && total < 0 {
+            return None;
+        }
+        self.total = total;
+        Some(())
+    }
+
     fn balance(self) -> Balance {
         Balance { total: clamp(self.total), reserved: clamp(self.held) }
     }
@@ -28,6 +38,16 @@ struct Account {
     cash: Purse,
     shares: BTreeMap<TokenIx, Purse>,
     orders: BTreeSet<VenueOrderId>,
+}
+
+impl Account {
+    /// Pays all shares of a token at `pays` each, cut to whole millionths.
+    fn redeem(&mut self, token: TokenIx, pays: Usd) -> Option<(Size, Usd)> {
+        let purse = self.shares.remove(&token)?;
+        let worth = purse.total.saturating_mul(i128::from(pays.micros())).div_euclid(i128::from(SCALE));
+        self.cash.add(worth);
+        (purse.total > 0).then(|| (Size(u64::try_from(purse.total).unwrap_or(u64::MAX)), Usd(clamp(worth))))
+    }
 }
 
 /// One account's half of a match.
@@ -125,27 +145,41 @@ impl Ledger {
 
     fn change_hold(&mut self, order: &OpenOrder, before: Size, after: Size) {
         let change = needed(order, after).saturating_sub(needed(order, before));
-        let Some(account) = self.get_mut(order.account) else { return };
-        let purse = match order.side {
-            Side::Buy => &mut account.cash,
-            Side::Sell => account.shares.entry(order.token).or_default(),
-        };
-        purse.held = purse.held.saturating_add(change);
+        self.hold(order.account, order.side, order.token, change);
     }
 
     /// Pays everybody's shares of a token at `pays` each, cut to whole millionths. Returns who had how many, and what they got.
     pub(super) fn redeem(&mut self, token: TokenIx, pays: Usd) -> Vec<(AccountId, Size, Usd)> {
-        let mut paid = Vec::new();
-        for (number, account) in (0..).zip(&mut self.accounts) {
-            let Some(purse) = account.shares.remove(&token) else { continue };
-            let worth = purse.total.saturating_mul(i128::from(pays.micros())).div_euclid(i128::from(SCALE));
-            account.cash.add(worth);
-            if purse.total > 0 {
-                let size = Size(u64::try_from(purse.total).unwrap_or(u64::MAX));
-                paid.push((AccountId(number), size, Usd(clamp(worth))));
-            }
-        }
-        paid
+        let accounts = (0..).zip(&mut self.accounts);
+        let paid = accounts.filter_map(|(number, account)| {
+            account.redeem(token, pays).map(|(size, value)| (AccountId(number), size, value))
+        });
+        paid.collect()
+    }
+
+    /// Pays one account's shares of a token; `None` if it has none.
+    pub(super) fn redeem_of(&mut self, account: AccountId, token: TokenIx, pays: Usd) -> Option<(Size, Usd)> {
+        self.get_mut(account)?.redeem(token, pays)
+    }
+
+    /// Adds cash, or takes it; `None`, and nothing done, if there is less.
+    pub(super) fn change_cash(&mut self, account: AccountId, micros: i128) -> Option<()> {
+        self.get_mut(account)?.cash.change(micros)
+    }
+
+    /// Adds shares, or takes them; `None`, and nothing done, if there are fewer.
+    pub(super) fn change_shares(&mut self, account: AccountId, token: TokenIx, micros: i128) -> Option<()> {
+        self.get_mut(account)?.shares.entry(token).or_default().change(micros)
+    }
+
+    /// Holds `micros` of what an order on `side` of `token` gives, or releases them where they are below zero.
+    pub(super) fn hold(&mut self, account: AccountId, side: Side, token: TokenIx, micros: i128) {
+        let Some(account) = self.get_mut(account) else { return };
+        let purse = match side {
+            Side::Buy => &mut account.cash,
+            Side::Sell => account.shares.entry(token).or_default(),
+        };
+        purse.held = purse.held.saturating_add(micros);
     }
 
     /// Moves the money and shares of one half of a match.

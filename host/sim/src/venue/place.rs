@@ -18,6 +18,14 @@ impl Venue {
     /// # Errors
     /// [`Reject`]; nothing has changed then.
     pub fn place(&mut self, now: Time, account: AccountId, order: &Order) -> Result<Placed, Reject> {
+        self.check_new(order.id)?;
+        let (taker, plan) = self.consider(account, order)?;
+        self.remember(order.id);
+        Ok(self.accept(now, &taker, order, &plan, None))
+    }
+
+    /// Checks an order against everything but its id's past, and returns what it would meet.
+    pub(super) fn consider(&self, account: AccountId, order: &Order) -> Result<(Taker, Plan), Reject> {
         let fee = self.check(account, order)?;
         let taker = Taker {
             order: Some(order.id),
@@ -33,8 +41,11 @@ impl Venue {
         let plan = plan(&listing.shelves, &self.orders, &taker);
         self.check_balance(account, order, fee, &plan)?;
         check_kind(order, &plan)?;
-        self.remember(order.id);
-        Ok(self.accept(now, &taker, order, &plan))
+        Ok((taker, plan))
+    }
+
+    pub(super) fn check_new(&self, id: VenueOrderId) -> Result<(), Reject> {
+        if self.orders.contains_key(&id) || self.seen.contains(&id) { Err(Reject::Duplicate) } else { Ok(()) }
     }
 
     /// Checks what can be said without looking at the book, and returns the market's fee.
@@ -47,9 +58,6 @@ impl Venue {
             return Err(Reject::Closed);
         }
         check_amounts(order, &listing.market)?;
-        if self.orders.contains_key(&order.id) || self.seen.contains(&order.id) {
-            return Err(Reject::Duplicate);
-        }
         if order.kind.rests() && self.ledger.order_count(account) >= ORDERS_MAX {
             return Err(Reject::TooManyOrders);
         }
@@ -68,24 +76,27 @@ impl Venue {
         Ok(())
     }
 
-    fn accept(&mut self, now: Time, taker: &Taker, order: &Order, plan: &Plan) -> Placed {
-        let mut own = OpenOrder {
-            id: order.id,
-            account: taker.account,
-            token: order.token,
-            side: order.side,
-            price: order.price,
-            size: order.size,
-            matched: Size::ZERO,
-            kind: order.kind,
-            created: now,
-        };
-        self.events.push(Event::Order { at: now, change: Change::Placement, order: own });
+    /// Takes an order in. One that comes out of a delay was told at `delayed`, when it went in; that it rests is news then.
+    pub(super) fn accept(
+        &mut self,
+        now: Time,
+        taker: &Taker,
+        order: &Order,
+        plan: &Plan,
+        delayed: Option<Time>,
+    ) -> Placed {
+        let mut own = order.opened(taker.account, delayed.unwrap_or(now));
+        if delayed.is_none() {
+            self.events.push(Event::Order { at: now, change: Change::Placement, order: own });
+        }
         let mut placed = self.execute(now, taker, plan, Some(&mut own));
         if !own.rest().is_zero() {
             if order.kind.rests() {
                 self.rest(&own);
                 placed.resting = true;
+                if delayed.is_some() && plan.is_empty() {
+                    self.events.push(Event::Order { at: now, change: Change::Unmatched, order: own });
+                }
             } else if order.kind == OrderKind::Fak {
                 self.events.push(Event::Order { at: now, change: Change::Cancellation, order: own });
             }
@@ -108,7 +119,7 @@ impl Venue {
         self.touch(market, spot);
     }
 
-    fn remember(&mut self, id: VenueOrderId) {
+    pub(super) fn remember(&mut self, id: VenueOrderId) {
         if self.seen_order.len() >= SEEN_MAX
             && let Some(oldest) = self.seen_order.pop_front()
         {
@@ -174,7 +185,7 @@ impl Venue {
         }
     }
 
-    fn take_off(&mut self, now: Time, account: AccountId, id: VenueOrderId) -> bool {
+    pub(super) fn take_off(&mut self, now: Time, account: AccountId, id: VenueOrderId) -> bool {
         let Some(order) = self.orders.get(&id).filter(|order| order.account == account).copied() else { return false };
         self.forget(&order);
         self.ledger.release(&order, order.rest(), Size::ZERO);
@@ -232,7 +243,7 @@ fn most_spent(order: &Order) -> Option<Usd> {
 
 /// What a BUY needs in micro-dollars: its cost and, if it takes at once, the worst fee; and never less than it really moves,
 /// whose parts are rounded one by one.
-fn cash_needed(order: &Order, fee: FeeRate, plan: &Plan) -> Option<i64> {
+pub(super) fn cash_needed(order: &Order, fee: FeeRate, plan: &Plan) -> Option<i64> {
     let cost = most_spent(order)?;
     if plan.is_empty() {
         return Some(cost.micros());

@@ -2,24 +2,45 @@
 
 use super::Venue;
 use super::types::{Event, MarketError};
-use model::{MarketIx, Time, Usd};
+use alloc::vec::Vec;
+use model::{Market, MarketIx, Time, Usd};
 
 impl Venue {
     /// Resolves a market: its open orders are cancelled, it takes no more of them, and its book is empty. `pays` is what a
-    /// share of each token is worth; together a dollar. Shares stay until they are redeemed.
+    /// share of each token is worth; together a dollar. Shares stay until they are redeemed. Where a market of an event pays
+    /// YES, all others of the event pay NO with it.
     ///
     /// # Errors
-    /// [`MarketError::Unknown`], or [`MarketError::Resolved`] if it is over already or the two do not make a dollar.
+    /// [`MarketError::Unknown`], [`MarketError::Resolved`] if it is over already or the two do not make a dollar, or
+    /// [`MarketError::Exclusive`] if its event would be left without exactly one that pays YES.
     pub fn resolve(&mut self, now: Time, market: MarketIx, pays: [Usd; 2]) -> Result<(), MarketError> {
         let [yes, no] = pays;
         let whole = yes >= Usd::ZERO && no >= Usd::ZERO && yes.checked_add(no) == Some(Usd::dollars(1));
-        let listing = self.listing_mut(market).ok_or(MarketError::Unknown)?;
+        let listing = self.listing(market).ok_or(MarketError::Unknown)?;
         if listing.pays.is_some() || !whole {
             return Err(MarketError::Resolved);
         }
+        let rivals = self.open_rivals(&listing.market, market);
+        if rivals.as_ref().is_some_and(|rivals| yes != Usd::dollars(1) && (no != Usd::dollars(1) || rivals.is_empty()))
+        {
+            return Err(MarketError::Exclusive);
+        }
+        self.end(now, market, pays)?;
+        let losers = if yes == Usd::dollars(1) { rivals.unwrap_or_default() } else { Vec::new() };
+        losers.into_iter().try_for_each(|rival| self.end(now, rival, [Usd::ZERO, Usd::dollars(1)]))
+    }
+
+    /// Returns the markets of a market's event that are not resolved, without itself; `None` if it stands alone.
+    fn open_rivals(&self, of: &Market, market: MarketIx) -> Option<Vec<MarketIx>> {
+        let event = of.event.filter(|_| of.neg_risk)?;
+        let rivals = self.event_markets(event).into_iter();
+        Some(rivals.filter(|rival| *rival != market && self.resolution(*rival).is_none()).collect())
+    }
+
+    fn end(&mut self, now: Time, market: MarketIx, pays: [Usd; 2]) -> Result<(), MarketError> {
         self.clear_external(market)?;
         let open = self.orders.values().filter(|order| order.token.market() == market);
-        let ids: alloc::vec::Vec<_> = open.map(|order| (order.account, order.id)).collect();
+        let ids: Vec<_> = open.map(|order| (order.account, order.id)).collect();
         for (account, id) in ids {
             self.cancel(now, account, id);
         }

@@ -1,11 +1,13 @@
 #![allow(clippy::arithmetic_side_effects, reason = "test code may overflow loudly")]
 
+mod held;
 mod properties;
 mod stories;
+mod turns;
 
 use super::*;
 use alloc::string::ToString;
-use model::{FeeRate, OrderKind, Time};
+use model::{EventId, FeeRate, OrderKind, Time};
 
 const NOW: Time = Time(1_000_000);
 const YES: TokenIx = TokenIx(0);
@@ -27,23 +29,27 @@ fn order(number: u64, token: TokenIx, side: Side, cents: u32, shares: u64, kind:
     Order { id: id(number), token, side, price: price(cents), size: Size::shares(shares), spend: None, kind }
 }
 
-/// A venue of one market with a fee of 0.07, and `accounts` accounts that hold `dollars` and as many shares of each token.
-fn venue(accounts: u32, dollars: u32) -> (Venue, Vec<AccountId>) {
-    let mut venue = Venue::new();
-    let market = Market {
-        condition: ConditionId([1; 32]),
-        tokens: [TokenId([2; 32]), TokenId([3; 32])],
+/// A market with a fee of 0.07 whose ids follow from a number.
+fn market(number: u8, event: Option<EventId>) -> Market {
+    Market {
+        condition: ConditionId([3 * number; 32]),
+        tokens: [TokenId([3 * number + 1; 32]), TokenId([3 * number + 2; 32])],
         outcomes: ["Yes".to_string(), "No".to_string()],
         slug: "one".to_string(),
         question: "One?".to_string(),
         tick: TickSize::CENT,
         min_size: Size::shares(5),
-        neg_risk: false,
-        event: None,
+        neg_risk: event.is_some(),
+        event,
         fee: FeeRate { rate_micros: 70_000 },
         end: None,
-    };
-    venue.add_market(market).unwrap();
+    }
+}
+
+/// A venue of one market, and `accounts` accounts that hold `dollars` and as many shares of each token.
+fn venue(accounts: u32, dollars: u32) -> (Venue, Vec<AccountId>) {
+    let mut venue = Venue::new();
+    venue.add_market(market(1, None)).unwrap();
     let accounts: Vec<_> =
         (0..accounts).map(|_| venue.open_account(Usd::dollars(i64::from(dollars))).unwrap()).collect();
     for account in &accounts {

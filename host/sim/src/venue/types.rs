@@ -1,7 +1,7 @@
 //! The words of the simulated venue: who asks for what, what is answered and what is told.
 
 use alloc::vec::Vec;
-use model::{MarketIx, OrderKind, Price, Side, Size, TickSize, Time, TokenIx, Usd, VenueOrderId};
+use model::{EventId, MarketIx, OrderKind, Price, Side, Size, TickSize, Time, TokenIx, Usd, VenueOrderId};
 
 /// An account of the venue, numbered from 1 in the order of opening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +30,14 @@ pub struct Order {
     pub spend: Option<Usd>,
     /// How long it stands.
     pub kind: OrderKind,
+}
+
+impl Order {
+    /// Returns the order as an account's, with nothing matched.
+    pub(super) const fn opened(&self, account: AccountId, created: Time) -> OpenOrder {
+        let Self { id, token, side, price, size, kind, .. } = *self;
+        OpenOrder { id, account, token, side, price, size, matched: Size::ZERO, kind, created }
+    }
 }
 
 /// What became of an accepted order at once.
@@ -166,6 +174,12 @@ pub enum Change {
     Update,
     /// Over with a rest unfilled: cancelled, or the rest of a FAK killed.
     Cancellation,
+    /// Accepted into a delay instead of a placement; what comes of it follows, or updates if it matches.
+    Delayed,
+    /// Its delay is over: nothing matched, and it rests.
+    Unmatched,
+    /// Its delay is over and it was refused.
+    Refused(Reject),
 }
 
 /// One maker's part of a trade.
@@ -266,11 +280,94 @@ pub enum Event {
         /// What they paid in all.
         value: Usd,
     },
+    /// An account turned dollars and shares into each other.
+    Turned {
+        /// When.
+        at: Time,
+        /// Whose they were.
+        account: AccountId,
+        /// How.
+        how: Turned,
+        /// How many of each token.
+        size: Size,
+        /// The dollars that it brought; below zero if it took them.
+        value: Usd,
+        /// The tokens that went.
+        gone: Vec<TokenIx>,
+        /// The tokens that came.
+        got: Vec<TokenIx>,
+    },
     /// The whole book was replaced: read it afresh. No level events are told for a replacement.
     BookReset {
         /// The market.
         market: MarketIx,
     },
+}
+
+/// What an account wants turned into something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// A dollar each into a share of both tokens.
+    Split {
+        /// The market.
+        market: MarketIx,
+        /// Shares of each token.
+        size: Size,
+    },
+    /// Shares of both tokens into a dollar each.
+    Merge {
+        /// The market.
+        market: MarketIx,
+        /// Shares of each token.
+        size: Size,
+    },
+    /// All shares of a resolved market into what they pay.
+    Redeem {
+        /// The market.
+        market: MarketIx,
+    },
+    /// NO shares of some markets of an event into YES shares of the others, and a dollar for each of the some but one.
+    Convert {
+        /// The event.
+        event: EventId,
+        /// The markets whose NO shares go.
+        from: Vec<MarketIx>,
+        /// Shares of each token.
+        size: Size,
+    },
+}
+
+/// How dollars and shares were turned into each other; redemptions are [`Event::Redeemed`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turned {
+    /// Dollars into sets.
+    Split,
+    /// Sets into dollars.
+    Merge,
+    /// NO shares into YES shares and dollars.
+    Conversion,
+}
+
+/// Why something could not be turned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TurnError {
+    /// No such account, market or event, or the markets are not distinct markets of the event.
+    #[error("no such account, market or event")]
+    Unknown,
+    /// The market has no outcome yet.
+    #[error("result for condition not received yet")]
+    Open,
+    /// Too little cash or too few shares, in base units.
+    #[error("transfer amount exceeds balance: {have} of {needed}")]
+    Short {
+        /// What there is.
+        have: i64,
+        /// What is needed.
+        needed: i64,
+    },
+    /// An amount beyond any account.
+    #[error("amounts out of range")]
+    Range,
 }
 
 /// A market could not be added, or is not there.
@@ -285,6 +382,9 @@ pub enum MarketError {
     /// The market is over already, or what it is to pay is not a dollar together.
     #[error("the market is resolved already, or its tokens do not pay a dollar together")]
     Resolved,
+    /// Of the markets of an event exactly one pays its YES shares, a whole dollar.
+    #[error("of an event's markets exactly one pays YES, a whole dollar")]
+    Exclusive,
     /// No such market, token or account.
     #[error("no such market, token or account")]
     Unknown,

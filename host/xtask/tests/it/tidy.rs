@@ -1,5 +1,6 @@
 //! What tidy code looks like here, file by file.
 
+mod contracts;
 mod files;
 mod text;
 
@@ -34,6 +35,11 @@ fn every_file_is_tidy() {
 #[test]
 fn every_rust_file_is_reached_by_a_module() {
     assert_eq!(files::unreached(&source::all()), Vec::<String>::new());
+}
+
+#[test]
+fn contracts_change_with_their_versions() {
+    assert_eq!(contracts::changed(&source::all()), Vec::<String>::new());
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! Tests of the quoter, run natively.
-#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail loudly"
+)]
 
-use polytrader_sdk::harness::{Harness, quote_of, session};
+use polytrader_sdk::harness::{Harness, Stage, assert_parameters_file, quote_of, session};
 use polytrader_sdk::units::{SECOND, SHARE};
 use polytrader_sdk::{Intent, MarketState, OrderEvent, OrderState, OwnKind, Quote, Side};
 use quoter::Quoter;
@@ -10,7 +15,13 @@ const YES: u32 = 0;
 const NO: u32 = 1;
 
 fn started() -> Harness<Quoter> {
-    let mut quoter = Harness::start(&session(1)).unwrap();
+    started_with("{}")
+}
+
+fn started_with(parameters: &str) -> Harness<Quoter> {
+    let mut given = session(1);
+    given.parameters = parameters.into();
+    let mut quoter = Harness::start(&given).unwrap();
     quoter.trading(true);
     quoter
 }
@@ -80,7 +91,7 @@ fn alone_for_long_it_steps_back_to_see_who_is_there() {
 
 #[test]
 fn retreats_are_made_at_once_and_improvements_wait() {
-    let mut quoter = started();
+    let mut quoter = started_with(r#"{"volatility_pct": 0}"#);
     quoter.top(YES, 400_000, 440_000);
     let lower = quoter.top(YES, 380_000, 420_000);
     assert_eq!(set(&lower, YES)[0].map(|bid| bid.0), Some(390_000));
@@ -143,6 +154,90 @@ fn parameters_size_the_quotes_and_wrong_ones_are_named() {
     let mut quoter = Harness::<Quoter>::start(&given).unwrap();
     quoter.trading(true);
     assert_eq!(set(&quoter.top(YES, 400_000, 440_000), YES), [Some((400_000, 50 * SHARE)), None]);
+    quoter.wait(10 * SECOND);
+    quoter.own(OwnKind::Parameters(r#"{"quote_dollars": 30}"#.into()));
+    quoter.own(OwnKind::Parameters(r#"{"quote_dolars": 1}"#.into()));
+    let sizes = set(&quoter.top(YES, 300_000, 350_000), YES)[0].map(|bid| bid.1);
+    assert_eq!(sizes, Some(96_770_000), "thirty dollars at 31 cents");
     given.parameters = r#"{"quote_dolars": 20}"#.into();
     assert!(Harness::<Quoter>::start(&given).unwrap_err().contains("quote_dolars"));
+}
+
+#[test]
+fn a_price_that_moves_keeps_its_quotes_away_until_it_is_calm() {
+    let stage = Stage::<Quoter>::run(
+        &session(1),
+        "trading on
+         top yes0 0.40 0.44 -> quote yes0 0.41x24.39 -; quote no0 0.57x17.54 -
+         wait 10s
+         top yes0 0.46 0.50 -> quote yes0 0.44x22.72 -; quote no0 0.48x20.83 -
+         wait 29s
+         wait 1s -> quote yes0 0.47x21.27 -; quote no0 0.51x19.6 -",
+    );
+    assert_eq!(stage.open_orders(), 2);
+}
+
+#[test]
+fn quotes_stay_in_the_band_that_the_venue_rewards_with_the_size_that_it_rewards() {
+    let mut given = session(1);
+    given.parameters = r#"{"rewards_spread": 0.03, "rewards_size": 50}"#.into();
+    Stage::<Quoter>::run(&given, "trading on\n top yes0 0.30 0.60 -> quote yes0 0.42x50 -; quote no0 0.52x50 -");
+}
+
+/// Recorded markets of five minutes last 15 seconds at speed 20. It left every market 60 seconds before its end, and was given those that
+/// end first: so it placed no order in a whole day.
+#[test]
+fn a_market_of_fifteen_seconds_is_quoted_for_most_of_them() {
+    let mut given = session(1);
+    given.markets[0].end = given.now + 15 * SECOND;
+    Stage::<Quoter>::run(
+        &given,
+        "trading on
+         top yes0 0.40 0.44 -> quote yes0 0.41x24.39 -; quote no0 0.57x17.54 -
+         wait 11s
+         wait 1s -> quote yes0 - -; quote no0 - -
+         wait 5s",
+    );
+    given.markets[0].end = given.now + 1_000 * SECOND;
+    Stage::<Quoter>::run(
+        &given,
+        "trading on
+         top yes0 0.40 0.44 -> quote yes0 0.41x24.39 -; quote no0 0.57x17.54 -
+         wait 939s -> *
+         wait 1s -> quote yes0 - -; quote no0 - -",
+    );
+}
+
+#[test]
+fn parameters_that_change_hold_at_once_and_wrong_ones_change_nothing() {
+    Stage::<Quoter>::run(
+        &session(1),
+        r#"trading on
+         top yes0 0.40 0.44 -> quote yes0 0.41x24.39 -; quote no0 0.57x17.54 -
+         wait 6s
+         parameters {"quote_dollars": 1}
+         top yes0 0.40 0.44
+         parameters {"quote_dollars": 30}
+         top yes0 0.40 0.44 -> quote yes0 0.41x73.17 -; quote no0 0.57x52.63 -"#,
+    );
+}
+
+#[test]
+fn what_it_bought_it_offers_and_a_new_instance_goes_on_with_it() {
+    let mut stage = Stage::<Quoter>::run(
+        &session(1),
+        "trading on
+         book yes0 0.40 0.44 -> *
+         wait 6s -> *
+         trade yes0 sell 30 at 0.40 -> *",
+    );
+    assert!(stage.held(YES) > 20 * SHARE, "{}", stage.held(YES));
+    stage.go_on("reload -> *\n wait 6s -> *\n book yes0 0.40 0.44 -> *\n wait 6s -> *");
+    let orders = stage.open_orders();
+    assert!(orders >= 2, "{orders} orders");
+}
+
+#[test]
+fn the_parameters_file_beside_it_holds_the_defaults() {
+    assert_parameters_file::<Quoter>(include_str!("../../quoter.toml"));
 }

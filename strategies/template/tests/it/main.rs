@@ -1,7 +1,7 @@
 //! Tests of the template, run natively.
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
-use polytrader_sdk::harness::{Harness, quote_of, session};
+use polytrader_sdk::harness::{Harness, Stage, assert_parameters_file, quote_of, session};
 use polytrader_sdk::units::{SECOND, SHARE};
 use polytrader_sdk::{IntentKind, Quote};
 use template::Template;
@@ -88,4 +88,24 @@ fn it_speaks_only_every_few_seconds() {
 #[test]
 fn without_a_market_it_does_not_start() {
     assert_eq!(Harness::<Template>::start(&session(0)).unwrap_err(), "it needs a market");
+}
+
+#[test]
+fn it_buys_and_sells_again() {
+    let stage = Stage::<Template>::run(
+        &session(1),
+        "trading on
+         top yes0 0.40 0.44 -> quote yes0 0.41x5 -
+         trade yes0 sell 5 at 0.41 -> bought yes0 5 at 0.41
+         wait 3s
+         top yes0 0.41 0.45 -> quote yes0 - 0.44x5
+         # The host offers the target again, but there is nothing left to sell.
+         trade yes0 buy 5 at 0.44 -> sold yes0 5 at 0.44; refused shares; cancel all yes0",
+    );
+    assert_eq!((stage.held(0), stage.cash()), (0, 150_000));
+}
+
+#[test]
+fn the_parameters_file_beside_it_holds_the_defaults() {
+    assert_parameters_file::<Template>(include_str!("../../template.toml"));
 }

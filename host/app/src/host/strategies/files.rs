@@ -34,7 +34,7 @@ impl Strategies {
             view.error.clear();
         });
         let chosen = self.chosen(&name, version).await;
-        self.consider(&name, chosen);
+        self.consider(&name, chosen).await;
     }
 
     /// Keeps that a version was loaded: its hash, where it is from and when.
@@ -50,7 +50,7 @@ impl Strategies {
     }
 
     /// Has a version run, if it may: nobody disabled the strategy, it may trade here, and it does not run already.
-    pub(super) fn consider(&mut self, name: &str, version: Version) {
+    pub(super) async fn consider(&mut self, name: &str, version: Version) {
         let Some(known) = self.known.get(name) else { return };
         let (id, hash) = (known.id, version.module.hash());
         if known.decision.disabled != 0 {
@@ -76,7 +76,7 @@ impl Strategies {
         // The page shows the old version until the new one has started.
         let state = if known.running.is_some() { "replacing" } else { "starting" };
         self.edit(id, |view| state.clone_into(&mut view.state));
-        self.start(name, version);
+        self.start(name, version).await;
     }
 
     /// Returns when a module was first loaded; now if that cannot be known, which is the careful side.

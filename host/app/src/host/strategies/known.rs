@@ -26,6 +26,8 @@ pub(super) struct Known {
     /// The number of the instance that was announced last.
     pub(super) instance: u32,
     pub(super) markets: Vec<MarketIx>,
+    /// By which numbers it names them.
+    pub(super) places: Vec<u32>,
     /// What should run; none if its file is gone.
     pub(super) wanted: Option<Version>,
     /// What runs.
@@ -43,9 +45,9 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new(id: StrategyId, decision: DecisionRow) -> Self {
-        let (markets, announced, faults) = (Vec::new(), BTreeMap::new(), VecDeque::new());
+        let (markets, places, announced, faults) = (Vec::new(), Vec::new(), BTreeMap::new(), VecDeque::new());
         let (wanted, running, file, previous) = (None, None, None, None);
-        Self { id, instance: 0, markets, wanted, running, announced, faults, file, previous, decision }
+        Self { id, instance: 0, markets, places, wanted, running, announced, faults, file, previous, decision }
     }
 
     /// Says whether it has a module and has not failed for good.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 impl Strategies {
     /// A file of settings came, changed or went.
-    pub(super) fn settings(&mut self, name: String, text: Option<String>) {
+    pub(super) async fn settings(&mut self, name: String, text: Option<String>) {
         match text {
             Some(text) => self.texts.insert(name.clone(), text),
             None => self.texts.remove(&name),
@@ -18,7 +18,7 @@ impl Strategies {
         let version = self.known.get(&name).filter(|known| known.is_up()).and_then(|known| known.wanted.clone());
         if let Some(version) = version {
             self.same(&name);
-            self.consider(&name, version);
+            self.consider(&name, version).await;
         }
     }
 

@@ -58,7 +58,7 @@ impl Strategies {
         let decision = self.known.get(name).map(|known| known.decision.clone()).unwrap_or_default();
         let pinned = if pinned == over_file { String::new() } else { pinned };
         self.decide(name, DecisionRow { pinned, over_file, who, at_ms: clock::now().millis(), ..decision }).await?;
-        self.consider(name, version);
+        self.consider(name, version).await;
         Ok(())
     }
 

@@ -129,7 +129,7 @@ impl Strategies {
         known.faults.clear();
         self.decide(name, DecisionRow { disabled: 0, who, at_ms: clock::now().millis(), ..decision }).await?;
         let version = self.chosen(name, file).await;
-        self.consider(name, version);
+        self.consider(name, version).await;
         Ok(())
     }
 
@@ -159,7 +159,7 @@ impl Strategies {
         let decision = self.known.get(name).map(|known| known.decision.clone()).unwrap_or_default();
         self.decide(name, DecisionRow { armed, who, at_ms: clock::now().millis(), ..decision }).await?;
         self.same(name);
-        self.consider(name, version);
+        self.consider(name, version).await;
         Ok(())
     }
 }

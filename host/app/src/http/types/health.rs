@@ -15,6 +15,8 @@ pub struct HealthView {
     pub user_channel_up: bool,
     /// The connections that bring the same market data, over all tokens.
     pub market_connections: Vec<ConnectionView>,
+    /// The venue's public records of the account; none on paper, and none before they were read for the first time.
+    pub records: Option<RecordsView>,
     pub tripped_breakers: Vec<String>,
     /// `sqlite` or `postgres`.
     pub database: String,
@@ -41,4 +43,32 @@ pub struct ConnectionView {
     /// Events that another one had brought before.
     #[ts(type = "number")]
     pub later: u64,
+}
+
+/// How the venue's public records of the account are read: what moved without a trade, and positions as a third witness.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct RecordsView {
+    /// `ok`, `unread` while they cannot be read, or `differs` while they show other positions than our books.
+    pub status: String,
+    /// When they were last read, in Unix milliseconds; 0 if never.
+    #[ts(type = "number")]
+    pub read_at_ms: u64,
+    /// Why they cannot be read.
+    pub error: String,
+    /// Positions that differed in several answers running.
+    pub differences: Vec<String>,
+    /// What the records told and the account does not show yet; what explains no difference goes after ten minutes.
+    #[ts(type = "number")]
+    pub waiting: u64,
+    /// What moved in markets that are not watched, since the start: nothing is booked for it.
+    #[ts(type = "number")]
+    pub elsewhere: u64,
+    /// Kinds of activities that nobody here knows: nothing is booked for them.
+    pub unknown_kinds: Vec<String>,
+    /// Fields of the last answers that nobody here knows.
+    #[ts(type = "number")]
+    pub unknown_fields: u64,
+    /// Rows of the last answers that could not be read.
+    #[ts(type = "number")]
+    pub unreadable: u64,
 }

@@ -93,6 +93,8 @@ fn bodies(session: u64) -> Vec<Body> {
             hash: [0; 32],
             instance,
             markets: vec![MarketIx(0)],
+            places: Vec::new(),
+            wants: model::Wants::FIRST,
             since: Time(1),
             parameters: String::new(),
         }),

@@ -39,7 +39,7 @@ pub(super) fn restricted(check: &Check<'_>) -> Result<(), Refusal> {
 
 pub(super) fn granted(check: &Check<'_>) -> Result<(), Refusal> {
     let market = check.order.token.market();
-    if check.origin == Origin::Guard || check.entry.listeners.contains(&check.order.strategy) {
+    if check.origin == Origin::Guard || check.entry.is_granted(check.order.strategy) {
         return Ok(());
     }
     Err(refusal(Rule::UnknownMarket, market.0, 0u32))
@@ -49,7 +49,7 @@ pub(super) fn market_open(check: &Check<'_>) -> Result<(), Refusal> {
     let engine = check.engine;
     match engine.markets.state(check.order.token, engine.now, engine.limits.stale_after_micros) {
         MarketState::Open => Ok(()),
-        MarketState::Blind => Err(refusal(Rule::MarketNotOpen, 0u32, 1u32)),
+        MarketState::Blind | MarketState::Paused => Err(refusal(Rule::MarketNotOpen, 0u32, 1u32)),
         MarketState::Resolved => Err(refusal(Rule::MarketNotOpen, 2u32, 1u32)),
     }
 }

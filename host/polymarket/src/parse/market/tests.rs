@@ -78,7 +78,7 @@ fn a_frame_may_be_an_array_and_unknown_kinds_are_counted() {
     let other = json!({"event_type": "weather", "price_changes": [change(UP, "0.43", "1", "BUY")], "x": {"y": [1, 2]}});
     let best = json!({"event_type": "best_bid_ask", "asset_id": UP});
     let (events, counts) = parse(&json!([trade, other, best, tick]).to_string()).unwrap();
-    assert_eq!(counts, MarketCounts { unused: 1, unknown: 1, foreign: 0 });
+    assert_eq!(counts, MarketCounts { unused: 1, unknown: 1, ..MarketCounts::default() });
     assert_eq!(events.len(), 2);
     assert_eq!(
         events[0].kind,
@@ -87,6 +87,19 @@ fn a_frame_may_be_an_array_and_unknown_kinds_are_counted() {
     assert_eq!(events[1].token, TokenIx(1));
     assert_eq!(events[1].kind, MarketEventKind::TickSize { tick: TickSize::MILL });
     assert!(parse("[]").unwrap().0.is_empty());
+}
+
+#[test]
+fn fields_that_nobody_told_us_of_are_counted_and_skipped() {
+    let mut entry = change(UP, "0.43", "75.5", "BUY");
+    entry["mood"] = json!({"of": ["the", "maker"]});
+    let changes = json!({"event_type": "price_change", "market": "0x7d", "price_changes": [entry], "seq": 7,
+        "timestamp": "1795424400163"});
+    let (events, counts) = parse(&changes.to_string()).unwrap();
+    assert_eq!((events.len(), counts), (1, MarketCounts { fields: 2, ..MarketCounts::default() }));
+    // An event that is not used may say what it likes.
+    let born = json!({"event_type": "new_market", "slug": "s", "group_item_title": "g"});
+    assert_eq!(parse(&born.to_string()).unwrap().1, MarketCounts { unused: 1, ..MarketCounts::default() });
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! A recording of real order books (the format of `polytrader exchange --recording`) as events of one market.
+
+use super::events::{self, Heard};
+use anyhow::Context;
+use exchange::recording::{Frame, FrameKind, Recording, read_file};
+use model::event::{MarketEvent, MarketEventKind};
+use model::{Level, Market, MarketIx, Side, TickSize, Time};
+use std::path::Path;
+
+/// A silence is shortened to this: it may be a break of the recorder.
+const SILENCE_MAX_MS: u64 = 5_000;
+
+/// Reads a recording.
+///
+/// # Errors
+/// If it cannot be read, or is no recording of one market.
+pub(super) fn read(path: &Path) -> anyhow::Result<(Market, Vec<Heard>)> {
+    let recording = read_file(path).with_context(|| format!("reading the tape {}", path.display()))?;
+    Ok((market(&recording), heard(&recording)))
+}
+
+/// The market of a recording, on the grid that its finest price needs.
+fn market(recording: &Recording) -> Market {
+    let prices = || recording.frames.iter().flat_map(|frame| frame.levels.iter().map(|(_, price, _)| *price));
+    let grids = [Some(TickSize::CENT), Some(TickSize::MILL), TickSize::from_micros(100)];
+    let tick = grids.into_iter().flatten().find(|tick| prices().all(|price| price.is_on(*tick)));
+    let [first, second] = recording.outcomes.clone();
+    Market {
+        tokens: recording.tokens,
+        outcomes: [first.unwrap_or_else(|| "Yes".to_owned()), second.unwrap_or_else(|| "No".to_owned())],
+        slug: recording.slug.clone(),
+        question: recording.slug.clone(),
+        tick: tick.unwrap_or(TickSize::CENT),
+        ..events::market()
+    }
+}
+
+/// The frames as events, on a clock that runs on from the first.
+fn heard(recording: &Recording) -> Vec<Heard> {
+    let mut tape = Vec::new();
+    let mut at = Time(recording.frames.first().map_or(0, |frame| frame.time_ms).saturating_mul(1_000));
+    let mut last_ms = None;
+    for frame in &recording.frames {
+        let pause = frame.time_ms.saturating_sub(last_ms.unwrap_or(frame.time_ms)).min(SILENCE_MAX_MS);
+        at = at.plus_micros(pause.saturating_mul(1_000));
+        // A frame may come late; time does not go back.
+        last_ms = Some(frame.time_ms.max(last_ms.unwrap_or(0)));
+        tape.extend(kinds(frame).into_iter().map(|kind| {
+            let token = MarketIx(0).token(frame.outcome);
+            (at, MarketEvent { token, venue_time: at, kind })
+        }));
+    }
+    tape
+}
+
+fn kinds(frame: &Frame) -> Vec<MarketEventKind> {
+    let side = |wanted: Side| {
+        let levels = frame.levels.iter().filter(|(side, _, size)| *side == wanted && !size.is_zero());
+        levels.map(|(_, price, size)| Level { price: *price, size: *size }).collect()
+    };
+    match frame.kind {
+        FrameKind::Book => vec![MarketEventKind::Book { bids: side(Side::Buy), asks: side(Side::Sell) }],
+        FrameKind::Change => {
+            let levels = frame.levels.iter();
+            levels
+                .map(|(side, price, size)| MarketEventKind::Level { side: *side, price: *price, size: *size })
+                .collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROWS: &str = "market_slug,asset_id,event_type,price,side,size,hash,timestamp\n\
+        g,11,book,0.40,bid,10,a,1000\ng,11,book,0.45,ask,20,a,1000\n\
+        g,22,book,0.55,bid,20,b,1000\n\
+        g,11,price_change,0.415,bid,5,c,1200\n\
+        g,11,price_change,0.415,bid,0,d,90000\n";
+
+    #[test]
+    fn a_recording_is_a_market_and_its_events_with_short_silences() {
+        let path = std::env::temp_dir().join(format!("polytrader-tape-{}.csv", std::process::id()));
+        std::fs::write(&path, ROWS).unwrap();
+        let (market, tape) = read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((market.slug.as_str(), market.tick), ("g", TickSize::MILL));
+        let times: Vec<u64> = tape.iter().map(|(at, _)| at.0).collect();
+        assert_eq!(times, [1_000_000, 1_000_000, 1_200_000, 6_200_000]);
+        let MarketEventKind::Book { bids, asks } = &tape[0].1.kind else { panic!("{:?}", tape[0]) };
+        assert_eq!((bids.len(), asks.len()), (1, 1));
+        assert_eq!(tape[1].1.token, MarketIx(0).token(1));
+        assert!(matches!(tape[3].1.kind, MarketEventKind::Level { size, .. } if size.is_zero()), "{:?}", tape[3]);
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_named() {
+        let error = read(Path::new("/nowhere/tape.csv")).unwrap_err();
+        assert!(format!("{error:#}").contains("/nowhere/tape.csv"), "{error:#}");
+    }
+}

@@ -1,0 +1,308 @@
+//! The venue's public records of our account, read slowly and never on the order path: what moved without a trade goes to the engine,
+//! which books what the account shows too, and positions are a third witness beside our books and the order book's balances.
+
+use super::clock;
+use super::core::Latest;
+use super::inbox::Inbox;
+use super::listing::Listing;
+use crate::http::types::RecordsView;
+use crate::picture::Picture;
+use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TokenId, TransferKind, Usd};
+use order::Address;
+use polymarket::RequestError;
+use polymarket::client::DataApi;
+use polymarket::parse::{Deed, Holding, RecordCounts, Recorded};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often the records are read while all agrees.
+const EVERY: Duration = Duration::from_secs(30);
+/// How often while the account differs from our books: what explains it is wanted before the breaker's patience ends.
+const AT_ONCE: Duration = Duration::from_secs(3);
+/// How often it is looked whether they are to be read.
+const LOOK: Duration = Duration::from_millis(500);
+/// What is told later than this after it happened is not heard any more.
+const LAG_MICROS: u64 = 3_600_000_000;
+/// How far the records' clock may be behind ours.
+const CLOCKS_MICROS: u64 = 60_000_000;
+/// The most keys of activities that were given to the engine, so that the journal does not have them again and again.
+const SENT_MAX: usize = 50_000;
+/// The smallest difference of a position that counts: the records drop dust and count with floating point.
+const DUST: u64 = 10_000;
+/// Answers running that must show the same difference before people are told: the records are late.
+const WITNESS_LOOKS: u32 = 3;
+/// The most differences that are shown.
+const SHOWN_MAX: usize = 10;
+
+/// What reads the records.
+pub(super) struct Records {
+    pub(super) api: DataApi,
+    /// The wallet that holds the money.
+    pub(super) user: Address,
+    pub(super) inbox: Inbox,
+    pub(super) listing: Listing,
+    pub(super) latest: Latest,
+    pub(super) picture: Picture,
+    /// What happened before is in the books.
+    pub(super) since: Time,
+    /// Activities that need not be told again.
+    pub(super) sent: BTreeSet<[u8; 32]>,
+}
+
+/// What the positions said, and how often running.
+#[derive(Debug, Default)]
+struct Witness {
+    differences: BTreeMap<TokenId, (Size, Size)>,
+    looks: u32,
+}
+
+/// What moved with one transaction in one market, or without any.
+#[derive(Debug, PartialEq, Eq)]
+struct Moved {
+    kind: Recorded,
+    at: Time,
+    transaction: String,
+    condition: Option<ConditionId>,
+    size: Size,
+    money: Usd,
+}
+
+impl Records {
+    /// Reads for ever.
+    pub(super) async fn watch(mut self) {
+        let mut read: Option<Instant> = None;
+        let mut witness = Witness::default();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let Some(differs) = self.differs() else { continue };
+            let patience = if differs { AT_ONCE } else { EVERY };
+            if read.is_some_and(|read| read.elapsed() < patience) {
+                continue;
+            }
+            read = Some(Instant::now());
+            let mut view = self.picture.records().unwrap_or_default();
+            let begun = clock::now();
+            match self.read(&mut view, &mut witness).await {
+                Ok(()) => {
+                    view.status = if witness.looks >= WITNESS_LOOKS { "differs" } else { "ok" }.to_owned();
+                    view.read_at_ms = begun.millis();
+                    view.error.clear();
+                    view.waiting = self.waiting();
+                    self.since = self.since.max(since(begun));
+                }
+                Err(error) => {
+                    if view.status != "unread" {
+                        tracing::warn!(%error, "the venue's records of the account cannot be read");
+                    }
+                    "unread".clone_into(&mut view.status);
+                    view.error = error.to_string();
+                }
+            }
+            self.picture.set_records(view);
+        }
+    }
+
+    /// Says whether the account differs from our books; nothing before the engine has shown itself.
+    fn differs(&self) -> Option<bool> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.as_ref().map(|view| view.differs)
+    }
+
+    /// Returns how many activities wait for the account to show them.
+    fn waiting(&self) -> u64 {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.as_ref().map_or(0, |view| view.waiting)
+    }
+
+    async fn read(&mut self, view: &mut RecordsView, witness: &mut Witness) -> Result<(), RequestError> {
+        let (deeds, mut counts) = self.api.deeds(self.user, self.since).await?;
+        let told = moved(deeds).into_iter().filter_map(|(key, moved)| self.tell(key, &moved)).count();
+        view.elsewhere = view.elsewhere.saturating_add(u64::try_from(told).unwrap_or(u64::MAX));
+        let before = self.held();
+        let (holdings, more) = self.api.holdings(self.user).await?;
+        counts.add(more);
+        note(&counts, view);
+        // Positions that moved while the question was under way prove nothing.
+        if before == self.held() {
+            self.compare(&holdings, before, witness);
+        }
+        let shown = witness.differences.iter().take(SHOWN_MAX);
+        let shown = shown.map(|(token, (ours, theirs))| format!("{token}: {ours} shares here, {theirs} there"));
+        view.differences = if witness.looks >= WITNESS_LOOKS { shown.collect() } else { Vec::new() };
+        Ok(())
+    }
+
+    /// Gives the engine what it has not heard. Returns what it cannot be given: it is about a market that is not watched.
+    fn tell(&mut self, key: [u8; 32], moved: &Moved) -> Option<()> {
+        if !self.sent.insert(key) {
+            return None;
+        }
+        if self.sent.len() > SENT_MAX {
+            // The engine remembers too; to hear a thing twice only costs room in the journal.
+            self.sent = BTreeSet::from([key]);
+        }
+        let Moved { kind, at, transaction: reference, condition, .. } = moved;
+        let Some(kind) = self.kind_of(moved) else {
+            let condition = condition.map(|condition| condition.to_string()).unwrap_or_default();
+            tracing::warn!(?kind, reference, condition, "moved in a market that is not watched: to be booked by hand");
+            return Some(());
+        };
+        tracing::info!(kind = kind.as_str(), reference, "the venue's records tell");
+        self.inbox.account(clock::now(), Body::Activity(Activity { key, at: *at, kind, reference: reference.clone() }));
+        None
+    }
+
+    fn kind_of(&self, moved: &Moved) -> Option<ActivityKind> {
+        let Moved { kind, size, money, condition, .. } = moved;
+        // Some rows count dollars as a size.
+        let face = size.face_value().unwrap_or_default();
+        let money_or_face = if *money == Usd::ZERO { face } else { *money };
+        let pairs = if size.is_zero() { u64::try_from(money.0).map_or(Size::ZERO, Size) } else { *size };
+        let market = || condition.as_ref().and_then(|condition| self.listing.market_of(condition));
+        Some(match kind {
+            // The order book's own lists tell of trades.
+            Recorded::Trade => return None,
+            Recorded::Deposit => ActivityKind::Transfer(TransferKind::Deposit(money_or_face)),
+            Recorded::Withdrawal => ActivityKind::Transfer(TransferKind::Withdrawal(money_or_face)),
+            Recorded::Reward => ActivityKind::Transfer(TransferKind::Reward(money_or_face)),
+            Recorded::Rebate => ActivityKind::Transfer(TransferKind::Rebate(money_or_face)),
+            Recorded::Split => ActivityKind::Transfer(TransferKind::Split { market: market()?, size: pairs }),
+            Recorded::Merge => ActivityKind::Transfer(TransferKind::Merge { market: market()?, size: pairs }),
+            Recorded::Redeem => ActivityKind::Redeemed { market: market()?, paid: *money },
+            Recorded::Convert => {
+                let token = market()?.token(1);
+                ActivityKind::Transfer(TransferKind::Convert { token, size: *size, paid: *money })
+            }
+        })
+    }
+
+    /// The shares in our books, by the venue's ids.
+    fn held(&self) -> BTreeMap<TokenId, Size> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let positions = latest.iter().flat_map(|view| &view.positions);
+        positions.filter_map(|(token, size)| Some((self.listing.token_id(*token)?, *size))).collect()
+    }
+
+    /// Compares positions. A difference is told and does not trip: of what we hold the order book's balances are the fresher witness,
+    /// and what we do not hold is not in our limits anyway.
+    fn compare(&self, holdings: &[Holding], ours: BTreeMap<TokenId, Size>, witness: &mut Witness) {
+        let found = differences(holdings, ours);
+        let same = found == witness.differences;
+        witness.looks =
+            if found.is_empty() { 0 } else { u32::from(same).saturating_mul(witness.looks).saturating_add(1) };
+        witness.differences = found;
+        if witness.looks == WITNESS_LOOKS {
+            let count = witness.differences.len();
+            let first = witness.differences.iter().next();
+            let first = first.map(|(token, (ours, theirs))| format!("{token}: {ours} here, {theirs} there"));
+            tracing::warn!(count, first, "the venue's records have other positions than our books");
+        }
+    }
+}
+
+/// Returns from when on the records concern an account whose first session begins at `at`: their clock is another one, and what is
+/// told although the opening balance has it explains no difference.
+pub(super) const fn first(at: Time) -> Time {
+    Time(at.0.saturating_sub(CLOCKS_MICROS))
+}
+
+/// Returns from when on the records are to be read again that were read before `at`: they are late at times.
+pub(super) const fn since(at: Time) -> Time {
+    Time(at.0.saturating_sub(LAG_MICROS))
+}
+
+/// Returns the positions that differ by more than dust: ours and theirs.
+fn differences(holdings: &[Holding], ours: BTreeMap<TokenId, Size>) -> BTreeMap<TokenId, (Size, Size)> {
+    let mut all: BTreeMap<TokenId, (Size, Size)> =
+        ours.into_iter().map(|(token, size)| (token, (size, Size::ZERO))).collect();
+    for holding in holdings {
+        all.entry(holding.token).or_default().1 = holding.size;
+    }
+    all.retain(|_, (ours, theirs)| ours.0.abs_diff(theirs.0) >= DUST);
+    all
+}
+
+/// Shows what was not understood.
+fn note(counts: &RecordCounts, view: &mut RecordsView) {
+    for kind in &counts.unknown_kinds {
+        if !view.unknown_kinds.contains(kind) && view.unknown_kinds.len() < polymarket::parse::NAMES_MAX {
+            tracing::warn!(
+                kind,
+                "the venue's records tell of something that nobody here knows: nothing is booked for it"
+            );
+            view.unknown_kinds.push(kind.clone());
+        }
+    }
+    (view.unknown_fields, view.unreadable) = (counts.unknown_fields, counts.unreadable);
+}
+
+/// Adds up what one transaction moved in one market, by the key of that: the outcomes of a redemption are rows of their own in some
+/// lists and one row in others.
+fn moved(deeds: Vec<Deed>) -> BTreeMap<[u8; 32], Moved> {
+    let mut all: BTreeMap<[u8; 32], Moved> = BTreeMap::new();
+    for deed in deeds.into_iter().filter(|deed| deed.kind != Recorded::Trade) {
+        let key = match deed.transaction.as_str() {
+            "" => key(&format!("{} {} {}", deed.at.0, deed.money, deed.size), deed.kind, deed.condition.as_ref()),
+            transaction => key(transaction, deed.kind, deed.condition.as_ref()),
+        };
+        let Deed { kind, at, transaction, condition, size, money } = deed;
+        all.entry(key)
+            .and_modify(|moved| {
+                moved.size = moved.size.saturating_add(size);
+                moved.money = moved.money.saturating_add(money);
+            })
+            .or_insert(Moved { kind, at, transaction, condition, size, money });
+    }
+    all
+}
+
+/// Returns what tells apart what a transaction did to a market, whoever tells of it.
+pub(super) fn key(transaction: &str, kind: Recorded, condition: Option<&ConditionId>) -> [u8; 32] {
+    let condition = condition.map(ConditionId::to_string).unwrap_or_default();
+    let text = format!("{} {kind:?} {condition}", transaction.to_ascii_lowercase());
+    Sha256::digest(text).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deed(kind: Recorded, transaction: &str, shares: u64, dollars: i64) -> Deed {
+        let condition = Some(ConditionId([7; 32]));
+        let (size, money) = (Size::shares(shares), Usd::dollars(dollars));
+        Deed { kind, at: Time(5), transaction: transaction.to_owned(), condition, size, money }
+    }
+
+    #[test]
+    fn a_transaction_counts_once_for_each_market_and_kind() {
+        let merge = deed(Recorded::Merge, "0xA", 5, 5);
+        let rows = vec![
+            deed(Recorded::Redeem, "0xA", 10, 10),
+            deed(Recorded::Trade, "0xA", 3, 2),
+            deed(Recorded::Redeem, "0xa", 4, 0),
+            merge.clone(),
+            Deed { condition: None, ..merge.clone() },
+            Deed { transaction: String::new(), ..merge.clone() },
+            Deed { transaction: String::new(), at: Time(6), ..merge },
+        ];
+        let all = moved(rows);
+        assert_eq!(all.len(), 5, "{all:?}");
+        let redeemed = &all[&key("0xA", Recorded::Redeem, Some(&ConditionId([7; 32])))];
+        assert_eq!((redeemed.size, redeemed.money), (Size::shares(14), Usd::dollars(10)));
+    }
+
+    #[test]
+    fn positions_differ_beyond_dust() {
+        let [same, dust, ours, theirs] = [1, 2, 3, 4].map(|number| TokenId([number; 32]));
+        let held = [(same, 5_000_000), (dust, 5_009_999), (ours, 5_000_000)];
+        let told = [(same, 5_000_000), (dust, 5_000_000), (theirs, 10_000)];
+        let held = held.into_iter().map(|(token, size)| (token, Size(size))).collect();
+        let told: Vec<Holding> = told.map(|(token, size)| Holding { token, size: Size(size) }).into();
+        let found = differences(&told, held);
+        let expected = [(ours, (Size(5_000_000), Size::ZERO)), (theirs, (Size::ZERO, Size(10_000)))];
+        assert!(found.into_iter().eq(expected));
+    }
+}

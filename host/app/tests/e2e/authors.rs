@@ -1,0 +1,116 @@
+//! What an author does: a strategy made from nothing, in an empty folder, trades in a running demo; and its tests and figures.
+
+use crate::process::{Api, Folder, Run, not_run, program, strategies};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// Runs `polytrader strategy` in a folder.
+fn strategy(folder: &Path, arguments: &[&str]) -> Output {
+    // What the gate has compiled for the strategies is used again.
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../../strategies/target");
+    let mut command = program();
+    command.arg("strategy").args(arguments).env("CARGO_TARGET_DIR", target).current_dir(folder).output().unwrap()
+}
+
+fn told(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Whether the crates that the SDK needs are here: nothing is downloaded in a test.
+fn can_build(folder: &Path) -> bool {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["metadata", "--offline", "--format-version", "1"]).current_dir(folder);
+    cargo.output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn a_strategy_that_was_made_in_an_empty_folder_trades_in_a_running_demo() {
+    let test = "a new strategy in a running demo";
+    let folder = Folder::new("new-strategy");
+    let made = strategy(&folder.0, &["new", "mine"]);
+    assert!(made.status.success(), "{}", told(&made));
+    if !can_build(&folder.0.join("mine")) {
+        return not_run(test, "the crates of the SDK's lock file (cargo xtask strategies)");
+    }
+    let dropped = folder.0.join("strategies");
+    std::fs::create_dir_all(&dropped).unwrap();
+    std::fs::create_dir_all(folder.0.join("data")).unwrap();
+    let mut run = Run::start(&folder.0.join("data"), &dropped, &["--seed", "6"]);
+    let api = Api::new(&folder.0.join("data"), &run.addresses());
+    let built = strategy(&folder.0, &["build", "mine", "--into", "strategies", "--offline", "--json"]);
+    if told(&built).contains("has no target") {
+        run.signal(Signal::INT);
+        let _outcome = run.finish();
+        return not_run(test, "a Rust for WebAssembly (cargo xtask strategies)");
+    }
+    assert!(built.status.success(), "{}", told(&built));
+    let said: Value = serde_json::from_slice(&built.stdout).unwrap();
+    assert_eq!(said["name"], "mine", "{said}");
+    let listed = |all: &Value| {
+        let found = all.as_array().unwrap().iter().find(|strategy| strategy["name"] == "mine").cloned();
+        found.is_some_and(|strategy| strategy["state"] == "running" && strategy["hash"] == said["sha256"])
+    };
+    api.wait_for("/v1/strategies", SOON, listed);
+    let ours = |orders: &Value| orders.as_array().unwrap().iter().any(|order| order["strategy"] == "mine");
+    api.wait_for("/v1/trading/orders", SOON, ours);
+    run.signal(Signal::INT);
+    let outcome = run.finish();
+    assert!(outcome["orders"].as_u64().unwrap() > 0, "{outcome}");
+    assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
+    let again = strategy(&folder.0, &["new", "mine"]);
+    assert!(!again.status.success() && told(&again).contains("not empty"), "{}", told(&again));
+}
+
+#[test]
+fn an_author_sees_what_a_strategy_does_with_a_tape_and_what_that_costs() {
+    let Some(built) = strategies("strategy test") else { return };
+    let file = built.join("template.wasm");
+    let file = file.to_str().unwrap();
+    let figures = |more: &[&str]| -> Value {
+        let output = strategy(&built, &[&["test", file, "--json"], more].concat());
+        assert!(output.status.success(), "{}", told(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let first = figures(&["--events", "20000"]);
+    assert_eq!(first["events"], 20_000, "{first}");
+    assert!(first["shown"].as_array().is_some_and(|shown| !shown.is_empty()), "{first}");
+    assert_eq!(figures(&["--events", "20000", "--show", "1"])["shown"].as_array().unwrap().len(), 1);
+    assert!(first["orders"].as_u64() > Some(0) && first["fuel_max"].as_u64() > Some(0), "{first}");
+    assert!(first["memory_bytes"].as_u64() >= Some(65_536), "{first}");
+    // The same events, the same wishes; other events or parameters, other wishes.
+    let wanted = |figures: &Value| figures["shown"].to_string();
+    assert_eq!(wanted(&first), wanted(&figures(&["--events", "20000"])));
+    assert_ne!(wanted(&first), wanted(&figures(&["--events", "20000", "--seed", "2"])));
+    let slow = figures(&["--events", "20000", "--parameters", r#"{"pace": 30}"#]);
+    assert_ne!(wanted(&first), wanted(&slow));
+    let wrong = strategy(&built, &["test", file, "--parameters", r#"{"pase": 30}"#]);
+    assert!(!wrong.status.success() && told(&wrong).contains("no parameter `pase`"), "{}", told(&wrong));
+}
+
+#[test]
+fn a_recording_is_a_tape() {
+    let Some(built) = strategies("strategy test on a recording") else { return };
+    let folder = Folder::new("tape");
+    let tape = folder.0.join("game.csv");
+    let mut rows = "market_slug,asset_id,event_type,price,side,size,hash,timestamp\n".to_owned();
+    for (asset, bid, ask) in [("11", "0.40", "0.45"), ("22", "0.55", "0.60")] {
+        rows +=
+            &format!("game,{asset},book,{bid},bid,500,a{asset},1000\ngame,{asset},book,{ask},ask,500,a{asset},1000\n");
+    }
+    for n in 1..200 {
+        rows += &format!("game,11,price_change,0.41,bid,{},b{n},{}\n", n % 7, 1_000 + n * 500);
+    }
+    std::fs::write(&tape, rows).unwrap();
+    let file = built.join("template.wasm");
+    let arguments = ["test", file.to_str().unwrap(), "--tape", tape.to_str().unwrap(), "--json"];
+    let output = strategy(&folder.0, &arguments);
+    assert!(output.status.success(), "{}", told(&output));
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(figures["events"], 201, "{figures}");
+    assert!(figures["shown"].to_string().contains("quote Yes 0.4"), "{figures}");
+}

@@ -1,0 +1,199 @@
+//! The relayer of deposit wallets (PROTOCOL 17), under `/relayer`: a batch of calls that a wallet's owner signed goes in, and is
+//! asked for until the chain has it.
+
+use super::{Fail, Private, World};
+use crate::batch::{Batch, Call, Wanted};
+use crate::keys::Request;
+use crate::world::{Shared, Submission};
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use model::id::parse_hex;
+use order::{Address, SignatureType, Wallet};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// What stands before the relayer's own paths here.
+const PREFIX: &str = "/relayer";
+/// The factory that batches are sent to.
+const FACTORY: &str = "0x00000000000Fb5C9ADea0298D729A0CB3823Cc07";
+/// The most calls of one batch.
+const CALLS_MAX: usize = 50;
+/// The longest remark.
+const METADATA_MAX: usize = 500;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/relayer/v1/account/transactions/params", get(params))
+        .route("/relayer/v1/account/transactions/{id}", get(transaction))
+        .route("/relayer/submit", post(submit))
+        .route("/relayer/deployed", get(deployed))
+        .route("/exchange/relayer-key", post(make_key))
+}
+
+type Answer = Result<Response, Fail>;
+
+/// The venue makes these keys on its website; here whoever has an API key makes one.
+async fn make_key(State(shared): World, private: Private) -> Answer {
+    let now = crate::server::now();
+    let key = shared.lock().keys_of(&private.caller).add_relayer(now).ok_or(Fail::bad("Could not create api key"))?;
+    Ok(Json(json!({"apiKey": key, "address": private.caller.address.checksummed()})).into_response())
+}
+
+/// A request with a key of the relayer, or signed with a builder's.
+struct Relayed(Bytes);
+
+impl axum::extract::FromRequest<Shared> for Relayed {
+    type Rejection = Fail;
+
+    async fn from_request(request: axum::extract::Request, shared: &Shared) -> Result<Self, Fail> {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, super::BODY_MAX).await;
+        let body = body.ok().ok_or(Fail::bad("Payload exceeds the limit"))?;
+        may_relay(shared, &parts.method, &parts.uri, &parts.headers, &body)?;
+        Ok(Self(body))
+    }
+}
+
+fn may_relay(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<(), Fail> {
+    let path = uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let request = Request { method: method.as_str(), path, headers, body };
+    if shared.lock().may_relay(&request) {
+        return Ok(());
+    }
+    Err(Fail { status: StatusCode::UNAUTHORIZED, ..Fail::bad("invalid authorization") })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    address: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl Asked {
+    fn address(&self) -> Result<Address, Fail> {
+        let invalid =
+            || Fail::bad(format!("invalid address `{}`: expected 0x and 40 hexadecimal digits", self.address));
+        Address::parse(&self.address).ok_or_else(invalid)
+    }
+}
+
+async fn params(State(shared): World, Query(asked): Query<Asked>, _: Relayed) -> Answer {
+    only_wallets(&asked.kind)?;
+    let address = asked.address()?;
+    let nonce = shared.lock().wallet_nonce(address).to_string();
+    Ok(Json(json!({"address": address.checksummed(), "nonce": nonce})).into_response())
+}
+
+async fn deployed(State(shared): World, Query(asked): Query<Asked>) -> Answer {
+    let deployed = shared.lock().is_deployed(asked.address()?);
+    Ok(Json(json!({ "deployed": deployed })).into_response())
+}
+
+async fn transaction(State(shared): World, Path(id): Path<String>, _: Relayed) -> Answer {
+    let told = shared.lock().transaction(&id).ok_or(Fail::not_found("transaction not found"))?;
+    let answer =
+        json!({"transaction_id": id, "transaction_hash": told.hash, "state": told.state, "error_msg": told.error});
+    Ok(Json(answer).into_response())
+}
+
+fn only_wallets(kind: &str) -> Result<(), Fail> {
+    if kind == "WALLET" {
+        return Ok(());
+    }
+    Err(Fail::bad(format!("the type `{kind}` is not relayed here; expected WALLET")))
+}
+
+#[derive(Deserialize)]
+struct Posted {
+    #[serde(rename = "type")]
+    kind: String,
+    from: String,
+    to: String,
+    nonce: String,
+    signature: String,
+    #[serde(default)]
+    metadata: String,
+    #[serde(rename = "depositWalletParams", default)]
+    wallet: Option<PostedWallet>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PostedWallet {
+    deposit_wallet: String,
+    deadline: String,
+    calls: Vec<PostedCall>,
+}
+
+#[derive(Deserialize)]
+struct PostedCall {
+    target: String,
+    value: String,
+    data: String,
+}
+
+async fn submit(State(shared): World, Relayed(body): Relayed) -> Answer {
+    let posted: Posted =
+        serde_json::from_slice(&body).map_err(|error| Fail::bad(format!("invalid payload: {error}")))?;
+    let submission = read(&posted)?;
+    let id = shared.lock().submit(submission)?;
+    let answer: Value = json!({"transactionID": id, "transactionHash": null, "state": "STATE_NEW"});
+    Ok(Json(answer).into_response())
+}
+
+/// Checks all that can be said of a batch without the ledger: its form, its signature, and whether its calls are ones that are
+/// relayed.
+fn read(posted: &Posted) -> Result<Submission, Fail> {
+    only_wallets(&posted.kind)?;
+    let address = |name: &str, text: &str| Address::parse(text).ok_or_else(|| invalid(name, text));
+    let number = |name: &str, text: &str| text.parse::<u64>().ok().ok_or_else(|| invalid(name, text));
+    if Address::parse(FACTORY) != Some(address("to", &posted.to)?) {
+        return Err(invalid("to", &posted.to));
+    }
+    if posted.metadata.chars().count() > METADATA_MAX {
+        return Err(Fail::bad(format!("metadata is longer than {METADATA_MAX} characters")));
+    }
+    let told = posted.wallet.as_ref().ok_or(Fail::bad("depositWalletParams is missing"))?;
+    if told.calls.is_empty() || told.calls.len() > CALLS_MAX {
+        return Err(Fail::bad(format!("{} calls; expected 1 to {CALLS_MAX}", told.calls.len())));
+    }
+    let (from, wallet) = (address("from", &posted.from)?, address("depositWallet", &told.deposit_wallet)?);
+    if Wallet::find(from, wallet).map(Wallet::signature_type) != Some(SignatureType::Deposit) {
+        return Err(Fail::bad(format!("{wallet} is no deposit wallet of {from}")));
+    }
+    let (nonce, deadline_s) = (number("nonce", &posted.nonce)?, number("deadline", &told.deadline)?);
+    let calls = told.calls.iter().map(call).collect::<Result<Vec<Call>, Fail>>()?;
+    let batch = Batch { wallet, nonce, deadline_s, calls };
+    if !batch.is_signed_by(Shared::CHAIN, from, &posted.signature) {
+        return Err(Fail::bad("invalid signature"));
+    }
+    let wanted = batch.calls.iter().map(wanted).collect::<Result<Vec<Wanted>, Fail>>()?;
+    Ok(Submission { from, batch, wanted })
+}
+
+fn call(told: &PostedCall) -> Result<Call, Fail> {
+    let target = Address::parse(&told.target).ok_or_else(|| invalid("target", &told.target))?;
+    if told.value != "0" {
+        return Err(invalid("value", &told.value));
+    }
+    let digits = told.data.strip_prefix("0x").unwrap_or_default();
+    let mut data = vec![0; digits.len() / 2];
+    parse_hex(digits, &mut data).ok_or_else(|| invalid("data", &told.data))?;
+    Ok(Call { target, data })
+}
+
+fn wanted(call: &Call) -> Result<Wanted, Fail> {
+    let blocked = || Fail::bad(format!("call blocked: calls of this function of {} are not permitted", call.target));
+    call.wanted().ok_or_else(blocked)
+}
+
+fn invalid(name: &str, text: &str) -> Fail {
+    let shown: String = text.chars().take(80).collect();
+    Fail::bad(format!("invalid {name} `{shown}`"))
+}

@@ -1,0 +1,236 @@
+//! What a wallet may be asked to do: the claims of [`crate::calls`], and the approvals that trading needs (PROTOCOL 3). An
+//! action makes its call, and a call is read back to its action; whatever is not to the byte what an action makes is none. So
+//! who signs only actions signs no transfer, no approval of a stranger, and nothing for another contract.
+
+use crate::address::Address;
+use crate::calls::{ADAPTER, COLLATERAL, Call, Claim, NEG_RISK_ADAPTER, selector};
+use crate::contracts::{Chain, Exchange};
+use crate::eip712::word;
+use model::{ConditionId, Size};
+
+/// `0x4D97DCd97eC945f40cF65F87097ACe5EA0476045`: Conditional Tokens, the shares of CLOB V2's markets.
+const CONDITIONAL_TOKENS: Address = Address([
+    0x4d, 0x97, 0xdc, 0xd9, 0x7e, 0xc9, 0x45, 0xf4, 0x0c, 0xf6, 0x5f, 0x87, 0x09, 0x7a, 0xce, 0x5e, 0xa0, 0x47, 0x60,
+    0x45,
+]);
+
+/// `0x006F54F7f9A22e0000CC2AB60031000000ae9fEF`: the shares of Protocol V2.
+const POSITION_MANAGER: Address = Address([
+    0x00, 0x6f, 0x54, 0xf7, 0xf9, 0xa2, 0x2e, 0x00, 0x00, 0xcc, 0x2a, 0xb6, 0x00, 0x31, 0x00, 0x00, 0x00, 0xae, 0x9f,
+    0xef,
+]);
+
+/// Who may be allowed to move what a wallet holds: contracts of the venue, which move it by the owner's orders and claims only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// An exchange: it settles orders.
+    Exchange(Exchange),
+    /// The adapter that splits, merges and redeems; of negative-risk markets if true.
+    Adapter(bool),
+}
+
+impl Operator {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Exchange(Exchange::Standard),
+        Self::Exchange(Exchange::NegRisk),
+        Self::Exchange(Exchange::V3),
+        Self::Adapter(false),
+        Self::Adapter(true),
+    ];
+
+    /// Returns its contract.
+    pub const fn contract(self, chain: Chain) -> Address {
+        match self {
+            Self::Exchange(exchange) => exchange.contract(chain),
+            Self::Adapter(false) => ADAPTER,
+            Self::Adapter(true) => NEG_RISK_ADAPTER,
+        }
+    }
+}
+
+/// What a wallet holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holding {
+    /// Dollars.
+    Dollars,
+    /// Shares, of the kind that the operator trades.
+    Shares,
+}
+
+/// What one call does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Turns shares into dollars or dollars into shares; what comes out is the wallet's, as the contracts pay whoever calls them.
+    Claim {
+        /// What is wanted.
+        claim: Claim,
+        /// The market's condition.
+        condition: ConditionId,
+        /// Whether it is a negative-risk market.
+        neg_risk: bool,
+    },
+    /// Allows a contract of the venue to move all of a holding, or takes that back.
+    Allow {
+        /// What.
+        holding: Holding,
+        /// Who.
+        operator: Operator,
+        /// Whether it may.
+        allowed: bool,
+    },
+}
+
+impl Action {
+    /// Returns its call, or `None` on chains where the contracts are not known.
+    pub fn call(&self, chain: Chain) -> Option<Call> {
+        if chain != Chain::Polygon {
+            return None;
+        }
+        match *self {
+            Self::Claim { claim, condition, neg_risk } => Call::new(chain, claim, &condition, neg_risk),
+            Self::Allow { holding, operator, allowed } => Some(allow(chain, holding, operator, allowed)),
+        }
+    }
+
+    /// Returns the action that makes exactly this call.
+    pub fn read(chain: Chain, call: &Call) -> Option<Self> {
+        claims(call).chain(allowances()).find(|action| action.call(chain).as_ref() == Some(call))
+    }
+
+    /// Returns the dollars that it turns into shares, or the shares that it turns into dollars, in millionths.
+    pub const fn worth(&self) -> u64 {
+        match self {
+            Self::Claim { claim: Claim::Merge(size) | Claim::Split(size), .. } => size.0,
+            Self::Claim { claim: Claim::Redeem, .. } | Self::Allow { .. } => 0,
+        }
+    }
+}
+
+fn allow(chain: Chain, holding: Holding, operator: Operator, allowed: bool) -> Call {
+    let contract = operator.contract(chain);
+    let (to, signature, value) = match holding {
+        Holding::Dollars => (COLLATERAL, "approve(address,uint256)", if allowed { [u8::MAX; 32] } else { [0; 32] }),
+        Holding::Shares => (shares_of(operator), "setApprovalForAll(address,bool)", word(u64::from(allowed))),
+    };
+    let mut data = selector(signature);
+    [contract.word(), value].iter().for_each(|part| data.extend(part));
+    Call { to, data }
+}
+
+const fn shares_of(operator: Operator) -> Address {
+    match operator {
+        Operator::Exchange(Exchange::V3) => POSITION_MANAGER,
+        Operator::Exchange(Exchange::Standard | Exchange::NegRisk) | Operator::Adapter(_) => CONDITIONAL_TOKENS,
+    }
+}
+
+/// The claims that a call could be, by the words in which condition and amount stand.
+fn claims(call: &Call) -> impl Iterator<Item = Action> {
+    let words = call.data.get(4..).unwrap_or_default().as_chunks::<32>().0;
+    let condition = ConditionId(words.get(2).copied().unwrap_or_default());
+    // An amount of more than eight bytes is none that we make, and does not compare equal.
+    let amount = words.get(4).and_then(|word| word.last_chunk()).copied().unwrap_or_default();
+    let size = Size(u64::from_be_bytes(amount));
+    let claims = [Claim::Redeem, Claim::Merge(size), Claim::Split(size)];
+    claims.into_iter().flat_map(move |claim| {
+        [false, true].into_iter().map(move |neg_risk| Action::Claim { claim, condition, neg_risk })
+    })
+}
+
+fn allowances() -> impl Iterator<Item = Action> {
+    Operator::ALL.into_iter().flat_map(|operator| {
+        [Holding::Dollars, Holding::Shares].into_iter().flat_map(move |holding| {
+            [false, true].into_iter().map(move |allowed| Action::Allow { holding, operator, allowed })
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    const CONDITION: ConditionId = ConditionId([0xab; 32]);
+
+    fn actions() -> Vec<Action> {
+        let claims = [Claim::Redeem, Claim::Merge(Size(7)), Claim::Split(Size(u64::MAX))];
+        let claims = claims
+            .into_iter()
+            .flat_map(|claim| [false, true].map(|neg_risk| Action::Claim { claim, condition: CONDITION, neg_risk }));
+        claims.chain(allowances()).collect()
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn every_action_is_read_back_from_its_call() {
+        for action in actions() {
+            let call = action.call(Chain::Polygon).unwrap();
+            assert_eq!(Action::read(Chain::Polygon, &call), Some(action));
+            assert_eq!(Action::read(Chain::Amoy, &call), None);
+            assert!(call.data.len() <= crate::batch::DATA_MAX);
+        }
+    }
+
+    #[test]
+    fn a_call_with_one_byte_changed_is_no_action_or_another_one_of_the_same_kind() {
+        for action in actions() {
+            let call = action.call(Chain::Polygon).unwrap();
+            for place in 0..call.data.len() {
+                let mut other = call.clone();
+                other.data[place] ^= 1;
+                // What may change is the condition, the amount, and whether a contract of the venue is allowed.
+                let read = Action::read(Chain::Polygon, &other);
+                let (free, boolean) = match action {
+                    Action::Claim { claim: Claim::Redeem, .. } => ((68..100).contains(&place), false),
+                    Action::Claim { .. } => ((68..100).contains(&place) || (156..164).contains(&place), false),
+                    Action::Allow { holding, .. } => (false, holding == Holding::Shares && place == 67),
+                };
+                assert_eq!(read.is_some(), free || boolean, "{action:?} at {place}");
+                assert_ne!(read, Some(action));
+            }
+            let mut longer = call.clone();
+            longer.data.push(0);
+            assert_eq!(Action::read(Chain::Polygon, &longer), None);
+            let elsewhere = Call { to: Address([9; 20]), ..call };
+            assert_eq!(Action::read(Chain::Polygon, &elsewhere), None);
+        }
+    }
+
+    #[test]
+    fn approvals_are_encoded_as_the_tokens_read_them() {
+        let allow = |holding, operator| {
+            let call = Action::Allow { holding, operator, allowed: true }.call(Chain::Polygon).unwrap();
+            (call.to.checksummed(), hex(&call.data))
+        };
+        let (to, data) = allow(Holding::Dollars, Operator::Exchange(Exchange::Standard));
+        assert_eq!(to, "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB");
+        let exchange = "000000000000000000000000e111180000d2663c0091e4f400237545b87b996b";
+        assert_eq!(data, format!("095ea7b3{exchange}{}", "f".repeat(64)));
+        let (to, data) = allow(Holding::Shares, Operator::Exchange(Exchange::Standard));
+        assert_eq!(to, "0x4D97DCd97eC945f40cF65F87097ACe5EA0476045");
+        assert_eq!(data, format!("a22cb465{exchange}{:064x}", 1));
+        let (to, _) = allow(Holding::Shares, Operator::Exchange(Exchange::V3));
+        assert_eq!(to, "0x006F54F7f9A22e0000CC2AB60031000000ae9fEF");
+    }
+
+    #[test]
+    fn transfers_and_approvals_of_strangers_are_no_actions() {
+        let stranger = Address([9; 20]);
+        for signature in ["approve(address,uint256)", "transfer(address,uint256)"] {
+            let mut data = selector(signature);
+            [stranger.word(), word(1)].iter().for_each(|part| data.extend(part));
+            assert_eq!(Action::read(Chain::Polygon, &Call { to: COLLATERAL, data }), None);
+        }
+        // Short and empty ones too.
+        for length in 0..8 {
+            let data = selector("approve(address,uint256)").into_iter().cycle().take(length).collect();
+            assert_eq!(Action::read(Chain::Polygon, &Call { to: COLLATERAL, data }), None);
+        }
+    }
+}

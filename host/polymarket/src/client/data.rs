@@ -1,0 +1,236 @@
+//! The Data API, the venue's public records (PROTOCOL 15.2): what an account did and what it holds. It lags the chain by seconds and
+//! counts with floating point, so it explains and it never drives orders.
+
+use super::transport::{Call, ClientError, Timeouts, Transport, split};
+use super::{Class, RequestError};
+use crate::parse::{self, Deed, Holding, Items, ParseError, RecordCounts};
+use model::Time;
+use order::Address;
+use reqwest::Method;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The most rows of one page (PROTOCOL 15.2).
+const PAGE: usize = 500;
+/// The most pages of one look at what an account did: ten thousand deeds between two looks are not ours.
+const DEED_PAGES_MAX: usize = 20;
+/// The most pages of what an account holds.
+const HOLDING_PAGES_MAX: usize = 20;
+
+/// A client of the records. Cheap to clone; clones share connections.
+#[derive(Debug, Clone)]
+pub struct DataApi {
+    transport: Transport,
+    /// What stands before every path.
+    prefix: String,
+    /// Whether the second generation was not there, so that the first is asked.
+    old: Arc<AtomicBool>,
+}
+
+/// One of the lists.
+struct List {
+    /// Its names in the second generation and in the first.
+    paths: [&'static str; 2],
+    /// What only the first generation wants to hear.
+    old_query: &'static [(&'static str, &'static str)],
+    pages: usize,
+}
+
+const DEEDS: List = List {
+    paths: ["/v2/activity", "/activity"],
+    old_query: &[("sortBy", "TIMESTAMP"), ("sortDirection", "DESC")],
+    pages: DEED_PAGES_MAX,
+};
+const HOLDINGS: List =
+    List { paths: ["/v2/positions", "/positions"], old_query: &[("sizeThreshold", "0")], pages: HOLDING_PAGES_MAX };
+
+type Page<T> = (Items<T>, RecordCounts);
+
+impl DataApi {
+    /// Returns a client of the records at `address`, such as `https://data-api.polymarket.com`; a path in it, as the local exchange
+    /// has one, stands before every request's.
+    ///
+    /// # Errors
+    /// If the address is none, or not private.
+    pub fn new(address: &str, timeouts: Timeouts) -> Result<Self, ClientError> {
+        let (base, prefix) = split(address);
+        Ok(Self { transport: Transport::new(base, timeouts)?, prefix: prefix.to_owned(), old: Arc::default() })
+    }
+
+    /// Returns what the wallet `user` did since then, the newest first, and what was not understood of it.
+    ///
+    /// # Errors
+    /// If a page cannot be read, or there is no end of them.
+    pub async fn deeds(&self, user: Address, since: Time) -> Result<(Vec<Deed>, RecordCounts), RequestError> {
+        let recent = |deed: &Deed| deed.at >= since;
+        // The newest come first: a page with nothing recent is followed by none that has.
+        self.list(&DEEDS, user, parse::deeds, recent, |page| !page.is_empty() && !page.iter().any(recent)).await
+    }
+
+    /// Returns what the wallet `user` holds, dust included, and what was not understood of it.
+    ///
+    /// # Errors
+    /// If a page cannot be read, or there is no end of them.
+    pub async fn holdings(&self, user: Address) -> Result<(Vec<Holding>, RecordCounts), RequestError> {
+        self.list(&HOLDINGS, user, parse::holdings, |_| true, |_| false).await
+    }
+
+    async fn list<T>(
+        &self,
+        list: &List,
+        user: Address,
+        read: fn(&[u8]) -> Result<Page<T>, ParseError>,
+        wanted: impl Fn(&T) -> bool,
+        last: impl Fn(&[T]) -> bool,
+    ) -> Result<(Vec<T>, RecordCounts), RequestError> {
+        let user = user.to_string();
+        let (mut all, mut counts) = (Vec::new(), RecordCounts::default());
+        let mut cursor: Option<String> = None;
+        for page in 0..list.pages {
+            let (items, told) = self.page(list, &user, page, cursor.as_deref(), read).await?;
+            counts.add(told);
+            let done = last(&items.items);
+            all.extend(items.items.into_iter().filter(|item| wanted(item)));
+            match items.next {
+                Some(next) if !done && cursor.as_ref() != Some(&next) => cursor = Some(next),
+                _ => return Ok((all, counts)),
+            }
+        }
+        Err(RequestError::Endless { path: list.paths[0], limit: list.pages })
+    }
+
+    /// Reads a page of the second generation, or of the first where there is no second.
+    async fn page<T>(
+        &self,
+        list: &List,
+        user: &str,
+        page: usize,
+        cursor: Option<&str>,
+        read: fn(&[u8]) -> Result<Page<T>, ParseError>,
+    ) -> Result<Page<T>, RequestError> {
+        let limit = PAGE.to_string();
+        if !self.old.load(Ordering::Relaxed) {
+            let mut query = vec![("user", user), ("limit", &*limit)];
+            query.extend(cursor.map(|cursor| ("cursor", cursor)));
+            match self.get(list.paths[0], &query, read).await {
+                Err(RequestError::Status { status: 404 | 410, .. }) if page == 0 => {
+                    self.old.store(true, Ordering::Relaxed);
+                }
+                answer => return answer,
+            }
+        }
+        let offset = page.saturating_mul(PAGE).to_string();
+        let mut query = vec![("user", user), ("limit", &*limit), ("offset", &*offset)];
+        query.extend(list.old_query);
+        let answer = self.get(list.paths[1], &query, read).await;
+        if matches!(answer, Err(RequestError::Status { status: 404 | 410, .. })) {
+            // It was announced to go: the second is asked again next time.
+            self.old.store(false, Ordering::Relaxed);
+        }
+        let (mut items, counts) = answer?;
+        // A bare list does not say whether more follows; only a full page may.
+        let full = items.items.len().saturating_add(usize::try_from(counts.left_out()).unwrap_or(0)) >= PAGE;
+        items.next = full.then_some(offset);
+        Ok((items, counts))
+    }
+
+    async fn get<T>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        read: fn(&[u8]) -> Result<T, ParseError>,
+    ) -> Result<T, RequestError> {
+        let path = format!("{}{path}", self.prefix);
+        let (headers, body, class, timeout) = (&[], None, Class::Read, self.transport.timeouts.read);
+        let call = Call { method: Method::GET, path: &path, query, headers, body, timeout, class };
+        self.transport.call(call, read).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::Recorded;
+    use std::sync::Mutex;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// A server that answers each request with what `answer` makes of its first line; returns its address and what was asked.
+    async fn server(answer: fn(&str) -> (u16, String)) -> (String, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/data-api", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut bytes = vec![0; 4096];
+                let length = socket.read(&mut bytes).await.unwrap();
+                let line = String::from_utf8_lossy(&bytes[..length]).lines().next().unwrap_or_default().to_owned();
+                let (status, body) = answer(&line);
+                heard.lock().unwrap().push(line);
+                let text =
+                    format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+                socket.write_all(text.as_bytes()).await.unwrap();
+            }
+        });
+        (address, asked)
+    }
+
+    fn row(second: u64) -> String {
+        format!(r#"{{"type":"REWARD","timestamp":{second},"usdc_size":1}}"#)
+    }
+
+    fn seconds(deeds: &[Deed]) -> Vec<u64> {
+        deeds.iter().map(|deed| deed.at.seconds()).collect()
+    }
+
+    #[tokio::test]
+    async fn pages_are_read_until_nothing_is_recent() {
+        let (address, asked) = server(|line| {
+            let (first, next) = match line {
+                line if line.contains("cursor=b") => (100, "c"),
+                line if line.contains("cursor=a") => (200, "b"),
+                _ => (300, "a"),
+            };
+            let rows = [row(first + 1), row(first)].join(",");
+            (200, format!(r#"{{"data":[{rows}],"pagination":{{"has_more":true,"next_cursor":"{next}"}}}}"#))
+        })
+        .await;
+        let api = DataApi::new(&address, Timeouts::default()).unwrap();
+        let (deeds, _) = api.deeds(Address([1; 20]), Time::from_millis(201_000)).await.unwrap();
+        assert_eq!(seconds(&deeds), [301, 300, 201]);
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked.len(), 3, "the page after the last recent one shows that none follows: {asked:?}");
+        assert!(asked[0].starts_with("GET /data-api/v2/activity?user=0x0101"), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn the_first_generation_is_asked_where_there_is_no_second() {
+        let (address, asked) = server(|line| match line {
+            line if line.contains("/v2/") => (404, "{}".to_owned()),
+            line if line.contains("offset=500") => (200, format!("[{}]", row(1))),
+            _ => (200, format!("[{}]", vec![row(5); 499].join(",") + r#",{"type":"NEW","timestamp":5}"#)),
+        })
+        .await;
+        let api = DataApi::new(&address, Timeouts::default()).unwrap();
+        let (deeds, counts) = api.deeds(Address([1; 20]), Time(0)).await.unwrap();
+        assert_eq!((deeds.len(), deeds[499].at, deeds[0].kind), (500, Time(1_000_000), Recorded::Reward));
+        assert!(counts.unknown_kinds.contains("NEW"));
+        assert!(api.deeds(Address([1; 20]), Time(0)).await.is_ok());
+        let asked = asked.lock().unwrap();
+        let second = asked.iter().filter(|line| line.contains("/v2/")).count();
+        assert_eq!((second, asked.len()), (1, 5), "the second generation is not asked again: {asked:?}");
+    }
+
+    #[tokio::test]
+    async fn a_list_without_an_end_is_an_error() {
+        let (address, _) = server(|line| {
+            let next = if line.contains("cursor=a") { "b" } else { "a" };
+            (200, format!(r#"{{"data":[{}],"pagination":{{"next_cursor":"{next}"}}}}"#, row(9)))
+        })
+        .await;
+        let api = DataApi::new(&address, Timeouts::default()).unwrap();
+        let answer = api.deeds(Address([1; 20]), Time(0)).await;
+        assert!(matches!(answer, Err(RequestError::Endless { limit: DEED_PAGES_MAX, .. })), "{answer:?}");
+    }
+}

@@ -1,0 +1,374 @@
+//! The Data API's lists (PROTOCOL 15.2), both generations: what an account did and what it holds, as the venue's records tell. The
+//! second generation writes snake_case in envelopes, the first camelCase in bare lists; one reader takes both.
+
+use super::rest::Items;
+use super::{ParseError, cut};
+use crate::wire::Text;
+use crate::wire::text::parse_time;
+use model::{ConditionId, Size, Time, TokenId, Usd};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most rows of one page.
+const ROWS_MAX: usize = 10_000;
+/// The most names that are kept of kinds nobody knows.
+pub const NAMES_MAX: usize = 20;
+
+/// Names of fields that we know, whether we use them or not.
+const FIELDS: [&str; 67] = [
+    "type",
+    "is_combo",
+    "proxy_wallet",
+    "proxyWallet",
+    "timestamp",
+    "transaction_hash",
+    "transactionHash",
+    "condition_id",
+    "conditionId",
+    "token_id",
+    "asset",
+    "side",
+    "size",
+    "usdc_size",
+    "usdcSize",
+    "price",
+    "outcome",
+    "outcome_index",
+    "outcomeIndex",
+    "title",
+    "slug",
+    "icon",
+    "event_slug",
+    "eventSlug",
+    "name",
+    "pseudonym",
+    "bio",
+    "profileImage",
+    "profileImageOptimized",
+    "opposite_outcome",
+    "oppositeOutcome",
+    "opposite_token_id",
+    "oppositeAsset",
+    "event_id",
+    "end_date",
+    "endDate",
+    "current_size",
+    "avg_price",
+    "avgPrice",
+    "entry_cost_usdc",
+    "entry_fees_usdc",
+    "total_cost_usdc",
+    "initialValue",
+    "current_price",
+    "curPrice",
+    "current_value",
+    "currentValue",
+    "total_size",
+    "totalBought",
+    "realized_pnl",
+    "realizedPnl",
+    "unrealized_pnl",
+    "cashPnl",
+    "total_pnl",
+    "percent_pnl",
+    "percentPnl",
+    "percent_realized_pnl",
+    "percentRealizedPnl",
+    "status",
+    "redeemable",
+    "mergeable",
+    "negative_risk",
+    "negativeRisk",
+    "archived",
+    "verified",
+    "first_entry_at",
+    "last_event_at",
+];
+
+/// What happened, in the records' word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Recorded {
+    /// A trade; the order book's own lists tell it better.
+    Trade,
+    /// Money came.
+    Deposit,
+    /// Money went.
+    Withdrawal,
+    /// Paid for resting orders, for holding, or for bringing somebody.
+    Reward,
+    /// Fees that were given back.
+    Rebate,
+    /// Dollars became pairs.
+    Split,
+    /// Pairs became dollars.
+    Merge,
+    /// Shares of a resolved market were paid.
+    Redeem,
+    /// NO shares of an event's market became YES shares of its others.
+    Convert,
+}
+
+impl Recorded {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "TRADE" => Self::Trade,
+            "DEPOSIT" => Self::Deposit,
+            "WITHDRAWAL" | "WITHDRAW" => Self::Withdrawal,
+            "REWARD" | "YIELD" | "HOLDING_REWARD" | "REFERRAL_REWARD" => Self::Reward,
+            "REBATE" | "MAKER_REBATE" | "TAKER_REBATE" => Self::Rebate,
+            "SPLIT" => Self::Split,
+            "MERGE" => Self::Merge,
+            "REDEEM" => Self::Redeem,
+            "CONVERSION" | "CONVERT" => Self::Convert,
+            _ => return None,
+        })
+    }
+}
+
+/// One row of what an account did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    /// What.
+    pub kind: Recorded,
+    /// When, in whole seconds.
+    pub at: Time,
+    /// The transaction's hash; empty if it is not told.
+    pub transaction: String,
+    /// The market's condition, if it is about one.
+    pub condition: Option<ConditionId>,
+    /// Shares; zero if they are not told.
+    pub size: Size,
+    /// Dollars, never negative.
+    pub money: Usd,
+}
+
+/// What an account holds of one token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The token.
+    pub token: TokenId,
+    /// Shares.
+    pub size: Size,
+}
+
+/// What was not understood, for people to see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordCounts {
+    /// Fields that nobody knows.
+    pub unknown_fields: u64,
+    /// Rows that could not be read.
+    pub unreadable: u64,
+    /// Rows of kinds that nobody knows.
+    pub unknown_rows: u64,
+    /// Those kinds, at most [`NAMES_MAX`] of them.
+    pub unknown_kinds: BTreeSet<String>,
+}
+
+impl RecordCounts {
+    /// Adds what another answer had.
+    pub fn add(&mut self, other: Self) {
+        self.unknown_fields = self.unknown_fields.saturating_add(other.unknown_fields);
+        self.unreadable = self.unreadable.saturating_add(other.unreadable);
+        self.unknown_rows = self.unknown_rows.saturating_add(other.unknown_rows);
+        for kind in other.unknown_kinds {
+            self.unknown_kind(&kind);
+        }
+    }
+
+    /// Returns how many rows were left out.
+    pub(crate) const fn left_out(&self) -> u64 {
+        self.unknown_rows.saturating_add(self.unreadable)
+    }
+
+    fn unknown_kind(&mut self, kind: &str) {
+        if self.unknown_kinds.len() < NAMES_MAX {
+            self.unknown_kinds.insert(cut(kind));
+        }
+    }
+}
+
+type Row<'a> = BTreeMap<String, Text<'a>>;
+
+#[derive(Debug, Default, Deserialize)]
+struct Pagination<'a> {
+    #[serde(default)]
+    has_more: Option<bool>,
+    #[serde(borrow, default)]
+    next_cursor: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    data: Vec<Row<'a>>,
+    #[serde(borrow, default)]
+    pagination: Pagination<'a>,
+}
+
+/// A page of what an account did, and what was not understood of it. What nobody knows is counted and left out.
+pub(crate) fn deeds(bytes: &[u8]) -> Result<(Items<Deed>, RecordCounts), ParseError> {
+    page(bytes, |row, counts| {
+        let word = text(row, &["type"]);
+        let combo = text(row, &["is_combo"]) == "true";
+        let Some(kind) = Recorded::parse(word).filter(|_| !combo) else {
+            counts.unknown_rows = counts.unknown_rows.saturating_add(1);
+            counts.unknown_kind(if combo { "combo" } else { word });
+            return Ok(None);
+        };
+        let money = micros(row, &["usdc_size", "usdcSize"])?;
+        let condition = text(row, &["condition_id", "conditionId"]);
+        let deed = Deed {
+            kind,
+            at: parse_time(text(row, &["timestamp"])).ok_or(())?,
+            transaction: cut(text(row, &["transaction_hash", "transactionHash"])),
+            condition: ConditionId::parse(condition),
+            size: Size(micros(row, &["size"])?),
+            money: Usd(i64::try_from(money).map_err(|_too_much| ())?),
+        };
+        Ok(Some(deed))
+    })
+}
+
+/// A page of what an account holds.
+pub(crate) fn holdings(bytes: &[u8]) -> Result<(Items<Holding>, RecordCounts), ParseError> {
+    page(bytes, |row, _| {
+        let token = TokenId::parse(text(row, &["token_id", "asset"])).ok_or(())?;
+        let size = Size(micros(row, &["current_size", "size"])?);
+        Ok(Some(Holding { token, size }))
+    })
+}
+
+fn page<T>(
+    bytes: &[u8],
+    read: impl Fn(&Row<'_>, &mut RecordCounts) -> Result<Option<T>, ()>,
+) -> Result<(Items<T>, RecordCounts), ParseError> {
+    let bare = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let envelope = if bare {
+        Envelope { data: serde_json::from_slice(bytes)?, pagination: Pagination::default() }
+    } else {
+        serde_json::from_slice(bytes)?
+    };
+    if envelope.data.len() > ROWS_MAX {
+        return Err(ParseError::TooMany { field: "data", limit: ROWS_MAX });
+    }
+    let (mut items, mut counts) = (Vec::new(), RecordCounts::default());
+    for row in &envelope.data {
+        let unknown = row.keys().filter(|name| !FIELDS.contains(&name.as_str())).count();
+        counts.unknown_fields = counts.unknown_fields.saturating_add(u64::try_from(unknown).unwrap_or(u64::MAX));
+        match read(row, &mut counts) {
+            Ok(item) => items.extend(item),
+            Err(()) => counts.unreadable = counts.unreadable.saturating_add(1),
+        }
+    }
+    let Pagination { has_more, next_cursor } = envelope.pagination;
+    let more = has_more != Some(false) && !next_cursor.is_empty();
+    Ok((Items { items, next: more.then(|| next_cursor.as_str().to_owned()) }, counts))
+}
+
+/// Returns the first of these fields that has any text.
+fn text<'a>(row: &'a Row<'_>, names: &[&str]) -> &'a str {
+    let mut texts = names.iter().filter_map(|name| row.get(*name)).map(Text::as_str);
+    texts.find(|text| !text.is_empty()).unwrap_or_default()
+}
+
+/// Returns an amount in millionths; nothing if the field is not there.
+fn micros(row: &Row<'_>, names: &[&str]) -> Result<u64, ()> {
+    match text(row, names) {
+        "" => Ok(0),
+        told => rounded_micros(told).ok_or(()),
+    }
+}
+
+/// Reads a decimal number, rounded to the nearest millionth: the records count with floating point, whose last digits are noise.
+fn rounded_micros(text: &str) -> Option<u64> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i32 = exponent.parse().ok().filter(|exponent| (-40..=40).contains(exponent))?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = whole.bytes().chain(fraction.bytes());
+    if (whole.is_empty() && fraction.is_empty()) || mantissa.len() > 60 || !digits.clone().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // The place of the point among the digits, moved by six for millionths.
+    let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?.checked_add(6)?;
+    let mut micros: u64 = 0;
+    let mut up = 0;
+    for (place, digit) in (0i32..).zip(digits.map(|byte| u64::from(byte.saturating_sub(b'0')))) {
+        if place < point {
+            micros = micros.checked_mul(10)?.checked_add(digit)?;
+        } else if place == point && digit >= 5 {
+            up = 1;
+        }
+    }
+    let written = i32::try_from(whole.len().checked_add(fraction.len())?).ok()?;
+    for _ in written..point {
+        micros = micros.checked_mul(10)?;
+    }
+    micros.checked_add(up)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shared::shared;
+    use super::*;
+
+    #[test]
+    fn amounts_are_the_nearest_millionth() {
+        for (text, micros) in [
+            ("14.4", 14_400_000),
+            ("30", 30_000_000),
+            (".5", 500_000),
+            ("0.30000000000000004", 300_000),
+            ("0.29999999999999998", 300_000),
+            ("0.0000005", 1),
+            ("0.00000049", 0),
+            ("5e-06", 5),
+            ("1.5E1", 15_000_000),
+            ("1e-05", 10),
+            ("0", 0),
+        ] {
+            assert_eq!(rounded_micros(text), Some(micros), "{text}");
+        }
+        for text in ["", ".", "-1", "+1", "1.2.3", "NaN", "1e", "1e99", "99999999999999999999", "0x10"] {
+            assert_eq!(rounded_micros(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn both_generations_tell_the_same() {
+        let Some(samples) = shared("polymarket/samples/data") else { return };
+        let read = |name: &str| std::fs::read(samples.join(name)).unwrap();
+        let (first, counts) = deeds(&read("v1_activity.json")).unwrap();
+        let (second, more) = deeds(&read("v2_activity.json")).unwrap();
+        assert_eq!(first.items[0], second.items[0]);
+        assert_eq!((counts, more), Default::default());
+        assert_eq!((first.items[0].kind, first.items[0].money, first.items[0].size), {
+            (Recorded::Trade, Usd(14_400_000), Size::shares(30))
+        });
+        let redeemed = &second.items[1];
+        assert_eq!((redeemed.kind, redeemed.money, redeemed.size), (Recorded::Redeem, Usd::dollars(55), Size::ZERO));
+        assert_eq!(redeemed.at, Time(1_795_425_300_000_000));
+        let (first, counts) = holdings(&read("v1_positions.json")).unwrap();
+        let (second, more) = holdings(&read("v2_positions.json")).unwrap();
+        assert_eq!(first.items, second.items);
+        assert_eq!((counts, more), Default::default());
+        assert_eq!(first.items[0].size, Size::shares(25));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_counted_and_left_out() {
+        let body = br#"{"data":[
+            {"type":"AIRDROP","timestamp":1,"usdc_size":5,"new_field":[1],"newer":{}},
+            {"type":"REWARD","timestamp":"soon","usdc_size":5},
+            {"type":"REWARD","timestamp":1,"usdc_size":-5},
+            {"type":"MERGE","is_combo":true,"timestamp":1},
+            {"type":"REWARD","timestamp":1,"usdc_size":"5.25","transaction_hash":"0x01"}
+        ],"pagination":{"has_more":true,"next_cursor":"abc"}}"#;
+        let (page, counts) = deeds(body).unwrap();
+        let [reward] = &page.items[..] else { panic!("{page:?}", page = page.items) };
+        assert_eq!((reward.kind, reward.money, &*reward.transaction), (Recorded::Reward, Usd(5_250_000), "0x01"));
+        assert_eq!((counts.unknown_fields, counts.unreadable), (2, 2));
+        assert!(counts.unknown_kinds.iter().eq(["AIRDROP", "combo"]));
+        assert_eq!(page.next.as_deref(), Some("abc"));
+        assert!(deeds(b"{\"error\":\"x\"}").is_err() && deeds(b"[1]").is_err() && deeds(b"").is_err());
+    }
+}

@@ -1,0 +1,63 @@
+//! A strategy's exports. Everything else in this crate knows the newest contract only; what an older file hears and says is
+//! converted here.
+
+use crate::bindings::polytrader::strategy::types;
+use crate::bindings::{Strategy, since_0_1};
+use crate::contract::Contract;
+use crate::since;
+use crate::state::State;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Result, Store};
+
+/// The exports of an instance.
+pub(crate) enum Guest {
+    Newest(Strategy),
+    Since01(since_0_1::Strategy),
+}
+
+impl Guest {
+    pub(crate) fn instantiate(
+        contract: Contract,
+        store: &mut Store<State>,
+        component: &Component,
+        linker: &Linker<State>,
+    ) -> Result<Self> {
+        // The only import, `log`, is the same in both; the other one carries types alone.
+        match contract {
+            Contract::V0_2 => Strategy::instantiate(store, component, linker).map(Self::Newest),
+            Contract::V0_1 => since_0_1::Strategy::instantiate(store, component, linker).map(Self::Since01),
+        }
+    }
+
+    pub(crate) fn call_describe(&self, store: &mut Store<State>) -> Result<types::Manifest> {
+        match self {
+            Self::Newest(strategy) => strategy.call_describe(store),
+            Self::Since01(strategy) => strategy.call_describe(store).map(since::manifest),
+        }
+    }
+
+    pub(crate) fn call_start(
+        &self,
+        store: &mut Store<State>,
+        session: &types::Session,
+    ) -> Result<std::result::Result<(), String>> {
+        match self {
+            Self::Newest(strategy) => strategy.call_start(store, session),
+            Self::Since01(strategy) => strategy.call_start(store, &since::session(session)),
+        }
+    }
+
+    pub(crate) fn call_on_events(&self, store: &mut Store<State>, batch: &types::Batch) -> Result<types::Reaction> {
+        match self {
+            Self::Newest(strategy) => strategy.call_on_events(store, batch),
+            Self::Since01(strategy) => strategy.call_on_events(store, &since::batch(batch)).map(since::reaction),
+        }
+    }
+
+    pub(crate) fn call_save(&self, store: &mut Store<State>) -> Result<Vec<u8>> {
+        match self {
+            Self::Newest(strategy) => strategy.call_save(store),
+            Self::Since01(strategy) => strategy.call_save(store),
+        }
+    }
+}

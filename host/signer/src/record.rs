@@ -1,0 +1,397 @@
+//! What a key has signed, on the disk: a counter of the day's worth, so that a restart forgives nothing, and a log with a line for
+//! each signature. They are named by the key's address, opened before the signer gives up opening files, and authenticated by
+//! a secret of the key itself: whoever deletes, shortens or changes them without the key is found out at the next start, and the
+//! signer is locked until its operator renews them. An older copy of all of them together cannot be told from the real ones.
+
+mod counter;
+mod log;
+
+use crate::limits::Limits;
+use counter::Counter;
+use log::{Chain, Tail};
+use model::Time;
+use order::eip712::keccak;
+use order::{Address, SigningKey};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// The size of one of the log's two files, about 26,000 signatures; when it is full the older file is given up and begun anew.
+pub const SEGMENT_BYTES: u64 = 4 << 20;
+/// What a file may have beyond that: the line that filled it, and one that was not counted.
+const SLACK_BYTES: u64 = 4_096;
+/// How often a counter that another process holds is tried, and how long between two tries: half a second in all.
+const LOCK_TRIES: u32 = 25;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// What the key's secret is for.
+const PURPOSE: &str = "polytrader signer record 1";
+
+/// Why counter and log are not those that the signer wrote. It signs nothing until they are renewed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// One is not there.
+    #[error("{} is missing", path.display())]
+    Missing {
+        /// Which.
+        path: PathBuf,
+    },
+    /// One is shorter than it was.
+    #[error("{} has {bytes} bytes; it had {expected}", path.display())]
+    Shortened {
+        /// Which.
+        path: PathBuf,
+        /// What it has.
+        bytes: u64,
+        /// What it had.
+        expected: u64,
+    },
+    /// One says something else than the signer wrote, or was written with another key.
+    #[error("{} is not what the signer wrote", path.display())]
+    Changed {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The limits are not those that were last set.
+    #[error("the signer's limits are not those that were last set with the passphrase")]
+    Limits,
+}
+
+/// Why there is no record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The signer would start locked.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// Another signer of this key has it.
+    #[error("{} is in use: a signer of this key runs", path.display())]
+    InUse {
+        /// The counter.
+        path: PathBuf,
+    },
+    /// There is one already.
+    #[error("{} is there already", path.display())]
+    Exists {
+        /// The counter.
+        path: PathBuf,
+    },
+    /// A file cannot be opened, read or written.
+    #[error("{}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl RecordError {
+    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::File { path: path.to_owned(), source }
+    }
+}
+
+/// What was signed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Entry {
+    /// An order, by its id.
+    Order([u8; 32]),
+    /// A login, by its nonce.
+    Login(u64),
+    /// A wallet batch, by its digest.
+    Batch([u8; 32]),
+}
+
+/// Counter and log of one key. The default has no files and forgets at its end: for keys with which nothing is at stake.
+#[derive(Debug, Default)]
+pub struct Record {
+    counter: Counter,
+    files: Option<Files>,
+}
+
+#[derive(Debug)]
+struct Files {
+    counter: File,
+    segments: [File; 2],
+    address: Address,
+    chain: Chain,
+}
+
+/// Where counter and log lie.
+#[derive(Debug, Clone)]
+struct Paths {
+    counter: PathBuf,
+    segments: [PathBuf; 2],
+}
+
+impl Paths {
+    fn new(dir: &Path, address: Address) -> Self {
+        let path = |end: &str| dir.join(format!("signer-{address}.{end}"));
+        Self { counter: path("count"), segments: [path("log.0"), path("log.1")] }
+    }
+
+    fn all(&self) -> [&Path; 3] {
+        let [first, second] = &self.segments;
+        [&self.counter, first, second]
+    }
+}
+
+impl Record {
+    /// Says whether any file of a key's record is in a folder.
+    pub fn exists(dir: &Path, address: Address) -> bool {
+        Paths::new(dir, address).all().iter().any(|path| path.exists())
+    }
+
+    /// Begins the record of a key. `start` is a worth that was signed on its day already: its time, and micro-dollars.
+    ///
+    /// # Errors
+    /// If there is one, or files cannot be written.
+    pub fn create(
+        dir: &Path,
+        key: &SigningKey,
+        limits: &Limits,
+        now: Time,
+        start: Option<(Time, u64)>,
+    ) -> Result<Self, RecordError> {
+        let paths = Paths::new(dir, key.address());
+        if Self::exists(dir, key.address()) {
+            return Err(RecordError::Exists { path: paths.counter });
+        }
+        let create = |path: &Path| {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create_new(true).mode(0o600);
+            options.open(path).map_err(RecordError::file(path))
+        };
+        let [first, second] = &paths.segments;
+        let segments = [create(first)?, create(second)?];
+        let counter = lock(create(&paths.counter)?, &paths.counter)?;
+        let files = Files { counter, segments, address: key.address(), chain: Chain::new(key.derive(PURPOSE)) };
+        let mut record = Self { counter: Counter::new(limits), files: Some(files) };
+        if let Some((at, worth)) = start {
+            record.counter.add(at, worth);
+        }
+        record.begin_segment(now).and_then(|()| record.sync()).map_err(RecordError::file(&paths.counter))?;
+        Ok(record)
+    }
+
+    /// Takes up the record of a key. `limits` are those that were last set.
+    ///
+    /// # Errors
+    /// If it is damaged, in use, or cannot be read.
+    pub fn open(dir: &Path, key: &SigningKey, limits: &Limits) -> Result<Self, RecordError> {
+        let record = Self::open_with_any_limits(dir, key)?;
+        if record.counter.limits != counter::digest(limits) {
+            return Err(Damage::Limits.into());
+        }
+        Ok(record)
+    }
+
+    /// Takes up the record of a key to set other limits.
+    ///
+    /// # Errors
+    /// If it is damaged otherwise, in use, or cannot be read.
+    pub fn open_with_any_limits(dir: &Path, key: &SigningKey) -> Result<Self, RecordError> {
+        let paths = Paths::new(dir, key.address());
+        let chain = Chain::new(key.derive(PURPOSE));
+        let counter_file = lock(open(&paths.counter)?, &paths.counter)?;
+        let [first, second] = &paths.segments;
+        let segments = [open(first)?, open(second)?];
+        let changed = |path: &Path| Damage::Changed { path: path.to_owned() };
+        let bytes = read(&counter_file, &paths.counter, counter::LENGTH)?;
+        let mut counter = Counter::decode(&bytes, chain.secret()).ok_or_else(|| changed(&paths.counter))?;
+        let tail = check(&counter, &segments, &paths, &chain)?;
+        let [segment, _] = ordered(&segments, counter.segment);
+        if tail.torn {
+            let [path, _] = ordered(&paths.segments, counter.segment);
+            segment.set_len(tail.length).map_err(RecordError::file(path))?;
+        }
+        // What was logged and not counted when the process was killed between the two: it may have been signed.
+        tail.uncounted.iter().for_each(|(at, worth)| counter.add(*at, *worth));
+        (counter.length, counter.head) = (tail.length, tail.head);
+        let files = Files { counter: counter_file, segments, address: key.address(), chain };
+        let record = Self { counter, files: Some(files) };
+        record.write_counter().map_err(RecordError::file(&paths.counter))?;
+        Ok(record)
+    }
+
+    /// Puts a damaged record away, beside itself, and begins a new one. What its counter says of the day is kept if the counter is
+    /// authentic. Returns the record and the folder of the old files.
+    ///
+    /// # Errors
+    /// If it is in use, or files cannot be moved or written.
+    pub fn renew(dir: &Path, key: &SigningKey, limits: &Limits, now: Time) -> Result<(Self, PathBuf), RecordError> {
+        let paths = Paths::new(dir, key.address());
+        let mut start = None;
+        if let Ok(file) = File::open(&paths.counter) {
+            let file = lock(file, &paths.counter)?;
+            let bytes = read(&file, &paths.counter, counter::LENGTH)?;
+            start = Counter::decode(&bytes, &key.derive(PURPOSE)).map(|counter| counter.today());
+        }
+        let aside = dir.join(format!("signer-{}.{}", key.address(), now.0));
+        std::fs::create_dir_all(&aside).map_err(RecordError::file(&aside))?;
+        for path in paths.all().into_iter().filter(|path| path.exists()) {
+            let to = aside.join(path.file_name().unwrap_or_default());
+            std::fs::rename(path, &to).map_err(RecordError::file(path))?;
+        }
+        Self::create(dir, key, limits, now, start).map(|record| (record, aside))
+    }
+
+    /// Notes that other limits were set.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn set_limits(&mut self, limits: &Limits) -> io::Result<()> {
+        self.counter.limits = counter::digest(limits);
+        self.write_counter().and_then(|()| self.sync())
+    }
+
+    /// Returns what was signed on the day of `now`, in micro-dollars. A clock that is set back forgives nothing.
+    pub fn worth(&self, now: Time) -> u64 {
+        self.counter.worth(now)
+    }
+
+    /// Logs and counts a signature, before it is given out: one write each, and no sync.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn note(&mut self, now: Time, entry: Entry, worth: u64) -> io::Result<()> {
+        // Counted even if it cannot be written: the limits forgive nothing.
+        self.counter.add(now, worth);
+        if self.files.is_none() {
+            return Ok(());
+        }
+        if self.counter.length >= SEGMENT_BYTES {
+            self.begin_segment(now)?;
+        }
+        self.append(&log::line(now, entry, worth))?;
+        self.write_counter()
+    }
+
+    fn append(&mut self, text: &str) -> io::Result<()> {
+        let Some(files) = &self.files else { return Ok(()) };
+        let (line, head) = files.chain.seal(&self.counter.head, text);
+        let [segment, _] = ordered(&files.segments, self.counter.segment);
+        segment.write_all_at(line.as_bytes(), self.counter.length)?;
+        self.counter.head = head;
+        self.counter.length = self.counter.length.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    /// Gives up the older file of the log and begins it anew. The counter lets go of it first: a kill between two of the steps leaves
+    /// what [`check`] takes.
+    fn begin_segment(&mut self, now: Time) -> io::Result<()> {
+        let Some(address) = self.files.as_ref().map(|files| files.address) else { return Ok(()) };
+        let full = self.counter.length;
+        self.counter.other_length = 0;
+        if self.counter.segment > 0 {
+            self.write_counter()?;
+        }
+        if let Some(files) = &self.files {
+            let [_, older] = ordered(&files.segments, self.counter.segment);
+            older.set_len(0)?;
+        }
+        let old = self.counter;
+        self.counter.segment = old.segment.saturating_add(1);
+        self.counter.length = 0;
+        let head = log::head_line(now, self.counter.segment, address, &self.counter.head);
+        if let Err(error) = self.append(&head) {
+            self.counter = old;
+            return Err(error);
+        }
+        self.counter.other_length = full;
+        self.write_counter()
+    }
+
+    fn write_counter(&self) -> io::Result<()> {
+        match &self.files {
+            Some(files) => files.counter.write_all_at(&self.counter.encode(files.chain.secret()), 0),
+            None => Ok(()),
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let Some(files) = &self.files else { return Ok(()) };
+        files.segments.iter().chain([&files.counter]).try_for_each(File::sync_all)
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        // The end of a process must not wait for what it cannot do.
+        let _unsynced = self.sync();
+    }
+}
+
+/// Returns the file that is written and the other one; a segment's number says which.
+const fn ordered<T>([first, second]: &[T; 2], segment: u64) -> [&T; 2] {
+    if segment.is_multiple_of(2) { [first, second] } else { [second, first] }
+}
+
+/// Holds the log against its counter: nothing is missing from either file, and all of it is what the key wrote.
+fn check(counter: &Counter, files: &[File; 2], paths: &Paths, chain: &Chain) -> Result<Tail, RecordError> {
+    let [file, other] = ordered(files, counter.segment);
+    let [path, other_path] = ordered(&paths.segments, counter.segment);
+    let changed = |path: &Path| Damage::Changed { path: path.to_owned() };
+    let bytes = read_log(file, path, counter.length)?;
+    let tail = chain.read(&bytes, Some(counter)).ok_or_else(|| changed(path))?;
+    if counter.other_length > 0 {
+        let bytes = read_log(other, other_path, counter.other_length)?;
+        // The younger file's first line goes on where the older one ends.
+        let ends = chain.read(&bytes, None).map(|older| older.head);
+        if ends.is_none_or(|head| head != tail.follows) {
+            return Err(changed(other_path).into());
+        }
+    }
+    Ok(tail)
+}
+
+fn open(path: &Path) -> Result<File, RecordError> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Damage::Missing { path: path.to_owned() }.into()),
+        opened => opened.map_err(RecordError::file(path)),
+    }
+}
+
+/// A program that is being started holds for a moment what its parent has open, so one try is not enough.
+fn lock(file: File, path: &Path) -> Result<File, RecordError> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(RecordError::File { path: path.to_owned(), source }),
+        }
+    }
+    Err(RecordError::InUse { path: path.to_owned() })
+}
+
+fn read(mut file: &File, path: &Path, most: usize) -> Result<Vec<u8>, RecordError> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    (&mut file).take(most).read_to_end(&mut bytes).map_err(RecordError::file(path))?;
+    Ok(bytes)
+}
+
+fn read_log(file: &File, path: &Path, expected: u64) -> Result<Vec<u8>, RecordError> {
+    let most = SEGMENT_BYTES.saturating_add(SLACK_BYTES);
+    let bytes = read(file, path, usize::try_from(most).unwrap_or(usize::MAX))?;
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if length < expected {
+        return Err(Damage::Shortened { path: path.to_owned(), bytes: length, expected }.into());
+    }
+    if length > most {
+        return Err(Damage::Changed { path: path.to_owned() }.into());
+    }
+    Ok(bytes)
+}
+
+/// Authenticates bytes: Keccak is a sponge, so a secret in front makes a code of it.
+fn code(secret: &Zeroizing<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
+    let mut bytes = Zeroizing::new(secret.to_vec());
+    parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    keccak(&bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! The log's lines: when (microseconds since the epoch), what, its id, its worth in micro-dollars, and a code over the line and the
+//! one before it. The first line of a file says which file it is and where the one before it ended.
+
+use super::counter::Counter;
+use super::{Entry, code};
+use model::Time;
+use model::id::parse_hex;
+use order::Address;
+use std::fmt::Write;
+use zeroize::Zeroizing;
+
+/// The word of a file's first line.
+const FIRST: &str = "log";
+
+/// Returns a line without its code.
+pub(super) fn line(now: Time, entry: Entry, worth: u64) -> String {
+    match entry {
+        Entry::Order(id) => format!("{} order 0x{} {worth}", now.0, hex(&id)),
+        Entry::Login(nonce) => format!("{} login {nonce} {worth}", now.0),
+        Entry::Batch(digest) => format!("{} batch 0x{} {worth}", now.0, hex(&digest)),
+    }
+}
+
+/// Returns the first line of a file without its code.
+pub(super) fn head_line(now: Time, segment: u64, address: Address, follows: &[u8; 32]) -> String {
+    format!("{} {FIRST} {segment} {address} {}", now.0, hex(follows))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _written = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What the log's file says beyond what is counted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// The code of its last whole line.
+    pub(super) head: [u8; 32],
+    /// Where that line ends.
+    pub(super) length: u64,
+    /// Whether something follows that is no whole line: the process was killed while it wrote, and signed nothing.
+    pub(super) torn: bool,
+    /// What was logged after the counter was written last.
+    pub(super) uncounted: Vec<(Time, u64)>,
+    /// The code that the first line says the file before it ended with.
+    pub(super) follows: [u8; 32],
+}
+
+/// Makes and checks the lines' codes.
+#[derive(Debug)]
+pub(super) struct Chain {
+    secret: Zeroizing<[u8; 32]>,
+}
+
+impl Chain {
+    pub(super) const fn new(secret: Zeroizing<[u8; 32]>) -> Self {
+        Self { secret }
+    }
+
+    pub(super) const fn secret(&self) -> &Zeroizing<[u8; 32]> {
+        &self.secret
+    }
+
+    /// Returns the whole line that follows a code, and its own code.
+    pub(super) fn seal(&self, head: &[u8; 32], text: &str) -> (String, [u8; 32]) {
+        let head = code(&self.secret, &[b"line", head, text.as_bytes()]);
+        (format!("{text} {}\n", hex(&head)), head)
+    }
+
+    /// Reads a whole file and checks every line; with a counter, that its end is one of the lines.
+    pub(super) fn read(&self, bytes: &[u8], counter: Option<&Counter>) -> Option<Tail> {
+        let end = bytes.iter().rposition(|byte| *byte == b'\n')?.checked_add(1)?;
+        let text = std::str::from_utf8(bytes.get(..end)?).ok()?;
+        let follows = follows(text.lines().next()?)?;
+        let mut tail = Tail { head: follows, length: 0, torn: end < bytes.len(), uncounted: Vec::new(), follows };
+        let mut counted = counter.is_none();
+        for line in text.split_inclusive('\n') {
+            let (said, _) = line.trim_end().rsplit_once(' ')?;
+            let (sealed, head) = self.seal(&tail.head, said);
+            if sealed != line {
+                return None;
+            }
+            if counted && counter.is_some() {
+                tail.uncounted.push(worth(said)?);
+            }
+            (tail.head, tail.length) = (head, tail.length.checked_add(u64::try_from(line.len()).ok()?)?);
+            counted |= counter.is_some_and(|counter| counter.length == tail.length && counter.head == tail.head);
+        }
+        counted.then_some(tail)
+    }
+}
+
+/// Returns where a file's first line says that the file before it ended.
+fn follows(line: &str) -> Option<[u8; 32]> {
+    let mut words = line.split(' ').skip(1);
+    let mut follows = [0; 32];
+    words.next().filter(|word| *word == FIRST)?;
+    parse_hex(words.nth(2)?, &mut follows)?;
+    Some(follows)
+}
+
+/// Returns when a line says that something was signed, and its worth.
+fn worth(said: &str) -> Option<(Time, u64)> {
+    let (at, worth) = (said.split(' ').next()?, said.rsplit(' ').next()?);
+    Some((Time(at.parse().ok()?), worth.parse().ok()?))
+}

@@ -1,0 +1,270 @@
+//! A restart forgives nothing, and whoever meddles with the files is found out.
+#![allow(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
+
+use super::*;
+use model::Usd;
+use std::fs;
+
+const NOON: Time = Time(20_000 * 86_400_000_000 + 43_200_000_000);
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("polytrader-record-{}-{name}", std::process::id()));
+        let _gone = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn path(&self, end: &str) -> PathBuf {
+        self.0.join(format!("signer-{}.{end}", key().address()))
+    }
+
+    fn create(&self) -> Record {
+        Record::create(&self.0, &key(), &Limits::DEFAULT, NOON, None).unwrap()
+    }
+
+    fn open(&self) -> Result<Record, RecordError> {
+        Record::open(&self.0, &key(), &Limits::DEFAULT)
+    }
+
+    fn damage(&self) -> Damage {
+        match self.open() {
+            Err(RecordError::Damaged(damage)) => damage,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32]).unwrap()
+}
+
+fn order(record: &mut Record, now: Time, worth: u64) {
+    record.note(now, Entry::Order([0xab; 32]), worth).unwrap();
+}
+
+#[test]
+fn a_restart_and_a_clock_set_back_forgive_nothing_and_midnight_does() {
+    let dir = Folder::new("day");
+    let mut record = dir.create();
+    order(&mut record, NOON, 5);
+    order(&mut record, NOON, 7);
+    drop(record);
+    let record = dir.open().unwrap();
+    assert_eq!((record.worth(NOON), record.worth(Time(1))), (12, 12));
+    assert_eq!(record.worth(NOON.plus_millis(43_200_000)), 0);
+}
+
+#[test]
+fn the_log_says_what_was_signed_when_and_for_how_much() {
+    let dir = Folder::new("lines");
+    let mut record = dir.create();
+    order(&mut record, NOON, 5);
+    record.note(NOON, Entry::Login(3), 0).unwrap();
+    record.note(NOON, Entry::Batch([1; 32]), 6).unwrap();
+    let text = fs::read_to_string(dir.path("log.1")).unwrap();
+    let said: Vec<&str> = text.lines().map(|line| line.rsplit_once(' ').unwrap().0).collect();
+    let at = NOON.0;
+    let expected = [
+        format!("{at} log 1 {} {}", key().address(), "0".repeat(64)),
+        format!("{at} order 0x{} 5", "ab".repeat(32)),
+        format!("{at} login 3 0"),
+        format!("{at} batch 0x{} 6", "01".repeat(32)),
+    ];
+    assert_eq!(said, expected);
+    for end in ["count", "log.0", "log.1"] {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(dir.path(end)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    for end in ["count", "log.0", "log.1"] {
+        let dir = Folder::new("missing");
+        drop(dir.create());
+        fs::remove_file(dir.path(end)).unwrap();
+        assert_eq!(dir.damage(), Damage::Missing { path: dir.path(end) });
+    }
+    assert_eq!(Folder::new("none").damage(), Damage::Missing { path: Folder::new("none").path("count") });
+}
+
+#[test]
+fn a_log_that_lost_lines_is_found_out() {
+    let dir = Folder::new("short");
+    let mut record = dir.create();
+    order(&mut record, NOON, 5);
+    let before = fs::read(dir.path("log.1")).unwrap();
+    order(&mut record, NOON, 7);
+    drop(record);
+    let bytes = u64::try_from(before.len()).unwrap();
+    let expected = fs::metadata(dir.path("log.1")).unwrap().len();
+    fs::write(dir.path("log.1"), before).unwrap();
+    assert_eq!(dir.damage(), Damage::Shortened { path: dir.path("log.1"), bytes, expected });
+}
+
+#[test]
+fn any_changed_byte_is_found_out() {
+    let dir = Folder::new("changed");
+    let mut record = dir.create();
+    order(&mut record, NOON, 5);
+    drop(record);
+    for end in ["count", "log.1"] {
+        let good = fs::read(dir.path(end)).unwrap();
+        for place in (0..good.len()).step_by(7) {
+            let mut bad = good.clone();
+            bad[place] ^= 1;
+            fs::write(dir.path(end), bad).unwrap();
+            assert_eq!(dir.damage(), Damage::Changed { path: dir.path(end) }, "{end} at {place}");
+        }
+        fs::write(dir.path(end), [&good[..], &good[..]].concat()).unwrap();
+        assert_eq!(dir.damage(), Damage::Changed { path: dir.path(end) }, "twice as long");
+        fs::write(dir.path(end), good).unwrap();
+    }
+    assert_eq!(dir.open().unwrap().worth(NOON), 5);
+}
+
+#[test]
+fn the_record_of_another_key_is_none_of_this_one() {
+    let dir = Folder::new("keys");
+    drop(dir.create());
+    let other = SigningKey::from_bytes(&[8; 32]).unwrap();
+    assert!(!Record::exists(&dir.0, other.address()));
+    drop(Record::create(&dir.0, &other, &Limits::DEFAULT, NOON, None).unwrap());
+    for end in ["count", "log.0", "log.1"] {
+        fs::copy(dir.0.join(format!("signer-{}.{end}", other.address())), dir.path(end)).unwrap();
+    }
+    assert_eq!(dir.damage(), Damage::Changed { path: dir.path("count") });
+}
+
+#[test]
+fn a_kill_between_log_and_counter_counts_what_was_logged_and_drops_half_a_line() {
+    let dir = Folder::new("killed");
+    let mut record = dir.create();
+    order(&mut record, NOON, 5);
+    let counted = fs::read(dir.path("count")).unwrap();
+    order(&mut record, NOON, 7);
+    drop(record);
+    fs::write(dir.path("count"), counted).unwrap();
+    let whole = fs::read(dir.path("log.1")).unwrap();
+    fs::write(dir.path("log.1"), [&whole[..], b"half a li"].concat()).unwrap();
+    let mut record = dir.open().unwrap();
+    assert_eq!(record.worth(NOON), 12);
+    assert_eq!(fs::read(dir.path("log.1")).unwrap(), whole);
+    order(&mut record, NOON, 1);
+    drop(record);
+    assert_eq!(dir.open().unwrap().worth(NOON), 13);
+}
+
+#[test]
+fn a_full_file_gives_way_to_the_other_and_the_two_stay_one_chain() {
+    let dir = Folder::new("full");
+    let mut record = dir.create();
+    let fill = |record: &mut Record| {
+        let segment = record.counter.segment;
+        while record.counter.segment == segment {
+            order(record, NOON, 1);
+        }
+    };
+    fill(&mut record);
+    let counted = fs::read(dir.path("count")).unwrap();
+    drop(record);
+    let mut record = dir.open().unwrap();
+    assert_eq!(record.counter.segment, 2);
+    assert!(fs::metadata(dir.path("log.1")).unwrap().len() < SEGMENT_BYTES + SLACK_BYTES);
+    fill(&mut record);
+    drop(record);
+    let worth = dir.open().unwrap().worth(NOON);
+    assert!(worth > 50_000, "{worth}");
+    // The older file counts too: without its end, and in another state.
+    let older = fs::read(dir.path("log.0")).unwrap();
+    fs::write(dir.path("log.0"), &older[..older.len() - 1]).unwrap();
+    assert!(matches!(dir.damage(), Damage::Shortened { .. }));
+    fs::write(dir.path("log.0"), older).unwrap();
+    drop(dir.open().unwrap());
+    // The counter of before that, with the logs of now.
+    fs::write(dir.path("count"), counted).unwrap();
+    assert!(matches!(dir.damage(), Damage::Shortened { .. } | Damage::Changed { .. }));
+}
+
+#[test]
+fn a_kill_while_a_file_is_begun_anew_is_no_damage() {
+    let dir = Folder::new("begun");
+    let mut record = dir.create();
+    order(&mut record, NOON, 5);
+    record.begin_segment(NOON).unwrap();
+    order(&mut record, NOON, 6);
+    // What the counter says before the older file is given up, and the older file without anything.
+    record.counter.other_length = 0;
+    record.write_counter().unwrap();
+    drop(record);
+    fs::write(dir.path("log.1"), "").unwrap();
+    let mut record = dir.open().unwrap();
+    assert_eq!(record.worth(NOON), 11);
+    record.begin_segment(NOON).unwrap();
+    drop(record);
+    assert_eq!(dir.open().unwrap().worth(NOON), 11);
+}
+
+#[test]
+fn two_signers_of_one_key_do_not_run_at_once() {
+    let dir = Folder::new("lock");
+    let record = dir.create();
+    assert!(matches!(dir.open(), Err(RecordError::InUse { .. })));
+    assert!(matches!(Record::renew(&dir.0, &key(), &Limits::DEFAULT, NOON), Err(RecordError::InUse { .. })));
+    let again = Record::create(&dir.0, &key(), &Limits::DEFAULT, NOON, None);
+    assert!(matches!(again, Err(RecordError::Exists { .. })));
+    drop(record);
+    assert!(dir.open().is_ok());
+}
+
+#[test]
+fn other_limits_than_were_set_last_are_found_out() {
+    let dir = Folder::new("limits");
+    drop(dir.create());
+    let other = Limits { order_max: Usd::dollars(50), ..Limits::DEFAULT };
+    let refused = Record::open(&dir.0, &key(), &other);
+    assert!(matches!(refused, Err(RecordError::Damaged(Damage::Limits))));
+    Record::open_with_any_limits(&dir.0, &key()).unwrap().set_limits(&other).unwrap();
+    assert_eq!(dir.damage(), Damage::Limits);
+    assert!(Record::open(&dir.0, &key(), &other).is_ok());
+}
+
+#[test]
+fn renewing_keeps_the_old_files_and_what_an_authentic_counter_says() {
+    let dir = Folder::new("renew");
+    let mut record = dir.create();
+    order(&mut record, NOON, 5);
+    drop(record);
+    fs::remove_file(dir.path("log.1")).unwrap();
+    let (record, aside) = Record::renew(&dir.0, &key(), &Limits::DEFAULT, NOON).unwrap();
+    assert_eq!(record.worth(NOON), 5);
+    drop(record);
+    assert_eq!(fs::read_dir(aside).unwrap().count(), 2);
+    assert_eq!(dir.open().unwrap().worth(NOON), 5);
+    fs::write(dir.path("count"), "nothing").unwrap();
+    let (record, _) = Record::renew(&dir.0, &key(), &Limits::DEFAULT, Time(NOON.0 + 1)).unwrap();
+    assert_eq!(record.worth(NOON), 0);
+    let start = Some((NOON, 9));
+    let other = SigningKey::from_bytes(&[8; 32]).unwrap();
+    assert_eq!(Record::create(&dir.0, &other, &Limits::DEFAULT, NOON, start).unwrap().worth(NOON), 9);
+}
+
+#[test]
+fn what_cannot_be_written_is_counted_and_an_error() {
+    let dir = Folder::new("unwritten");
+    let mut record = dir.create();
+    if let Some(files) = &mut record.files {
+        files.counter = File::open(dir.path("count")).unwrap();
+    }
+    assert!(record.note(NOON, Entry::Login(0), 5).is_err());
+    assert_eq!(record.worth(NOON), 5);
+}

@@ -1,0 +1,150 @@
+//! Scripts: one line a step, and what it leads to.
+
+use super::stage::{SIZE, Stage};
+use crate::parameters::micros;
+use crate::runner::Strategy;
+use crate::{MarketState, OwnKind, Session, Side};
+
+impl<S: Strategy> Stage<S> {
+    /// Runs a script and compares what happens with what it says.
+    ///
+    /// A line is a step, and after `->` what it leads to, with `;` between; more may follow on lines that begin with `->`. Nothing
+    /// after a step means that nothing may happen, `-> *` that anything may. Comments begin with `#`.
+    ///
+    /// | step | |
+    /// |---|---|
+    /// | `trading on`, `trading off` | intents can lead to orders now, or not |
+    /// | `top yes0 0.40x100 0.44` | best bid and ask of a token, 1,000 shares unless a size follows; `-` is none |
+    /// | `book yes0 0.40 0.44` | the same, and the mirror image for the other outcome |
+    /// | `trade yes0 sell 5 at 0.40` | somebody took |
+    /// | `open yes0`, `blind yes0`, `paused yes0` | the state of the token's market |
+    /// | `resolved yes0 1` | the market is over, and a share of the token pays this |
+    /// | `parameters {"order": 5}` | the operator sets these |
+    /// | `tick yes0 0.001` | the grid of prices changes |
+    /// | `wait 5s` | time passes: `ms`, `s` or `m` |
+    /// | `refuse next cash` | the next placement is refused by this rule |
+    /// | `reload` | a new instance starts from what the old one saves |
+    /// | `show timers` | timers that are set are among what happens |
+    ///
+    /// What happens reads `buy yes0 5 at 0.4 fak`, `cancel 3`, `cancel all yes0`, `quote yes0 0.4x5 -` (bid and ask), `timer 1 in 2s`,
+    /// `bought yes0 5 at 0.4`, `sold ...`, `refused RULE`, `refused by the venue`. Market `n` has the tokens `yesN` and `noN`.
+    ///
+    /// # Panics
+    /// If something else happens than the script says; the message is the script as it should be.
+    pub fn run(session: &Session, script: &str) -> Self {
+        let stage = Self::start(session);
+        #[expect(clippy::panic, reason = "a test fails here")]
+        let mut stage = stage.unwrap_or_else(|error| panic!("the strategy does not start: {error}"));
+        stage.go_on(script);
+        stage
+    }
+
+    /// Runs more of a script; see [`Stage::run`].
+    ///
+    /// # Panics
+    /// As [`Stage::run`].
+    #[expect(clippy::panic, reason = "a test fails here")]
+    pub fn go_on(&mut self, script: &str) {
+        let mut transcript = String::new();
+        let mut same = true;
+        for (line, step, expected) in steps(script) {
+            let happened = self.step(&step).unwrap_or_else(|error| panic!("line {line}, `{step}`: {error}"));
+            let anything = expected.iter().any(|item| item == "*");
+            let good = anything || happened == expected;
+            same &= good;
+            let arrow = if happened.is_empty() { String::new() } else { format!(" -> {}", happened.join("; ")) };
+            let mark = if good { "    " } else { "!!  " };
+            transcript.push_str(&format!("{mark}{step}{arrow}\n"));
+            if !good {
+                transcript.push_str(&format!("      expected: {}\n", expected.join("; ")));
+                break;
+            }
+        }
+        assert!(same, "something else happened than the script says:\n{transcript}");
+    }
+
+    fn step(&mut self, step: &str) -> Result<Vec<String>, String> {
+        let words: Vec<&str> = step.split_whitespace().collect();
+        Ok(match words.as_slice() {
+            ["trading", "on"] => self.trading(true),
+            ["trading", "off"] => self.trading(false),
+            ["top", token, bid, ask] => self.top(self.of(token)?, level(bid)?, level(ask)?),
+            ["book", token, bid, ask] => self.book(self.of(token)?, level(bid)?, level(ask)?),
+            ["trade", token, side, size, "at", price] => {
+                let sides = [Side::Buy, Side::Sell];
+                let side = sides.into_iter().find(|known| super::stage::side_word(*known) == *side);
+                let side = side.ok_or("expected buy or sell")?;
+                self.trade(self.of(token)?, side, number(price)?, number(size)?)
+            }
+            ["open", token] => self.state(token, MarketState::Open)?,
+            ["blind", token] => self.state(token, MarketState::Blind)?,
+            ["paused", token] => self.state(token, MarketState::Paused)?,
+            ["resolved", token, pays] => self.resolve(self.of(token)?, number(pays)?),
+            ["parameters", ..] => {
+                let text = step.trim_start_matches("parameters").trim();
+                self.own(OwnKind::Parameters(text.to_owned()))
+            }
+            ["tick", token, tick] => self.status(self.of(token)?, MarketState::Open, number(tick)?),
+            ["wait", time] => self.wait(duration(time)?),
+            ["refuse", "next", rule] => {
+                self.refuse_next(rule);
+                Vec::new()
+            }
+            ["reload"] => self.reload()?,
+            ["show", "timers"] => {
+                self.show_timers();
+                Vec::new()
+            }
+            _ => return Err("no such step".to_owned()),
+        })
+    }
+
+    fn of(&self, name: &str) -> Result<u32, String> {
+        self.handle(name).ok_or_else(|| format!("no token `{name}`"))
+    }
+
+    fn state(&mut self, name: &str, state: MarketState) -> Result<Vec<String>, String> {
+        let token = self.of(name)?;
+        Ok(self.status(token, state, self.tick(token)))
+    }
+}
+
+/// The steps of a script, each with its line and what is expected of it.
+fn steps(script: &str) -> Vec<(usize, String, Vec<String>)> {
+    let mut steps: Vec<(usize, String, Vec<String>)> = Vec::new();
+    for (place, line) in script.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        let (step, expected) = line.split_once("->").unwrap_or((line, ""));
+        if !step.trim().is_empty() {
+            steps.push((place.saturating_add(1), step.trim().to_owned(), Vec::new()));
+        }
+        if let Some((.., all)) = steps.last_mut() {
+            all.extend(expected.split(';').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned));
+        }
+    }
+    steps
+}
+
+/// `0.40x100`, `0.40` or `-`.
+fn level(text: &str) -> Result<(u32, u64), String> {
+    match text.split_once('x') {
+        _ if text == "-" => Ok((0, 0)),
+        Some((price, size)) => Ok((number(price)?, number(size)?)),
+        None => Ok((number(text)?, SIZE)),
+    }
+}
+
+/// A decimal number in millionths.
+fn number<T: TryFrom<i64>>(text: &str) -> Result<T, String> {
+    let number = micros(text).and_then(|number| T::try_from(number).ok());
+    number.ok_or_else(|| format!("`{text}` is no number that fits"))
+}
+
+fn duration(text: &str) -> Result<u64, String> {
+    let units = [("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000)];
+    let time = units.into_iter().find_map(|(unit, micros)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(micros)
+    });
+    time.ok_or_else(|| format!("`{text}` is no time; write 250ms, 5s or 2m"))
+}

@@ -1,0 +1,351 @@
+//! A strategy on a scripted market.
+
+use super::venue::{PLENTY, Venue};
+use crate::event::{Event, Status, Top, Trade, pack};
+use crate::parameters::decimal;
+use crate::runner::{Strategy, react};
+use crate::units::complement;
+use crate::{
+    Batch, Intent, IntentKind, MarketState, OrderEvent, OrderKind, OrderState, OwnEvent, OwnKind, Quote, Session,
+    SessionState, Side,
+};
+use std::fmt::Display;
+
+/// More events of its own than this from one event of the market, and a strategy never comes to rest.
+const OWN_MAX: usize = 10_000;
+
+/// A strategy in front of a market that does what the test says: orders are let in or refused, rest, and fill when the best prices
+/// cross them; timers fire as time passes. Nothing is random and nothing waits.
+///
+/// Every step returns what came of it, one line for each intent, fill and refusal. [`Stage::run`] takes a whole script of steps
+/// with what is expected of each.
+///
+/// ```
+/// use polytrader_sdk::harness::{Stage, session};
+/// use polytrader_sdk::{Event, Intents, Manifest, OrderKind, Place, Session, Side, Strategy};
+///
+/// /// Buys five shares of everything that costs under ten cents.
+/// struct Cheap;
+///
+/// impl Strategy for Cheap {
+///     fn describe() -> Manifest {
+///         Manifest::new("cheap", "1.0.0", "Buys what is cheap.")
+///     }
+///     fn new(_session: &Session) -> Result<Self, String> {
+///         Ok(Self)
+///     }
+///     fn on_event(&mut self, event: &Event, out: &mut Intents) {
+///         let Event::Top(top) = event else { return };
+///         let Some(ask) = top.ask.filter(|ask| ask.price < 100_000) else { return };
+///         let (side, kind) = (Side::Buy, OrderKind::Fak);
+///         let order = Place { token: top.token, side, price: ask.price, size: 5_000_000, kind, until: None };
+///         out.place(1, order, "cheap");
+///     }
+/// }
+///
+/// Stage::<Cheap>::run(&session(1), "
+///     trading on
+///     top yes0 0.40 0.44
+///     top yes0 0.07 0.09x3 -> buy yes0 5 at 0.09 fak; bought yes0 3 at 0.09
+/// ");
+/// ```
+#[derive(Debug)]
+pub struct Stage<S> {
+    /// The strategy.
+    pub strategy: S,
+    venue: Venue,
+    session: Session,
+    events: u64,
+    timers_shown: bool,
+    happened: Vec<String>,
+}
+
+impl<S: Strategy> Stage<S> {
+    /// Starts a strategy. Trading is off.
+    ///
+    /// # Errors
+    /// What the strategy says against the session.
+    pub fn start(session: &Session) -> Result<Self, String> {
+        let (strategy, venue) = (S::new(session)?, Venue::new(session));
+        let session = session.clone();
+        Ok(Self { strategy, venue, session, events: 0, timers_shown: false, happened: Vec::new() })
+    }
+
+    /// Shows timers that are set among what happened, too.
+    pub const fn show_timers(&mut self) {
+        self.timers_shown = true;
+    }
+
+    /// Returns the host's time in microseconds.
+    pub const fn now(&self) -> u64 {
+        self.venue.now
+    }
+
+    /// Returns the shares owned of a token.
+    pub fn held(&self, token: u32) -> u64 {
+        self.venue.held(token)
+    }
+
+    /// Returns what sells brought less what buys and fees took, in micro-dollars.
+    pub const fn cash(&self) -> i64 {
+        self.venue.cash
+    }
+
+    /// Returns how many orders are open.
+    pub fn open_orders(&self) -> usize {
+        self.venue.orders.len()
+    }
+
+    /// Says whether intents can lead to orders now. When they can't any more, the host cancels everything.
+    pub fn trading(&mut self, on: bool) -> Vec<String> {
+        self.venue.set_trading(on);
+        self.own(OwnKind::Session(if on { SessionState::Running } else { SessionState::Stopped }))
+    }
+
+    /// The best prices of a token are now these, each a price and a size, 0 for none. Resting orders that they cross fill.
+    pub fn top(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) -> Vec<String> {
+        self.set_top(token, bid, ask);
+        self.show_top(token);
+        self.rest()
+    }
+
+    /// The best prices of a token are now these, and so those of the other outcome: the venue has one book for both.
+    pub fn book(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) -> Vec<String> {
+        let mirror = |(price, size)| if price == 0 { (0, 0) } else { (complement(price), size) };
+        let other = self.venue.tokens.get(&token).map(|token| token.other);
+        // Both are so before anybody hears of one.
+        let all = [Some((token, bid, ask)), other.map(|other| (other, mirror(ask), mirror(bid)))];
+        all.iter().flatten().for_each(|(token, bid, ask)| self.set_top(*token, *bid, *ask));
+        all.iter().flatten().for_each(|(token, ..)| self.show_top(*token));
+        self.rest()
+    }
+
+    /// Somebody traded; a seller meets our bids at his price and above, a buyer our asks.
+    pub fn trade(&mut self, token: u32, side: Side, price: u32, size: u64) -> Vec<String> {
+        self.venue.traded(token, side, price, size);
+        let (venue_time, host_time) = (self.now(), self.now());
+        self.market(&Event::Trade(Trade { token, side, price, size, venue_time, host_time }));
+        self.rest()
+    }
+
+    /// A token's market has this state and this tick now.
+    pub fn status(&mut self, token: u32, state: MarketState, tick: u32) -> Vec<String> {
+        if let Some(token) = self.venue.tokens.get_mut(&token) {
+            (token.open, token.tick) = (state == MarketState::Open, tick);
+        }
+        let (venue_time, host_time) = (self.now(), self.now());
+        self.market(&Event::Status(Status { token, state, tick, pays: None, venue_time, host_time }));
+        self.rest()
+    }
+
+    /// A market is over: a share of the token pays so many micro-dollars, one of the other outcome the rest of a dollar.
+    pub fn resolve(&mut self, token: u32, pays: u32) -> Vec<String> {
+        let other = self.venue.tokens.get(&token).map(|token| token.other);
+        for (token, pays) in [Some((token, pays)), other.map(|other| (other, complement(pays)))].into_iter().flatten() {
+            let (venue_time, host_time, tick, state) =
+                (self.now(), self.now(), self.tick(token), MarketState::Resolved);
+            self.venue.resolve(token, pays);
+            self.market(&Event::Status(Status { token, state, tick, pays: Some(pays), venue_time, host_time }));
+        }
+        self.rest()
+    }
+
+    /// Lets time pass, in microseconds. Timers that become due fire in their order.
+    pub fn wait(&mut self, micros: u64) -> Vec<String> {
+        let until = self.now().saturating_add(micros);
+        loop {
+            let due = self.venue.timers.iter().map(|(id, at)| (*at, *id)).min().filter(|(at, _)| *at <= until);
+            let Some((at, id)) = due else { break };
+            self.venue.timers.remove(&id);
+            self.venue.now = self.now().max(at);
+            self.venue.renew();
+            self.tell(OwnKind::Timer(id));
+            self.answer_all();
+        }
+        self.venue.now = until;
+        self.rest()
+    }
+
+    /// Refuses the next placement by this rule.
+    pub fn refuse_next(&mut self, rule: &str) {
+        self.venue.refuse_next = Some(rule.to_owned());
+    }
+
+    /// Shows an event of the strategy's own.
+    pub fn own(&mut self, what: OwnKind) -> Vec<String> {
+        self.tell(what);
+        self.rest()
+    }
+
+    /// Replaces the strategy by one that starts from what it saves now, as a hot reload does.
+    ///
+    /// # Errors
+    /// What the new one says against the session.
+    pub fn reload(&mut self) -> Result<Vec<String>, String> {
+        let session = Session {
+            now: self.now(),
+            positions: self.venue.positions(),
+            orders: self.venue.orders.values().copied().collect(),
+            restored: Some(self.strategy.save()),
+            ..self.session.clone()
+        };
+        self.strategy = S::new(&session)?;
+        Ok(if self.venue.trading { self.own(OwnKind::Session(SessionState::Running)) } else { Vec::new() })
+    }
+
+    fn set_top(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) {
+        let [bid, ask] = [bid, ask].map(|(price, size)| (price > 0).then_some(Quote { price, size }));
+        if let Some(known) = self.venue.tokens.get_mut(&token) {
+            (known.bid, known.ask) = (bid, ask);
+        }
+    }
+
+    fn show_top(&mut self, token: u32) {
+        // Whoever came to cross our orders has met them before anybody hears of it.
+        self.venue.cross_resting();
+        self.tell_top(token);
+        self.answer_all();
+    }
+
+    /// Tells the best prices of a token as they are.
+    fn tell_top(&mut self, token: u32) {
+        self.venue.taken.remove(&token);
+        let (bid, ask) = self.venue.tokens.get(&token).map_or((None, None), |token| (token.bid, token.ask));
+        let (venue_time, host_time) = (self.now(), self.now());
+        self.market(&Event::Top(Top { token, bid, ask, venue_time, host_time }));
+    }
+
+    /// Tells everything that is to be told, and returns what has happened since the last step.
+    fn rest(&mut self) -> Vec<String> {
+        self.venue.renew();
+        self.answer_all();
+        std::mem::take(&mut self.happened)
+    }
+
+    #[expect(clippy::panic, reason = "a test whose strategy never comes to rest has failed")]
+    fn answer_all(&mut self) {
+        for _ in 0..OWN_MAX {
+            if let Some(what) = self.venue.told.pop_front() {
+                self.note(&what);
+                self.tell(what);
+            } else if let Some(token) = self.venue.taken.first().copied() {
+                self.tell_top(token);
+            } else {
+                return;
+            }
+        }
+        panic!("{OWN_MAX} events came of one, and the strategy still answers them");
+    }
+
+    fn market(&mut self, event: &Event) {
+        let mut words = Vec::new();
+        pack(event, &mut words);
+        self.batch(words, Vec::new());
+    }
+
+    fn tell(&mut self, what: OwnKind) {
+        let own = OwnEvent { after: 0, at: self.now(), what };
+        self.batch(Vec::new(), vec![own]);
+    }
+
+    fn batch(&mut self, words: Vec<u64>, own: Vec<OwnEvent>) {
+        self.events = self.events.saturating_add(1);
+        let reaction = react(&mut self.strategy, &Batch { first: self.events, words, own });
+        assert_eq!(reaction.consumed, 1, "one event was shown");
+        for intent in &reaction.intents {
+            if self.timers_shown || !matches!(intent.what, IntentKind::SetTimer(_)) {
+                self.happened.push(self.show(intent));
+            }
+            self.venue.act(intent);
+        }
+    }
+
+    /// Notes what the market did, where it is no echo of an intent.
+    fn note(&mut self, what: &OwnKind) {
+        match what {
+            OwnKind::Fill(fill) => {
+                let did = if fill.side == Side::Buy { "bought" } else { "sold" };
+                let (size, price) = (shares(fill.size), price(fill.price));
+                self.happened.push(format!("{did} {} {size} at {price}", self.name(fill.token)));
+            }
+            OwnKind::Refused(refused) => self.happened.push(format!("refused {}", refused.rule)),
+            OwnKind::Order(OrderEvent { state: OrderState::Refused, .. }) => {
+                self.happened.push("refused by the venue".to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    fn show(&self, intent: &Intent) -> String {
+        match &intent.what {
+            IntentKind::Place(place) => {
+                let side = side_word(place.side);
+                let kind = kind_word(place.kind);
+                let (token, size, price) = (self.name(place.token), shares(place.size), price(place.price));
+                format!("{side} {token} {size} at {price} {kind}")
+            }
+            IntentKind::Cancel(order) => format!("cancel {order}"),
+            IntentKind::CancelAll(None) => "cancel all".to_owned(),
+            IntentKind::CancelAll(Some(token)) => format!("cancel all {}", self.name(*token)),
+            IntentKind::Quote(quote) => {
+                let leg = |leg: Option<Quote>| {
+                    leg.map_or("-".to_owned(), |leg| format!("{}x{}", price(leg.price), shares(leg.size)))
+                };
+                format!("quote {} {} {}", self.name(quote.token), leg(quote.bid), leg(quote.ask))
+            }
+            IntentKind::SetTimer(timer) if timer.at == 0 => format!("timer {} off", timer.id),
+            IntentKind::SetTimer(timer) => {
+                let wait = i64::try_from(timer.at.saturating_sub(self.now())).unwrap_or(i64::MAX);
+                format!("timer {} in {}s", timer.id, decimal(wait))
+            }
+        }
+    }
+
+    /// `yes0` or `no3`.
+    fn name(&self, handle: u32) -> String {
+        let markets = self.session.markets.iter().enumerate();
+        let named = markets.flat_map(|(n, market)| [(market.yes.handle, "yes", n), (market.no.handle, "no", n)]);
+        named
+            .into_iter()
+            .find(|(token, ..)| *token == handle)
+            .map_or_else(|| format!("token {handle}"), |(_, side, n)| format!("{side}{n}"))
+    }
+
+    /// The handle of `yes0` or `no3`.
+    pub(super) fn handle(&self, name: &str) -> Option<u32> {
+        let tokens = self.session.markets.iter().flat_map(|market| [market.yes.handle, market.no.handle]);
+        tokens.into_iter().find(|handle| self.name(*handle) == name)
+    }
+
+    /// The tick of a token.
+    pub(super) fn tick(&self, token: u32) -> u32 {
+        self.venue.tokens.get(&token).map_or(0, |token| token.tick)
+    }
+}
+
+pub(super) const fn side_word(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    }
+}
+
+const fn kind_word(kind: OrderKind) -> &'static str {
+    match kind {
+        OrderKind::Gtc => "gtc",
+        OrderKind::GtcPostOnly => "post-only",
+        OrderKind::Fak => "fak",
+        OrderKind::Fok => "fok",
+    }
+}
+
+fn shares(size: u64) -> impl Display {
+    decimal(i64::try_from(size).unwrap_or(i64::MAX))
+}
+
+fn price(price: u32) -> impl Display {
+    decimal(price.into())
+}
+
+/// What a best price has unless the script says otherwise.
+pub(super) const SIZE: u64 = PLENTY;

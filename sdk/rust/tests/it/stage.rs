@@ -1,0 +1,192 @@
+//! The scripted market, with a strategy that does what it is told by its parameters.
+
+use polytrader_sdk::harness::{Stage, session};
+use polytrader_sdk::units::SHARE;
+use polytrader_sdk::{Event, Intents, Manifest, OrderKind, OwnEvent, OwnKind, Place, Quote, Session, Side, Strategy};
+
+/// What it wants when the YES of market 0 has this bid.
+#[derive(Debug)]
+struct Told {
+    kind: OrderKind,
+    quotes: bool,
+    heard: u64,
+}
+
+impl Strategy for Told {
+    fn describe() -> Manifest {
+        Manifest::new("told", "1.0.0", "Does what a test needs.")
+    }
+
+    fn new(session: &Session) -> Result<Self, String> {
+        let kind = match session.parameters.as_str() {
+            "gtc" => OrderKind::Gtc,
+            "post" => OrderKind::GtcPostOnly,
+            "fak" => OrderKind::Fak,
+            "fok" => OrderKind::Fok,
+            _ => return Err(format!("no {}", session.parameters)),
+        };
+        let heard = session.restored.as_ref().map_or(0, |state| state[0].into());
+        Ok(Self { kind, quotes: false, heard })
+    }
+
+    /// A bid of 0.30 buys ten at 0.50, 0.31 sells five at 0.40, 0.32 quotes, 0.33 cancels everything, 0.34 sets a timer.
+    fn on_event(&mut self, event: &Event, out: &mut Intents) {
+        self.heard += 1;
+        match event {
+            // What it took itself is no new wish.
+            Event::Top(top) if top.token == 0 && top.ask.is_some() => {
+                let place = |side, price, size| Place { token: 0, side, price, size, kind: self.kind, until: None };
+                match top.bid.map_or(0, |bid| bid.price) {
+                    300_000 => out.place(1, place(Side::Buy, 500_000, 10 * SHARE), "buy"),
+                    310_000 => out.place(2, place(Side::Sell, 400_000, 5 * SHARE), "sell"),
+                    320_000 => {
+                        self.quotes = true;
+                        out.quote(3, 0, Some(Quote { price: 350_000, size: 10 * SHARE }), None, "quote");
+                    }
+                    330_000 => out.cancel_all(4, Some(0), "away"),
+                    340_000 => out.set_timer(7, top.host_time + 2_000_000),
+                    _ => {}
+                }
+            }
+            Event::Own(OwnEvent { what: OwnKind::Timer(7), .. }) => out.cancel(5, 99, "there is none"),
+            _ => {}
+        }
+    }
+
+    fn save(&self) -> Vec<u8> {
+        vec![u8::try_from(self.heard).unwrap()]
+    }
+}
+
+fn run(kind: &str, script: &str) -> Stage<Told> {
+    let mut session = session(2);
+    session.parameters = kind.into();
+    session.markets[0].fee_rate = 100_000;
+    Stage::run(&session, script)
+}
+
+#[test]
+fn an_order_takes_what_is_there_and_rests_with_the_remainder() {
+    let stage = run(
+        "gtc",
+        "trading on
+         top yes0 0.30 0.45x4 -> buy yes0 10 at 0.5 gtc; bought yes0 4 at 0.45
+         top yes0 - 0.50x1 -> bought yes0 1 at 0.5
+         top yes0 - 0.48 -> bought yes0 5 at 0.5",
+    );
+    assert_eq!((stage.held(0), stage.open_orders()), (10 * SHARE, 0));
+    // 4 x 0.45 + 6 x 0.50, and the fee of the part that took: 4 x 0.1 x 0.45 x 0.55.
+    assert_eq!(stage.cash(), -4_800_000 - 99_000);
+}
+
+#[test]
+fn fak_forgets_the_remainder_and_fok_takes_all_or_nothing() {
+    let stage = run("fak", "trading on\n top yes0 0.30 0.45x4 -> buy yes0 10 at 0.5 fak; bought yes0 4 at 0.45");
+    assert_eq!(stage.open_orders(), 0);
+    let stage = run("fok", "trading on\n top yes0 0.30 0.45x9.99 -> buy yes0 10 at 0.5 fok");
+    assert_eq!((stage.open_orders(), stage.held(0)), (0, 0));
+    run("fok", "trading on\n top yes0 0.30 0.45x10 -> buy yes0 10 at 0.5 fok; bought yes0 10 at 0.45");
+}
+
+#[test]
+fn post_only_is_refused_where_it_would_take() {
+    run("post", "trading on\n top yes0 0.30 0.45 -> buy yes0 10 at 0.5 post-only; refused by the venue");
+    run(
+        "post",
+        "trading on
+         top yes0 0.30 0.55 -> buy yes0 10 at 0.5 post-only
+         trade yes0 sell 4 at 0.51
+         trade yes0 sell 4 at 0.50 -> bought yes0 4 at 0.5
+         trade yes0 buy 4 at 0.50
+         trade yes0 sell 40 at 0.45 -> bought yes0 6 at 0.5",
+    );
+}
+
+#[test]
+fn what_cannot_be_an_order_is_refused_in_the_hosts_words() {
+    run(
+        "gtc",
+        "top yes0 0.30 0.55 -> buy yes0 10 at 0.5 gtc; refused not_running
+         trading on
+         top yes0 0.31 0.55 -> sell yes0 5 at 0.4 gtc; refused shares
+         blind yes0
+         top yes0 0.30 0.55 -> buy yes0 10 at 0.5 gtc; refused market_not_open
+         open yes0
+         refuse next cash
+         top yes0 0.30 0.55 -> buy yes0 10 at 0.5 gtc; refused cash
+         top yes0 0.30 0.55 -> buy yes0 10 at 0.5 gtc",
+    );
+    let mut session = session(1);
+    session.parameters = "gtc".into();
+    session.limits.max_order = 4_999_999;
+    let one = "trading on\n top yes0 0.30 0.55 -> buy yes0 10 at 0.5 gtc; refused max_order_usd";
+    Stage::<Told>::run(&session, one);
+}
+
+#[test]
+fn a_quote_stands_until_it_is_cancelled_and_is_placed_again_when_it_was_filled() {
+    let stage = run(
+        "gtc",
+        "trading on
+         top yes0 0.32 0.55 -> quote yes0 0.35x10 -
+         top yes0 0.20 0.35x10 -> bought yes0 10 at 0.35
+         top yes0 0.20 0.35x3 -> bought yes0 3 at 0.35
+         top yes0 0.33 0.55 -> cancel all yes0
+         top yes0 0.20 0.35x3",
+    );
+    assert_eq!((stage.open_orders(), stage.held(0)), (0, 13 * SHARE));
+    let stage = run("gtc", "trading on\n top yes0 0.32 0.55 -> quote yes0 0.35x10 -\n trading off\n wait 5s");
+    assert_eq!(stage.open_orders(), 0);
+}
+
+#[test]
+fn timers_fire_when_time_passes_and_a_new_instance_has_the_old_ones_state() {
+    let stage = run(
+        "gtc",
+        "show timers
+         trading on
+         top yes0 0.34 0.55 -> timer 7 in 2s
+         wait 1999ms
+         reload
+         wait 1ms -> cancel 99; refused unknown_order
+         wait 1m",
+    );
+    // Two events before the reload, trading, the timer, the refusal.
+    assert_eq!(stage.strategy.heard, 5);
+}
+
+#[test]
+fn a_market_that_ends_pays_and_takes_no_orders() {
+    let stage = run(
+        "gtc",
+        "trading on
+         top yes0 0.30 0.45x10 -> buy yes0 10 at 0.5 gtc; bought yes0 10 at 0.45
+         top yes0 0.32 0.55 -> quote yes0 0.35x10 -
+         resolved yes0 1
+         top yes0 0.31 0.45x10 -> sell yes0 5 at 0.4 gtc; refused market_not_open",
+    );
+    // It paid 4.50 and a fee of 0.2475, and got 10.
+    assert_eq!((stage.held(0), stage.open_orders(), stage.cash()), (0, 0, 10_000_000 - 4_500_000 - 247_500));
+}
+
+#[test]
+fn both_outcomes_are_one_book() {
+    let stage = run("gtc", "trading on\n book no0 0.45x10 0.70x7 -> buy yes0 10 at 0.5 gtc");
+    assert_eq!(stage.open_orders(), 1, "the bid of YES is 0.30, its ask 0.55");
+}
+
+#[test]
+fn a_script_that_expects_something_else_fails_and_shows_what_happened() {
+    let failed = std::panic::catch_unwind(|| run("gtc", "trading on\n top yes0 0.30 0.45x4 -> buy yes0 10 at 0.5 fok"));
+    let message = failed.unwrap_err().downcast::<String>().unwrap();
+    assert!(message.contains("!!  top yes0 0.30 0.45x4 -> buy yes0 10 at 0.5 gtc; bought yes0 4 at 0.45"), "{message}");
+    assert!(message.contains("expected: buy yes0 10 at 0.5 fok"), "{message}");
+}
+
+#[test]
+fn a_step_that_is_none_and_an_unexpected_silence_fail() {
+    for script in ["tradign on", "top yes9 0.30 0.40", "top yes0 a 0.40", "wait 5", "trading on -> cancel all"] {
+        let failed = std::panic::catch_unwind(|| run("gtc", script)).is_err();
+        assert!(failed, "{script}");
+    }
+}
