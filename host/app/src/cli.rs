@@ -129,7 +129,7 @@ pub(crate) struct RunArgs {
     pub(crate) common: CommonArgs,
     /// Demo: trade on this exchange, which runs already, instead of starting one. Paper and live: this exchange takes the
     /// place of the venue's of the configuration.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "recording", "speed", "prices", "markets"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "invented", "recording", "speed", "prices", "markets"])]
     pub(crate) exchange: Option<String>,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
@@ -154,6 +154,9 @@ pub(crate) struct FlowArgs {
     /// The seed of the invented markets and traders.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// How many markets are invented where nothing is recorded.
+    #[arg(long, value_name = "N", default_value_t = exchange::INVENTED, value_parser = invented, conflicts_with_all = ["recording", "prices"])]
+    pub(crate) invented: usize,
     /// Replay these recordings of real order books instead of invented markets. May be given more than once.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) recording: Vec<PathBuf>,
@@ -163,7 +166,7 @@ pub(crate) struct FlowArgs {
     /// The markets that the price of --prices decided (JSON Lines); they resolve as they really did.
     #[arg(long, value_name = "FILE", requires = "prices")]
     pub(crate) markets: Option<PathBuf>,
-    /// How many times faster than it was recorded, such as 2.5.
+    /// How many times faster than it was recorded, such as 2.5; how busy the invented traders are, where nothing is recorded.
     #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
     pub(crate) speed: Speed,
 }
@@ -176,6 +179,12 @@ impl std::fmt::Display for Speed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", model::Size(self.0))
     }
+}
+
+/// Parses a number of invented markets.
+fn invented(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=exchange::MARKETS_MAX).contains(count));
+    count.ok_or_else(|| format!("`{text}` is no number of markets; write one from 1 to {}", exchange::MARKETS_MAX))
 }
 
 /// Parses a speed of 0.01 to 1000.
@@ -297,6 +306,9 @@ pub(crate) struct HostArgs {
     /// The venue's public records of accounts.
     #[arg(long)]
     pub(crate) records: String,
+    /// The venue's relayer.
+    #[arg(long)]
+    pub(crate) relayer: String,
 }
 
 /// Runs the command line of this process.
@@ -374,12 +386,33 @@ mod tests {
         let line = "polytrader run --mode demo --for 90s --data-dir /d --config /c --strategies /s --api-port 0 \
                     --dashboard-port 1 --set a=b --set c=d --json --stopped --adopt";
         let Command::Run(run) = Cli::parse_from(line.split_whitespace()).command else { panic!("not run") };
-        let told = ["polytrader", "host", "--exchange", "x", "--channels", "y", "--catalog", "z", "--records", "r"]
-            .map(OsString::from);
+        let told = [
+            "polytrader",
+            "host",
+            "--exchange",
+            "x",
+            "--channels",
+            "y",
+            "--catalog",
+            "z",
+            "--records",
+            "r",
+            "--relayer",
+            "q",
+        ]
+        .map(OsString::from);
         let told = told.into_iter().chain(run.common.to_arguments());
         let Command::Host(host) = Cli::parse_from(told).command else { panic!("not host") };
         assert_eq!(format!("{:?}", host.common), format!("{:?}", run.common));
         assert_eq!(host.common.run_for, Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn a_number_of_invented_markets_has_a_limit() {
+        assert_eq!(invented("1000"), Ok(1_000));
+        for bad in ["", "0", "1001", "-1"] {
+            assert!(invented(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

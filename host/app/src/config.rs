@@ -106,6 +106,12 @@ pub struct Config {
     pub venue_gamma_url: String,
     /// The venue's public records of accounts.
     pub venue_data_url: String,
+    /// The venue's relayer.
+    pub venue_relayer_url: String,
+    /// Whether claims go to the relayer.
+    pub claims_execute: bool,
+    /// Whether what can be redeemed is, without being asked for.
+    pub claims_automatic: bool,
     /// The most markets that are watched at once.
     pub markets_max: u32,
     /// Which markets are watched.
@@ -221,6 +227,9 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         markets_max: fit(get("markets_max")?)?,
         venue_gamma_url: text("venue.gamma_url")?,
         venue_data_url: text("venue.data_url")?,
+        venue_relayer_url: text("venue.relayer_url")?,
+        claims_execute: text("claims.execute")? == "relayer",
+        claims_automatic: number(get("claims.automatic")?)? == 1,
         market_rules: market_rules(layers)?,
         market_connections: fit(get("markets.connections")?)?,
         look_every: std::time::Duration::from_secs(fit(get("markets.look_every_s")?)?),

@@ -1,6 +1,6 @@
 //! What operators can make the host do: the API's only way to the engine.
 
-use crate::host::{Access, Inbox, Word, Words, clock};
+use crate::host::{Access, Door, Inbox, Wanted, Word, Words, clock};
 use crate::http::types::VenueOrderView;
 use model::input::{Command, StrategyChange};
 use model::{Body, Limits, Signal, StrategyId, Transfer};
@@ -27,17 +27,25 @@ pub struct Control {
     inbox: Inbox,
     access: Option<Access>,
     words: Option<Words>,
+    claims: Door,
 }
 
 impl Control {
     /// Returns a handle that gives commands to `inbox` and asks `access` what is open at the venue.
-    pub(crate) const fn new(inbox: Inbox, access: Option<Access>) -> Self {
-        Self { inbox, access, words: None }
+    pub(crate) fn new(inbox: Inbox, access: Option<Access>) -> Self {
+        Self { inbox, access, words: None, claims: Door::closed("there is no account at the venue here") }
     }
 
     /// Has words about strategies go there.
+    #[must_use]
     pub(crate) fn with_words(self, words: Words) -> Self {
         Self { words: Some(words), ..self }
+    }
+
+    /// Returns the handle with the way to what executes claims.
+    #[must_use]
+    pub(crate) fn with_claims(self, claims: Door) -> Self {
+        Self { claims, ..self }
     }
 
     /// Says something about a strategy, and returns the answer when it is done.
@@ -58,6 +66,19 @@ impl Control {
 
     fn words(&self) -> Result<&Words, ControlError> {
         self.words.as_ref().ok_or_else(|| ControlError::Refused("nobody looks after strategies".to_owned()))
+    }
+
+    /// Returns why no claim can be executed here; nothing if one can.
+    pub(crate) fn why_no_claims(&self) -> Option<&str> {
+        self.claims.why_closed()
+    }
+
+    /// Asks for a claim to be executed; what became of it is told by the list of claims.
+    ///
+    /// # Errors
+    /// If none can be executed here, or too much waits.
+    pub(crate) fn claim(&self, wanted: Wanted) -> Result<(), ControlError> {
+        self.claims.ask(wanted)
     }
 
     /// Gives a command, and returns when the engine has taken it.

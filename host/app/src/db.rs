@@ -3,6 +3,7 @@
 //! tokens, audit, valuations, halts and strategy numbers are primary and written at once, by the caller.
 //! Start reading in [`rows`], then [`reads`] and [`primary`].
 
+pub mod claims;
 mod open;
 pub mod places;
 pub mod primary;
@@ -11,6 +12,7 @@ pub mod reads;
 pub mod rows;
 mod writer;
 
+pub use claims::ClaimRow;
 pub use rows::{
     AuditRow, BreakerRow, DbWrite, DecisionRow, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow,
     RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,

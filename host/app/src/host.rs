@@ -2,6 +2,7 @@
 //! Start reading in [`trade`], which sets everything up in order; then `core`, the engine's thread, and `duties`, its hands.
 
 mod access;
+mod claims;
 pub(crate) mod clock;
 mod core;
 mod desk;
@@ -27,6 +28,7 @@ mod venue;
 mod venue_account;
 
 pub(crate) use access::Access;
+pub(crate) use claims::{Door, Wanted};
 pub(crate) use duties::session_of;
 pub(crate) use inbox::Inbox;
 #[cfg(test)]
@@ -58,7 +60,6 @@ use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
 use model::{Body, Carry, Limits, OrderId, SessionId, Size, StrategyId, Time};
 use paper::PaperVenue;
-use records::Records;
 use rows::Rows;
 use sandbox::{Sandbox, Supervisor};
 use serve::Served;
@@ -144,6 +145,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         db: session.db.clone(),
         settings,
         chain: order::Chain::from_id(config.chain_id),
+        account: session.signer.account().funder.to_string(),
         session: session.picture.bot().session,
         remote: config.api_allow_remote,
         clock: clock::now,
@@ -231,10 +233,11 @@ async fn begin(
     tokio::spawn(endings::watch(venue.client.clone(), wires.inbox.clone(), wires.listing.clone()));
     tokio::spawn(venue.discovery.clone().watch(wires.listing.clone(), wires.inbox.clone()));
     wires.beat(venue);
-    wires.read_records(venue, recorded, told);
+    records::read(&wires, venue, recorded, told);
     let (words, asked) = Words::new(Some((sandbox.clone(), config.strategies_dir.clone())));
     tokio::spawn(wires.strategies(config, &db, sandbox).run(reports, asked));
-    let control = Control::new(wires.inbox.clone(), Some(access.clone())).with_words(words);
+    let claims = claims::open(&wires, config, &db, venue);
+    let control = Control::new(wires.inbox.clone(), Some(access.clone())).with_words(words).with_claims(claims);
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
     Ok(Session {
         started,
@@ -299,24 +302,6 @@ impl Wires {
             id,
         };
         tokio::spawn(heart.run());
-    }
-
-    /// Begins to read the venue's records of our account, if there is one.
-    fn read_records(&self, venue: &Venue, since: Time, told: Vec<[u8; 32]>) {
-        if venue.login.is_none() {
-            return;
-        }
-        let records = Records {
-            api: venue.records.clone(),
-            user: self.signer.account().funder,
-            inbox: self.inbox.clone(),
-            listing: self.listing.clone(),
-            latest: Arc::clone(&self.latest),
-            picture: self.picture.clone(),
-            since,
-            sent: told.into_iter().collect(),
-        };
-        tokio::spawn(records.watch());
     }
 
     /// Connects the user channel, if there is one.

@@ -3,6 +3,7 @@
 //! Start reading in [`router`], then `guard` for who may do what.
 
 mod admin;
+mod claims;
 mod config;
 mod guard;
 mod health;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub settings: Settings,
     /// The chain that the account is on, if its contracts are known.
     pub chain: Option<order::Chain>,
+    /// The wallet that holds the money.
+    pub account: String,
     /// The session's number.
     pub session: u64,
     /// Whether other names than this machine's may be asked for.
@@ -81,7 +84,9 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/config/{key}", put(config::set))
         .route("/v1/positions", get(trading::positions))
         .route("/v1/positions/pnl", get(trading::pnl))
-        .route("/v1/positions/claims", get(trading::claims))
+        .route("/v1/positions/claims", get(claims::claims))
+        .route("/v1/positions/claims/runs", get(claims::runs))
+        .route("/v1/positions/claims/execute", post(claims::execute))
         .route("/v1/positions/{token}/close", post(trading::close))
         .route("/v1/admin/restrictions", put(scopes::restrict))
         .route("/v1/admin/transfers", post(scopes::transfer))

@@ -9,7 +9,7 @@ mod tests;
 pub use feed::{Follow, Message};
 
 use crate::http::types::{
-    BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update,
+    BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update, WaitView,
 };
 use engine::Record;
 use feed::Stream;
@@ -52,13 +52,14 @@ pub struct Picture {
     connections: Arc<Mutex<Vec<ConnectionView>>>,
     /// How the venue's records of the account are read; none where there is no such account.
     records: Arc<Mutex<Option<RecordsView>>>,
+    event_wait: Arc<Mutex<WaitView>>,
 }
 
 impl Picture {
     /// Returns the picture of a session in which nothing has happened yet.
     pub fn new(begin: &Begin) -> Self {
         let shared = Arc::new(Mutex::new((State::new(begin), Stream::new())));
-        Self { shared, connections: Arc::default(), records: Arc::default() }
+        Self { shared, connections: Arc::default(), records: Arc::default(), event_wait: Arc::default() }
     }
 
     /// Returns the condition of the market of that slug, and whether its outcomes exclude those of others.
@@ -93,9 +94,12 @@ impl Picture {
 
     /// Shows the account.
     pub fn account(&self, pnl: PnlView, events: u64, positions: Vec<PositionView>) {
+        let held: Vec<String> = positions.iter().map(|position| position.token.clone()).collect();
         for position in positions {
             self.change(|state| state.value_position(position));
         }
+        // At most one a second, which is often enough for what happens without a trade.
+        self.change(|state| state.gone(&held));
         self.change(|state| Some(state.pnl(pnl)));
         self.change(|state| state.events(events));
     }
@@ -133,6 +137,16 @@ impl Picture {
     /// Returns how the venue's records of the account are read, if they are.
     pub fn records(&self) -> Option<RecordsView> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shows how long market events waited for the engine in the last second.
+    pub fn set_event_wait(&self, wait: WaitView) {
+        *self.event_wait.lock().unwrap_or_else(PoisonError::into_inner) = wait;
+    }
+
+    /// Returns how long market events waited for the engine in the last second.
+    pub fn event_wait(&self) -> WaitView {
+        *self.event_wait.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shows a channel.

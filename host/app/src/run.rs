@@ -57,6 +57,8 @@ pub(crate) struct Venue {
     pub(crate) catalog: String,
     /// The address of the public records of accounts.
     records: String,
+    /// The address of the relayer.
+    relayer: String,
 }
 
 impl Venue {
@@ -64,8 +66,8 @@ impl Venue {
     fn local(address: &str) -> Self {
         let channels = format!("ws{}", address.strip_prefix("http").unwrap_or(address));
         let (rest, site) = (address.to_owned(), address.to_owned());
-        let (catalog, records) = (format!("{address}/gamma"), format!("{address}/data-api"));
-        Self { rest, site, channels, catalog, records }
+        let [catalog, records, relayer] = ["gamma", "data-api", "relayer"].map(|path| format!("{address}/{path}"));
+        Self { rest, site, channels, catalog, records, relayer }
     }
 
     /// Returns the venue of the configuration, or the exchange of the command line in its place.
@@ -78,6 +80,7 @@ impl Venue {
                 channels: config.venue_ws_url.clone(),
                 catalog: config.venue_gamma_url.clone(),
                 records: config.venue_data_url.clone(),
+                relayer: config.venue_relayer_url.clone(),
             }),
         }
     }

@@ -11,3 +11,5 @@ mod world;
 mod ws;
 
 pub use server::{Config, PricedFiles, Running, StartError, start};
+pub use sim::flow::INVENTED;
+pub use sim::venue::MARKETS_MAX;

@@ -24,13 +24,15 @@ pub struct Config {
     pub listen: SocketAddr,
     /// What the flow, the ids and the API keys follow from.
     pub seed: u64,
+    /// How many markets the seeded flow invents, at most [`sim::venue::MARKETS_MAX`].
+    pub invented: usize,
     /// Recordings of real books; without any the other traders are the seeded flow.
     pub recordings: Vec<PathBuf>,
     /// A recorded price and the markets that it decided, instead of both; see [`crate::recording::prices`].
     pub priced: Option<PricedFiles>,
     /// Seconds from the start until the seeded flow's event is decided; its other markets never are.
     pub event_lasts_s: u64,
-    /// How fast recordings play, in millionths of real time.
+    /// How fast recordings play and how busy the seeded flow is, in millionths of real time.
     pub speed_micros: u64,
     /// Where `exchange.json` with the real address is written; nowhere if there is none.
     pub data_dir: Option<PathBuf>,
@@ -55,6 +57,7 @@ impl Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             seed,
+            invented: sim::flow::INVENTED,
             recordings: Vec::new(),
             priced: None,
             event_lasts_s: 3_600,
@@ -152,7 +155,8 @@ fn source(config: &Config) -> Result<Source, StartError> {
     }
     if config.recordings.is_empty() {
         let lasts = config.event_lasts_s.saturating_mul(1_000_000);
-        return Ok(Source::Flow(Flow::new(config.seed).with_event_lasting(lasts)));
+        let flow = Flow::with_markets(config.seed, config.invented).with_event_lasting(lasts);
+        return Ok(Source::Flow(flow.at_pace(config.speed_micros)));
     }
     let mut recordings = Vec::with_capacity(config.recordings.len());
     for path in &config.recordings {

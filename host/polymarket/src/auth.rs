@@ -102,6 +102,16 @@ impl Credentials {
             ("poly_passphrase", self.passphrase.clone()),
         ]
     }
+
+    /// Returns the headers of a builder's request to the relayer (PROTOCOL 17.5).
+    pub(crate) fn builder_headers(&self, timestamp_s: u64, method: &str, path: &str, body: &str) -> [Header; 4] {
+        [
+            ("poly_builder_api_key", self.api_key.clone()),
+            ("poly_builder_passphrase", self.passphrase.clone()),
+            ("poly_builder_signature", self.sign(timestamp_s, method, path, body)),
+            ("poly_builder_timestamp", timestamp_s.to_string()),
+        ]
+    }
 }
 
 impl fmt::Debug for Credentials {

@@ -11,6 +11,7 @@ mod limits;
 mod mood;
 mod place;
 mod public;
+mod relayer;
 mod transport;
 
 pub use account::{AccountClient, CancelAnswer, Looked};
@@ -21,6 +22,7 @@ pub use limits::Class;
 pub use mood::Mood;
 pub use place::{Ack, AckStatus, PlaceError, order_body};
 pub use public::Client;
+pub use relayer::{Relayer, RelayerKey, SubmitError};
 pub use transport::{ClientError, RequestCounts, Timeouts};
 
 /// The most bytes of an answer. A page of 500 markets with their descriptions has about 2 MB.

@@ -6,6 +6,7 @@ mod market;
 #[cfg(test)]
 mod mutations;
 mod records;
+mod relayer;
 mod rest;
 mod scan;
 #[cfg(test)]
@@ -20,6 +21,8 @@ pub(crate) use catalog::catalog_page;
 pub use market::{Element, MarketCounts, parse_elements, parse_market};
 pub use records::{Deed, Holding, NAMES_MAX, RecordCounts, Recorded};
 pub(crate) use records::{deeds, holdings};
+pub use relayer::{RelayState, Relayed};
+pub(crate) use relayer::{relayed, relayer_nonce};
 pub use rest::{BalanceAllowance, BookSnapshot, VenueOrder};
 pub(crate) use rest::{
     Items, Tradable, balance, book, books, clob_market, market_page, open_order, open_order_page, resolution,

@@ -6,6 +6,7 @@ mod catalog;
 mod chance;
 mod event;
 
+pub use catalog::INVENTED;
 pub use chance::{Underlying, chance};
 
 use crate::rng::Rng;
@@ -36,6 +37,10 @@ const MARGIN: u32 = 150_000;
 const FOLLOWED_MARGIN: u32 = 5_000;
 /// So many markets that stand alone are listed before those of the event.
 const ALONE_FIRST: usize = 2;
+/// So many markets are traded through one pair of accounts: the maker's orders in all of them are fewer than an account may have.
+const MARKETS_EACH: u32 = 32;
+/// A pace of one, in millionths.
+const PACE: u64 = 1_000_000;
 /// What the flow's accounts start with, in dollars and in shares of each token: more than it can ever lose.
 const FUNDS: u32 = 1_000_000_000;
 
@@ -47,9 +52,12 @@ struct Span {
 }
 
 impl Span {
-    fn after(self, now: Time, rng: &mut Rng) -> Time {
+    /// Draws from the span; at twice the pace it lasts half as long.
+    fn after(self, now: Time, rng: &mut Rng, pace: u64) -> Time {
         let width = self.most.saturating_sub(self.least).saturating_add(1);
-        now.plus_millis(self.least.saturating_add(rng.below(width)))
+        let micros = u128::from(self.least.saturating_add(rng.below(width))).saturating_mul(1_000);
+        let paced = micros.saturating_mul(u128::from(PACE)).checked_div(u128::from(pace)).unwrap_or(micros);
+        now.plus_micros(u64::try_from(paced).unwrap_or(u64::MAX))
     }
 }
 
@@ -71,6 +79,8 @@ struct Stream {
     home: Price,
     fair: Price,
     worth: Worth,
+    /// Whether its accounts have shares of it to sell.
+    stocked: bool,
     walk_due: Time,
     quote_due: Time,
     take_due: Time,
@@ -93,15 +103,23 @@ pub struct Flow {
     rng: Rng,
     streams: Vec<Stream>,
     event: Option<Course>,
-    accounts: Option<Accounts>,
+    /// By the first of their markets, in groups of [`MARKETS_EACH`].
+    accounts: BTreeMap<u32, Accounts>,
+    /// How busy it is, in millionths.
+    pace: u64,
 }
 
 impl Flow {
     /// Returns the flow of `seed`, with its markets invented: some that stand alone, and an event of several that exclude each
     /// other.
     pub fn new(seed: u64) -> Self {
+        Self::with_markets(seed, INVENTED)
+    }
+
+    /// Returns a flow of so many invented markets. What is written of the first [`INVENTED`] is told again, with a number, of those after.
+    pub fn with_markets(seed: u64, count: usize) -> Self {
         let mut rng = Rng::new(seed);
-        let alone = catalog::markets(&mut rng).into_iter();
+        let alone = catalog::markets(&mut rng, count).into_iter();
         let mut streams: Vec<Stream> = alone
             .map(|market| {
                 let home = home(&market, &mut rng);
@@ -114,7 +132,7 @@ impl Flow {
         // Whoever takes only the first few markets gets some of both kinds.
         let place = ALONE_FIRST.min(streams.len());
         streams.splice(place..place, exclusive);
-        Self { rng, streams, event, accounts: None }
+        Self { rng, streams, event, accounts: BTreeMap::new(), pace: PACE }
     }
 
     /// Says how long the event lasts from the first step on; an hour if nothing is said.
@@ -126,6 +144,13 @@ impl Flow {
         self
     }
 
+    /// Returns the flow so many times as busy, in millionths.
+    #[must_use]
+    pub const fn at_pace(mut self, millionths: u64) -> Self {
+        self.pace = millionths;
+        self
+    }
+
     /// Returns the slug and the title of an event that the flow invented.
     pub fn event_names(&self, event: EventId) -> Option<(&'static str, &'static str)> {
         let invented = |stream: &Stream| stream.worth == Worth::Shared && stream.market.event == Some(event);
@@ -134,7 +159,8 @@ impl Flow {
 
     /// Returns a flow without markets; [`Flow::follow`] gives it some.
     pub fn followed(seed: u64) -> Self {
-        Self { rng: Rng::new(seed), streams: Vec::new(), event: None, accounts: None }
+        let (streams, accounts) = (Vec::new(), BTreeMap::new());
+        Self { rng: Rng::new(seed), streams, event: None, accounts, pace: PACE }
     }
 
     /// Lists a market whose fair price is told by [`Flow::set_fair`] from now on.
@@ -143,13 +169,8 @@ impl Flow {
     /// [`MarketError`] if the venue does not take the market.
     pub fn follow(&mut self, venue: &mut Venue, market: Market) -> Result<MarketIx, MarketError> {
         let ix = venue.add_market(market.clone())?;
-        if self.accounts.is_none() {
-            self.accounts = Some(Accounts::open(venue)?);
-        }
-        if let Some(accounts) = self.accounts {
-            accounts.stock(venue, ix)?;
-        }
-        self.streams.push(Stream::new(market, Price::HALF, Worth::Followed));
+        accounts_of(&mut self.accounts, venue, ix)?.stock(venue, ix)?;
+        self.streams.push(Stream { stocked: true, ..Stream::new(market, Price::HALF, Worth::Followed) });
         Ok(ix)
     }
 
@@ -178,19 +199,16 @@ impl Flow {
     /// Does what is due at `now` in every market that the venue lists; at any rate, about ten times a second looks lively.
     /// Time that passed without steps is not caught up on.
     pub fn step(&mut self, now: Time, venue: &mut Venue) {
-        if self.accounts.is_none() {
-            self.accounts = open_accounts(venue, &self.streams);
-        }
-        let Some(accounts) = self.accounts else { return };
-        let goes_on = |event: &mut Course| event.step(now, venue, &mut self.streams, &mut self.rng);
+        let goes_on = |event: &mut Course| event.step(now, venue, &mut self.streams, (&mut self.rng, self.pace));
         if !self.event.as_mut().is_none_or(goes_on) {
             let over = self.event.take();
             self.streams.retain(|stream| !over.as_ref().is_some_and(|event| event.has(&stream.market)));
         }
         for stream in &mut self.streams {
-            if let Some(market) = venue.market_of(stream.market.condition) {
-                stream.step(now, venue, market, accounts, &mut self.rng);
-            }
+            let Some(market) = venue.market_of(stream.market.condition) else { continue };
+            let Ok(accounts) = accounts_of(&mut self.accounts, venue, market) else { continue };
+            stream.stocked = stream.stocked || accounts.stock(venue, market).is_ok();
+            stream.step(now, venue, market, accounts, (&mut self.rng, self.pace));
         }
     }
 }
@@ -211,12 +229,19 @@ fn within(margin: u32, micros: u32) -> Price {
     Price::from_micros(micros).unwrap_or(Price::HALF)
 }
 
-fn open_accounts(venue: &mut Venue, streams: &[Stream]) -> Option<Accounts> {
-    let accounts = Accounts::open(venue).ok()?;
-    for market in streams.iter().filter_map(|stream| venue.market_of(stream.market.condition)).collect::<Vec<_>>() {
-        accounts.stock(venue, market).ok()?;
+/// Returns the accounts through which a market is traded, opened if need be.
+fn accounts_of(
+    accounts: &mut BTreeMap<u32, Accounts>,
+    venue: &mut Venue,
+    market: MarketIx,
+) -> Result<Accounts, MarketError> {
+    let group = market.0 / MARKETS_EACH;
+    if let Some(known) = accounts.get(&group) {
+        return Ok(*known);
     }
-    Some(accounts)
+    let opened = Accounts::open(venue)?;
+    accounts.insert(group, opened);
+    Ok(opened)
 }
 
 impl Accounts {
@@ -242,6 +267,7 @@ impl Stream {
             home,
             fair: home,
             worth,
+            stocked: false,
             walk_due: Time(0),
             quote_due: Time(0),
             take_due: Time(0),
@@ -250,17 +276,24 @@ impl Stream {
         }
     }
 
-    fn step(&mut self, now: Time, venue: &mut Venue, market: MarketIx, accounts: Accounts, rng: &mut Rng) {
+    fn step(
+        &mut self,
+        now: Time,
+        venue: &mut Venue,
+        market: MarketIx,
+        accounts: Accounts,
+        (rng, pace): (&mut Rng, u64),
+    ) {
         if self.worth == Worth::Wandering && now >= self.walk_due {
-            self.walk_due = WALK_EVERY.after(now, rng);
+            self.walk_due = WALK_EVERY.after(now, rng, pace);
             self.walk(rng);
         }
         if now >= self.quote_due {
-            self.quote_due = QUOTE_EVERY.after(now, rng);
+            self.quote_due = QUOTE_EVERY.after(now, rng, pace);
             self.quote(now, venue, market, accounts.maker, rng);
         }
         if now >= self.take_due {
-            self.take_due = TAKE_EVERY.after(now, rng);
+            self.take_due = TAKE_EVERY.after(now, rng, pace);
             self.take(now, venue, market, accounts.taker, rng);
         }
     }

@@ -1,4 +1,4 @@
-//! Automation of this repository, in Rust: `cargo xtask demo`, `test`, `dist`.
+//! Automation of this repository, in Rust: `cargo xtask demo`, `test`, `soak`, `dist`.
 //! It never hides a failure: a child's output is shown, and what could not run is never counted as passed.
 //! Start reading in [`mod@test`]; each other command is made of the same steps.
 
@@ -11,6 +11,7 @@ mod native;
 mod node;
 mod repo;
 mod say;
+mod soak;
 mod system;
 mod tally;
 mod test;
@@ -37,6 +38,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Trade on a local Polymarket for a while and watch the memory of every process; fails if it grows. Not part of the gate. Linux.
+    Soak(soak::Args),
     /// Run the whole gate: formatting, lints, every test, documentation, dashboard and browser tests.
     Test,
     /// Build the release binary with the dashboard embedded, and put it into dist/ with strategies and licences.
@@ -61,6 +64,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
     let repo = Repo::find()?;
     match task {
         Task::Demo { args } => demo::run(&repo, &args),
+        Task::Soak(args) => soak::run(&repo, &args).map(|()| ExitCode::SUCCESS),
         Task::Test => Ok(test::run(&repo)),
         Task::Dist => dist::run(&repo).map(|()| ExitCode::SUCCESS),
         Task::Strategies => wasm::build(&repo).map(|_| ExitCode::SUCCESS),

@@ -53,12 +53,14 @@ impl Key {
 pub const PREFIX: &str = "POLYTRADER_";
 
 /// Variables of ours that are no keys: they tell tests and tools where things are, or the signer its secret.
-pub const OTHER_VARIABLES: [&str; 9] = [
+pub const OTHER_VARIABLES: [&str; 11] = [
     "POLYTRADER_BIN",
     "POLYTRADER_DATA",
     "POLYTRADER_DEV_API",
     "POLYTRADER_DEV_MODE",
     "POLYTRADER_PRIVATE_KEY",
+    "POLYTRADER_RELAYER_KEY",
+    "POLYTRADER_RELAYER_KEY_ADDRESS",
     "POLYTRADER_SCREENSHOT",
     "POLYTRADER_SHARED",
     "POLYTRADER_SIGNER_TEST_ROLE",
@@ -73,7 +75,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 64] = [
+pub const KEYS: [Key; 67] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -320,6 +322,25 @@ pub const KEYS: [Key; 64] = [
         Kind::Url(&["https://", "http://"]),
         "https://data-api.polymarket.com",
         "The address of the venue's public records of accounts; the demo has its own.",
+    ),
+    key(
+        "venue.relayer_url",
+        Kind::Url(&["https://", "http://"]),
+        "https://relayer-v2.polymarket.com",
+        "The address of the venue's relayer, which sends what a deposit wallet signed; the demo has its own.",
+    ),
+    key(
+        "claims.execute",
+        Kind::Choice(&["off", "relayer"]),
+        "off",
+        "Whether redemptions and merges that operators ask for go to the relayer; it wants POLYTRADER_RELAYER_KEY and \
+         POLYTRADER_RELAYER_KEY_ADDRESS in the environment, and a signer that signs batches.",
+    ),
+    key(
+        "claims.automatic",
+        Kind::Flag,
+        "false",
+        "Whether shares of markets that have ended are redeemed without being asked for; needs claims.execute.",
     ),
     key(
         "live.enabled",

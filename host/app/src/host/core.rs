@@ -4,6 +4,7 @@
 use super::clock;
 use super::duties::Duties;
 use super::inbox::{Arrival, Inbox, Reply, Taken};
+use crate::http::types::WaitView;
 use engine::{Effect, Effects, Engine, Purpose, Record, Summary, digest};
 use model::input::{Channel, Command, HostFault};
 use model::{Body, Input, OrderId, OrderState, Seq, Size, StrategyId, Time, TokenIx};
@@ -43,8 +44,30 @@ pub(crate) struct Core {
     next_tick: Time,
     next_pnl: Time,
     counts: Counts,
+    waits: Waits,
     duties: Duties,
     latest: Latest,
+}
+
+/// How long market events waited since it was last shown.
+#[derive(Debug, Default)]
+struct Waits {
+    count: u64,
+    sum: u64,
+    worst: u64,
+}
+
+impl Waits {
+    fn add(&mut self, micros: u64) {
+        bump(&mut self.count);
+        self.sum = self.sum.saturating_add(micros);
+        self.worst = self.worst.max(micros);
+    }
+
+    fn take(&mut self) -> WaitView {
+        let Self { count, sum, worst } = std::mem::take(self);
+        WaitView { mean_micros: sum.checked_div(count).unwrap_or(0), worst_micros: worst }
+    }
 }
 
 /// What the rest of the host may see of the engine, ten times a second.
@@ -90,6 +113,7 @@ impl Core {
             next_tick: Time(0),
             next_pnl: Time(0),
             counts: Counts::default(),
+            waits: Waits::default(),
             duties,
             latest,
         }
@@ -109,6 +133,9 @@ impl Core {
                 self.duties.resync();
             }
             for Arrival { at, body, reply } in taken.arrivals.drain(..) {
+                if matches!(body, Body::Event(_)) {
+                    self.waits.add(clock::now().since(at));
+                }
                 self.feed(at, body, reply);
             }
             self.keep_time();
@@ -219,6 +246,7 @@ impl Core {
     }
 
     fn show_account(&mut self) {
+        self.duties.picture.set_event_wait(self.waits.take());
         self.duties.show_account(self.at, &self.engine, self.counts.events);
     }
 }
@@ -229,4 +257,17 @@ fn bump(count: &mut u64) {
 
 fn log_command(command: &Command) {
     tracing::info!(?command, "an operator's word");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_shown_once() {
+        let mut waits = Waits::default();
+        [10, 30, 5].into_iter().for_each(|micros| waits.add(micros));
+        assert_eq!(waits.take(), WaitView { mean_micros: 15, worst_micros: 30 });
+        assert_eq!(waits.take(), WaitView::default(), "a quiet second");
+    }
 }

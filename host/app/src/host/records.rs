@@ -1,10 +1,11 @@
 //! The venue's public records of our account, read slowly and never on the order path: what moved without a trade goes to the engine,
 //! which books what the account shows too, and positions are a third witness beside our books and the order book's balances.
 
-use super::clock;
 use super::core::Latest;
 use super::inbox::Inbox;
 use super::listing::Listing;
+use super::venue::Venue;
+use super::{Wires, clock};
 use crate::http::types::RecordsView;
 use crate::picture::Picture;
 use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TokenId, TransferKind, Usd};
@@ -14,7 +15,7 @@ use polymarket::client::DataApi;
 use polymarket::parse::{Deed, Holding, RecordCounts, Recorded};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -52,9 +53,27 @@ pub(super) struct Records {
     pub(super) sent: BTreeSet<[u8; 32]>,
 }
 
+/// Begins to read the venue's records of our account, if there is one.
+pub(super) fn read(wires: &Wires, venue: &Venue, since: Time, told: Vec<[u8; 32]>) {
+    if venue.login.is_none() {
+        return;
+    }
+    let records = Records {
+        api: venue.records.clone(),
+        user: wires.signer.account().funder,
+        inbox: wires.inbox.clone(),
+        listing: wires.listing.clone(),
+        latest: Arc::clone(&wires.latest),
+        picture: wires.picture.clone(),
+        since,
+        sent: told.into_iter().collect(),
+    };
+    tokio::spawn(records.watch());
+}
+
 /// What the positions said, and how often running.
 #[derive(Debug, Default)]
-struct Witness {
+pub(super) struct Witness {
     differences: BTreeMap<TokenId, (Size, Size)>,
     looks: u32,
 }
@@ -117,7 +136,11 @@ impl Records {
         latest.as_ref().map_or(0, |view| view.waiting)
     }
 
-    async fn read(&mut self, view: &mut RecordsView, witness: &mut Witness) -> Result<(), RequestError> {
+    /// Reads once.
+    ///
+    /// # Errors
+    /// If one of the lists cannot be read.
+    pub(super) async fn read(&mut self, view: &mut RecordsView, witness: &mut Witness) -> Result<(), RequestError> {
         let (deeds, mut counts) = self.api.deeds(self.user, self.since).await?;
         let told = moved(deeds).into_iter().filter_map(|(key, moved)| self.tell(key, &moved)).count();
         view.elsewhere = view.elsewhere.saturating_add(u64::try_from(told).unwrap_or(u64::MAX));

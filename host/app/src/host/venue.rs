@@ -8,7 +8,8 @@ use crate::config::{Config, Mode};
 use crate::journal::Past;
 use anyhow::{Context, ensure};
 use model::{Market, Usd, VenueOrderId};
-use polymarket::client::{Catalog, DataApi, Timeouts};
+use order::Address;
+use polymarket::client::{Catalog, DataApi, Relayer, RelayerKey, Timeouts};
 use polymarket::feed::Timings;
 use polymarket::parse::VenueOrder;
 use polymarket::{AccountClient, Client, Credentials, FeedConfig, L1Headers};
@@ -28,6 +29,8 @@ pub(super) struct Venue {
     pub(super) discovery: Discovery,
     /// The public records of accounts.
     pub(super) records: DataApi,
+    /// The relayer, if claims go there.
+    pub(super) relayer: Option<Relayer>,
 }
 
 /// Our account at the venue.
@@ -75,10 +78,11 @@ impl Venue {
         };
         let records = DataApi::new(&args.records, Timeouts::default())
             .with_context(|| format!("the records of accounts at {}", args.records))?;
+        let relayer = config.claims_execute.then(|| relayer(&args.relayer)).transpose()?;
         let markets = discovery.first().await?;
         let feed = FeedConfig { address: args.channels.clone(), timings: Timings::default(), now: clock::now };
         let listen = Listen { feed, connections: config.market_connections };
-        Ok(Self { client, login, listen, cash, markets, discovery, records })
+        Ok(Self { client, login, listen, cash, markets, discovery, records, relayer })
     }
 }
 
@@ -108,6 +112,19 @@ impl Login {
         };
         Ok(Self { account, credentials, foreign, heartbeat })
     }
+}
+
+/// Returns a client of the relayer with the key from the environment. The key opens the relayer's door and signs nothing.
+fn relayer(address: &str) -> anyhow::Result<Relayer> {
+    let value = |name: &str| {
+        let text = std::env::var(name).ok().filter(|text| !text.is_empty());
+        text.with_context(|| format!("claims.execute is `relayer`, but {name} is not in the environment"))
+    };
+    let owner = value("POLYTRADER_RELAYER_KEY_ADDRESS")?;
+    let owner =
+        Address::parse(&owner).with_context(|| format!("POLYTRADER_RELAYER_KEY_ADDRESS is `{owner}`, no address"))?;
+    let key = RelayerKey::relayer(&value("POLYTRADER_RELAYER_KEY")?, owner).context("POLYTRADER_RELAYER_KEY")?;
+    Relayer::new(address, Timeouts::default(), key).with_context(|| format!("the relayer at {address}"))
 }
 
 async fn log_in(client: &Client, signer: &signer::Client) -> anyhow::Result<Credentials> {

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::guard::Caller;
-use super::types::{ConnectionView, HealthView, Snapshot};
+use super::types::{ConnectionView, HealthView, Snapshot, WaitView};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -42,6 +42,7 @@ pub(super) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         rows_lost: rows.lost,
         rows_waiting: u64::try_from(rows.waiting).unwrap_or(u64::MAX),
         events: snapshot.bot.events,
+        event_wait: app.picture.event_wait(),
     };
     // Probes look at the status; a bot that an operator stopped is well.
     let status = if channels { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -53,11 +54,11 @@ pub(super) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
 pub(super) async fn metrics(State(app): State<App>, _: Caller) -> ([(HeaderName, &'static str); 1], String) {
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        write_metrics(&app.picture.snapshot(), &app.picture.connections()),
+        write_metrics(&app.picture.snapshot(), &app.picture.connections(), app.picture.event_wait()),
     )
 }
 
-fn write_metrics(snapshot: &Snapshot, connections: &[ConnectionView]) -> String {
+fn write_metrics(snapshot: &Snapshot, connections: &[ConnectionView], wait: WaitView) -> String {
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, value: i64| {
         let name = format!("polytrader_{name}");
@@ -73,6 +74,10 @@ fn write_metrics(snapshot: &Snapshot, connections: &[ConnectionView]) -> String 
     gauge("market_connections", "Connections of the market channel.", parts);
     gauge("market_connections_up", "Connections of the market channel that are up.", up);
     gauge("market_events", "Market events since the start.", i64::try_from(snapshot.bot.events).unwrap_or(i64::MAX));
+    let micros = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let waited = "How long market events waited for the engine in the last second";
+    gauge("event_wait_mean_micros", &format!("{waited}, on average."), micros(wait.mean_micros));
+    gauge("event_wait_worst_micros", &format!("{waited}, at worst."), micros(wait.worst_micros));
     gauge("open_orders", "Orders that are not over.", count(snapshot.orders.len()));
     gauge("positions", "Tokens held.", count(snapshot.positions.len()));
     gauge("cash_micro_usd", "All cash.", snapshot.pnl.cash_micro_usd);

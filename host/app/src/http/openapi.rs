@@ -1,6 +1,6 @@
 //! The API's description, made from the routes and types themselves.
 
-use super::{admin, config, health, scopes, session, signals, strategies, stream, trading};
+use super::{admin, claims, config, health, scopes, session, signals, strategies, stream, trading};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -35,7 +35,9 @@ use utoipa::openapi::OpenApi as Document;
         trading::cancel_all,
         trading::trades,
         trading::venue_orders,
-        trading::claims,
+        claims::claims,
+        claims::runs,
+        claims::execute,
         strategies::all,
         strategies::versions,
         strategies::enable,

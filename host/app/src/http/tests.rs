@@ -60,7 +60,18 @@ impl Rig {
         let words_heard = answer_words(asked);
         let control = Control::new(inbox.clone(), None).with_words(words);
         let settings = Settings::open(&config(&dir), &db).await.unwrap();
-        let parts = Parts { picture, control, auth, db, settings, chain: None, session: 7, remote: false, clock: NOW };
+        let parts = Parts {
+            picture,
+            control,
+            auth,
+            db,
+            settings,
+            chain: None,
+            account: String::new(),
+            session: 7,
+            remote: false,
+            clock: NOW,
+        };
         let parts = Arc::new(parts);
         let router = router(Arc::clone(&parts));
         Self { router, parts, dir, inbox, heard, words: words_heard, admin, trader, viewer }

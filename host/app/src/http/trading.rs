@@ -5,19 +5,16 @@ use super::admin::{Action, TAKEN};
 use super::guard::Caller;
 use super::problem::ProblemResponse;
 use super::types::{
-    ClaimView, MarketView, OrderEventView, OrderHistoryView, OrderView, PnlView, PositionView, Snapshot, TradeView,
-    VenueOrderView,
+    MarketView, OrderEventView, OrderHistoryView, OrderView, PnlView, PositionView, Snapshot, TradeView, VenueOrderView,
 };
 use crate::auth::Role;
 use crate::db::{FillRow, OrderRow};
-use crate::hex::hex;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use model::OrderId;
 use model::input::Command;
-use model::{OrderId, Size};
-use order::{Call, Claim};
 use serde::Deserialize;
 
 /// How many trades a page has unless it says otherwise.
@@ -119,53 +116,6 @@ pub(super) async fn close(
     Ok(TAKEN)
 }
 
-/// What can be turned into dollars at the venue's contract: pairs of both outcomes, and shares of markets whose outcome is known, each
-/// with the contract's call. The host moves nothing; who does it by hand books it as a transfer.
-#[utoipa::path(get, path = "/v1/positions/claims", tag = "trading", responses((status = 200, body = Vec<ClaimView>)))]
-pub(super) async fn claims(State(app): State<App>, _: Caller) -> Json<Vec<ClaimView>> {
-    let call = |slug: &str, claim| {
-        let (condition, neg_risk) = app.picture.condition(slug)?;
-        order::Call::new(app.chain?, claim, &condition, neg_risk)
-    };
-    Json(claims_of(&app.picture.snapshot().positions, call))
-}
-
-fn claims_of(positions: &[PositionView], call: impl Fn(&str, Claim) -> Option<Call>) -> Vec<ClaimView> {
-    let claim = |kind: &str, position: &PositionView, outcome: &str, size_micros: u64, pays: u32| {
-        let wanted = if kind == "merge" { Claim::Merge(Size(size_micros)) } else { Claim::Redeem };
-        let call = call(&position.market, wanted);
-        let data = call.as_ref().map(|call| hex(&call.data));
-        let worth = u128::from(size_micros).saturating_mul(u128::from(pays));
-        let worth = worth.checked_div(u128::from(model::SCALE)).unwrap_or(0);
-        ClaimView {
-            kind: kind.to_owned(),
-            market: position.market.clone(),
-            outcome: outcome.to_owned(),
-            size_micros,
-            worth_micro_usd: i64::try_from(worth).unwrap_or(i64::MAX),
-            to: call.map(|call| call.to.checksummed()).unwrap_or_default(),
-            data: data.map(|data| format!("0x{data}")).unwrap_or_default(),
-        }
-    };
-    let mut claims = Vec::new();
-    for (place, position) in positions.iter().enumerate() {
-        match position.pays_micro_usd {
-            Some(pays) if pays > 0 => {
-                claims.push(claim("redeem", position, &position.outcome, position.size_micros, pays));
-            }
-            Some(_) => {}
-            None => {
-                let mut later = positions.iter().skip(place.saturating_add(1));
-                if let Some(other) = later.find(|other| other.market == position.market) {
-                    let pairs = position.size_micros.min(other.size_micros);
-                    claims.push(claim("merge", position, "", pairs, model::SCALE));
-                }
-            }
-        }
-    }
-    claims
-}
-
 /// How many rows.
 #[derive(Debug, Deserialize)]
 pub(super) struct Limit {
@@ -236,55 +186,5 @@ fn trade_view(row: FillRow) -> TradeView {
         fee_micro_usd: row.fee_micro_usd,
         maker: row.maker != 0,
         settlement: row.settlement,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pairs_can_be_merged_and_what_pays_redeemed() {
-        let position = |market: &str, outcome: &str, shares: u64, pays: Option<u32>| PositionView {
-            token: format!("{market}-{outcome}"),
-            market: market.to_owned(),
-            question: String::new(),
-            outcome: outcome.to_owned(),
-            size_micros: shares * 1_000_000,
-            cost_micro_usd: 1,
-            bid_micro_usd: None,
-            pays_micro_usd: pays,
-            value_micro_usd: 0,
-            realised_micro_usd: 0,
-            unrealised_micro_usd: 0,
-        };
-        let positions = [
-            position("a", "Yes", 30, None),
-            position("a", "No", 20, None),
-            position("b", "Yes", 10, None),
-            position("c", "Yes", 10, Some(1_000_000)),
-            position("c", "No", 4, Some(0)),
-            position("d", "No", 6, Some(500_000)),
-        ];
-        // Nothing is known of the last market's contract.
-        let call = |slug: &str, claim| {
-            let condition = model::ConditionId([7; 32]);
-            (slug != "d").then(|| Call::new(order::Chain::Polygon, claim, &condition, slug == "c")).flatten()
-        };
-        let claims = claims_of(&positions, call);
-        let told: Vec<(&str, &str, &str, u64, i64)> = claims
-            .iter()
-            .map(|claim| (&*claim.kind, &*claim.market, &*claim.outcome, claim.size_micros, claim.worth_micro_usd))
-            .collect();
-        let expected = [
-            ("merge", "a", "", 20_000_000, 20_000_000),
-            ("redeem", "c", "Yes", 10_000_000, 10_000_000),
-            ("redeem", "d", "No", 6_000_000, 3_000_000),
-        ];
-        assert_eq!(told, expected);
-        let called: Vec<(&str, &str)> =
-            claims.iter().map(|claim| (&*claim.to, claim.data.get(..10).unwrap_or(""))).collect();
-        let merge = ("0xAdA100Db00Ca00073811820692005400218FcE1f", "0x9e7212ad");
-        assert_eq!(called, [merge, ("0xadA2005600Dec949baf300f4C6120000bDB6eAab", "0x01b7037c"), ("", "")]);
     }
 }

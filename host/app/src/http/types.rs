@@ -2,10 +2,12 @@
 //! `dashboard/src/generated` is made from them by `cargo test -p app`, which fails when the committed files differ.
 #![expect(missing_docs, reason = "most fields say what they are by their names")]
 
+mod claims;
 mod health;
 mod strategies;
 
-pub use health::{ConnectionView, HealthView, RecordsView};
+pub use claims::{ClaimBody, ClaimRunView, ClaimView};
+pub use health::{ConnectionView, HealthView, RecordsView, WaitView};
 pub use strategies::{ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody};
 
 use serde::{Deserialize, Serialize};
@@ -241,28 +243,6 @@ pub struct MarketView {
     #[ts(type = "number")]
     pub tick_micro_usd: u32,
     pub tokens: Vec<TokenView>,
-}
-
-/// Shares that can be turned into dollars at the venue's contract.
-#[derive(Debug, Clone, Serialize, TS, ToSchema)]
-pub struct ClaimView {
-    /// `merge` for pairs of both outcomes, `redeem` for shares of a market whose outcome is known.
-    pub kind: String,
-    /// The market's slug.
-    pub market: String,
-    /// The outcome that is redeemed; empty for a merge.
-    pub outcome: String,
-    /// Micro-shares: pairs, or shares of the outcome.
-    #[ts(type = "number")]
-    pub size_micros: u64,
-    /// What is paid for them.
-    #[ts(type = "number")]
-    pub worth_micro_usd: i64,
-    /// The contract that does it, as an address; empty where none is known.
-    pub to: String,
-    /// The call of that contract, `0x` and hexadecimal digits: for the wallet that holds the shares to send. A redemption takes all
-    /// shares of the market.
-    pub data: String,
 }
 
 /// One outcome's top of book.

@@ -191,10 +191,18 @@ impl State {
     }
 
     pub(super) fn value_position(&mut self, position: PositionView) -> Option<Update> {
-        let old = self.positions.values_mut().find(|old| old.token == position.token)?;
+        let token = self.token_of(&position.token)?;
+        let old =
+            self.positions.entry(token).or_insert_with(|| PositionView { value_micro_usd: -1, ..position.clone() });
         let same = (old.bid_micro_usd, old.value_micro_usd) == (position.bid_micro_usd, position.value_micro_usd);
         *old = position.clone();
         (!same).then_some(Update::Position(position))
+    }
+
+    /// Takes away a position that is not among these: it went without a trade.
+    pub(super) fn gone(&mut self, held: &[String]) -> Option<Update> {
+        let token = self.positions.iter().find(|(_, view)| !held.contains(&view.token)).map(|(token, _)| *token)?;
+        self.positions.remove(&token).map(|view| Update::Position(PositionView { size_micros: 0, ..view }))
     }
 
     pub(super) fn venue_id(&mut self, order: OrderId, venue: VenueOrderId) -> Option<Update> {

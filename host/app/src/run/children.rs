@@ -18,7 +18,8 @@ pub(super) fn sign_for_host(
 ) -> anyhow::Result<ExitCode> {
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
     let places = ["--exchange", &venue.rest, "--channels", &venue.channels, "--catalog", &venue.catalog];
-    command.arg("host").args(places).args(["--records", &venue.records]).args(common.to_arguments());
+    let more = ["--records", &venue.records, "--relayer", &venue.relayer];
+    command.arg("host").args(places).args(more).args(common.to_arguments());
     let exit = signer::run(signer, key, command, tell)?;
     Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

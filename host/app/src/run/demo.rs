@@ -69,6 +69,9 @@ fn exchange_command(dir: &Path, flow: &FlowArgs) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
     command.arg("exchange").args(["--listen", "127.0.0.1:0"]).arg("--data-dir").arg(dir);
     command.args(["--seed", &flow.seed.to_string(), "--speed", &flow.speed.to_string()]);
+    if flow.invented != exchange::INVENTED {
+        command.args(["--invented", &flow.invented.to_string()]);
+    }
     for file in &flow.recording {
         ensure!(file.exists(), "there is no recording {}", file.display());
         command.arg("--recording").arg(file);
@@ -163,6 +166,7 @@ pub(super) fn serve_exchange(args: &ExchangeArgs) -> anyhow::Result<()> {
         event_lasts_s: args.event_lasts,
         speed_micros: args.flow.speed.0,
         data_dir: Some(args.data_dir.clone()),
+        invented: args.flow.invented,
         ..exchange::Config::seeded(args.flow.seed)
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;

@@ -3,8 +3,8 @@
 use crate::postgres::Cluster;
 use crate::scratch::Scratch;
 use app::db::{
-    AuditRow, BreakerRow, Db, DbError, DbWrite, DecisionRow, FillRow, Halt, OrderRow, PositionRow, RefusalRow,
-    SessionRow, SettingRow, StrategyRow, TokenRow,
+    AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, FillRow, Halt, OrderRow, PositionRow,
+    RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
 use model::{ConditionId, StrategyId, Usd};
 use std::time::Duration;
@@ -241,7 +241,38 @@ async fn history(db: &Db) {
     assert_eq!(db.order_history(SESSION, u64::MAX).await.unwrap(), None);
 }
 
+/// What leaves for the relayer is written down once, and what became of it follows.
+async fn claims(db: &Db) {
+    let row = |created_at_ms, state: &str| ClaimRow {
+        account: "0xa".into(),
+        created_at_ms,
+        kind: "merge".into(),
+        market: "rain".into(),
+        condition_id: "0x07".into(),
+        size_micros: 1,
+        worth_micro_usd: 2,
+        nonce: 3,
+        deadline_s: 4,
+        state: state.into(),
+        transaction_id: String::new(),
+        transaction_hash: String::new(),
+        reason: String::new(),
+        who: "ann".into(),
+        updated_at_ms: 5,
+    };
+    db.add_claim(&row(1, "signed")).await.unwrap();
+    db.add_claim(&row(2, "signed")).await.unwrap();
+    assert!(db.add_claim(&row(2, "signed")).await.is_err(), "the same row twice");
+    assert!(db.add_claim(&row(3, "dreamt")).await.is_err(), "no such state");
+    let (transaction_id, transaction_hash, reason) = ("t".into(), "0x1".into(), "why".into());
+    let sent = ClaimRow { transaction_id, transaction_hash, reason, updated_at_ms: 6, ..row(1, "sent") };
+    db.update_claim(&sent).await.unwrap();
+    assert_eq!(db.claims("0xa", 10).await.unwrap(), [row(2, "signed"), sent]);
+    assert_eq!(db.claims("0xb", 10).await.unwrap(), []);
+}
+
 async fn primary(db: &Db) {
+    claims(db).await;
     let setting = |value: &str, at_ms| SettingRow {
         name: "max_order_usd".to_owned(),
         value: value.to_owned(),

@@ -9,6 +9,7 @@
 
 mod conduct;
 mod controls;
+mod guards;
 mod properties;
 mod recovery;
 mod reload;

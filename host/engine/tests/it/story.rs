@@ -229,14 +229,6 @@ fn tell(story: &mut Story, line: &str) {
                 StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost: Vec::new() };
             story.step(Body::Intents(answer));
         }
-        ["requests", ok, failed] => {
-            story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
-        }
-        ["later", seconds] => {
-            story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
-            story.effects.clear();
-        }
-        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         words => account(story, words),
     }
 }
@@ -260,6 +252,10 @@ fn told(at: Time, what: &str, amount: &str, name: &str) -> Body {
 /// Feeds what happens to the account beside trading.
 fn account(story: &mut Story, words: &[&str]) {
     match words {
+        ["requests", ok, failed] => {
+            story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
+        }
+        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
         ["deposit", dollars] => {
             let amount = Usd::parse(dollars).unwrap();
             let kind = TransferKind::Deposit(amount);
@@ -287,6 +283,10 @@ fn account(story: &mut Story, words: &[&str]) {
             };
             let kind = MarketEventKind::Resolved { pays };
             story.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: story.now, kind }));
+        }
+        ["later", seconds] => {
+            story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
+            story.effects.clear();
         }
         ["worth", dollars] => {
             assert_eq!(story.engine.summary().portfolio, Usd::parse(dollars).unwrap());

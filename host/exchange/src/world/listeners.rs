@@ -101,7 +101,8 @@ impl Listeners {
 
     /// Says whether anybody hears of a market.
     pub(super) fn hears(&self, market: MarketIx) -> bool {
-        self.market.iter().any(|listener| listener.tokens.iter().any(|token| token.market() == market))
+        let tokens = [market.token(0), market.token(1)];
+        self.market.iter().any(|listener| tokens.iter().any(|token| listener.tokens.contains(token)))
     }
 
     /// Sends a frame to all who listen to one of the tokens.

@@ -286,6 +286,23 @@ impl AccountClient {
     /// # Errors
     /// If there is no good answer.
     pub async fn balance_allowance(&self, token: Option<&TokenId>) -> Result<BalanceAllowance, RequestError> {
+        self.balance("/balance-allowance", token, parse::balance).await
+    }
+
+    /// Makes the venue look at the chain again for the collateral, or for a token: what it believes is cached (PROTOCOL 3).
+    ///
+    /// # Errors
+    /// If there is no good answer.
+    pub async fn refresh(&self, token: Option<&TokenId>) -> Result<(), RequestError> {
+        self.balance("/balance-allowance/update", token, |_| Ok(())).await
+    }
+
+    async fn balance<T>(
+        &self,
+        path: &str,
+        token: Option<&TokenId>,
+        parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+    ) -> Result<T, RequestError> {
         let kind = self.account.signature_type.code().to_string();
         let id = token.map(ToString::to_string);
         let mut query = vec![("signature_type", kind.as_str())];
@@ -293,7 +310,7 @@ impl AccountClient {
             Some(id) => query.extend([("asset_type", "CONDITIONAL"), ("token_id", id.as_str())]),
             None => query.push(("asset_type", "COLLATERAL")),
         }
-        self.get("/balance-allowance", &query, parse::balance).await
+        self.get(path, &query, parse).await
     }
 
     async fn get<T>(

@@ -1,6 +1,7 @@
 //! The markets that the flow invents. Names and ids belong to nobody.
 
 use crate::rng::Rng;
+use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use model::{ConditionId, EventId, FeeRate, Market, Price, Size, TickSize, TokenId};
@@ -14,9 +15,12 @@ struct Entry {
     fee: u32,
 }
 
+/// How many markets something is written of.
+pub const INVENTED: usize = 5;
+
 const YES_NO: [&str; 2] = ["Yes", "No"];
 
-const ENTRIES: [Entry; 5] = [
+const ENTRIES: [Entry; INVENTED] = [
     Entry {
         slug: "mlb-har-lak-game-one",
         question: "Harbor City Gulls vs. Lakeside Foxes",
@@ -66,9 +70,22 @@ const EXCLUSIVE: [(&str, &str, u32); 4] = [
     ("cup-final-will-other-win", "Will another team win the cup final?", 160_000),
 ];
 
-/// Returns the invented markets that stand alone, with ids drawn from `rng`.
-pub(super) fn markets(rng: &mut Rng) -> Vec<Market> {
-    ENTRIES.iter().map(|entry| market(entry, None, rng)).collect()
+/// Returns so many invented markets that stand alone, with ids drawn from `rng`. Beyond those of which something is written the same is
+/// told again, with a number.
+pub(super) fn markets(rng: &mut Rng, count: usize) -> Vec<Market> {
+    let rounds = 1_usize..;
+    let entries = rounds.flat_map(|round| ENTRIES.iter().map(move |entry| (round, entry)));
+    entries
+        .take(count)
+        .map(|(round, entry)| {
+            let mut market = market(entry, None, rng);
+            if round > 1 {
+                market.slug.push_str(&format!("-{round}"));
+                market.question.push_str(&format!(" ({round})"));
+            }
+            market
+        })
+        .collect()
 }
 
 /// Returns the markets of the event, each with the worth of its YES share at home.

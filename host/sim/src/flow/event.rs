@@ -30,7 +30,13 @@ impl Course {
     }
 
     /// Moves the fair prices, and ends the event when its time is over; false then.
-    pub(super) fn step(&mut self, now: Time, venue: &mut Venue, streams: &mut [Stream], rng: &mut Rng) -> bool {
+    pub(super) fn step(
+        &mut self,
+        now: Time,
+        venue: &mut Venue,
+        streams: &mut [Stream],
+        (rng, pace): (&mut Rng, u64),
+    ) -> bool {
         let ends = *self.ends.get_or_insert_with(|| now.plus_micros(self.lasts_micros));
         let mut own: Vec<&mut Stream> =
             streams.iter_mut().filter(|stream| stream.worth == Worth::Shared && self.has(&stream.market)).collect();
@@ -39,7 +45,7 @@ impl Course {
             return false;
         }
         if now >= self.walk_due {
-            self.walk_due = WALK_EVERY.after(now, rng);
+            self.walk_due = WALK_EVERY.after(now, rng, pace);
             give(&mut own, rng);
         }
         true

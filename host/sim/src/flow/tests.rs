@@ -30,6 +30,41 @@ fn the_same_seed_tells_the_same_story_and_another_seed_another() {
 }
 
 #[test]
+fn a_flow_may_have_many_markets_and_all_have_names_and_books_of_their_own() {
+    // A maker has twenty orders in each of them, and an account has room for so many.
+    let count = crate::venue::ORDERS_MAX / 20 + 30;
+    let mut flow = Flow::with_markets(7, count);
+    let mut venue = Venue::new();
+    for market in flow.markets() {
+        venue.add_market(market).unwrap();
+    }
+    let slugs: BTreeSet<_> = flow.markets().into_iter().map(|market| market.slug).collect();
+    assert_eq!(slugs.len(), count);
+    let few: Vec<_> = Flow::new(7).markets().into_iter().map(|market| (market.slug, market.condition)).collect();
+    let first: Vec<_> =
+        flow.markets().into_iter().take(INVENTED).map(|market| (market.slug, market.condition)).collect();
+    assert_eq!(first, few, "more markets do not change the first ones");
+    (1..=50).for_each(|step| flow.step(Time::from_millis(step * STEP_MILLIS), &mut venue));
+    for (ix, market) in venue.listed() {
+        let both = [Side::Buy, Side::Sell].map(|side| venue.levels(ix.token(0), side).len());
+        assert!(both[0] >= 5 && both[1] >= 5, "{both:?} levels of {}", market.slug);
+    }
+}
+
+#[test]
+fn at_another_pace_there_is_so_much_more_or_less() {
+    let trades = |pace| {
+        let (flow, mut venue) = started(7);
+        let mut flow = flow.at_pace(pace);
+        (0..2_000).for_each(|step| flow.step(Time::from_millis(step * 10), &mut venue));
+        venue.drain().into_iter().filter(|event| matches!(event, Event::Trade(_))).count()
+    };
+    let (slow, usual, fast) = (trades(PACE / 5), trades(PACE), trades(PACE * 5));
+    assert!(slow * 4 < usual && usual < slow * 6, "{slow} and {usual}");
+    assert!(usual * 4 < fast && fast < usual * 6, "{usual} and {fast}");
+}
+
+#[test]
 fn books_stay_two_sided_deep_and_narrow() {
     let (mut flow, mut venue) = started(42);
     let mut narrow = 0;

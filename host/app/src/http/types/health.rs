@@ -28,6 +28,19 @@ pub struct HealthView {
     pub rows_waiting: u64,
     #[ts(type = "number")]
     pub events: u64,
+    /// How long market events waited for the engine from the moment they were received, in the last whole second.
+    pub event_wait: WaitView,
+}
+
+/// How long something waited, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct WaitView {
+    /// On average.
+    #[ts(type = "number")]
+    pub mean_micros: u64,
+    /// At worst.
+    #[ts(type = "number")]
+    pub worst_micros: u64,
 }
 
 /// One of the connections that bring the same market data. Tokens are spread, so each is made of several.

@@ -73,8 +73,8 @@ fn gamma(markets: &[Value]) -> Result<Seen, String> {
     if found != wanted {
         return Err(format!("{found} of {wanted} markets that trade were found"));
     }
-    let mut seen = Seen::default();
-    seen.read = markets.iter().filter(|row| !is_ours(row)).count();
+    let others = markets.iter().filter(|row| !is_ours(row)).count();
+    let mut seen = Seen { read: others, ..Seen::default() };
     let mut opened: Vec<Value> = markets.iter().filter(|row| is_ours(row)).cloned().collect();
     for row in &mut opened {
         count_unread::<CatalogRow<'_>>(row, &mut seen);

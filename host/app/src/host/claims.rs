@@ -1,0 +1,394 @@
+//! Redemptions and merges through the venue's relayer, one after the other. What leaves is written down before it does, and a batch of
+//! which nobody knows whether it arrived is not sent again: its number in the wallet or its deadline tells what became of it.
+//! Nothing is booked here. The engine hears of the transaction and books it when the account shows it, as anything else that moved.
+
+use super::inbox::Inbox;
+use super::listing::Listing;
+use super::records;
+use super::venue::Venue;
+use super::{Wires, clock};
+use crate::config::Config;
+use crate::control::ControlError;
+use crate::db::{ClaimRow, Db, DbError};
+use crate::picture::Picture;
+use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TransferKind, Usd};
+use order::{Address, Batch, Call, Chain, Claim, Signature65, SignatureType};
+use polymarket::AccountClient;
+use polymarket::client::{Relayer, SubmitError};
+use polymarket::parse::{Recorded, RelayState, Relayed};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The most claims of operators that wait.
+const WAITING_MAX: usize = 16;
+/// How often what is under way is looked at.
+pub(super) const LOOK: Duration = Duration::from_secs(2);
+/// How often it is looked for markets to redeem.
+const AUTOMATIC: Duration = Duration::from_secs(15);
+/// How long a batch is good for.
+const GOOD_FOR_S: u64 = 600;
+/// How long after its deadline a batch is given up: clocks differ, and the chain takes its time to tell.
+const GRACE_S: u64 = 120;
+/// After a failure nothing is tried again by itself for so long,
+const AGAIN_MS: u64 = 600_000;
+/// and after so many only an operator tries.
+const TRIES_MAX: usize = 3;
+/// The rows that are looked at.
+const ROWS: u32 = 500;
+/// Who wants what nobody asked for.
+const HOST: &str = "host";
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The market's slug.
+    pub(crate) market: String,
+    /// Its condition.
+    pub(crate) condition: ConditionId,
+    /// Whether it is a negative-risk market.
+    pub(crate) neg_risk: bool,
+    /// What to do: redeem or merge.
+    pub(crate) claim: Claim,
+    /// Shares, or pairs.
+    pub(crate) size: Size,
+    /// What is to be paid for them.
+    pub(crate) worth: Usd,
+    /// Who wants it.
+    pub(crate) who: String,
+}
+
+/// Where operators ask for claims.
+#[derive(Debug, Clone)]
+pub(crate) struct Door(Result<mpsc::Sender<Wanted>, String>);
+
+impl Door {
+    /// Returns a door that is closed, and why.
+    pub(crate) fn closed(why: impl Into<String>) -> Self {
+        Self(Err(why.into()))
+    }
+
+    /// Returns why nothing can be executed here; nothing if it can.
+    pub(crate) fn why_closed(&self) -> Option<&str> {
+        self.0.as_ref().err().map(String::as_str)
+    }
+
+    /// Asks for a claim. It is done when those before it are.
+    ///
+    /// # Errors
+    /// If nothing can be executed here, or too much waits.
+    pub(crate) fn ask(&self, wanted: Wanted) -> Result<(), ControlError> {
+        let sender = self.0.as_ref().map_err(|why| ControlError::Refused(why.clone()))?;
+        let full = |_| ControlError::Refused(format!("{WAITING_MAX} claims wait already"));
+        sender.try_send(wanted).map_err(full)
+    }
+}
+
+type Signing = Pin<Box<dyn Future<Output = Result<Signature65, String>> + Send>>;
+/// Asks the signer's process for the signature of a batch.
+pub(super) type Sign = Arc<dyn Fn(Batch) -> Signing + Send + Sync>;
+/// Asks the venue to look at the chain again for the tokens of a market.
+pub(super) type Refresh = Arc<dyn Fn(ConditionId) + Send + Sync>;
+
+/// What executes claims.
+pub(super) struct Executor {
+    pub(super) relayer: Relayer,
+    pub(super) sign: Sign,
+    pub(super) refresh: Refresh,
+    pub(super) db: Db,
+    /// The wallet, as rows have it.
+    pub(super) account: String,
+    /// The key's address.
+    pub(super) owner: Address,
+    pub(super) wallet: Address,
+    pub(super) chain: Chain,
+    pub(super) inbox: Inbox,
+    pub(super) listing: Listing,
+    pub(super) picture: Picture,
+    /// Whether what can be redeemed is redeemed without being asked for.
+    pub(super) automatic: bool,
+    pub(super) now: Arc<dyn Fn() -> Time + Send + Sync>,
+}
+
+/// Begins to execute claims, if that is wanted and possible.
+pub(super) fn open(wires: &Wires, config: &Config, db: &Db, venue: &Venue) -> Door {
+    let Some(login) = &venue.login else { return Door::closed("on paper there is nothing to claim") };
+    let account = *wires.signer.account();
+    if account.signature_type != SignatureType::Deposit {
+        return Door::closed(
+            "the relayer takes batches of deposit wallets only: whoever has this wallet sends the call, and pays its gas",
+        );
+    }
+    let Some(relayer) = &venue.relayer else {
+        return Door::closed("claims.execute is off: the wallet's owner sends the call through the relayer");
+    };
+    let executor = Executor {
+        relayer: relayer.clone(),
+        sign: signing(Arc::clone(&wires.signer)),
+        refresh: refreshing(login.account.clone(), wires.listing.clone()),
+        db: db.clone(),
+        account: account.funder.to_string(),
+        owner: account.signer,
+        wallet: account.funder,
+        chain: account.chain,
+        inbox: wires.inbox.clone(),
+        listing: wires.listing.clone(),
+        picture: wires.picture.clone(),
+        automatic: config.claims_automatic,
+        now: Arc::new(clock::now),
+    };
+    executor.start()
+}
+
+/// Returns the way to the signer's process.
+fn signing(signer: Arc<signer::Client>) -> Sign {
+    Arc::new(move |batch| {
+        let signer = Arc::clone(&signer);
+        Box::pin(async move {
+            let signed = signer.sign_batch(&batch).await;
+            signed.map_err(|error| format!("the signer does not sign the batch: {error}"))
+        })
+    })
+}
+
+/// Returns the way to make the venue look again at cash and shares of a market.
+fn refreshing(client: AccountClient, listing: Listing) -> Refresh {
+    Arc::new(move |condition| {
+        let (client, listing) = (client.clone(), listing.clone());
+        tokio::spawn(async move {
+            let market = listing.market_of(&condition).and_then(|ix| listing.market(ix));
+            let tokens = market.into_iter().flat_map(|market| market.tokens).map(Some);
+            for token in tokens.chain([None]) {
+                if let Err(error) = client.refresh(token.as_ref()).await {
+                    tracing::warn!(%error, "the venue was not told to look at the wallet again");
+                }
+            }
+        });
+    })
+}
+
+impl Executor {
+    /// Begins to execute, and returns where to ask.
+    pub(super) fn start(self) -> Door {
+        let (sender, asked) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(self.run(asked));
+        Door(Ok(sender))
+    }
+
+    async fn run(self, mut asked: mpsc::Receiver<Wanted>) {
+        let mut ticks = tokio::time::interval(LOOK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut waiting = VecDeque::new();
+        let mut looked = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                wanted = asked.recv(), if waiting.len() < WAITING_MAX => match wanted {
+                    Some(wanted) => waiting.push_back(wanted),
+                    // The host ends. What is under way is followed by the next session.
+                    None => return,
+                },
+                _ = ticks.tick() => {}
+            }
+            let automatic = self.automatic && looked.elapsed() >= AUTOMATIC;
+            if automatic {
+                looked = tokio::time::Instant::now();
+            }
+            if let Err(error) = self.step(&mut waiting, automatic).await {
+                tracing::error!(%error, "claims cannot be executed while the database fails");
+            }
+        }
+    }
+
+    /// Follows what is under way; begins the next where nothing is.
+    pub(super) async fn step(&self, waiting: &mut VecDeque<Wanted>, automatic: bool) -> Result<(), DbError> {
+        let rows = self.db.claims(&self.account, ROWS).await?;
+        let open: Vec<ClaimRow> = rows.iter().filter(|row| row.is_open()).cloned().collect();
+        if !open.is_empty() {
+            for row in open {
+                self.follow(row).await?;
+            }
+            return Ok(());
+        }
+        let next = waiting.pop_front().or_else(|| automatic.then(|| self.redeemable(&rows)).flatten());
+        match next {
+            Some(wanted) => self.begin(wanted).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Returns a market to redeem that nobody asked for.
+    fn redeemable(&self, rows: &[ClaimRow]) -> Option<Wanted> {
+        let positions = self.picture.snapshot().positions;
+        let paying = positions.iter().filter(|position| position.pays_micro_usd.is_some_and(|pays| pays > 0));
+        let now = (self.now)().millis();
+        paying.filter_map(|position| self.redemption(&position.market, HOST)).find(|wanted| {
+            let condition = wanted.condition.to_string();
+            let tried = || rows.iter().filter(|row| row.condition_id == condition && row.kind == "redeem");
+            let done = tried().any(|row| row.state != "failed");
+            let again = tried().all(|row| row.updated_at_ms.saturating_add(AGAIN_MS) <= now);
+            !done && again && tried().count() < TRIES_MAX
+        })
+    }
+
+    /// Returns the redemption of all shares of a market.
+    fn redemption(&self, market: &str, who: &str) -> Option<Wanted> {
+        let (condition, neg_risk) = self.picture.condition(market)?;
+        let positions = self.picture.snapshot().positions;
+        let of = || positions.iter().filter(|position| position.market == market);
+        let (size, worth) = of().fold((Size::ZERO, Usd::ZERO), |(size, worth), position| {
+            let pays = u128::from(position.pays_micro_usd.unwrap_or(0));
+            let paid = u128::from(position.size_micros).saturating_mul(pays).checked_div(u128::from(model::SCALE));
+            let paid = paid.and_then(|paid| i64::try_from(paid).ok()).unwrap_or(0);
+            (size.saturating_add(Size(position.size_micros)), worth.saturating_add(Usd(paid)))
+        });
+        let (market, who) = (market.to_owned(), who.to_owned());
+        Some(Wanted { market, condition, neg_risk, claim: Claim::Redeem, size, worth, who })
+    }
+
+    /// Signs and hands over a batch of one call.
+    async fn begin(&self, wanted: Wanted) -> Result<(), DbError> {
+        let now = (self.now)();
+        let mut row = ClaimRow {
+            account: self.account.clone(),
+            created_at_ms: now.millis(),
+            kind: if wanted.claim == Claim::Redeem { "redeem" } else { "merge" }.to_owned(),
+            market: wanted.market.clone(),
+            condition_id: wanted.condition.to_string(),
+            size_micros: wanted.size.micros(),
+            worth_micro_usd: wanted.worth.micros(),
+            nonce: 0,
+            deadline_s: now.seconds().saturating_add(GOOD_FOR_S),
+            state: "failed".to_owned(),
+            transaction_id: String::new(),
+            transaction_hash: String::new(),
+            reason: String::new(),
+            who: wanted.who.clone(),
+            updated_at_ms: now.millis(),
+        };
+        let (batch, signature) = match self.signed(&wanted, &row).await {
+            Ok(signed) => signed,
+            Err(reason) => {
+                tracing::warn!(market = row.market, kind = row.kind, reason, "a claim did not leave");
+                row.reason = reason;
+                return self.db.add_claim(&row).await;
+            }
+        };
+        row.nonce = batch.nonce;
+        "signed".clone_into(&mut row.state);
+        self.db.add_claim(&row).await?;
+        let note = format!("{} {}", row.kind, row.market);
+        match self.relayer.submit(self.owner, &batch, &signature, &note).await {
+            Ok(relayed) => self.take(row, relayed).await,
+            Err(SubmitError::OutcomeUnknown { reason }) => self.change(row, "unknown", reason).await,
+            Err(error) => self.change(row, "failed", error.to_string()).await,
+        }
+    }
+
+    async fn signed(&self, wanted: &Wanted, row: &ClaimRow) -> Result<(Batch, Signature65), String> {
+        let call = Call::new(self.chain, wanted.claim, &wanted.condition, wanted.neg_risk);
+        let call = call.ok_or("no contract is known that does it on this chain")?;
+        let nonce = self.relayer.nonce(self.owner).await;
+        let nonce = nonce.map_err(|error| format!("the relayer does not tell the wallet's next number: {error}"))?;
+        let batch = Batch { wallet: self.wallet, nonce, deadline: row.deadline_s, calls: vec![call] };
+        let signature = (self.sign)(batch.clone()).await?;
+        Ok((batch, signature))
+    }
+
+    /// Looks what became of a batch.
+    async fn follow(&self, row: ClaimRow) -> Result<(), DbError> {
+        if row.state == "sent" {
+            match self.relayer.transaction(&row.transaction_id).await {
+                Ok(relayed) if relayed.state.is_final() || !self.is_late(&row) => return self.take(row, relayed).await,
+                Ok(_) => {}
+                Err(error) if error.is_not_found() => {}
+                Err(error) => {
+                    tracing::warn!(%error, id = row.transaction_id, "the relayer does not tell how far a batch is");
+                    return Ok(());
+                }
+            }
+        }
+        // Cut off before the answer, or the relayer has forgotten it: the wallet's own number tells.
+        match self.relayer.nonce(self.owner).await {
+            Ok(nonce) if nonce > row.nonce => {
+                let reason = "the wallet's number was used; the account tells what it did";
+                self.refresh(&row);
+                self.change(row, "used", reason.to_owned()).await
+            }
+            Ok(_) if self.is_late(&row) => {
+                self.change(row, "failed", "its deadline is over and its number was not used".to_owned()).await
+            }
+            Ok(_) if row.state == "signed" => {
+                self.change(row, "unknown", "the host ended before the relayer answered".to_owned()).await
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, "the relayer does not tell the wallet's next number");
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes what the relayer says of a batch.
+    async fn take(&self, mut row: ClaimRow, relayed: Relayed) -> Result<(), DbError> {
+        let before = row.clone();
+        row.transaction_id = relayed.id;
+        if !relayed.hash.is_empty() && row.transaction_hash != relayed.hash {
+            row.transaction_hash = relayed.hash;
+            self.tell(&row);
+        }
+        match relayed.state {
+            RelayState::Confirmed => {
+                self.refresh(&row);
+                self.change(row, "confirmed", String::new()).await
+            }
+            RelayState::Failed | RelayState::Invalid => {
+                let reason = format!("the relayer says {:?}: {}", relayed.state, relayed.error);
+                self.change(row, "failed", reason).await
+            }
+            _ if before.state == "sent" && before.transaction_hash == row.transaction_hash => Ok(()),
+            _ => self.change(row, "sent", String::new()).await,
+        }
+    }
+
+    async fn change(&self, mut row: ClaimRow, state: &str, reason: String) -> Result<(), DbError> {
+        tracing::info!(market = row.market, kind = row.kind, state, reason, hash = row.transaction_hash, "a claim");
+        state.clone_into(&mut row.state);
+        (row.reason, row.updated_at_ms) = (reason, (self.now)().millis());
+        self.db.update_claim(&row).await
+    }
+
+    /// Says whether the wallet refuses a batch by now, whatever the clocks.
+    fn is_late(&self, row: &ClaimRow) -> bool {
+        (self.now)().seconds() > row.deadline_s.saturating_add(GRACE_S)
+    }
+
+    fn refresh(&self, row: &ClaimRow) {
+        if let Some(condition) = ConditionId::parse(&row.condition_id) {
+            (self.refresh)(condition);
+        }
+    }
+
+    /// Tells the engine what the transaction does, so that it can explain the account. The records tell the same later, under the same
+    /// key. If it fails after all, it explains nothing and goes.
+    fn tell(&self, row: &ClaimRow) {
+        let condition = ConditionId::parse(&row.condition_id);
+        let Some(market) = condition.as_ref().and_then(|condition| self.listing.market_of(condition)) else { return };
+        let (recorded, kind) = match row.kind.as_str() {
+            "redeem" => (Recorded::Redeem, ActivityKind::Redeemed { market, paid: Usd(row.worth_micro_usd) }),
+            _ => {
+                let size = Size(row.size_micros);
+                (Recorded::Merge, ActivityKind::Transfer(TransferKind::Merge { market, size }))
+            }
+        };
+        let reference = row.transaction_hash.clone();
+        let key = records::key(&reference, recorded, condition.as_ref());
+        let at = (self.now)();
+        self.inbox.account(clock::now(), Body::Activity(Activity { key, at, kind, reference }));
+    }
+}
+
+#[cfg(test)]
+mod tests;

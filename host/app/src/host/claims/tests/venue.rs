@@ -1,0 +1,192 @@
+//! The whole way on the local exchange: the relayer does it, the account and the records show it, the engine books it once.
+
+use super::*;
+use crate::host::core::Latest;
+use crate::host::records::{Records, Witness};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use engine::{Effects, Engine, Purpose};
+use exchange::{Config, start};
+use model::input::{AccountView, Mode, SessionStart};
+use model::{Input, Limits, Seq, SessionId};
+use order::{Account, Domains, SignatureType, Wallet};
+use polymarket::client::DataApi;
+use polymarket::{Client, Credentials};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+fn key() -> SigningKey {
+    SigningKey::parse(KEY).unwrap()
+}
+
+/// HMAC-SHA256 of a key of at most 64 bytes.
+fn hmac(key: &[u8], message: &str) -> [u8; 32] {
+    let pad = |with: u8| -> Vec<u8> { (0..64).map(|at| key.get(at).copied().unwrap_or(0) ^ with).collect() };
+    let inner = Sha256::digest([&pad(0x36), message.as_bytes()].concat());
+    Sha256::digest([pad(0x5c).as_slice(), &inner].concat()).into()
+}
+
+/// Makes an API key for the account in a deposit wallet, and a relayer key.
+async fn log_in(address: &str) -> (AccountClient, RelayerKey) {
+    // Another test may have been first.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let (owner, http, now) = (key().address(), reqwest::Client::new(), clock::now().seconds());
+    let signature = key().sign_digest(&Domains::new(Chain::Polygon).auth_digest(owner, now, 0)).to_string();
+    let asked = http.post(format!("{address}/auth/api-key")).header("POLY_ADDRESS", owner.checksummed());
+    let asked = asked.header("POLY_SIGNATURE", signature).header("POLY_TIMESTAMP", now).header("POLY_NONCE", "0");
+    let made: serde_json::Value = serde_json::from_str(&asked.send().await.unwrap().text().await.unwrap()).unwrap();
+    let [api_key, secret, passphrase] = ["apiKey", "secret", "passphrase"].map(|name| made[name].as_str().unwrap());
+    let path = "/exchange/relayer-key";
+    let signed = URL_SAFE.encode(hmac(&URL_SAFE.decode(secret).unwrap(), &format!("{now}POST{path}")));
+    let asked = http.post(format!("{address}{path}")).header("POLY_ADDRESS", owner.checksummed());
+    let asked = asked.header("POLY_SIGNATURE", signed).header("POLY_TIMESTAMP", now);
+    let asked = asked.header("POLY_API_KEY", api_key).header("POLY_PASSPHRASE", passphrase);
+    let relayer: serde_json::Value = serde_json::from_str(&asked.send().await.unwrap().text().await.unwrap()).unwrap();
+    let relayer = RelayerKey::relayer(relayer["apiKey"].as_str().unwrap(), owner).unwrap();
+    let (chain, signature_type) = (Chain::Polygon, SignatureType::Deposit);
+    let account = Account { signer: owner, funder: Wallet::Deposit.of(owner), signature_type, chain };
+    let client = Client::new(address, Timeouts::default()).unwrap();
+    (AccountClient::new(client, Credentials::new(api_key, secret, passphrase).unwrap(), account), relayer)
+}
+
+/// Our side: an engine that hears what the host would give it.
+struct Books {
+    engine: Engine,
+    seq: u64,
+}
+
+impl Books {
+    fn hear(&mut self, body: Body) {
+        self.seq += 1;
+        self.engine.step(&Input { seq: Seq(self.seq), at: clock::now(), body }, &mut Effects::new());
+    }
+}
+
+struct Venue {
+    rig: Rig,
+    client: AccountClient,
+    records: Records,
+    books: Books,
+    market: Market,
+}
+
+impl Venue {
+    async fn new(address: &str) -> Self {
+        let (client, relayer) = log_in(address).await;
+        let mut rig = rig("venue").await;
+        let markets = client.public().markets(10).await.unwrap();
+        let market = markets.into_iter().find(|market| !market.neg_risk).unwrap();
+        let executor = &mut rig.executor;
+        executor.relayer = Relayer::new(&format!("{address}/relayer"), Timeouts::default(), relayer).unwrap();
+        executor.wallet = Wallet::Deposit.of(executor.owner);
+        executor.listing = Listing::new(std::slice::from_ref(&market));
+        executor.now = Arc::new(clock::now);
+        let records = Records {
+            api: DataApi::new(&format!("{address}/data-api"), Timeouts::default()).unwrap(),
+            user: executor.wallet,
+            inbox: executor.inbox.clone(),
+            listing: executor.listing.clone(),
+            latest: Latest::default(),
+            picture: executor.picture.clone(),
+            since: Time(0),
+            sent: BTreeSet::new(),
+        };
+        let mut books = Books { engine: Engine::new(Purpose::Rehearse), seq: 0 };
+        let (cash, limits, day_start) = (client.cash().await.unwrap(), Limits::DEFAULT, None);
+        let (session, mode, salt_seed, halted) = (SessionId(1), Mode::Live, 1, false);
+        books.hear(Body::Session(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted }));
+        books.hear(Body::Market(market.clone()));
+        Self { rig, client, records, books, market }
+    }
+
+    fn wanted(&self, claim: Claim, shares: u64, dollars: i64) -> Wanted {
+        let (size, worth) = (Size::shares(shares), Usd::dollars(dollars));
+        Wanted { condition: self.market.condition, claim, size, worth, ..Rig::wanted(Claim::Redeem) }
+    }
+
+    /// Lets the executor work until it is done with what is wanted; returns how that ended.
+    async fn execute(&self, wanted: Wanted) -> String {
+        let mut waiting = VecDeque::from([wanted]);
+        for _ in 0..500 {
+            self.rig.executor.step(&mut waiting, false).await.unwrap();
+            let row = self.rig.executor.db.claims("0xwallet", 1).await.unwrap().remove(0);
+            if !row.is_open() {
+                return format!("{} {}", row.state, row.reason).trim().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no end")
+    }
+
+    /// Gives the engine all that is told by now, the records twice, and the account before and after.
+    async fn tell(&mut self) {
+        for _ in 0..2 {
+            self.records.read(&mut Default::default(), &mut Witness::default()).await.unwrap();
+            self.records.sent.clear();
+            for activity in self.rig.heard() {
+                self.books.hear(Body::Activity(activity));
+            }
+            let view = self.view().await;
+            self.books.hear(Body::Account(view));
+        }
+        let (view, engine) = (self.view().await, &self.books.engine);
+        assert_eq!((engine.ledger().cash(), engine.told().count()), (view.cash, 0));
+        let held = |token| view.shares.iter().find(|(held, _)| *held == token).map_or(Size::ZERO, |(_, size)| *size);
+        for token in [MarketIx(0).token(0), MarketIx(0).token(1)] {
+            assert_eq!(engine.ledger().position(token).size, held(token));
+        }
+    }
+
+    async fn view(&self) -> AccountView {
+        let mut shares = Vec::new();
+        for (token, place) in self.market.tokens.iter().zip(0..) {
+            shares.push((MarketIx(0).token(place), self.client.shares(token).await.unwrap()));
+        }
+        shares.retain(|(_, size)| !size.is_zero());
+        AccountView { cash: self.client.cash().await.unwrap(), shares }
+    }
+
+    /// Splits by hand, as the wallet's owner may.
+    async fn split(&self, shares: u64) {
+        let executor = &self.rig.executor;
+        let claim = Claim::Split(Size::shares(shares));
+        let call = Call::new(Chain::Polygon, claim, &self.market.condition, false).unwrap();
+        let nonce = executor.relayer.nonce(executor.owner).await.unwrap();
+        let deadline = clock::now().seconds() + 60;
+        let batch = Batch { wallet: executor.wallet, nonce, deadline, calls: vec![call] };
+        let signature = batch.sign(Chain::Polygon, &key());
+        let mut sent = executor.relayer.submit(executor.owner, &batch, &signature, "").await.unwrap();
+        while !sent.state.is_final() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            sent = executor.relayer.transaction(&sent.id).await.unwrap();
+        }
+        assert_eq!(sent.state, RelayState::Confirmed, "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_relayer_does_is_in_the_account_and_booked_once() {
+    let config = Config { mined_ms: 50, confirmed_ms: 100, ..Config::seeded(5) };
+    let running = start(config).await.unwrap();
+    let address = format!("http://{}", running.addr);
+    let mut venue = Venue::new(&address).await;
+    let cash = venue.client.cash().await.unwrap();
+    venue.split(100).await;
+    venue.tell().await;
+    assert_eq!(venue.view().await.cash, cash.saturating_sub(Usd::dollars(100)));
+    assert_eq!(venue.execute(venue.wanted(Claim::Merge(Size::shares(30)), 30, 30)).await, "confirmed");
+    venue.tell().await;
+    assert_eq!(venue.view().await.cash, cash.saturating_sub(Usd::dollars(70)));
+    // More pairs than there are: the chain does not do it, and nothing is booked.
+    let failed = venue.execute(venue.wanted(Claim::Merge(Size::shares(500)), 500, 500)).await;
+    assert!(failed.starts_with("failed the relayer says Failed"), "{failed}");
+    let end = format!(r#"{{"condition":"{}","pays":"1"}}"#, venue.market.condition);
+    let http = reqwest::Client::new();
+    assert!(http.post(format!("{address}/exchange/resolve")).body(end).send().await.unwrap().status().is_success());
+    assert_eq!(venue.execute(venue.wanted(Claim::Redeem, 140, 70)).await, "confirmed");
+    // What failed explains nothing; it waits until the account agreed for a while. The rest is booked.
+    let merge_that_failed = venue.rig.heard().into_iter().find(|told| told.kind.as_str() == "merge");
+    assert!(merge_that_failed.is_some());
+    venue.tell().await;
+    assert_eq!(venue.view().await, AccountView { cash, shares: Vec::new() });
+}

@@ -1,0 +1,216 @@
+//! What can be turned into dollars at the venue's contracts, and having it done.
+
+use super::App;
+use super::admin::{Action, TAKEN};
+use super::guard::Caller;
+use super::problem::ProblemResponse;
+use super::types::{ClaimBody, ClaimRunView, ClaimView, OrderView, PositionView};
+use crate::auth::Role;
+use crate::db::ClaimRow;
+use crate::db::claims::CLAIMS_MAX;
+use crate::hex::hex;
+use crate::host::Wanted;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use model::{Size, Usd};
+use order::{Call, Claim};
+
+/// What is said of a claim that can be executed here.
+const HERE: &str = "POST /v1/positions/claims/execute sends it through the venue's relayer";
+
+/// What can be turned into dollars at the venue's contract: pairs of both outcomes, and shares of markets whose outcome is known, each
+/// with the contract's call, what became of it if it was executed here, and who has to send it otherwise.
+#[utoipa::path(get, path = "/v1/positions/claims", tag = "trading", responses((status = 200, body = Vec<ClaimView>)))]
+pub(super) async fn claims(State(app): State<App>, _: Caller) -> Result<Json<Vec<ClaimView>>, ProblemResponse> {
+    Ok(Json(list(&app).await?))
+}
+
+/// What was redeemed and merged through the relayer, newest first.
+#[utoipa::path(get, path = "/v1/positions/claims/runs", tag = "trading", responses((status = 200, body = Vec<ClaimRunView>)))]
+pub(super) async fn runs(State(app): State<App>, _: Caller) -> Result<Json<Vec<ClaimRunView>>, ProblemResponse> {
+    let rows = app.db.claims(&app.account, CLAIMS_MAX).await?;
+    Ok(Json(rows.into_iter().map(run_view).collect()))
+}
+
+/// Redeems the shares of a market that has ended, or merges pairs, through the venue's relayer. Answers when it waits for its turn; what
+/// becomes of it stands in the list. Needs a trader.
+#[utoipa::path(post, path = "/v1/positions/claims/execute", tag = "trading", request_body = ClaimBody, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
+pub(super) async fn execute(
+    State(app): State<App>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<StatusCode, ProblemResponse> {
+    caller.must_be(Role::Trader)?;
+    let said: ClaimBody = serde_json::from_slice(&body)
+        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `kind` and `market`: {error}")))?;
+    let wanted = wanted(&app, &said, &caller.0.name).await?;
+    let about = format!("{} shares", wanted.size);
+    let action = Action::new(&app, &caller, format!("claims/{}/{}", said.kind, said.market), &body)?.about(&about);
+    action.permitted(async { app.control.claim(wanted) }).await?;
+    Ok(TAKEN)
+}
+
+async fn wanted(app: &App, said: &ClaimBody, who: &str) -> Result<Wanted, ProblemResponse> {
+    let all = list(app).await?;
+    let (size, worth) = all
+        .iter()
+        .filter(|claim| claim.kind == said.kind && claim.market == said.market)
+        .map(|claim| (Size(claim.size_micros), Usd(claim.worth_micro_usd)))
+        .reduce(|(size, worth), (more, paid)| (size.saturating_add(more), worth.saturating_add(paid)))
+        .ok_or_else(|| {
+            ProblemResponse::not_found(format!("there is no {} of the market `{}`", said.kind, said.market))
+        })?;
+    let known = app.picture.condition(&said.market);
+    let (condition, neg_risk) =
+        known.ok_or_else(|| ProblemResponse::not_found(format!("`{}` is no market here", said.market)))?;
+    let (market, who) = (said.market.clone(), who.to_owned());
+    if said.kind != "merge" {
+        return Ok(Wanted { market, condition, neg_risk, claim: Claim::Redeem, size, worth, who });
+    }
+    let snapshot = app.picture.snapshot();
+    let free = free_pairs(&said.market, &snapshot.positions, &snapshot.orders);
+    let asked = if said.shares.is_empty() { Some(free) } else { Size::parse(&said.shares) };
+    let size = asked.filter(|asked| !asked.is_zero() && *asked <= free).ok_or_else(|| {
+        ProblemResponse::bad(format!("`{}` is no number of pairs; {free} are there and in no open order", said.shares))
+    })?;
+    let worth = size.face_value().unwrap_or_default();
+    Ok(Wanted { market, condition, neg_risk, claim: Claim::Merge(size), size, worth, who })
+}
+
+/// Returns the pairs of a market of which no share is offered in an open order.
+fn free_pairs(market: &str, positions: &[PositionView], orders: &[OrderView]) -> Size {
+    let free = |position: &PositionView| {
+        let offered =
+            orders.iter().filter(|order| order.token == position.token && order.side.eq_ignore_ascii_case("sell"));
+        let offered = offered.map(|order| order.size_micros.saturating_sub(order.filled_micros));
+        position.size_micros.saturating_sub(offered.fold(0u64, u64::saturating_add))
+    };
+    let of: Vec<u64> = positions.iter().filter(|position| position.market == market).map(free).collect();
+    if let [first, second] = of[..] { Size(first.min(second)) } else { Size::ZERO }
+}
+
+async fn list(app: &App) -> Result<Vec<ClaimView>, ProblemResponse> {
+    let call = |slug: &str, claim| {
+        let (condition, neg_risk) = app.picture.condition(slug)?;
+        Call::new(app.chain?, claim, &condition, neg_risk)
+    };
+    let mut claims = claims_of(&app.picture.snapshot().positions, call);
+    let rows = app.db.claims(&app.account, CLAIMS_MAX).await?;
+    let how = app.control.why_no_claims().unwrap_or(HERE);
+    for claim in &mut claims {
+        how.clone_into(&mut claim.how);
+        if let Some(row) = rows.iter().find(|row| row.kind == claim.kind && row.market == claim.market) {
+            claim.state.clone_from(&row.state);
+            claim.state_reason.clone_from(&row.reason);
+            claim.transaction.clone_from(&row.transaction_hash);
+        }
+    }
+    Ok(claims)
+}
+
+fn run_view(row: ClaimRow) -> ClaimRunView {
+    ClaimRunView {
+        created_at_ms: row.created_at_ms,
+        kind: row.kind,
+        market: row.market,
+        size_micros: row.size_micros,
+        worth_micro_usd: row.worth_micro_usd,
+        state: row.state,
+        reason: row.reason,
+        transaction: row.transaction_hash,
+        who: row.who,
+        updated_at_ms: row.updated_at_ms,
+    }
+}
+
+fn claims_of(positions: &[PositionView], call: impl Fn(&str, Claim) -> Option<Call>) -> Vec<ClaimView> {
+    let claim = |kind: &str, position: &PositionView, outcome: &str, size_micros: u64, pays: u32| {
+        let wanted = if kind == "merge" { Claim::Merge(Size(size_micros)) } else { Claim::Redeem };
+        let call = call(&position.market, wanted);
+        let data = call.as_ref().map(|call| hex(&call.data));
+        let worth = u128::from(size_micros).saturating_mul(u128::from(pays));
+        let worth = worth.checked_div(u128::from(model::SCALE)).unwrap_or(0);
+        ClaimView {
+            kind: kind.to_owned(),
+            market: position.market.clone(),
+            outcome: outcome.to_owned(),
+            size_micros,
+            worth_micro_usd: i64::try_from(worth).unwrap_or(i64::MAX),
+            to: call.map(|call| call.to.checksummed()).unwrap_or_default(),
+            data: data.map(|data| format!("0x{data}")).unwrap_or_default(),
+            state: String::new(),
+            state_reason: String::new(),
+            transaction: String::new(),
+            how: String::new(),
+        }
+    };
+    let mut claims = Vec::new();
+    for (place, position) in positions.iter().enumerate() {
+        match position.pays_micro_usd {
+            Some(pays) if pays > 0 => {
+                claims.push(claim("redeem", position, &position.outcome, position.size_micros, pays));
+            }
+            Some(_) => {}
+            None => {
+                let mut later = positions.iter().skip(place.saturating_add(1));
+                if let Some(other) = later.find(|other| other.market == position.market) {
+                    let pairs = position.size_micros.min(other.size_micros);
+                    claims.push(claim("merge", position, "", pairs, model::SCALE));
+                }
+            }
+        }
+    }
+    claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_can_be_merged_and_what_pays_redeemed() {
+        let position = |market: &str, outcome: &str, shares: u64, pays: Option<u32>| PositionView {
+            token: format!("{market}-{outcome}"),
+            market: market.to_owned(),
+            question: String::new(),
+            outcome: outcome.to_owned(),
+            size_micros: shares * 1_000_000,
+            cost_micro_usd: 1,
+            bid_micro_usd: None,
+            pays_micro_usd: pays,
+            value_micro_usd: 0,
+            realised_micro_usd: 0,
+            unrealised_micro_usd: 0,
+        };
+        let positions = [
+            position("a", "Yes", 30, None),
+            position("a", "No", 20, None),
+            position("b", "Yes", 10, None),
+            position("c", "Yes", 10, Some(1_000_000)),
+            position("c", "No", 4, Some(0)),
+            position("d", "No", 6, Some(500_000)),
+        ];
+        // Nothing is known of the last market's contract.
+        let call = |slug: &str, claim| {
+            let condition = model::ConditionId([7; 32]);
+            (slug != "d").then(|| Call::new(order::Chain::Polygon, claim, &condition, slug == "c")).flatten()
+        };
+        let claims = claims_of(&positions, call);
+        let told: Vec<(&str, &str, &str, u64, i64)> = claims
+            .iter()
+            .map(|claim| (&*claim.kind, &*claim.market, &*claim.outcome, claim.size_micros, claim.worth_micro_usd))
+            .collect();
+        let expected = [
+            ("merge", "a", "", 20_000_000, 20_000_000),
+            ("redeem", "c", "Yes", 10_000_000, 10_000_000),
+            ("redeem", "d", "No", 6_000_000, 3_000_000),
+        ];
+        assert_eq!(told, expected);
+        let called: Vec<(&str, &str)> =
+            claims.iter().map(|claim| (&*claim.to, claim.data.get(..10).unwrap_or(""))).collect();
+        let merge = ("0xAdA100Db00Ca00073811820692005400218FcE1f", "0x9e7212ad");
+        assert_eq!(called, [merge, ("0xadA2005600Dec949baf300f4C6120000bDB6eAab", "0x01b7037c"), ("", "")]);
+    }
+}

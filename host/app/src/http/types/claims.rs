@@ -1,0 +1,75 @@
+//! What can be turned into dollars at the venue's contracts.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use utoipa::ToSchema;
+
+/// Shares that can be turned into dollars at the venue's contract.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct ClaimView {
+    /// `merge` for pairs of both outcomes, `redeem` for shares of a market whose outcome is known.
+    pub kind: String,
+    /// The market's slug.
+    pub market: String,
+    /// The outcome that is redeemed; empty for a merge.
+    pub outcome: String,
+    /// Micro-shares: pairs, or shares of the outcome.
+    #[ts(type = "number")]
+    pub size_micros: u64,
+    /// What is paid for them.
+    #[ts(type = "number")]
+    pub worth_micro_usd: i64,
+    /// The contract that does it, as an address; empty where none is known.
+    pub to: String,
+    /// The call of that contract, `0x` and hexadecimal digits: for the wallet that holds the shares to send. A redemption takes all
+    /// shares of the market.
+    pub data: String,
+    /// What became of the last time that it was executed here: `signed`, `sent`, `unknown`, `confirmed`, `used` or `failed`; empty if it
+    /// never was. After `confirmed` and `used` it stays in the list until the account shows what it did.
+    pub state: String,
+    /// Why it failed, or is not known.
+    pub state_reason: String,
+    /// The chain's hash of that transaction; empty if there is none yet.
+    pub transaction: String,
+    /// How it is executed here, or who has to send the call.
+    pub how: String,
+}
+
+/// One redemption or merge that was executed here.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct ClaimRunView {
+    #[ts(type = "number")]
+    pub created_at_ms: u64,
+    /// `redeem` or `merge`.
+    pub kind: String,
+    /// The market's slug.
+    pub market: String,
+    #[ts(type = "number")]
+    pub size_micros: u64,
+    #[ts(type = "number")]
+    pub worth_micro_usd: i64,
+    /// `signed`, `sent`, `unknown`, `confirmed`, `used` or `failed`.
+    pub state: String,
+    pub reason: String,
+    /// The chain's hash of the transaction; empty if there is none yet.
+    pub transaction: String,
+    /// Who wanted it; `host` if nobody was asked.
+    pub who: String,
+    #[ts(type = "number")]
+    pub updated_at_ms: u64,
+}
+
+/// The body of `POST /v1/positions/claims/execute`.
+#[derive(Debug, Clone, Deserialize, TS, ToSchema)]
+pub struct ClaimBody {
+    /// `redeem` or `merge`.
+    pub kind: String,
+    /// The market's slug.
+    pub market: String,
+    /// Pairs to merge; all that are in no open order if empty. A redemption takes all shares of its market.
+    #[serde(default)]
+    pub shares: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
