@@ -36,7 +36,7 @@ test("an operator sees the demo trade, stops it, and nothing stays open at the v
   });
 
   await test.step("the runbook's pages open by their address and by a click", async () => {
-    for (const name of ["Trades", "Exposure", "Markets", "Health", "Config"]) {
+    for (const name of ["Trades", "Exposure", "Strategies", "Markets", "Health", "Config"]) {
       await page.goto(`${run.dashboard}/${name.toLowerCase()}`);
       await expect(page.getByRole("heading", { name, level: 1 })).toBeAttached();
       await expect(page.locator("section.panel").first()).toBeVisible();

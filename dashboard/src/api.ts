@@ -2,9 +2,11 @@
 
 import type { ConfigView } from "./generated/ConfigView";
 import type { Login } from "./generated/Login";
+import type { ParametersView } from "./generated/ParametersView";
 import type { Problem } from "./generated/Problem";
 import type { SessionView } from "./generated/SessionView";
 import type { Snapshot } from "./generated/Snapshot";
+import type { StrategyVersionView } from "./generated/StrategyVersionView";
 import type { StreamMessage } from "./generated/StreamMessage";
 
 /** Everything that the page can ask the host to do. */
@@ -18,7 +20,12 @@ export type Action =
   | { kind: "reset_breaker"; name: string }
   | { kind: "cancel_order"; id: number }
   | { kind: "cancel_all" }
-  | { kind: "set_limit"; key: string; value: string };
+  | { kind: "set_limit"; key: string; value: string }
+  | { kind: "strategy"; name: string; what: StrategyWord; hash?: string }
+  | { kind: "set_parameters"; name: string; parameters: Record<string, unknown> };
+
+/** What can be said about a strategy. */
+export type StrategyWord = "enable" | "disable" | "arm" | "rollback";
 
 /** A request that did not succeed, with a sentence for the operator. */
 export class ApiError extends Error {
@@ -62,6 +69,14 @@ export function route(action: Action): Route {
       return { method: "POST", path: "/v1/trading/orders/cancel-all" };
     case "set_limit":
       return { method: "PUT", path: `/v1/config/${encodeURIComponent(action.key)}`, body: { value: action.value } };
+    case "strategy":
+      return {
+        method: "POST",
+        path: `/v1/strategies/${encodeURIComponent(action.name)}/${action.what}`,
+        ...(action.hash === undefined ? {} : { body: { hash: action.hash } }),
+      };
+    case "set_parameters":
+      return { method: "PUT", path: `/v1/strategies/${encodeURIComponent(action.name)}/parameters`, body: { parameters: action.parameters } };
   }
 }
 
@@ -80,6 +95,14 @@ export async function fetchSession(): Promise<SessionView> {
 
 export async function fetchConfig(): Promise<Record<string, ConfigView>> {
   return (await (await send({ method: "GET", path: "/v1/config/" })).json()) as Record<string, ConfigView>;
+}
+
+export async function fetchVersions(name: string): Promise<StrategyVersionView[]> {
+  return (await (await send({ method: "GET", path: `/v1/strategies/${encodeURIComponent(name)}/versions` })).json()) as StrategyVersionView[];
+}
+
+export async function fetchParameters(name: string): Promise<ParametersView> {
+  return (await (await send({ method: "GET", path: `/v1/strategies/${encodeURIComponent(name)}/parameters` })).json()) as ParametersView;
 }
 
 export async function login(token: string): Promise<void> {

@@ -14,6 +14,7 @@ import { Login } from "./views/login";
 import { MarketsPage } from "./views/markets";
 import { OverviewPage } from "./views/overview";
 import { Shell } from "./views/shell";
+import { StrategiesPage } from "./views/strategies";
 import { TradesPage } from "./views/trades";
 
 /** A host that does not answer is asked again after this time. */
@@ -77,6 +78,8 @@ function page(path: string) {
       return <ExposurePage />;
     case "/markets":
       return <MarketsPage />;
+    case "/strategies":
+      return <StrategiesPage />;
     case "/health":
       return <HealthPage />;
     case "/config":

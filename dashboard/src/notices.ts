@@ -69,6 +69,10 @@ function name(action: Action): string {
       return "Cancel all not confirmed";
     case "set_limit":
       return `${action.key} not changed`;
+    case "strategy":
+      return `${action.name}: could not ${action.what}`;
+    case "set_parameters":
+      return `${action.name}: parameters not changed`;
     default:
       return `Could not ${action.kind}`;
   }
@@ -103,5 +107,9 @@ function done(action: Action): string {
       return "All open orders are being cancelled.";
     case "set_limit":
       return `${action.key} is ${action.value} now.`;
+    case "strategy":
+      return `${action.name}: ${action.what} accepted.`;
+    case "set_parameters":
+      return `${action.name}: parameters are being applied.`;
   }
 }

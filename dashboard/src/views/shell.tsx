@@ -17,6 +17,7 @@ const PAGES = [
   ["/", "Overview"],
   ["/trades", "Trades"],
   ["/exposure", "Exposure"],
+  ["/strategies", "Strategies"],
   ["/markets", "Markets"],
   ["/health", "Health"],
   ["/config", "Config"],

@@ -1,6 +1,7 @@
 //! The command line: what there is, with its help. Each command's work is in a module of its own.
 
 mod authors;
+mod strategy;
 
 use crate::config::Config;
 pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
@@ -9,6 +10,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+pub(crate) use strategy::{FileArgs, HostedArgs, NameArgs, StrategyAction, StrategyArgs};
 
 /// Trades prediction markets with strategies that need not be trusted.
 #[derive(Debug, Parser)]
@@ -38,7 +40,7 @@ enum Command {
     Bench(BenchArgs),
     /// Run market events through a strategy as fast as they go.
     Backtest(BacktestArgs),
-    /// Write, build, look at and try strategies, without trading them.
+    /// Write, build, look at and try strategies without trading them, or say something to the host about one.
     Strategy(StrategyArgs),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
@@ -286,41 +288,6 @@ pub(crate) struct BacktestArgs {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) strategies: Option<PathBuf>,
     /// Print one JSON object.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `polytrader strategy`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct StrategyArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub(crate) action: StrategyAction,
-}
-
-/// What can be done with strategies.
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum StrategyAction {
-    /// Make a project for a strategy of your own, with the SDK beside it. It builds with cargo alone.
-    New(NewArgs),
-    /// Build a project to WebAssembly, and drop it into a folder that a host watches.
-    Build(BuildArgs),
-    /// Show what a file says about itself, its hash and what it can do.
-    Inspect(FileArgs),
-    /// Say whether the host would take a file: contract, imports, manifest, a rehearsal on made-up events, its state, and whether a second
-    /// rehearsal decides the same. Exits with 1 if something is bad.
-    Check(FileArgs),
-    /// Run a tape through a file and print what it wants, and what each event costs: fuel, memory, time.
-    Test(TestArgs),
-}
-
-/// A strategy's file.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct FileArgs {
-    /// The .wasm file.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -98,6 +98,8 @@ pub struct Config {
     pub paper_latency: sim::Latency,
     /// Whether heartbeats are sent to the venue.
     pub heartbeat: bool,
+    /// Whether with real money a new version of a strategy waits until somebody armed it.
+    pub reload_armed: bool,
     /// How long files of the journal are kept that no start needs, in days.
     pub journal_keep_days: u32,
     /// The venue's catalog.
@@ -220,6 +222,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         paper_cash: Usd(number(get("paper.cash_usd")?)?),
         paper_latency: paper_latency(layers)?,
         heartbeat: number(get("venue.heartbeat")?)? == 1,
+        reload_armed: get("reload.live")?.text == "arm",
         journal_keep_days: fit(get("journal.keep_days")?)?,
         markets_max: fit(get("markets_max")?)?,
         venue_gamma_url: text("venue.gamma_url")?,

@@ -1,6 +1,6 @@
 //! What operators can make the host do: the API's only way to the engine.
 
-use crate::host::{Access, Door, Inbox, Wanted, clock};
+use crate::host::{Access, Door, Inbox, Wanted, Word, Words, clock};
 use crate::http::types::VenueOrderView;
 use model::input::{Command, StrategyChange};
 use model::{Body, Limits, Signal, StrategyId, Transfer};
@@ -26,19 +26,46 @@ pub enum ControlError {
 pub struct Control {
     inbox: Inbox,
     access: Option<Access>,
+    words: Option<Words>,
     claims: Door,
 }
 
 impl Control {
     /// Returns a handle that gives commands to `inbox` and asks `access` what is open at the venue.
     pub(crate) fn new(inbox: Inbox, access: Option<Access>) -> Self {
-        Self { inbox, access, claims: Door::closed("there is no account at the venue here") }
+        Self { inbox, access, words: None, claims: Door::closed("there is no account at the venue here") }
+    }
+
+    /// Has words about strategies go there.
+    #[must_use]
+    pub(crate) fn with_words(self, words: Words) -> Self {
+        Self { words: Some(words), ..self }
     }
 
     /// Returns the handle with the way to what executes claims.
     #[must_use]
     pub(crate) fn with_claims(self, claims: Door) -> Self {
         Self { claims, ..self }
+    }
+
+    /// Says something about a strategy, and returns the answer when it is done.
+    ///
+    /// # Errors
+    /// If it cannot be done, or not in time.
+    pub(crate) async fn strategy(&self, name: &str, word: Word, who: &str) -> Result<serde_json::Value, ControlError> {
+        self.words()?.say(name, word, who).await
+    }
+
+    /// Puts a module into the strategies folder, if the host would take it.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub(crate) async fn upload(&self, name: &str, bytes: axum::body::Bytes) -> Result<(), ControlError> {
+        self.words()?.upload(name, bytes).await
+    }
+
+    fn words(&self) -> Result<&Words, ControlError> {
+        self.words.as_ref().ok_or_else(|| ControlError::Refused("nobody looks after strategies".to_owned()))
     }
 
     /// Returns why no claim can be executed here; nothing if one can.

@@ -14,8 +14,8 @@ mod writer;
 
 pub use claims::ClaimRow;
 pub use rows::{
-    AuditRow, BreakerRow, DbWrite, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow, RefusalRow,
-    SessionRow, SettingRow, StrategyRow, TokenRow,
+    AuditRow, BreakerRow, DbWrite, DecisionRow, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow,
+    RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
 pub use writer::{DbWriter, WriterHealth};
 

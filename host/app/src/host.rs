@@ -34,6 +34,9 @@ pub(crate) use inbox::Inbox;
 #[cfg(test)]
 pub(crate) use inbox::Taken;
 pub(crate) use pulse::skew;
+#[cfg(test)]
+pub(crate) use strategies::Asked;
+pub(crate) use strategies::{Word, Words};
 pub(crate) use venue::ORDER_VERSIONS;
 
 use crate::auth::{Auth, Identity, Role};
@@ -58,7 +61,7 @@ use model::input::{Command, Mode, SessionStart};
 use model::{Body, Carry, Limits, OrderId, SessionId, Size, StrategyId, Time};
 use paper::PaperVenue;
 use rows::Rows;
-use sandbox::{Report, Sandbox, Supervisor};
+use sandbox::{Sandbox, Supervisor};
 use serve::Served;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -66,7 +69,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use strategies::{REPORTS_MAX, Starts, Strategies};
+use strategies::{REPORTS_MAX, SavedStates, Starts, Strategies, supervise};
 use tokio::runtime::Handle;
 use told::{Told, wait};
 use venue::{Login, Venue};
@@ -175,6 +178,7 @@ struct Wires {
     journal: Journal,
     starts: Starts,
     listing: Listing,
+    states: SavedStates,
 }
 
 /// Begins the session: journal, engine, strategies and channels.
@@ -204,6 +208,7 @@ async fn begin(
         journal: journal(config, session, &funder, past.as_ref().map(|past| past.session), now)?,
         starts: Starts::default(),
         listing: Listing::new(&venue.markets),
+        states: SavedStates::new(&config.data_dir, mode, &funder),
     };
     wires.inbox.account(now, Body::Session(start));
     venue.markets.iter().for_each(|market| wires.inbox.account(now, Body::Market(market.clone())));
@@ -217,7 +222,8 @@ async fn begin(
     }
     let access = wires.access(config, venue, opening, since, went_on)?;
     let (sink, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
-    let supervisor = supervise(config, compiling(config)?, &wires.inbox, sink)?;
+    let sandbox = compiling(config)?;
+    let supervisor = supervise(config, sandbox.clone(), &wires.inbox, wires.states.clone(), sink)?;
     let row = SessionRow { session: session.0, mode: mode.as_str(), account: funder, started_at_ms: now.millis() };
     let core = Core::new(wires.duties(&db, venue, &access, &supervisor, &row)?, Arc::clone(&wires.latest));
     let heard = wires.inbox.clone();
@@ -228,9 +234,10 @@ async fn begin(
     tokio::spawn(venue.discovery.clone().watch(wires.listing.clone(), wires.inbox.clone()));
     wires.beat(venue);
     records::read(&wires, venue, recorded, told);
-    tokio::spawn(wires.strategies(config, &db).run(reports));
+    let (words, asked) = Words::new(Some((sandbox.clone(), config.strategies_dir.clone())));
+    tokio::spawn(wires.strategies(config, &db, sandbox).run(reports, asked));
     let claims = claims::open(&wires, config, &db, venue);
-    let control = Control::new(wires.inbox.clone(), Some(access.clone())).with_claims(claims);
+    let control = Control::new(wires.inbox.clone(), Some(access.clone())).with_words(words).with_claims(claims);
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
     Ok(Session {
         started,
@@ -327,9 +334,19 @@ impl Wires {
         }
     }
 
-    fn strategies(&self, config: &Config, db: &Db) -> Strategies {
-        let (inbox, picture, starts) = (self.inbox.clone(), self.picture.clone(), self.starts.clone());
-        Strategies::new(config.data_dir.clone(), db.clone(), inbox, picture, starts, self.listing.clone())
+    fn strategies(&self, config: &Config, db: &Db, sandbox: Sandbox) -> Strategies {
+        Strategies::new(strategies::Tools {
+            data_dir: config.data_dir.clone(),
+            strategies_dir: config.strategies_dir.clone(),
+            db: db.clone(),
+            inbox: self.inbox.clone(),
+            picture: self.picture.clone(),
+            starts: self.starts.clone(),
+            listing: self.listing.clone(),
+            states: self.states.clone(),
+            sandbox,
+            arming: strategies::Arming::of(config),
+        })
     }
 
     fn duties(
@@ -425,26 +442,6 @@ fn journal(
 /// Returns the sandbox of strategies, which keeps what it compiled in the data folder.
 fn compiling(config: &Config) -> anyhow::Result<Sandbox> {
     crate::compile::sandbox(sandbox::Settings::default(), Some(&config.data_dir))
-}
-
-/// Watches the strategies folder. Answers go straight to the engine, the rest to whoever looks after strategies.
-fn supervise(
-    config: &Config,
-    sandbox: Sandbox,
-    inbox: &Inbox,
-    reports: tokio::sync::mpsc::Sender<Report>,
-) -> anyhow::Result<Supervisor> {
-    let inbox = inbox.clone();
-    let sink = move |report| match report {
-        Report::Answer(answer) => inbox.account(clock::now(), Body::Intents(answer)),
-        other => {
-            // Called from the sandbox's own threads, which may wait for a moment.
-            if reports.blocking_send(other).is_err() {
-                tracing::debug!("a report of a strategy came after the end");
-            }
-        }
-    };
-    Ok(Supervisor::open(sandbox, config.strategies_dir.clone(), Arc::new(sink))?)
 }
 
 /// Starts the bot when both channels are up.

@@ -13,6 +13,7 @@ mod problem;
 mod scopes;
 mod session;
 mod signals;
+mod strategies;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,9 @@ use std::sync::Arc;
 
 /// The largest body of a request.
 const BODY_MAX: usize = 64 * 1024;
+
+/// The largest module that is uploaded; the sandbox takes no larger one.
+const MODULE_MAX: usize = 16 * 1024 * 1024;
 
 /// What handlers work with.
 #[derive(Debug)]
@@ -91,7 +95,14 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/trading/orders/{id}", get(trading::order).delete(trading::cancel))
         .route("/v1/trading/trades", get(trading::trades))
         .route("/v1/trading/venue-orders", get(trading::venue_orders))
-        .route("/v1/strategies", get(trading::strategies))
+        .route("/v1/strategies", get(strategies::all))
+        .route("/v1/strategies/{name}", put(strategies::upload).layer(DefaultBodyLimit::max(MODULE_MAX)))
+        .route("/v1/strategies/{name}/parameters", get(strategies::parameters).put(strategies::set_parameters))
+        .route("/v1/strategies/{name}/versions", get(strategies::versions))
+        .route("/v1/strategies/{name}/enable", post(strategies::enable))
+        .route("/v1/strategies/{name}/disable", post(strategies::disable))
+        .route("/v1/strategies/{name}/rollback", post(strategies::rollback))
+        .route("/v1/strategies/{name}/arm", post(strategies::arm))
         .route("/v1/strategies/{name}/signal", post(signals::signal))
         .route("/v1/markets", get(trading::markets))
         .route("/v1/snapshot", get(trading::snapshot))

@@ -135,11 +135,15 @@ impl Replay {
         }
     }
 
-    /// Holds what a strategy answered against what it answers now.
+    /// Holds what a strategy answered, or gave as its state, against what it does now.
     fn compare_answer(&mut self, body: &Body) {
-        if let (Some(strategies), Body::Intents(answer)) = (&mut self.strategies, body)
-            && let Err(difference) = strategies.answer(answer)
-        {
+        let Some(strategies) = &mut self.strategies else { return };
+        let compared = match body {
+            Body::Intents(answer) => strategies.answer(answer),
+            Body::Strategy(change) => strategies.told(change),
+            _ => return,
+        };
+        if let Err(difference) = compared {
             self.outcome.answers_differ = self.outcome.answers_differ.saturating_add(1);
             if self.outcome.answers_differ <= u64::try_from(LISTED_MAX).unwrap_or(0) {
                 complain(&difference);

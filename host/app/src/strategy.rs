@@ -1,6 +1,8 @@
-//! `polytrader strategy`: making a strategy, what a module is, whether it would be taken and what it does, without trading.
+//! `polytrader strategy`: making a strategy, what a module is, whether it would be taken and what it does, without trading;
+//! and words to a running host about one.
 
 mod build;
+mod hosted;
 mod new;
 mod test;
 mod toolchain;
@@ -23,7 +25,7 @@ const SEED: u64 = 1;
 /// Runs `polytrader strategy`.
 ///
 /// # Errors
-/// If a file cannot be read or a project not built, or what is to be shown is no strategy.
+/// If a file cannot be read or a project not built, or what is to be shown is no strategy; if there is no host, or it says no.
 pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
     match &args.action {
         StrategyAction::New(args) => new::run(args),
@@ -31,6 +33,11 @@ pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
         StrategyAction::Test(args) => test::run(args),
         StrategyAction::Inspect(args) => look(args, inspect),
         StrategyAction::Check(args) => look(args, check),
+        StrategyAction::List(args) => hosted::list(args),
+        StrategyAction::Arm(args) => hosted::say_to("arm", &args.named, args.hash.as_deref()),
+        StrategyAction::Enable(args) => hosted::say_to("enable", args, None),
+        StrategyAction::Disable(args) => hosted::say_to("disable", args, None),
+        StrategyAction::Rollback(args) => hosted::say_to("rollback", &args.named, args.hash.as_deref()),
     }
 }
 

@@ -24,6 +24,10 @@ pub(crate) struct Strategies {
     instances: BTreeMap<StrategyId, u32>,
     /// When the module that runs was first loaded.
     since: BTreeMap<StrategyId, Time>,
+    /// What each wants to hear.
+    wants: BTreeMap<StrategyId, Wants>,
+    /// Instances that are being replaced: what they still hear, and say, was before the new one began.
+    leaving: BTreeMap<StrategyId, Leaving>,
     timers: BTreeMap<(StrategyId, u32), Time>,
     /// Regular timers: how often, and when next.
     regular: BTreeMap<StrategyId, (u64, Time)>,
@@ -33,10 +37,55 @@ pub(crate) struct Strategies {
     budgets: BTreeMap<StrategyId, Budget>,
 }
 
+/// An instance that is being replaced.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+struct Leaving {
+    instance: u32,
+    /// When its module was first loaded.
+    since: Option<Time>,
+    /// What it wants to hear.
+    wants: Option<Wants>,
+}
+
 impl Strategies {
     /// Returns when the module that a strategy runs was first loaded.
     pub(crate) fn since(&self, strategy: StrategyId) -> Option<Time> {
         self.since.get(&strategy).copied()
+    }
+
+    /// An instance is announced. The one that it replaces is heard until the new one says something.
+    fn replace(&mut self, strategy: StrategyId, instance: u32, since: Time, wants: Wants) {
+        let before = self.instances.insert(strategy, instance);
+        let (since, wants) = (self.since.insert(strategy, since), self.wants.insert(strategy, wants));
+        if let Some(instance) = before {
+            self.leaving.insert(strategy, Leaving { instance, since, wants });
+        }
+    }
+
+    /// The instance that was announced last did not start, so the one before it goes on. Returns what that one wants to hear, if it is
+    /// still heard; `None` if something newer was announced.
+    fn keep(&mut self, strategy: StrategyId, instance: u32) -> Option<Option<Wants>> {
+        if self.instances.get(&strategy) != Some(&instance) {
+            return None;
+        }
+        let before = self.leaving.remove(&strategy);
+        if let Some(since) = before.and_then(|before| before.since) {
+            self.since.insert(strategy, since);
+        }
+        let wants = before.and_then(|before| before.wants);
+        if let Some(wants) = wants {
+            self.wants.insert(strategy, wants);
+        }
+        Some(wants)
+    }
+
+    /// Says whether an answer of this instance means anything, and forgets the instance before it if it is the newest.
+    fn hears(&mut self, strategy: StrategyId, instance: u32) -> bool {
+        if self.instances.get(&strategy) == Some(&instance) {
+            self.leaving.remove(&strategy);
+            return true;
+        }
+        self.leaving.get(&strategy).is_some_and(|leaving| leaving.instance == instance)
     }
 
     /// Sets how often a strategy's regular timer is due; 0 ends it.
@@ -77,9 +126,8 @@ impl Engine {
     pub(crate) fn on_strategy(&mut self, change: &StrategyChange, effects: &mut Effects) {
         match change {
             StrategyChange::Loaded { strategy, instance, markets, since, wants, .. } => {
-                self.strategies.instances.insert(*strategy, *instance);
-                self.strategies.since.insert(*strategy, *since);
-                self.strategies.timers.retain(|(who, _), _| who != strategy);
+                // Timers, targets and orders stay: the new instance goes on from the old one's state.
+                self.strategies.replace(*strategy, *instance, *since, *wants);
                 self.strategies.set_regular(*strategy, wants.every_micros, self.now);
                 self.grant(*strategy, markets, *wants);
                 // What it may not see any more, such as a market that has ended, it does not trade either.
@@ -96,6 +144,7 @@ impl Engine {
             StrategyChange::Budget { strategy, budget } => self.on_budget(*strategy, *budget, effects),
             StrategyChange::Removed { strategy, reason } => {
                 self.strategies.instances.remove(strategy);
+                self.strategies.leaving.remove(strategy);
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
                 self.strategies.set_regular(*strategy, 0, self.now);
                 self.strategies.told.remove(strategy);
@@ -105,6 +154,17 @@ impl Engine {
                 let (strategy, reason) = (*strategy, reason.clone());
                 effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
             }
+            StrategyChange::Kept { strategy, instance, reason } => {
+                if let Some(wants) = self.strategies.keep(*strategy, *instance) {
+                    if let Some(wants) = wants {
+                        self.strategies.set_regular(*strategy, wants.every_micros, self.now);
+                        self.hear(*strategy, wants);
+                    }
+                    let (strategy, reason) = (*strategy, reason.clone());
+                    effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
+                }
+            }
+            StrategyChange::Saved { .. } => {}
         }
     }
 
@@ -139,9 +199,15 @@ impl Engine {
         }
     }
 
+    /// Sets what a strategy hears of the markets that it has.
+    fn hear(&mut self, strategy: StrategyId, wants: Wants) {
+        let entries = self.markets.iter_mut().flat_map(|(_, entry)| entry.listeners.iter_mut());
+        entries.filter(|listener| listener.strategy == strategy).for_each(|listener| listener.wants = wants);
+    }
+
     pub(crate) fn on_answer(&mut self, answer: &StrategyAnswer, effects: &mut Effects) {
-        // An answer of an instance that was replaced means nothing any more.
-        if self.strategies.instances.get(&answer.strategy) != Some(&answer.instance) {
+        // An answer of an instance that is gone means nothing any more.
+        if !self.strategies.hears(answer.strategy, answer.instance) {
             return;
         }
         if let Some(reason) = &answer.fault {

@@ -21,5 +21,7 @@ pub const MAGIC: [u8; 8] = *b"PTJRNL\0\x01";
 pub const PAYLOAD_MAX: usize = 4 * 1024 * 1024;
 /// The longest text in a record.
 pub const TEXT_MAX: usize = 64 * 1024;
+/// The most bytes of a strategy's state in a record; the sandbox takes less.
+pub const BLOB_MAX: usize = 2 * 1024 * 1024;
 /// The most entries of a list in a record.
 pub const LIST_MAX: usize = 65_536;

@@ -5,10 +5,11 @@ mod inputs;
 mod strategies;
 mod values;
 
-use crate::{LIST_MAX, TEXT_MAX};
+use crate::{BLOB_MAX, LIST_MAX, TEXT_MAX};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use model::input::Blob;
 
 /// Why bytes are no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -163,6 +164,18 @@ impl Field for String {
         let length = bytes.length(TEXT_MAX)?;
         let text = core::str::from_utf8(bytes.slice(length)?);
         text.map(Self::from).map_err(|_place| bytes.error(What::Text))
+    }
+}
+
+impl Field for Blob {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_length(self.0.len(), out);
+        out.extend_from_slice(&self.0);
+    }
+
+    fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
+        let length = bytes.length(BLOB_MAX)?;
+        bytes.slice(length).map(|slice| Self(slice.to_vec()))
     }
 }
 

@@ -277,6 +277,35 @@ pub enum StrategyChange {
         /// The whole of it.
         budget: Budget,
     },
+    /// The instance that was announced last did not start. The one before it goes on in its place, under its number.
+    Kept {
+        /// Its number.
+        strategy: StrategyId,
+        /// The number of the instance that did not start, which is the older one's now.
+        instance: u32,
+        /// Why it did not.
+        reason: Reason,
+    },
+    /// A strategy was asked for its state. The engine does nothing with it; the journal has it, so that what is started from it can be
+    /// run again.
+    Saved {
+        /// Its number.
+        strategy: StrategyId,
+        /// Which instance of it; 0 for what an earlier session left.
+        instance: u32,
+        /// The state; none if it is the one that was saved last.
+        state: Option<Blob>,
+    },
+}
+
+/// Bytes that only their maker understands.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Blob(pub Vec<u8>);
+
+impl core::fmt::Debug for Blob {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 /// A strategy's answer to one batch.

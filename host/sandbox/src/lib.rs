@@ -35,4 +35,4 @@ pub use rerun::Rerun;
 pub use session::Session;
 pub use settings::{Compile, Settings, Shape};
 pub use state::{LogLevel, LogLine};
-pub use supervisor::{Report, Supervisor};
+pub use supervisor::{Report, Supervisor, Who};

@@ -64,6 +64,13 @@ impl Rerun {
         }
     }
 
+    /// It did not start, and the one before it went on in its place: with what this one was told.
+    pub fn keep(&mut self, before: Self) {
+        self.session = None;
+        self.instance = before.instance;
+        self.heard = before.heard;
+    }
+
     /// It was told something about a market.
     pub fn market(&mut self, note: MarketNote) {
         self.tell(Item::Market(note));

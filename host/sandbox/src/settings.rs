@@ -27,6 +27,8 @@ pub struct Settings {
     pub state_max: usize,
     /// Log lines kept between two looks; more are counted.
     pub log_lines_max: usize,
+    /// How often a running strategy is asked for its state, in milliseconds.
+    pub save_every_ms: u64,
 }
 
 impl Default for Settings {
@@ -44,6 +46,7 @@ impl Default for Settings {
             intents_max: 256,
             state_max: 1024 * 1024,
             log_lines_max: 100,
+            save_every_ms: 60_000,
         }
     }
 }

@@ -4,16 +4,19 @@
 mod folder;
 mod queue;
 mod runner;
+mod states;
 
 use crate::instance::Usage;
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
 use crate::state::LogLine;
 use folder::Folder;
+pub use folder::is_name;
 use model::input::StrategyAnswer;
 use model::{MarketNote, OwnEvent, StrategyId, Time};
 pub(crate) use queue::Item;
-use runner::Runner;
+use runner::{Job, Runner};
+use states::States;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +38,18 @@ pub enum Report {
         /// Why, as a sentence.
         error: String,
     },
+    /// After a file that could not be loaded the one that was loaded last is back.
+    Same {
+        /// The file's stem.
+        name: String,
+    },
+    /// A file of settings beside a module came, changed or went. Those that are there at the start are told before any module.
+    Settings {
+        /// The file's stem.
+        name: String,
+        /// What it says; none if it is gone.
+        text: Option<String>,
+    },
     /// A file is gone.
     Removed {
         /// The file's stem.
@@ -49,6 +64,26 @@ pub enum Report {
     },
     /// An instance answered a batch.
     Answer(StrategyAnswer),
+    /// An instance did not start. The one before it goes on, under the new one's number, with what came meanwhile.
+    Kept {
+        /// Who.
+        strategy: StrategyId,
+        /// The number of the instance that did not start.
+        instance: u32,
+        /// Why it did not, as a sentence.
+        error: String,
+    },
+    /// An instance gave its state: some time passed, it is being replaced, or it ends.
+    Saved {
+        /// Who.
+        strategy: StrategyId,
+        /// The file's stem.
+        name: String,
+        /// Which instance of it.
+        instance: u32,
+        /// The state; none if it is the one that was saved last.
+        state: Option<Arc<[u8]>>,
+    },
     /// An instance failed and is gone.
     Faulted {
         /// Who.
@@ -69,6 +104,17 @@ pub enum Report {
         /// How many more there were than are kept.
         lost: u64,
     },
+}
+
+/// An instance that is to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// The strategy's number.
+    pub strategy: StrategyId,
+    /// The file's stem.
+    pub name: String,
+    /// Which instance of it.
+    pub instance: u32,
 }
 
 /// Where reports go. Called from several threads; must not wait long.
@@ -97,6 +143,7 @@ pub struct Supervisor {
     sandbox: Sandbox,
     sink: Sink,
     running: Arc<Mutex<BTreeMap<StrategyId, Runner>>>,
+    states: States,
     folder: Arc<Folder>,
 }
 
@@ -115,38 +162,33 @@ impl Supervisor {
     pub fn open(sandbox: Sandbox, dir: PathBuf, sink: Sink) -> Result<Self, OpenError> {
         std::fs::create_dir_all(&dir).map_err(|source| OpenError::Folder { dir: dir.clone(), source })?;
         let folder = Folder::watch(sandbox.clone(), dir, Arc::clone(&sink))?;
-        Ok(Self { sandbox, sink, running: Arc::default(), folder: Arc::new(folder) })
+        Ok(Self { sandbox, sink, running: Arc::default(), states: States::default(), folder: Arc::new(folder) })
     }
 
-    /// Starts an instance. One that runs under the same number is asked for its state, which the new one gets, and ends.
-    /// Returns at once: the instance starts in its own thread, and hears what it is told from this call on.
+    /// Starts an instance from what the strategy saved last. One that runs under the same number hears what it was told before this call,
+    /// gives its state and ends; should the new one not start, it goes on instead ([`Report::Kept`]). Returns at once: the instance
+    /// starts in its own thread, and hears what it is told from this call on.
     ///
     /// # Errors
     /// If there is no thread; the old instance is gone then.
-    pub fn start(
-        &self,
-        strategy: StrategyId,
-        instance: u32,
-        module: Module,
-        session: Session,
-    ) -> Result<(), OpenError> {
+    pub fn start(&self, who: Who, module: Module, session: Session) -> Result<(), OpenError> {
+        let strategy = who.strategy;
         let before = self.lock().remove(&strategy);
-        let job = runner::Job {
-            sandbox: self.sandbox.clone(),
-            module,
-            session,
-            strategy,
-            instance,
-            sink: Arc::clone(&self.sink),
-        };
-        let runner = Runner::start(job, before)?;
+        let (sandbox, sink, states) = (self.sandbox.clone(), Arc::clone(&self.sink), self.states.clone());
+        let runner = Runner::start(Job { sandbox, module, session, who, sink, states }, before)?;
         self.lock().insert(strategy, runner);
         Ok(())
     }
 
-    /// Ends a strategy. Its last answers may still be reported.
+    /// Tells what a strategy saved in an earlier session; its next instance starts from that if none runs now.
+    pub fn restore(&self, strategy: StrategyId, state: &[u8]) {
+        self.states.keep(strategy, state);
+    }
+
+    /// Ends a strategy after the call that is under way, and has it give its state. Its last answers may still be reported.
     pub fn stop(&self, strategy: StrategyId) {
-        if let Some(runner) = self.lock().remove(&strategy) {
+        // It stays here: whoever comes next waits for its state.
+        if let Some(runner) = self.lock().get(&strategy) {
             runner.end();
         }
     }

@@ -3,7 +3,8 @@ import { useSnapshot } from "../../live";
 import { count } from "../../money";
 import { Empty, Panel, Pill, type Tone } from "../../ui/basics";
 
-const TONES: Record<string, Tone> = { running: "good", failed: "bad", removed: "idle" };
+/** What each state of a strategy looks like. */
+export const TONES: Record<string, Tone> = { running: "good", failed: "bad", quarantined: "bad", restarting: "warn", unarmed: "warn", replacing: "info", removed: "idle" };
 
 export function StrategiesPanel({ class: extra = "" }: { class?: string }) {
   const strategies = useSnapshot((it) => it.strategies);

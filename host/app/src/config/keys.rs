@@ -75,7 +75,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 66] = [
+pub const KEYS: [Key; 67] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -285,6 +285,13 @@ pub const KEYS: [Key; 66] = [
         Kind::Folder,
         "",
         "The folder of the strategies' .wasm files; `strategies` in the data folder if empty.",
+    ),
+    key(
+        "reload.live",
+        Kind::Choice(&["arm", "auto"]),
+        "arm",
+        "With real money: whether a new version of a strategy trades when somebody armed it (arm), or at once if one version of it \
+         was armed before (auto).",
     ),
     key(
         "database_url",

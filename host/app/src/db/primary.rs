@@ -1,7 +1,7 @@
 //! Primary rows: tokens, audit, halts, opening valuations and the numbers of strategies. Each is written before the call
 //! returns.
 
-use super::{AuditRow, Db, DbError, Halt, SettingRow, TokenRow, big, execute, fetch};
+use super::{AuditRow, Db, DbError, DecisionRow, Halt, SettingRow, TokenRow, big, execute, fetch};
 use model::{StrategyId, Usd};
 
 /// The most rows of the audit that one read returns.
@@ -137,5 +137,29 @@ impl Db {
             execute!(self, insert, name).await?;
         }
         Err(DbError::StrategyNumbers(name.to_owned()))
+    }
+
+    /// Returns what operators decided about a strategy; nothing special if nobody did.
+    ///
+    /// # Errors
+    /// If the database fails. The caller then does not start the strategy.
+    pub async fn decision(&self, name: &str) -> Result<DecisionRow, DbError> {
+        let sql = "SELECT name, disabled, pinned, over_file, armed, who, at_ms FROM strategy_decisions WHERE name = $1";
+        let row = fetch!(self, DecisionRow, sql, name).await?.pop();
+        Ok(row.unwrap_or_else(|| DecisionRow { name: name.to_owned(), ..DecisionRow::default() }))
+    }
+
+    /// Keeps what an operator decided about a strategy.
+    ///
+    /// # Errors
+    /// If the database fails. The caller then refuses the action.
+    pub async fn set_decision(&self, row: &DecisionRow) -> Result<(), DbError> {
+        let sql = "INSERT INTO strategy_decisions (name, disabled, pinned, over_file, armed, who, at_ms)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7)
+                   ON CONFLICT (name) DO UPDATE SET disabled = excluded.disabled, pinned = excluded.pinned,
+                       over_file = excluded.over_file, armed = excluded.armed, who = excluded.who, at_ms = excluded.at_ms";
+        let at = big(row.at_ms)?;
+        let DecisionRow { name, disabled, pinned, over_file, armed, who, .. } = row;
+        execute!(self, sql, name, *disabled, pinned, over_file, armed, who, at).await.map(drop)
     }
 }

@@ -202,8 +202,10 @@ async fn breaker(work: &mut Work, row: &BreakerRow) -> Result<(), sqlx::Error> {
 }
 
 async fn strategy(work: &mut Work, row: &StrategyRow) -> Result<(), sqlx::Error> {
-    let sql = "INSERT INTO strategies (hash, name, version, first_seen_ms) VALUES ($1, $2, $3, $4)
-               ON CONFLICT (hash, name) DO NOTHING";
-    run!(work, sql, &row.hash, &row.name, &row.version, big(row.first_seen_ms)?);
+    let sql = "INSERT INTO strategies (hash, name, version, first_seen_ms, source, bytes, loaded_at_ms)
+               VALUES ($1, $2, $3, $4, $5, $6, $7)
+               ON CONFLICT (hash, name) DO UPDATE SET source = excluded.source, loaded_at_ms = excluded.loaded_at_ms";
+    let (first, bytes, loaded) = (big(row.first_seen_ms)?, big(row.bytes)?, big(row.loaded_at_ms)?);
+    run!(work, sql, &row.hash, &row.name, &row.version, first, &row.source, bytes, loaded);
     Ok(())
 }

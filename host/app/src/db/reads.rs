@@ -1,11 +1,14 @@
 //! Reading projections, a bounded page at a time.
 
-use super::{Db, DbError, FillRow, OrderEventRow, OrderHistory, OrderRow, big, fetch};
+use super::{Db, DbError, FillRow, OrderEventRow, OrderHistory, OrderRow, StrategyRow, big, fetch};
 
 /// The most rows of one page.
 pub const PAGE_MAX: u32 = 500;
 /// The most events, and the most fills, of one order's history.
 pub const EVENTS_MAX: u32 = 1_000;
+
+/// The most versions of a strategy that one can go back to.
+pub const VERSIONS_MAX: u32 = 20;
 
 macro_rules! fill_columns {
     ($rest:literal) => {
@@ -66,5 +69,15 @@ impl Db {
         let sql = fill_columns!("WHERE session = $1 AND order_id = $2 ORDER BY at_ms, id LIMIT $3");
         let fills = fetch!(self, FillRow, sql, session, id, i64::from(EVENTS_MAX)).await?;
         Ok(Some(OrderHistory { order, events, fills }))
+    }
+
+    /// Returns the versions of a strategy, the one that was loaded last first; at most [`VERSIONS_MAX`].
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn strategy_versions(&self, name: &str) -> Result<Vec<StrategyRow>, DbError> {
+        let sql = "SELECT hash, name, version, first_seen_ms, source, bytes, loaded_at_ms FROM strategies
+                   WHERE name = $1 ORDER BY loaded_at_ms DESC, first_seen_ms DESC, hash LIMIT $2";
+        fetch!(self, StrategyRow, sql, name, i64::from(VERSIONS_MAX)).await
     }
 }

@@ -221,7 +221,7 @@ pub struct BreakerRow {
 }
 
 /// A module that was loaded under a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct StrategyRow {
     /// SHA-256 of the module, hexadecimal.
     pub hash: String,
@@ -230,7 +230,36 @@ pub struct StrategyRow {
     /// What its manifest states.
     pub version: String,
     /// When it was first loaded.
+    #[sqlx(try_from = "i64")]
     pub first_seen_ms: u64,
+    /// The file that it was read from last.
+    pub source: String,
+    /// That file's size.
+    #[sqlx(try_from = "i64")]
+    pub bytes: u64,
+    /// When it was loaded last.
+    #[sqlx(try_from = "i64")]
+    pub loaded_at_ms: u64,
+}
+
+/// What operators decided about a strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Default, FromRow)]
+pub struct DecisionRow {
+    /// The file's stem.
+    pub name: String,
+    /// 1 if it must not run, else 0.
+    pub disabled: i64,
+    /// The hash of the version that runs in place of the file's; empty if the file's does.
+    pub pinned: String,
+    /// The hash of the file when that was chosen. Another file ends it.
+    pub over_file: String,
+    /// The hash of the version that may trade real money; empty if none may.
+    pub armed: String,
+    /// Whose token it was.
+    pub who: String,
+    /// When.
+    #[sqlx(try_from = "i64")]
+    pub at_ms: u64,
 }
 
 /// A bearer token; the token itself is not kept.

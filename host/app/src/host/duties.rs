@@ -18,7 +18,7 @@ use model::{
     Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
 };
 use order::{Exchange, UnsignedOrder};
-use sandbox::{Grant, Grants, Session, Supervisor};
+use sandbox::{Grant, Grants, Session, Supervisor, Who};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Fills that are remembered, so that each is counted once.
@@ -70,8 +70,7 @@ impl Duties {
             }
             Body::Market(market) => self.list(engine, market),
             Body::Feed { channel, up } => self.picture.channel(*channel, *up),
-            Body::Strategy(change @ StrategyChange::Loaded { .. }) => self.start_strategy(engine, input.at, change),
-            Body::Strategy(StrategyChange::Removed { strategy, .. }) => self.supervisor.stop(*strategy),
+            Body::Strategy(change) => self.carry_out(engine, input.at, change),
             Body::Intents(answer) => self.count_answer(answer),
             _ => {}
         }
@@ -101,13 +100,28 @@ impl Duties {
         self.picture.top(at, token, &Top { bid, ask, last, state, tick: market.tick });
     }
 
-    /// Starts an instance with the account as it stands after this very input, so that it misses nothing.
-    fn start_strategy(&self, engine: &Engine, at: Time, change: &StrategyChange) {
-        let StrategyChange::Loaded { strategy, instance, markets, places, parameters, .. } = change else { return };
-        let Some(start) = self.starts.take(*strategy, *instance) else { return };
-        let session = session_of(engine, at, *strategy, (markets, places), parameters.clone());
-        if let Err(error) = self.supervisor.start(*strategy, *instance, start.module, session) {
-            tracing::error!(%error, strategy = strategy.0, "a strategy has no thread");
+    /// Does what follows from a change of a strategy. An instance starts with the account as it stands after this very input, so that it
+    /// misses nothing.
+    fn carry_out(&self, engine: &Engine, at: Time, change: &StrategyChange) {
+        match change {
+            StrategyChange::Loaded { strategy, name, instance, markets, places, parameters, .. } => {
+                let Some(start) = self.starts.take(*strategy, *instance) else { return };
+                let session = session_of(engine, at, *strategy, (markets, places), parameters.clone());
+                let who = Who { strategy: *strategy, name: name.clone(), instance: *instance };
+                if let Err(error) = self.supervisor.start(who, start.module, session) {
+                    tracing::error!(%error, name, "a strategy has no thread");
+                }
+            }
+            StrategyChange::Removed { strategy, .. } => self.supervisor.stop(*strategy),
+            StrategyChange::Saved { strategy, instance: 0, state: Some(state) } => {
+                self.supervisor.restore(*strategy, &state.0);
+            }
+            // The last three are the engine's.
+            StrategyChange::Saved { .. }
+            | StrategyChange::Kept { .. }
+            | StrategyChange::Parameters { .. }
+            | StrategyChange::Signal { .. }
+            | StrategyChange::Budget { .. } => {}
         }
     }
 

@@ -1,10 +1,7 @@
 //! Facts as rows of the database.
 
-use super::clock;
 use super::listing::Listing;
-use crate::db::{
-    BreakerRow, Db, DbWrite, DbWriter, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow, StrategyRow,
-};
+use crate::db::{BreakerRow, Db, DbWrite, DbWriter, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow};
 use crate::http::types::{OrderView, PositionView, RefusalView, TradeView, Update};
 use engine::Record;
 use model::input::Scope;
@@ -161,12 +158,5 @@ impl Rows {
                 tracing::error!(%error, "the day's opening valuation is not in the database");
             }
         });
-    }
-
-    /// Keeps the first sight of a module.
-    pub(crate) fn strategy(writer: &DbWriter, name: &str, hash: String, version: &str) {
-        let first_seen_ms = clock::now().millis();
-        let row = StrategyRow { hash, name: name.to_owned(), version: version.to_owned(), first_seen_ms };
-        writer.write(DbWrite::Strategy(row));
     }
 }

@@ -70,7 +70,16 @@ impl<'a> Action<'a> {
 
     /// Does what makes the host do less. A database that is down does not keep it.
     pub(super) async fn restrict(self, command: Command) -> Result<(), ProblemResponse> {
-        let done = self.app.control.command(command).await;
+        let app = self.app;
+        self.restricted(app.control.command(command)).await
+    }
+
+    /// As [`Action::restrict`], for what is no command.
+    pub(super) async fn restricted(
+        self,
+        act: impl Future<Output = Result<(), ControlError>>,
+    ) -> Result<(), ProblemResponse> {
+        let done = act.await;
         if let Err(error) = self.app.db.audit(&self.row(&done)).await {
             tracing::error!(%error, action = self.name, "an action is not in the audit");
         }

@@ -1,6 +1,6 @@
 //! The API's description, made from the routes and types themselves.
 
-use super::{admin, claims, config, health, scopes, session, signals, stream, trading};
+use super::{admin, claims, config, health, scopes, session, signals, strategies, stream, trading};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -38,7 +38,15 @@ use utoipa::openapi::OpenApi as Document;
         claims::claims,
         claims::runs,
         claims::execute,
-        trading::strategies,
+        strategies::all,
+        strategies::versions,
+        strategies::enable,
+        strategies::disable,
+        strategies::rollback,
+        strategies::arm,
+        strategies::upload,
+        strategies::parameters,
+        strategies::set_parameters,
         signals::signal,
         trading::markets,
         stream::stream,

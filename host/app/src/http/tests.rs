@@ -8,7 +8,7 @@
 
 use super::*;
 use crate::auth::Role;
-use crate::host::Inbox;
+use crate::host::{Asked, Inbox, Word, Words};
 use crate::picture::Begin;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
@@ -29,6 +29,7 @@ struct Rig {
     dir: PathBuf,
     inbox: Inbox,
     heard: Arc<Mutex<Vec<Command>>>,
+    words: Arc<Mutex<Vec<(String, Word)>>>,
     admin: String,
     trader: String,
     viewer: String,
@@ -55,7 +56,9 @@ impl Rig {
         let heard = Arc::default();
         answer_commands(inbox.clone(), Arc::clone(&heard));
         let picture = Picture::new(&Begin { mode: "demo".into(), session: 7, at: NOW() });
-        let control = Control::new(inbox.clone(), None);
+        let (words, asked) = Words::new(None);
+        let words_heard = answer_words(asked);
+        let control = Control::new(inbox.clone(), None).with_words(words);
         let settings = Settings::open(&config(&dir), &db).await.unwrap();
         let parts = Parts {
             picture,
@@ -71,7 +74,7 @@ impl Rig {
         };
         let parts = Arc::new(parts);
         let router = router(Arc::clone(&parts));
-        Self { router, parts, dir, inbox, heard, admin, trader, viewer }
+        Self { router, parts, dir, inbox, heard, words: words_heard, admin, trader, viewer }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response<Body> {
@@ -121,6 +124,80 @@ async fn read(response: Response<Body>) -> (StatusCode, Value) {
     let status = response.status();
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+/// Answers words about strategies as whoever looks after them does, and notes them.
+fn answer_words(mut asked: tokio::sync::mpsc::Receiver<Asked>) -> Arc<Mutex<Vec<(String, Word)>>> {
+    let heard: Arc<Mutex<Vec<(String, Word)>>> = Arc::default();
+    let noted = Arc::clone(&heard);
+    tokio::spawn(async move {
+        while let Some(asked) = asked.recv().await {
+            let answer = if asked.name == "down" { Err("down: its file is gone".to_owned()) } else { Ok(Value::Null) };
+            noted.lock().unwrap().push((asked.name, asked.word));
+            asked.reply.send(answer).unwrap();
+        }
+    });
+    heard
+}
+
+#[tokio::test]
+async fn strategies_are_disabled_enabled_armed_and_rolled_back_by_those_who_may() {
+    let rig = Rig::new("words").await;
+    for (number, name) in [(1, "quoter"), (2, "down")] {
+        let view = types::StrategyView { name: name.to_owned(), hash: "ab".to_owned(), ..Default::default() };
+        rig.parts.picture.strategy(model::StrategyId(number), view);
+    }
+    let path = |word: &str| format!("/v1/strategies/quoter/{word}");
+    for (token, word, status) in [
+        (&rig.viewer, "disable", StatusCode::FORBIDDEN),
+        (&rig.trader, "disable", StatusCode::ACCEPTED),
+        (&rig.trader, "enable", StatusCode::ACCEPTED),
+        (&rig.trader, "arm", StatusCode::FORBIDDEN),
+        (&rig.trader, "rollback", StatusCode::ACCEPTED),
+    ] {
+        assert_eq!(rig.as_(token, "POST", &path(word), "").await.0, status, "{word}");
+    }
+    let (hash, reason) = (json!({ "hash": "ab", "reason": "looked at" }).to_string(), r#"{"hash": 5}"#);
+    assert_eq!(rig.as_(&rig.admin, "POST", &path("arm"), &hash).await.0, StatusCode::ACCEPTED);
+    assert_eq!(rig.as_(&rig.admin, "POST", &path("arm"), reason).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(rig.as_(&rig.admin, "POST", "/v1/strategies/nobody/arm", "").await.0, StatusCode::NOT_FOUND);
+    let (status, said) = rig.as_(&rig.admin, "POST", "/v1/strategies/down/enable", "").await;
+    assert_eq!((status, &said["detail"]), (StatusCode::CONFLICT, &json!("down: its file is gone")));
+    let name = || "quoter".to_owned();
+    assert_eq!(
+        *rig.words.lock().unwrap(),
+        [
+            (name(), Word::Disable),
+            (name(), Word::Enable),
+            (name(), Word::RollBack { hash: None }),
+            (name(), Word::Arm { hash: Some("ab".to_owned()) }),
+            ("down".to_owned(), Word::Enable),
+        ]
+    );
+    let audits = rig.parts.db.audits(2).await.unwrap();
+    assert_eq!(audits[0].outcome, "down: its file is gone");
+    assert_eq!((audits[1].action.as_str(), audits[1].who.as_str()), ("strategies/down/enable", "admin"));
+}
+
+#[tokio::test]
+async fn the_versions_of_a_strategy_are_told_with_where_they_are_from() {
+    let rig = Rig::new("versions").await;
+    let view = types::StrategyView { name: "quoter".to_owned(), hash: "ab".to_owned(), ..Default::default() };
+    rig.parts.picture.strategy(model::StrategyId(1), view);
+    for (hash, loaded_at_ms) in [("ab", 1), ("cd", 2)] {
+        let (name, version, source) = ("quoter".to_owned(), "1.0.0".to_owned(), "quoter.wasm".to_owned());
+        let (hash, first_seen_ms, bytes) = (hash.to_owned(), loaded_at_ms, 7);
+        let row = crate::db::StrategyRow { hash, name, version, first_seen_ms, source, bytes, loaded_at_ms };
+        rig.parts.db.writer().write(crate::db::DbWrite::Strategy(row));
+    }
+    assert!(rig.parts.db.writer().flush(Duration::from_secs(5)).await);
+    let (status, said) = rig.as_(&rig.viewer, "GET", "/v1/strategies/quoter/versions", "").await;
+    assert_eq!(status, StatusCode::OK);
+    let shown = |place: usize| (said[place]["hash"].as_str(), said[place]["running"].as_bool());
+    assert_eq!([shown(0), shown(1)], [(Some("cd"), Some(false)), (Some("ab"), Some(true))]);
+    assert_eq!((&said[0]["source"], &said[0]["first_seen_ms"]), (&json!("quoter.wasm"), &json!(2)));
+    let (status, _) = rig.as_(&rig.viewer, "GET", "/v1/strategies/nobody/versions", "").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -390,6 +467,10 @@ fn the_pages_types_are_ours() {
     types::RecordsView::export_all(&config).unwrap();
     types::OrderHistoryView::export_all(&config).unwrap();
     types::VenueOrderView::export_all(&config).unwrap();
+    types::StrategyVersionView::export_all(&config).unwrap();
+    types::VersionBody::export_all(&config).unwrap();
+    types::ParametersView::export_all(&config).unwrap();
+    types::ParametersBody::export_all(&config).unwrap();
     let committed = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboard/src/generated"));
     let mut differ = Vec::new();
     for entry in std::fs::read_dir(&out).unwrap() {

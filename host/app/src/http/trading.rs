@@ -1,12 +1,11 @@
-//! Orders, trades, positions, strategies and markets.
+//! Orders, trades, positions and markets.
 
 use super::App;
 use super::admin::{Action, TAKEN};
 use super::guard::Caller;
 use super::problem::ProblemResponse;
 use super::types::{
-    MarketView, OrderEventView, OrderHistoryView, OrderView, PnlView, PositionView, Snapshot, StrategyView, TradeView,
-    VenueOrderView,
+    MarketView, OrderEventView, OrderHistoryView, OrderView, PnlView, PositionView, Snapshot, TradeView, VenueOrderView,
 };
 use crate::auth::Role;
 use crate::db::{FillRow, OrderRow};
@@ -143,12 +142,6 @@ pub(super) async fn venue_orders(
     let orders = app.control.venue_orders().await;
     let orders = orders.map_err(|error| ProblemResponse::new(StatusCode::BAD_GATEWAY, error))?;
     Ok(Json(orders))
-}
-
-/// Strategies.
-#[utoipa::path(get, path = "/v1/strategies", tag = "strategies", responses((status = 200, body = Vec<StrategyView>)))]
-pub(super) async fn strategies(State(app): State<App>, _: Caller) -> Json<Vec<StrategyView>> {
-    Json(app.picture.snapshot().strategies)
 }
 
 /// The markets that are watched.

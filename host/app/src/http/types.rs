@@ -4,9 +4,11 @@
 
 mod claims;
 mod health;
+mod strategies;
 
 pub use claims::{ClaimBody, ClaimRunView, ClaimView};
 pub use health::{ConnectionView, HealthView, RecordsView, WaitView};
+pub use strategies::{ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody};
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -212,41 +214,6 @@ pub struct RefusalView {
     pub limit: i64,
     /// The verdict as a sentence.
     pub text: String,
-}
-
-/// A strategy and what it has done since it was loaded.
-#[derive(Debug, Clone, Default, Serialize, TS, ToSchema)]
-pub struct StrategyView {
-    /// The file's stem.
-    pub name: String,
-    /// `running`, `failed` or `removed`.
-    pub state: String,
-    /// Why it failed; empty otherwise.
-    pub error: String,
-    /// SHA-256 of the module, hexadecimal.
-    pub hash: String,
-    /// The version that its manifest states.
-    pub version: String,
-    pub description: String,
-    pub instance: u32,
-    pub markets: u32,
-    #[ts(type = "number")]
-    pub events: u64,
-    #[ts(type = "number")]
-    pub intents: u64,
-    #[ts(type = "number")]
-    pub orders: u64,
-    #[ts(type = "number")]
-    pub fills: u64,
-    #[ts(type = "number")]
-    pub refusals: u64,
-    /// Fuel of the last call.
-    #[ts(type = "number")]
-    pub fuel: u64,
-    /// Its last log line.
-    pub log: String,
-    #[ts(type = "number")]
-    pub loaded_at_ms: u64,
 }
 
 /// A circuit breaker.

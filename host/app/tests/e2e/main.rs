@@ -32,4 +32,5 @@ mod paper;
 mod person;
 mod process;
 mod recordings;
+mod reload;
 mod strategies;

@@ -231,13 +231,22 @@ impl Api {
         self.send(self.client.post(format!("{}{path}", self.base)).json(body))
     }
 
+    /// Puts a body there, and returns the status with the answer.
+    pub(crate) fn put(&self, path: &str, body: Vec<u8>) -> (u16, Value) {
+        self.ask(self.client.put(format!("{}{path}", self.base)).body(body))
+    }
+
     fn send(&self, request: reqwest::RequestBuilder) -> Value {
+        let (status, said) = self.ask(request);
+        assert!((200..300).contains(&status), "{status}: {said}");
+        said
+    }
+
+    fn ask(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
         self.runtime.block_on(async {
             let response = request.bearer_auth(&self.token).send().await.unwrap();
-            let status = response.status();
-            let text = response.text().await.unwrap();
-            assert!(status.is_success(), "{status}: {text}");
-            serde_json::from_str(&text).unwrap_or(Value::Null)
+            let status = response.status().as_u16();
+            (status, serde_json::from_str(&response.text().await.unwrap()).unwrap_or(Value::Null))
         })
     }
 

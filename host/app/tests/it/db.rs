@@ -3,8 +3,8 @@
 use crate::postgres::Cluster;
 use crate::scratch::Scratch;
 use app::db::{
-    AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow,
-    SettingRow, StrategyRow, TokenRow,
+    AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, FillRow, Halt, OrderRow, PositionRow,
+    RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
 use model::{ConditionId, StrategyId, Usd};
 use std::time::Duration;
@@ -145,8 +145,15 @@ async fn projections(db: &Db) {
         realised_micro_usd: -3,
         at_ms: 1,
     };
-    let strategy =
-        StrategyRow { hash: "ab".to_owned(), name: "quoter".to_owned(), version: "1.0.0".to_owned(), first_seen_ms: 1 };
+    let strategy = StrategyRow {
+        hash: "ab".to_owned(),
+        name: "quoter".to_owned(),
+        version: "1.0.0".to_owned(),
+        first_seen_ms: 1,
+        source: "quoter.wasm".to_owned(),
+        bytes: 5,
+        loaded_at_ms: 1,
+    };
     let rows = [
         DbWrite::Session(session),
         DbWrite::Order { seq: 10, order: OrderRow { venue_id: String::new(), ..order(7, "pending", 0) } },
@@ -191,6 +198,26 @@ async fn projections(db: &Db) {
     assert_eq!((health.written, health.lost, health.waiting), (2 * count, 0, 0), "{}", db.kind());
     pages(db).await;
     history(db).await;
+    versions(db).await;
+}
+
+async fn versions(db: &Db) {
+    let row = |hash: &str, first_seen_ms, loaded_at_ms| StrategyRow {
+        hash: hash.to_owned(),
+        name: "versions".to_owned(),
+        version: "1".to_owned(),
+        first_seen_ms,
+        source: "versions.wasm".to_owned(),
+        bytes: 5,
+        loaded_at_ms,
+    };
+    let writer = db.writer();
+    for loaded in [row("a", 1, 1), row("b", 2, 2), row("a", 9, 9)] {
+        writer.write(DbWrite::Strategy(loaded));
+    }
+    assert!(writer.flush(PATIENCE).await);
+    let versions = db.strategy_versions("versions").await.unwrap();
+    assert_eq!(versions, [row("a", 1, 9), row("b", 2, 2)], "the first sight stays, and the last loaded is first");
 }
 
 async fn pages(db: &Db) {
@@ -275,6 +302,20 @@ async fn primary(db: &Db) {
     assert_eq!(db.strategy_id("quoter").await.unwrap(), StrategyId(1));
     assert_eq!(db.strategy_id("other").await.unwrap(), StrategyId(2));
     assert_eq!(db.strategy_id("quoter").await.unwrap(), StrategyId(1));
+    let undecided = DecisionRow { name: "quoter".to_owned(), ..DecisionRow::default() };
+    assert_eq!(db.decision("quoter").await.unwrap(), undecided);
+    let decided = |pinned: &str, at_ms| DecisionRow {
+        name: "quoter".to_owned(),
+        disabled: 1,
+        pinned: pinned.to_owned(),
+        over_file: "cd".to_owned(),
+        armed: "ef".to_owned(),
+        who: "desk".to_owned(),
+        at_ms,
+    };
+    db.set_decision(&decided("ab", 1)).await.unwrap();
+    db.set_decision(&decided("", 2)).await.unwrap();
+    assert_eq!(db.decision("quoter").await.unwrap(), decided("", 2));
     assert_eq!(db.opening_valuation("0xfeed", 20_000).await.unwrap(), None);
     assert_eq!(db.set_opening_valuation("0xfeed", 20_000, Usd::dollars(-7), 1).await.unwrap(), Usd::dollars(-7));
     assert_eq!(db.set_opening_valuation("0xfeed", 20_000, Usd::dollars(9), 2).await.unwrap(), Usd::dollars(-7));

@@ -13,6 +13,7 @@ mod controls;
 mod guards;
 mod properties;
 mod recovery;
+mod reload;
 mod scenarios;
 mod soaked;
 mod story;

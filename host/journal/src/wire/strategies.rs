@@ -16,6 +16,8 @@ const REMOVED: u8 = 1;
 const LOADED: u8 = 2;
 const PARAMETERS: u8 = 3;
 const SIGNAL: u8 = 4;
+const KEPT: u8 = 5;
+const SAVED: u8 = 6;
 const BUDGET: u8 = 20;
 
 impl Field for StrategyChange {
@@ -51,6 +53,18 @@ impl Field for StrategyChange {
                 strategy.put(out);
                 signal.put(out);
             }
+            Self::Kept { strategy, instance, reason } => {
+                out.push(KEPT);
+                strategy.put(out);
+                instance.put(out);
+                reason.put(out);
+            }
+            Self::Saved { strategy, instance, state } => {
+                out.push(SAVED);
+                strategy.put(out);
+                instance.put(out);
+                state.put(out);
+            }
             Self::Budget { strategy, budget } => {
                 out.push(BUDGET);
                 strategy.put(out);
@@ -65,6 +79,14 @@ impl Field for StrategyChange {
             REMOVED => Ok(Self::Removed { strategy: Field::take(bytes)?, reason: Field::take(bytes)? }),
             PARAMETERS => Ok(Self::Parameters { strategy: Field::take(bytes)?, parameters: Field::take(bytes)? }),
             SIGNAL => Ok(Self::Signal { strategy: Field::take(bytes)?, signal: Field::take(bytes)? }),
+            KEPT => {
+                let (strategy, instance) = (Field::take(bytes)?, Field::take(bytes)?);
+                Ok(Self::Kept { strategy, instance, reason: Field::take(bytes)? })
+            }
+            SAVED => {
+                let (strategy, instance) = (Field::take(bytes)?, Field::take(bytes)?);
+                Ok(Self::Saved { strategy, instance, state: Field::take(bytes)? })
+            }
             BUDGET => Ok(Self::Budget { strategy: Field::take(bytes)?, budget: Field::take(bytes)? }),
             tag => Err(bytes.error(What::Tag(tag, "change of a strategy"))),
         }

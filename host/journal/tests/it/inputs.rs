@@ -2,7 +2,7 @@
 
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
-    AccountView, Breaker, CancelOutcome, Channel, Command, HandOrder, HostFault, Mode, PlaceOutcome, Restriction,
+    AccountView, Blob, Breaker, CancelOutcome, Channel, Command, HandOrder, HostFault, Mode, PlaceOutcome, Restriction,
     Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
@@ -272,6 +272,18 @@ pub(crate) fn inputs_of_the_second_contract() -> Vec<Input> {
         loaded,
         StrategyChange::Parameters { strategy, parameters: "{\"spread\": 2}".into() },
         StrategyChange::Signal { strategy, signal: Signal { name: "score".into(), value: "0.7".into() } },
+    ];
+    let bodies = changes.into_iter().map(Body::Strategy);
+    bodies.zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+}
+
+/// Inputs that came with strategies that go on from their state.
+pub(crate) fn inputs_of_saved_states() -> Vec<Input> {
+    let strategy = StrategyId(2);
+    let changes = [
+        StrategyChange::Kept { strategy, instance: 4, reason: "it refused".into() },
+        StrategyChange::Saved { strategy, instance: 3, state: Some(Blob(vec![0, 255])) },
+        StrategyChange::Saved { strategy, instance: 3, state: None },
     ];
     let bodies = changes.into_iter().map(Body::Strategy);
     bodies.zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()

@@ -6,6 +6,7 @@ use crate::instance::Batch;
 use model::{MarketNote, NoteKind, OwnEvent, Time, TokenIx};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A strategy with more market events waiting than this lags: tops and depth are conflated.
 const LAG: usize = 256;
@@ -15,6 +16,8 @@ const MARKET_MAX: usize = 4_096;
 pub(super) const OWN_MAX: usize = 10_000;
 /// The most that may be lost between two batches; the journal has the number of each.
 const LOST_MAX: usize = 1_000_000;
+/// How long an instance that is replaced may take to hear what came before.
+const HAND_OVER: Duration = Duration::from_secs(2);
 
 /// Something for the strategy to hear.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +70,17 @@ struct Waiting {
     dropped: u64,
     /// The time of the last that was dropped.
     dropped_at: Time,
-    end: bool,
+    end: Option<End>,
     overflow: bool,
+}
+
+/// How a strategy is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// At once.
+    Now,
+    /// When it has heard all that came, but not after this.
+    Heard(Instant),
 }
 
 /// What [`Queue::take`] found.
@@ -77,7 +89,14 @@ pub(super) enum Taken {
     /// There are items.
     Items,
     /// The strategy is to end.
-    End,
+    End {
+        /// What it did not hear any more.
+        unheard: usize,
+        /// Whether it is replaced, and may go on if its successor does not start.
+        replaced: bool,
+    },
+    /// Nothing came until then.
+    Nothing,
     /// Its own events did not fit.
     Overflow,
 }
@@ -112,17 +131,25 @@ impl Queue {
 
     /// Ends [`Queue::take`].
     pub(super) fn end(&self) {
-        self.lock().end = true;
+        self.lock().end = Some(End::Now);
         self.signal.notify_all();
     }
 
-    /// Waits for something, appends at most `max` items to `items`, and to `lost` the numbers of what was replaced or dropped since the
-    /// last time.
-    pub(super) fn take(&self, max: usize, items: &mut Vec<Item>, lost: &mut Vec<u64>) -> Taken {
+    /// Ends [`Queue::take`] when all that came is taken, and after some seconds in any case. Nothing more comes.
+    pub(super) fn end_heard(&self) {
+        // An end at once stays one.
+        self.lock().end.get_or_insert(End::Heard(deadline(HAND_OVER)));
+        self.signal.notify_all();
+    }
+
+    /// Waits for something until `until`, appends at most `max` items to `items`, and to `lost` the numbers of what was replaced or
+    /// dropped since the last time.
+    pub(super) fn take(&self, max: usize, until: Instant, items: &mut Vec<Item>, lost: &mut Vec<u64>) -> Taken {
         let mut waiting = self.lock();
         loop {
-            if waiting.end {
-                return Taken::End;
+            if waiting.is_over(Instant::now()) {
+                let unheard = items.len().saturating_add(waiting.market).saturating_add(waiting.own);
+                return Taken::End { unheard, replaced: waiting.end != Some(End::Now) };
             }
             if waiting.overflow {
                 return Taken::Overflow;
@@ -132,7 +159,14 @@ impl Queue {
                 lost.append(&mut waiting.lost);
                 return Taken::Items;
             }
-            waiting = self.signal.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            if waiting.end.is_some() {
+                return Taken::End { unheard: 0, replaced: true };
+            }
+            let patience = until.saturating_duration_since(Instant::now());
+            if patience.is_zero() {
+                return Taken::Nothing;
+            }
+            waiting = self.signal.wait_timeout(waiting, patience).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -141,7 +175,22 @@ impl Queue {
     }
 }
 
+/// Returns the moment after so long.
+pub(super) fn deadline(after: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(after).unwrap_or(now)
+}
+
 impl Waiting {
+    /// Says whether the end must not wait for anything.
+    fn is_over(&self, now: Instant) -> bool {
+        match self.end {
+            Some(End::Now) => true,
+            Some(End::Heard(by)) => now >= by,
+            None => false,
+        }
+    }
+
     fn push_market(&mut self, note: MarketNote) {
         let standing = Standing::of(&note.kind).map(|standing| (note.token, standing));
         if let Some(key) = standing.filter(|_| self.market >= LAG) {
@@ -210,6 +259,10 @@ mod tests {
         note(token, time, NoteKind::Top { bid: Some(level), ask: None })
     }
 
+    fn soon() -> Instant {
+        deadline(Duration::from_secs(10))
+    }
+
     fn trade(time: u64) -> MarketNote {
         let price = Price::from_micros(500_000).unwrap();
         note(1, time, NoteKind::Trade { side: Side::Buy, price, size: Size::shares(1) })
@@ -217,7 +270,7 @@ mod tests {
 
     fn all(queue: &Queue) -> Vec<Item> {
         let mut items = Vec::new();
-        assert_eq!(queue.take(usize::MAX, &mut items, &mut Vec::new()), Taken::Items);
+        assert_eq!(queue.take(usize::MAX, soon(), &mut items, &mut Vec::new()), Taken::Items);
         items
     }
 
@@ -229,7 +282,7 @@ mod tests {
             queue.own(Time(time), OwnEvent::Timer { timer: 1 });
         }
         let mut items = Vec::new();
-        queue.take(3, &mut items, &mut Vec::new());
+        queue.take(3, soon(), &mut items, &mut Vec::new());
         assert_eq!(items.len(), 3);
         assert_eq!(items[2], Item::Market(top(0, 1)));
         assert_eq!(all(&queue).len(), 17);
@@ -289,8 +342,38 @@ mod tests {
         for time in 0..=10_000 {
             queue.own(Time(time), OwnEvent::Timer { timer: 1 });
         }
-        assert_eq!(queue.take(1, &mut Vec::new(), &mut Vec::new()), Taken::Overflow);
+        assert_eq!(queue.take(1, soon(), &mut Vec::new(), &mut Vec::new()), Taken::Overflow);
         queue.end();
-        assert_eq!(queue.take(1, &mut Vec::new(), &mut Vec::new()), Taken::End);
+        assert_eq!(
+            queue.take(1, soon(), &mut Vec::new(), &mut Vec::new()),
+            Taken::End { unheard: 10_000, replaced: false }
+        );
+    }
+
+    #[test]
+    fn one_that_is_replaced_hears_the_rest_first_and_one_that_is_ended_does_not() {
+        let queue = Queue::default();
+        (0..3).for_each(|time| queue.market(trade(time)));
+        queue.end_heard();
+        let (mut items, mut lost) = (Vec::new(), Vec::new());
+        assert_eq!(queue.take(2, soon(), &mut items, &mut lost), Taken::Items);
+        items.clear();
+        assert_eq!(queue.take(2, soon(), &mut items, &mut lost), Taken::Items);
+        assert_eq!(items, [Item::Market(trade(2))]);
+        // What is left over of a batch is heard too.
+        assert_eq!(queue.take(2, soon(), &mut items, &mut lost), Taken::Items);
+        items.clear();
+        assert_eq!(queue.take(2, soon(), &mut items, &mut lost), Taken::End { unheard: 0, replaced: true });
+        queue.market(trade(4));
+        queue.end();
+        queue.end_heard();
+        assert_eq!(queue.take(2, soon(), &mut items, &mut lost), Taken::End { unheard: 1, replaced: false });
+    }
+
+    #[test]
+    fn a_wait_ends_when_nothing_comes() {
+        let until = deadline(Duration::from_millis(5));
+        assert_eq!(Queue::default().take(1, until, &mut Vec::new(), &mut Vec::new()), Taken::Nothing);
+        assert!(Instant::now() >= until);
     }
 }

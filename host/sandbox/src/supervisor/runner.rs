@@ -1,16 +1,17 @@
 //! One strategy's thread: it takes what waits, shows it, and reports the answers.
 
-use super::queue::{Item, OWN_MAX, Queue, Taken};
-use super::{Report, Sink};
+use super::queue::{Item, OWN_MAX, Queue, Taken, deadline};
+use super::states::States;
+use super::{Report, Sink, Who};
 use crate::fault::Fault;
 use crate::instance::{Batch, Instance, Usage};
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
-use model::StrategyId;
 use model::event::{REASON_MAX, Reason};
 use model::input::StrategyAnswer;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// The most events of one batch.
 const BATCH_MAX: usize = 256;
@@ -20,9 +21,9 @@ pub(super) struct Job {
     pub(super) sandbox: Sandbox,
     pub(super) module: Module,
     pub(super) session: Session,
-    pub(super) strategy: StrategyId,
-    pub(super) instance: u32,
+    pub(super) who: Who,
     pub(super) sink: Sink,
+    pub(super) states: States,
 }
 
 /// What the instance used after its last call.
@@ -33,25 +34,24 @@ type Meter = Arc<Mutex<Usage>>;
 pub(super) struct Runner {
     queue: Arc<Queue>,
     usage: Meter,
-    /// Ends with the state that the instance saved.
-    thread: JoinHandle<Option<Vec<u8>>>,
+    /// Ends with the instance if it can go on.
+    thread: JoinHandle<Option<Running>>,
 }
 
 impl Runner {
-    /// Starts a thread. It waits for the one `before` to end, and hands on its state.
-    pub(super) fn start(mut job: Job, before: Option<Self>) -> std::io::Result<Self> {
+    /// Starts a thread. It lets the one `before` hear what it was told, and goes on from its state.
+    pub(super) fn start(job: Job, before: Option<Self>) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let heard = Arc::clone(&queue);
         let usage = Meter::default();
         let meter = Arc::clone(&usage);
-        let name = format!("strategy-{}", job.strategy.0);
+        let name = format!("strategy-{}", job.who.strategy.0);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            if let Some(before) = before {
-                before.end();
-                // A thread that panicked has no state; the new instance starts from nothing then.
-                job.session.restored = before.thread.join().unwrap_or_default();
-            }
-            run(job, &heard, &meter)
+            let left = before.and_then(|before| {
+                before.queue.end_heard();
+                before.thread.join().unwrap_or_default()
+            });
+            begin(job, left, meter)?.run(&heard)
         })?;
         Ok(Self { queue, usage, thread })
     }
@@ -77,53 +77,99 @@ impl Runner {
     }
 }
 
-fn run(job: Job, queue: &Queue, meter: &Meter) -> Option<Vec<u8>> {
-    let Job { sandbox, module, session, strategy, instance: number, sink } = job;
-    let faulted = |fault: &dyn std::fmt::Display, strike: bool| {
-        sink(Report::Faulted { strategy, instance: number, error: fault.to_string(), strike });
-    };
-    let mut running = match Instance::start(&sandbox, &module, session) {
-        Ok(instance) => Running { instance, strategy, number, heard: 0, lost: Vec::new(), sink: Arc::clone(&sink) },
+/// Starts the instance; the one that is `left` goes on if it does not start.
+fn begin(job: Job, left: Option<Running>, meter: Meter) -> Option<Running> {
+    let Job { sandbox, module, mut session, who, sink, states } = job;
+    session.restored = states.get(who.strategy).map(|state| state.to_vec());
+    let every = Duration::from_millis(sandbox.settings.save_every_ms);
+    let Who { strategy, instance: number, .. } = who;
+    match Instance::start(&sandbox, &module, session) {
+        Ok(instance) => {
+            sink(Report::Started { strategy, instance: number });
+            let running = Running { instance, who, heard: 0, saved: 0, every, lost: Vec::new(), sink, states, meter };
+            running.measure();
+            Some(running)
+        }
         Err(fault) => {
-            faulted(&fault, fault.is_strike());
-            return None;
-        }
-    };
-    running.measure(meter);
-    sink(Report::Started { strategy, instance: number });
-    let mut items = Vec::with_capacity(BATCH_MAX);
-    let mut batch = Batch::default();
-    loop {
-        match queue.take(BATCH_MAX, &mut items, &mut running.lost) {
-            Taken::Items => {}
-            Taken::End => return running.save(),
-            Taken::Overflow => {
-                faulted(&format!("more than {OWN_MAX} of its own events wait: it is too slow"), true);
+            let error = fault.to_string();
+            let Some(left) = left else {
+                sink(Report::Faulted { strategy, instance: number, error, strike: fault.is_strike() });
                 return None;
-            }
-        }
-        if let Err(fault) = running.show(&mut items, &mut batch, meter) {
-            faulted(&fault, fault.is_strike());
-            return None;
+            };
+            sink(Report::Kept { strategy, instance: number, error });
+            Some(Running { who, meter, ..left })
         }
     }
 }
 
+/// An instance in its thread.
 struct Running {
     instance: Instance,
-    strategy: StrategyId,
-    number: u32,
+    who: Who,
     /// Events heard since the start.
     heard: u64,
+    /// How many it had heard when it was asked for its state.
+    saved: u64,
+    /// How often it is asked.
+    every: Duration,
     /// Numbers of what it was told and never shown, since the last answer.
     lost: Vec<u64>,
     sink: Sink,
+    states: States,
+    meter: Meter,
 }
 
 impl Running {
+    /// Shows what comes until the end, and returns the instance if it may go on then.
+    fn run(mut self, queue: &Queue) -> Option<Self> {
+        match self.hear(queue) {
+            Ok(true) => Some(self),
+            Ok(false) => None,
+            Err((error, strike)) => {
+                self.tell_log();
+                let Who { strategy, instance, .. } = self.who;
+                (self.sink)(Report::Faulted { strategy, instance, error, strike });
+                None
+            }
+        }
+    }
+
+    /// Hears what comes until the end, and says whether the instance may go on then; or how it failed, and whether that is its own fault.
+    fn hear(&mut self, queue: &Queue) -> Result<bool, (String, bool)> {
+        let mut items = Vec::with_capacity(BATCH_MAX);
+        let mut batch = Batch::default();
+        // Numbers are counted by the queue, and this is a new one.
+        self.lost.clear();
+        let mut save_at = deadline(self.every);
+        loop {
+            let taken = queue.take(BATCH_MAX, save_at, &mut items, &mut self.lost);
+            match taken {
+                Taken::Items => {
+                    self.show(&mut items, &mut batch).map_err(|fault| (fault.to_string(), fault.is_strike()))?
+                }
+                Taken::Nothing => {}
+                Taken::End { unheard, replaced } => {
+                    if unheard > 0 {
+                        tracing::debug!(strategy = self.who.name, unheard, "a strategy ended before it had heard all");
+                    }
+                    return Ok(self.save_last() && replaced);
+                }
+                Taken::Overflow => {
+                    return Err((format!("more than {OWN_MAX} of its own events wait: it is too slow"), true));
+                }
+            }
+            if Instant::now() >= save_at {
+                save_at = deadline(self.every);
+                if self.heard != self.saved {
+                    self.save().map_err(|fault| (format!("asked for its state: {fault}"), fault.is_strike()))?;
+                }
+            }
+        }
+    }
+
     /// Shows the items, and leaves those that were not heard for the next time: after an intent the strategy wants to hear
     /// of what came of it before it goes on.
-    fn show(&mut self, items: &mut Vec<Item>, batch: &mut Batch, meter: &Meter) -> Result<(), Fault> {
+    fn show(&mut self, items: &mut Vec<Item>, batch: &mut Batch) -> Result<(), Fault> {
         batch.clear();
         items.retain(|item| {
             let before = batch.len();
@@ -136,11 +182,11 @@ impl Running {
         }
         let first = self.heard.saturating_add(1);
         let said = self.instance.on_events(first, batch);
-        self.measure(meter);
+        self.measure();
         let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
         let blank = StrategyAnswer {
-            strategy: self.strategy,
-            instance: self.number,
+            strategy: self.who.strategy,
+            instance: self.who.instance,
             first,
             count,
             consumed: 0,
@@ -168,26 +214,34 @@ impl Running {
         }
     }
 
-    fn measure(&self, meter: &Meter) {
-        *meter.lock().unwrap_or_else(PoisonError::into_inner) = self.instance.usage();
+    fn measure(&self) {
+        *self.meter.lock().unwrap_or_else(PoisonError::into_inner) = self.instance.usage();
     }
 
     fn tell_log(&mut self) {
         let (lines, lost) = self.instance.take_log();
         if !lines.is_empty() || lost > 0 {
-            (self.sink)(Report::Log { strategy: self.strategy, lines, lost });
+            (self.sink)(Report::Log { strategy: self.who.strategy, lines, lost });
         }
     }
 
-    fn save(&mut self) -> Option<Vec<u8>> {
-        let state = self.instance.save();
-        self.tell_log();
-        match state {
-            Ok(state) => Some(state),
-            Err(fault) => {
-                tracing::warn!(strategy = self.strategy.0, %fault, "a strategy did not save its state");
-                None
-            }
+    /// Asks for the state at the end, where a failure harms nobody: the state before holds.
+    fn save_last(&mut self) -> bool {
+        let saved = self.save();
+        if let Err(fault) = &saved {
+            tracing::warn!(strategy = self.who.name, %fault, "a strategy did not save its state");
         }
+        saved.is_ok()
+    }
+
+    /// Asks for the state and keeps it.
+    fn save(&mut self) -> Result<(), Fault> {
+        let state = self.instance.save()?;
+        self.tell_log();
+        self.saved = self.heard;
+        let Who { strategy, name, instance } = self.who.clone();
+        let state = self.states.keep(strategy, &state);
+        (self.sink)(Report::Saved { strategy, name, instance, state });
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::guest::{Guest, answer, sandbox, session, top};
 use model::{OwnEvent, StrategyId, Time};
-use sandbox::{Module, Report, Sandbox, Supervisor};
+use sandbox::{Module, Report, Sandbox, Supervisor, Who};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -10,7 +10,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Rig {
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
+    pub(crate) sandbox: Sandbox,
     pub(crate) supervisor: Supervisor,
     pub(crate) reports: mpsc::Receiver<Report>,
 }
@@ -23,7 +24,7 @@ impl Drop for Rig {
 }
 
 impl Rig {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self::over(name, sandbox())
     }
 
@@ -35,15 +36,21 @@ impl Rig {
         let sink = move |report| {
             let _told = sender.send(report);
         };
-        let supervisor = Supervisor::open(sandbox, dir.clone(), Arc::new(sink)).unwrap();
-        Self { dir, supervisor, reports }
+        let supervisor = Supervisor::open(sandbox.clone(), dir.clone(), Arc::new(sink)).unwrap();
+        Self { dir, sandbox, supervisor, reports }
     }
 
     pub(crate) fn drop_file(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.dir.join(name), bytes).unwrap();
     }
 
-    fn next(&self) -> Report {
+    /// Starts an instance.
+    pub(crate) fn start(&self, number: u16, instance: u32, module: Module) {
+        let who = Who { strategy: StrategyId(number), name: format!("strategy-{number}"), instance };
+        self.supervisor.start(who, module, session()).unwrap();
+    }
+
+    pub(crate) fn next(&self) -> Report {
         self.reports.recv_timeout(PATIENCE).unwrap()
     }
 
@@ -55,10 +62,10 @@ impl Rig {
     }
 
     /// Drops a guest and starts it under a number.
-    fn run(&self, name: &str, number: u16, guest: &Guest) {
+    pub(crate) fn run(&self, name: &str, number: u16, guest: &Guest) {
         self.drop_file(&format!("{name}.wasm"), &guest.core());
         let module = self.ready(name);
-        self.supervisor.start(StrategyId(number), 1, module, session()).unwrap();
+        self.start(number, 1, module);
         match self.next() {
             Report::Started { strategy, instance: 1 } if strategy == StrategyId(number) => {}
             other => panic!("expected {name} to start: {other:?}"),
@@ -147,7 +154,7 @@ fn a_strategy_that_fails_ends_alone_and_can_be_started_again() {
     }
     rig.drop_file("bad.wasm", &Guest::default().core());
     let repaired = rig.ready("bad");
-    rig.supervisor.start(StrategyId(2), 2, repaired, session()).unwrap();
+    rig.start(2, 2, repaired);
     assert!(matches!(rig.next(), Report::Started { strategy: StrategyId(2), instance: 2 }));
     assert!(matches!(rig.show(2), Report::Answer(answer) if answer.fault.is_none()));
 }
@@ -182,11 +189,13 @@ fn a_new_instance_takes_over_and_the_old_one_hears_nothing_more() {
     rig.run("one", 1, &Guest::default());
     rig.drop_file("one.wasm", &Guest { on_events: answer(1, 0) + " (nop)", ..Guest::default() }.core());
     let next = rig.ready("one");
-    rig.supervisor.start(StrategyId(1), 2, next, session()).unwrap();
+    rig.start(1, 2, next);
     rig.supervisor.notify_market(StrategyId(1), top(2));
+    assert!(matches!(rig.next(), Report::Saved { instance: 1, .. }));
     assert!(matches!(rig.next(), Report::Started { strategy: StrategyId(1), instance: 2 }));
     assert!(matches!(rig.next(), Report::Answer(answer) if answer.instance == 2 && answer.first == 1));
     rig.supervisor.stop(StrategyId(1));
+    assert!(matches!(rig.next(), Report::Saved { instance: 2, state: None, .. }));
     rig.supervisor.notify_market(StrategyId(1), top(3));
     assert!(rig.reports.recv_timeout(Duration::from_millis(300)).is_err());
 }

@@ -4,7 +4,7 @@ use crate::corpus::{Fate, corpus};
 use crate::folder::Rig;
 use crate::guest::{Guest, answer, corpus_settings, levels, session, top, words};
 use model::{StrategyId, Time};
-use sandbox::{Compiler, Report, Sandbox, Session};
+use sandbox::{Compiler, Report, Sandbox, Session, Who};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ impl Heard {
                 assert_ne!(strategy, GOOD, "{error}");
                 assert_eq!(self.others_failed.insert(strategy, error), None);
             }
-            Report::Answer(_) | Report::Log { .. } | Report::Started { .. } => {}
+            Report::Answer(_) | Report::Log { .. } | Report::Started { .. } | Report::Saved { .. } => {}
             other => panic!("{other:?}"),
         }
     }
@@ -54,7 +54,7 @@ fn a_good_strategy_hears_everything_once_while_all_hostile_ones_run_and_fail_bes
     let forgets = "(global.set $next (i32.const 65536))".to_owned() + &answer(1, 0);
     rig.drop_file("good.wasm", &Guest { on_events: forgets, ..Guest::default() }.core());
     let good = rig.ready("good");
-    rig.supervisor.start(GOOD, 1, good, session()).unwrap();
+    rig.start(GOOD.0, 1, good);
     for hostile in &corpus {
         rig.drop_file(&format!("{}.wasm", hostile.name), &hostile.file);
     }
@@ -80,7 +80,8 @@ fn a_good_strategy_hears_everything_once_while_all_hostile_ones_run_and_fail_bes
                 assert!(!matches!(hostile.fate, Fate::Refused(_)), "{name} was loaded");
                 let number = StrategyId(u16::try_from(settled + 2).unwrap());
                 numbers.insert(number, hostile.name);
-                rig.supervisor.start(number, 1, module, Session { now: Time(1), ..session() }).unwrap();
+                let who = Who { strategy: number, name: name.clone(), instance: 1 };
+                rig.supervisor.start(who, module, Session { now: Time(1), ..session() }).unwrap();
                 rig.supervisor.notify_market(number, top(2));
                 // One event is all that the others hear: of several, two may be consumed.
                 if name.starts_with("told") {

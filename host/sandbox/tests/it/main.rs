@@ -15,5 +15,6 @@ mod folder;
 mod guest;
 mod hostile;
 mod hostile_beside;
+mod reload;
 mod rerun;
 mod shipped;

@@ -52,7 +52,7 @@ fn lived(name: &str) -> Option<Vec<StrategyAnswer>> {
     );
     rig.drop_file(&format!("{stem}.wasm"), &bytes);
     let module = rig.ready(stem);
-    rig.supervisor.start(StrategyId(1), 1, module, session()).unwrap();
+    rig.start(1, 1, module);
     for told in told() {
         match told {
             Told::Market(note) => rig.supervisor.notify_market(StrategyId(1), note),

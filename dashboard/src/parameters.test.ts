@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { fields, typed } from "./parameters";
+
+const view = {
+  schema: {
+    properties: {
+      size: { type: "integer", minimum: 2, maximum: 10, default: 5, description: "Shares." },
+      side: { type: "string", enum: ["buy", "sell"] },
+      fast: { type: "boolean", default: false },
+    },
+  },
+  parameters: { size: 3 },
+};
+
+describe("parameters", () => {
+  it("have a field each, with what holds and what may be", () => {
+    expect(fields(view)).toEqual([
+      { name: "size", kind: "integer", choices: [], description: "Shares. from 2 to 10", value: "3", fallback: "5" },
+      { name: "side", kind: "string", choices: ["buy", "sell"], description: "", value: "", fallback: "" },
+      { name: "fast", kind: "boolean", choices: [], description: "", value: "", fallback: "false" },
+    ]);
+    expect(fields({ schema: {}, parameters: {} })).toEqual([]);
+  });
+
+  it("are sent by their kind, and what is empty is left out", () => {
+    const set = (name: string, value: string) => fields(view).map((it) => (it.name === name ? { ...it, value } : it));
+    expect(typed(fields(view))).toEqual({ size: 3 });
+    expect(typed(set("size", " "))).toEqual({});
+    expect(typed(set("side", "7"))).toEqual({ size: 3, side: "7" });
+    expect(typed(set("fast", "true"))).toEqual({ size: 3, fast: true });
+    expect(typed(set("size", "many"))).toEqual({ size: "many" });
+  });
+});

@@ -1,0 +1,58 @@
+// What a strategy's JSON Schema says about its parameters, as fields that can be typed into.
+
+import type { ParametersView } from "./generated/ParametersView";
+
+export interface Field {
+  name: string;
+  /** `integer`, `number`, `boolean` or `string`. */
+  kind: string;
+  /** The words that it may be; empty if it is free. */
+  choices: string[];
+  description: string;
+  /** What was given; empty if nothing was. */
+  value: string;
+  /** What holds if nothing is given. */
+  fallback: string;
+}
+
+function object(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+function text(value: unknown): string {
+  if (value === undefined) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** Returns a field for each parameter that the schema names. */
+export function fields({ schema, parameters }: ParametersView): Field[] {
+  return Object.entries(object(schema["properties"])).map(([name, property]) => {
+    const { type, description, minimum, maximum, enum: choices, default: fallback } = object(property);
+    const range = [minimum === undefined ? "" : `from ${text(minimum)}`, maximum === undefined ? "" : `to ${text(maximum)}`];
+    return {
+      name,
+      kind: typeof type === "string" ? type : "string",
+      choices: Array.isArray(choices) ? choices.map(text) : [],
+      description: [text(description), range.filter((it) => it !== "").join(" ")].filter((it) => it !== "").join(" "),
+      value: text(parameters[name]),
+      fallback: text(fallback),
+    };
+  });
+}
+
+/** Returns the parameters that were typed; what is empty is left out. The host judges whether they fit. */
+export function typed(all: Field[]): Record<string, unknown> {
+  const given = all.filter((it) => it.value.trim() !== "");
+  return Object.fromEntries(given.map((it) => [it.name, value(it)]));
+}
+
+function value({ kind, value: typed }: Field): unknown {
+  const trimmed = typed.trim();
+  if (kind === "string") return trimmed;
+  try {
+    return JSON.parse(trimmed) as unknown;
+  } catch {
+    // The host says what it expected instead.
+    return trimmed;
+  }
+}

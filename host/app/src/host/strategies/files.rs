@@ -1,0 +1,160 @@
+//! What follows from the strategies folder: files that came, changed, make no sense, or went.
+
+use super::super::clock;
+use super::known::Version;
+use super::supervise::cut;
+use super::{Strategies, StrategyChange};
+use crate::db::{DbWrite, StrategyRow};
+use crate::hex::hex;
+use crate::http::types::StrategyView;
+use model::{StrategyId, Time};
+use sandbox::Module;
+
+impl Strategies {
+    pub(super) async fn ready(&mut self, name: String, module: Module) {
+        if self.known(&name).await.is_none() {
+            return;
+        }
+        if let Err(error) = crate::modules::keep(&self.tools.data_dir, &module.hash(), module.bytes()) {
+            tracing::error!(%error, name, "the module's file is not kept: it cannot be run again from the journal");
+        }
+        let hash = hex(&module.hash());
+        let since = self.first_seen(&name, &hash).await;
+        self.note_version(&name, &module);
+        let Some(known) = self.known.get_mut(&name) else { return };
+        let id = known.id;
+        let version = Version::new(module, since);
+        known.file = Some(version.clone());
+        if known.running.is_none() {
+            let view = loaded(&name, &version.module, known.markets.len());
+            self.tools.picture.strategy(id, view);
+        }
+        self.edit(id, |view| {
+            view.file_hash.clone_from(&hash);
+            view.error.clear();
+        });
+        let chosen = self.chosen(&name, version).await;
+        self.consider(&name, chosen).await;
+    }
+
+    /// Keeps that a version was loaded: its hash, where it is from and when.
+    fn note_version(&self, name: &str, module: &Module) {
+        let now = clock::now().millis();
+        let (hash, version) = (hex(&module.hash()), module.manifest().version.clone());
+        let source = format!("{name}.wasm");
+        let bytes = u64::try_from(module.bytes().len()).unwrap_or(u64::MAX);
+        tracing::info!(name, hash, version, source, bytes, "a strategy's file was loaded");
+        let (first_seen_ms, loaded_at_ms) = (now, now);
+        let row = StrategyRow { hash, name: name.to_owned(), version, first_seen_ms, source, bytes, loaded_at_ms };
+        self.tools.db.writer().write(DbWrite::Strategy(row));
+    }
+
+    /// Has a version run, if it may: nobody disabled the strategy, it may trade here, and it does not run already.
+    pub(super) async fn consider(&mut self, name: &str, version: Version) {
+        let Some(known) = self.known.get(name) else { return };
+        let (id, hash) = (known.id, version.module.hash());
+        if known.decision.disabled != 0 {
+            self.edit(id, |view| "disabled".clone_into(&mut view.state));
+            return;
+        }
+        if !known.may_trade(self.tools.arming, &hex(&hash)) {
+            tracing::warn!(name, hash = hex(&hash), "a version of a strategy waits to be armed");
+            let runs = known.running.is_some();
+            self.edit(id, |view| {
+                if !runs {
+                    "unarmed".clone_into(&mut view.state);
+                }
+                view.error = format!("the version {:.12} waits to be armed", hex(&hash));
+            });
+            return;
+        }
+        let (version, budget) = match self.with_settings(name, version) {
+            Ok(settled) => settled,
+            Err(error) => return self.misfit(id, name, &error),
+        };
+        self.leave(name, budget);
+        let Some(known) = self.known.get(name).filter(|known| !known.runs(&version)) else { return };
+        // The page shows the old version until the new one has started.
+        let state = if known.running.is_some() { "replacing" } else { "starting" };
+        self.edit(id, |view| state.clone_into(&mut view.state));
+        self.start(name, version).await;
+    }
+
+    /// Returns when a module was first loaded; now if that cannot be known, which is the careful side.
+    pub(super) async fn first_seen(&self, name: &str, hash: &str) -> Time {
+        let now = clock::now();
+        match self.tools.db.first_seen(name, hash).await {
+            Ok(seen) => seen.map_or(now, |millis| Time(millis.saturating_mul(1_000))),
+            Err(error) => {
+                tracing::warn!(%error, name, "nobody knows since when a module is here");
+                now
+            }
+        }
+    }
+
+    pub(super) async fn rejected(&mut self, name: String, error: String) {
+        tracing::warn!(name, error, "a strategy's file cannot be loaded");
+        let Some(known) = self.known(&name).await else { return };
+        let (id, runs) = (known.id, known.wanted.is_some());
+        if runs {
+            // What ran goes on; the page says that its file is not what runs.
+            self.edit(id, |view| view.error = format!("the new file cannot be loaded: {error}"));
+        } else {
+            self.tools.picture.strategy(id, failed(&name, error));
+        }
+    }
+
+    /// What was loaded last is back after something that could not be loaded.
+    pub(super) fn same(&self, name: &str) {
+        if let Some(known) = self.known.get(name) {
+            self.edit(known.id, |view| view.error.clear());
+        }
+    }
+
+    pub(super) fn removed(&mut self, name: &str) {
+        let Some(known) = self.known.get_mut(name) else { return };
+        known.forget();
+        known.file = None;
+        let strategy = known.id;
+        tracing::info!(name, "a strategy's file was removed");
+        self.retire(strategy, "its file was removed".to_owned());
+        self.edit(strategy, |view| "removed".clone_into(&mut view.state));
+    }
+
+    /// Has the engine end a strategy: its orders are cancelled.
+    pub(super) fn retire(&self, strategy: StrategyId, reason: String) {
+        self.tell(StrategyChange::Removed { strategy, reason: cut(reason) });
+    }
+}
+
+/// A strategy that does not run yet.
+fn loaded(name: &str, module: &Module, markets: usize) -> StrategyView {
+    let mut view = StrategyView {
+        name: name.to_owned(),
+        state: "loaded".to_owned(),
+        markets: u32::try_from(markets).unwrap_or(u32::MAX),
+        ..StrategyView::default()
+    };
+    describe(&mut view, module);
+    view
+}
+
+/// Shows which module runs.
+pub(super) fn describe(view: &mut StrategyView, module: &Module) {
+    let manifest = module.manifest();
+    view.hash = hex(&module.hash());
+    view.version.clone_from(&manifest.version);
+    view.description.clone_from(&manifest.description);
+    view.loaded_at_ms = clock::now().millis();
+}
+
+/// A file that is no strategy, as the page shows it.
+fn failed(name: &str, error: String) -> StrategyView {
+    StrategyView {
+        name: name.to_owned(),
+        state: "failed".to_owned(),
+        error,
+        loaded_at_ms: clock::now().millis(),
+        ..StrategyView::default()
+    }
+}

@@ -1,0 +1,56 @@
+//! Who may drop files into the strategies folder where real money trades.
+
+use anyhow::{Context, ensure};
+use std::path::Path;
+
+/// Refuses a folder that others than this user can change, and makes one that is missing.
+///
+/// # Errors
+/// What is wrong with it and what to do, as a sentence.
+pub(super) fn must_be_ours(dir: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("making the strategies folder {}", dir.display()))?;
+    let shown = dir.display();
+    let meta = std::fs::symlink_metadata(dir).with_context(|| format!("looking at the strategies folder {shown}"))?;
+    ensure!(meta.is_dir(), "the strategies folder {shown} is a link; with real money name the folder itself");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let (owner, us) = (meta.uid(), rustix::process::geteuid().as_raw());
+        ensure!(
+            owner == us,
+            "the strategies folder {shown} belongs to user {owner}, and this program runs as {us}; with real money it must be its own"
+        );
+        ensure!(
+            meta.mode() & 0o022 == 0,
+            "others may write to the strategies folder {shown} (mode {:o}); with real money only its owner may: chmod go-w {shown}",
+            meta.mode() & 0o777
+        );
+    }
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
+
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_folder_that_others_can_change_is_refused_and_so_is_a_link_to_one() {
+        let dir = std::env::temp_dir().join(format!("polytrader-ours-{}", std::process::id()));
+        must_be_ours(&dir).unwrap();
+        let refused = |mode| {
+            std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(mode)).unwrap();
+            must_be_ours(&dir).err().map(|error| error.to_string())
+        };
+        assert!(refused(0o775).unwrap().contains("(mode 775)"));
+        assert!(refused(0o757).unwrap().contains("chmod go-w"));
+        assert_eq!(refused(0o755), None);
+        let link = dir.with_extension("link");
+        std::os::unix::fs::symlink(&dir, &link).unwrap();
+        assert!(must_be_ours(&link).unwrap_err().to_string().contains("is a link"));
+        std::fs::remove_file(link).unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}

@@ -1,0 +1,155 @@
+//! What is known of one strategy.
+
+use super::Arming;
+use crate::db::DecisionRow;
+use model::{Budget, MarketIx, StrategyId, Time};
+use sandbox::Module;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Failures within a minute after which a strategy stays down until its file changes or somebody enables it.
+pub(super) const FAULTS_MAX: usize = 3;
+const MINUTE_MICROS: u64 = 60_000_000;
+
+/// A module that may run.
+#[derive(Debug, Clone)]
+pub(super) struct Version {
+    pub(super) module: Module,
+    /// When it was first loaded under this name.
+    pub(super) since: Time,
+    /// Its parameters, as JSON.
+    pub(super) parameters: String,
+    /// The only markets that it may have, as its file of settings names them; any if it names none.
+    pub(super) named: Vec<String>,
+}
+
+impl Version {
+    /// Returns a version whose settings have not been read yet.
+    pub(super) const fn new(module: Module, since: Time) -> Self {
+        Self { module, since, parameters: String::new(), named: Vec::new() }
+    }
+}
+
+/// A strategy by its name.
+pub(super) struct Known {
+    pub(super) id: StrategyId,
+    /// The number of the instance that was announced last.
+    pub(super) instance: u32,
+    pub(super) markets: Vec<MarketIx>,
+    /// By which numbers it names them.
+    pub(super) places: Vec<u32>,
+    /// Markets that its file of settings names and that it does not get, with the reason.
+    pub(super) missing: Vec<String>,
+    /// The budget that the engine was told last.
+    pub(super) budget: Budget,
+    /// What should run; none if its file is gone.
+    pub(super) wanted: Option<Version>,
+    /// What runs.
+    pub(super) running: Option<Version>,
+    /// What was announced and has neither started nor failed to.
+    announced: BTreeMap<u32, Version>,
+    pub(super) faults: VecDeque<Time>,
+    /// What its file has, if that can be loaded.
+    pub(super) file: Option<Version>,
+    /// The hash of what ran before.
+    pub(super) previous: Option<[u8; 32]>,
+    /// What operators decided.
+    pub(super) decision: DecisionRow,
+}
+
+impl Known {
+    pub(super) fn new(id: StrategyId, decision: DecisionRow) -> Self {
+        let (markets, places, missing, budget) = (Vec::new(), Vec::new(), Vec::new(), Budget::NONE);
+        let (announced, faults) = (BTreeMap::new(), VecDeque::new());
+        let (wanted, running, file, previous) = (None, None, None, None);
+        Self {
+            id,
+            instance: 0,
+            markets,
+            places,
+            missing,
+            budget,
+            wanted,
+            running,
+            announced,
+            faults,
+            file,
+            previous,
+            decision,
+        }
+    }
+
+    /// Says whether it has a module and has not failed for good.
+    pub(super) fn is_up(&self) -> bool {
+        self.wanted.is_some() && self.faults.len() < FAULTS_MAX
+    }
+
+    /// Nothing of it runs any more, nor should.
+    pub(super) fn forget(&mut self) {
+        self.wanted = None;
+        self.running = None;
+        self.announced.clear();
+    }
+
+    /// Says whether a version may trade.
+    pub(super) fn may_trade(&self, arming: Arming, hash: &str) -> bool {
+        match arming {
+            Arming::Dropped => true,
+            Arming::Armed => self.decision.armed == hash,
+            Arming::ArmedOnce => !self.decision.armed.is_empty(),
+        }
+    }
+
+    /// Says whether this module runs and should, with these settings.
+    pub(super) fn runs(&self, wanted: &Version) -> bool {
+        let is = |version: &Option<Version>| {
+            version.as_ref().is_some_and(|version| {
+                let is_same = |of: fn(&Version) -> (&str, &[String])| of(version) == of(wanted);
+                version.module.hash() == wanted.module.hash() && is_same(|of| (&of.parameters, &of.named))
+            })
+        };
+        is(&self.wanted) && is(&self.running)
+    }
+
+    /// Returns the number of the next instance, which is of this version.
+    pub(super) fn announce(&mut self, version: &Version) -> u32 {
+        self.instance = self.instance.saturating_add(1);
+        self.announced.insert(self.instance, version.clone());
+        self.instance
+    }
+
+    /// An instance started.
+    pub(super) fn started(&mut self, instance: u32) {
+        if let Some(version) = self.announced.remove(&instance) {
+            let hash = |version: &Version| version.module.hash();
+            let before = self.running.as_ref().map(hash).filter(|before| *before != hash(&version));
+            self.previous = before.or(self.previous);
+            self.running = Some(version);
+        }
+        self.forget_before(instance);
+    }
+
+    /// An instance did not start and the one before it goes on. Returns what was refused, if nothing newer was announced; what runs is
+    /// what should run then.
+    pub(super) fn kept(&mut self, instance: u32) -> Option<Version> {
+        let refused = self.announced.remove(&instance);
+        self.forget_before(instance);
+        if self.instance != instance {
+            return None;
+        }
+        self.wanted.clone_from(&self.running);
+        refused
+    }
+
+    /// An instance failed, by its own fault (a strike) or the machine's. Says whether that was once too often.
+    pub(super) fn failed(&mut self, instance: u32, now: Time, strike: bool) -> bool {
+        self.announced.remove(&instance);
+        self.running = None;
+        self.faults.retain(|fault| now.since(*fault) < MINUTE_MICROS);
+        self.faults.extend(strike.then_some(now));
+        self.faults.len() >= FAULTS_MAX
+    }
+
+    fn forget_before(&mut self, instance: u32) {
+        self.announced.retain(|number, _| *number > instance);
+    }
+}

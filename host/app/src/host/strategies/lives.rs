@@ -1,0 +1,85 @@
+//! What follows from what instances do: they start, do not start, fail, and log.
+
+use super::super::clock;
+use super::Strategies;
+use super::files::describe;
+use super::known::{FAULTS_MAX, Known};
+use crate::hex::hex;
+use model::StrategyId;
+use sandbox::{LogLevel, LogLine};
+
+impl Strategies {
+    fn by_number(&mut self, strategy: StrategyId) -> Option<(String, &mut Known)> {
+        self.known.iter_mut().find(|(_, known)| known.id == strategy).map(|(name, known)| (name.clone(), known))
+    }
+
+    pub(super) fn started(&mut self, strategy: StrategyId, instance: u32) {
+        let Some((name, known)) = self.by_number(strategy) else { return };
+        known.started(instance);
+        let (markets, running) = (known.markets.len(), known.running.clone());
+        let missing = known.missing.join(", ");
+        tracing::info!(name, instance, "a strategy runs");
+        self.edit(strategy, |view| {
+            "running".clone_into(&mut view.state);
+            view.error.clear();
+            if !missing.is_empty() {
+                view.error = format!("markets that its file names and that it does not get: {missing}");
+            }
+            view.instance = instance;
+            view.markets = u32::try_from(markets).unwrap_or(u32::MAX);
+            if let Some(version) = &running {
+                describe(view, &version.module);
+            }
+        });
+    }
+
+    /// A new instance did not start, and the one before it goes on.
+    pub(super) fn kept(&mut self, strategy: StrategyId, instance: u32, error: &str) {
+        let Some((name, known)) = self.by_number(strategy) else { return };
+        let refused = known.kept(instance).map(|version| hex(&version.module.hash()));
+        let hash = refused.unwrap_or_default();
+        tracing::error!(name, hash, error, "a new version of a strategy did not start; the one before goes on");
+        self.edit(strategy, |view| {
+            "running".clone_into(&mut view.state);
+            view.instance = instance;
+            view.error = format!("the new version {hash:.12} did not start, and the one before goes on: {error}");
+        });
+    }
+
+    pub(super) fn faulted(&mut self, strategy: StrategyId, instance: u32, error: String, strike: bool) {
+        let now = clock::now();
+        // An older instance's failure means nothing any more.
+        let Some((name, known)) = self.by_number(strategy).filter(|(_, known)| known.instance == instance) else {
+            return;
+        };
+        let down = known.failed(instance, now, strike);
+        tracing::error!(name, error, down, "a strategy failed");
+        self.edit(strategy, |view| {
+            let state = if down { "quarantined" } else { "restarting" };
+            state.clone_into(&mut view.state);
+            view.error.clone_from(&error);
+        });
+        if down {
+            self.retire(strategy, format!("failed {FAULTS_MAX} times within a minute: {error}"));
+        } else {
+            self.announce(&name);
+        }
+    }
+
+    pub(super) fn log(&self, strategy: StrategyId, lines: &[LogLine], lost: u64) {
+        let name = self.name(strategy);
+        for LogLine { level, text } in lines {
+            match level {
+                LogLevel::Debug => tracing::debug!(strategy = name, "{text}"),
+                LogLevel::Info => tracing::info!(strategy = name, "{text}"),
+                LogLevel::Warn | LogLevel::Error => tracing::warn!(strategy = name, "{text}"),
+            }
+        }
+        if lost > 0 {
+            tracing::warn!(strategy = name, lost, "a strategy logs more than is kept");
+        }
+        if let Some(last) = lines.last() {
+            self.edit(strategy, |view| view.log.clone_from(&last.text));
+        }
+    }
+}

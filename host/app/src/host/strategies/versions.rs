@@ -1,0 +1,124 @@
+//! Going back to a version that ran before.
+
+use super::known::Version;
+use super::{Strategies, clock};
+use crate::db::{DecisionRow, StrategyRow};
+use crate::hex::hex;
+use anyhow::{Context, anyhow, bail};
+use sandbox::Module;
+
+impl Strategies {
+    /// Returns the version that should run where the file has this one: the one that somebody went back to, as long as the file is the
+    /// one that it was then.
+    pub(super) async fn chosen(&mut self, name: &str, file: Version) -> Version {
+        let Some(known) = self.known.get(name) else { return file };
+        let decision = known.decision.clone();
+        if decision.pinned.is_empty() {
+            return file;
+        }
+        if decision.over_file != hex(&file.module.hash()) {
+            tracing::info!(
+                name,
+                "the file has changed since somebody went back to another version: the file's runs again"
+            );
+            let decision = DecisionRow { pinned: String::new(), over_file: String::new(), ..decision };
+            if let Err(error) = self.decide(name, decision).await {
+                tracing::error!(%error, name, "that is not in the database: a restart would go back once more");
+            }
+            return file;
+        }
+        match self.kept_version(name, &decision.pinned).await {
+            Ok(version) => version,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), name, "the chosen version is not here; the file's runs");
+                file
+            }
+        }
+    }
+
+    /// Keeps what was decided, and knows it from then on.
+    pub(super) async fn decide(&mut self, name: &str, decision: DecisionRow) -> anyhow::Result<()> {
+        self.tools.db.set_decision(&decision).await?;
+        if let Some(known) = self.known.get_mut(name) {
+            known.decision = decision;
+        }
+        Ok(())
+    }
+
+    /// Goes back to a version: the one before, if none is named. It runs until the file changes.
+    pub(super) async fn roll_back(&mut self, name: &str, hash: Option<String>, who: String) -> anyhow::Result<()> {
+        let known = self.known.get(name).context("there is no such strategy")?;
+        let file = known.file.as_ref().map(|file| hex(&file.module.hash()));
+        let over_file = file.ok_or_else(|| anyhow!("its file is gone, or cannot be loaded"))?;
+        let now = known.running.as_ref().or(known.wanted.as_ref()).map(|version| hex(&version.module.hash()));
+        let before = known.previous.as_ref().map(|hash| hex(hash));
+        let versions = self.tools.db.strategy_versions(name).await?;
+        let pinned = choose(&versions, hash.as_deref(), before, now.as_deref())?;
+        let version = self.kept_version(name, &pinned).await?;
+        let decision = self.known.get(name).map(|known| known.decision.clone()).unwrap_or_default();
+        let pinned = if pinned == over_file { String::new() } else { pinned };
+        self.decide(name, DecisionRow { pinned, over_file, who, at_ms: clock::now().millis(), ..decision }).await?;
+        self.consider(name, version).await;
+        Ok(())
+    }
+
+    /// Reads and compiles a version that was loaded before.
+    async fn kept_version(&self, name: &str, hash: &str) -> anyhow::Result<Version> {
+        let bytes = crate::hex::array(hash).ok_or_else(|| anyhow!("`{hash}` is no hash: 64 hexadecimal digits"))?;
+        let (sandbox, data_dir) = (self.tools.sandbox.clone(), self.tools.data_dir.clone());
+        let load = move || -> anyhow::Result<Module> { Ok(sandbox.load(&crate::modules::get(&data_dir, &bytes)?)?) };
+        let module = tokio::task::spawn_blocking(load).await.context("loading a version")??;
+        let since = self.first_seen(name, hash).await;
+        Ok(Version::new(module, since))
+    }
+}
+
+/// Returns the hash of the version to go back to. A hash may be shortened as long as it names one version.
+fn choose(
+    versions: &[StrategyRow],
+    wanted: Option<&str>,
+    before: Option<String>,
+    now: Option<&str>,
+) -> anyhow::Result<String> {
+    let Some(wanted) = wanted else {
+        let others = versions.iter().map(|version| version.hash.clone());
+        let other = before.into_iter().chain(others).find(|hash| Some(hash.as_str()) != now);
+        return other.context("no other version of it ever ran here");
+    };
+    let mut fitting = versions.iter().filter(|version| version.hash.starts_with(wanted));
+    match (fitting.next(), fitting.next()) {
+        (Some(version), None) => Ok(version.hash.clone()),
+        (Some(_), Some(_)) => bail!("more than one version begins with `{wanted}`"),
+        _ => {
+            let known: Vec<String> = versions.iter().map(|version| format!("{:.12}", version.hash)).collect();
+            bail!("none of its versions is `{wanted}`; there are {}", known.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
+
+    use super::*;
+
+    fn row(hash: &str) -> StrategyRow {
+        let (name, version, source) = ("s".to_owned(), "1".to_owned(), "s.wasm".to_owned());
+        StrategyRow { hash: hash.to_owned(), name, version, first_seen_ms: 1, source, bytes: 1, loaded_at_ms: 1 }
+    }
+
+    #[test]
+    fn one_goes_back_to_what_ran_before_or_to_what_is_named() {
+        let versions = [row("cc11"), row("bb22"), row("bb33")];
+        let to = |wanted, before: Option<&str>, now| {
+            choose(&versions, wanted, before.map(ToOwned::to_owned), now).map_err(|error| error.to_string())
+        };
+        assert_eq!(to(None, None, Some("cc11")).unwrap(), "bb22");
+        assert_eq!(to(None, Some("bb33"), Some("cc11")).unwrap(), "bb33");
+        assert_eq!(to(None, Some("cc11"), Some("cc11")).unwrap(), "bb22");
+        assert_eq!(to(Some("bb3"), None, Some("cc11")).unwrap(), "bb33");
+        assert_eq!(to(Some("bb"), None, None).unwrap_err(), "more than one version begins with `bb`");
+        assert!(to(Some("dd"), None, None).unwrap_err().contains("there are cc11, bb22, bb33"));
+        assert!(choose(&[row("a")], None, None, Some("a")).is_err());
+    }
+}

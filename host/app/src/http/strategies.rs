@@ -1,0 +1,147 @@
+//! Strategies: what runs, which versions there are, and what operators say about them.
+
+use super::App;
+use super::admin::{Action, TAKEN};
+use super::guard::Caller;
+use super::problem::ProblemResponse;
+use super::types::{ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody};
+use crate::auth::Role;
+use crate::host::Word;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use sha2::Digest;
+
+type Taken = Result<StatusCode, ProblemResponse>;
+
+/// Strategies.
+#[utoipa::path(get, path = "/v1/strategies", tag = "strategies", responses((status = 200, body = Vec<StrategyView>)))]
+pub(super) async fn all(State(app): State<App>, _: Caller) -> Json<Vec<StrategyView>> {
+    Json(app.picture.snapshot().strategies)
+}
+
+fn view(app: &App, name: &str) -> Result<StrategyView, ProblemResponse> {
+    let found = app.picture.snapshot().strategies.into_iter().find(|strategy| strategy.name == name);
+    found.ok_or_else(|| ProblemResponse::not_found(format!("there is no strategy `{name}`")))
+}
+
+/// The versions of a strategy that were loaded here, the last one first; at most 20. One can go back to each of them.
+#[utoipa::path(get, path = "/v1/strategies/{name}/versions", tag = "strategies", params(("name" = String, Path)), responses((status = 200, body = Vec<StrategyVersionView>), (status = 404)))]
+pub(super) async fn versions(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    _: Caller,
+) -> Result<Json<Vec<StrategyVersionView>>, ProblemResponse> {
+    let now = view(&app, &name)?;
+    let rows = app.db.strategy_versions(&name).await?;
+    let shown = rows.into_iter().map(|row| StrategyVersionView {
+        running: row.hash == now.hash,
+        hash: row.hash,
+        version: row.version,
+        source: row.source,
+        bytes: row.bytes,
+        first_seen_ms: row.first_seen_ms,
+        loaded_at_ms: row.loaded_at_ms,
+    });
+    Ok(Json(shown.collect()))
+}
+
+/// Reads which version an action is about; no body is fine.
+fn version(body: &Bytes) -> Result<Option<String>, ProblemResponse> {
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let said: VersionBody = serde_json::from_slice(body)
+        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `hash` and `reason`: {error}")))?;
+    Ok(said.hash)
+}
+
+/// Lets a strategy run again that was disabled or failed too often. Needs a trader.
+#[utoipa::path(post, path = "/v1/strategies/{name}/enable", tag = "strategies", params(("name" = String, Path)), responses((status = 202), (status = 404), (status = 409)))]
+pub(super) async fn enable(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+    caller.must_be(Role::Trader)?;
+    permit(&app, &caller, &name, "enable", Word::Enable, &body).await
+}
+
+/// Ends a strategy and cancels its orders, until it is enabled. Its positions stay under the guards. Needs a trader.
+#[utoipa::path(post, path = "/v1/strategies/{name}/disable", tag = "strategies", params(("name" = String, Path)), responses((status = 202), (status = 404), (status = 409)))]
+pub(super) async fn disable(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+    caller.must_be(Role::Trader)?;
+    view(&app, &name)?;
+    let action = Action::new(&app, &caller, format!("strategies/{name}/disable"), &body)?;
+    action.restricted(async { app.control.strategy(&name, Word::Disable, &caller.0.name).await.map(drop) }).await?;
+    Ok(TAKEN)
+}
+
+/// Goes back to a version that ran before: the one before this, if none is named. It runs until the file changes. Needs a trader.
+#[utoipa::path(post, path = "/v1/strategies/{name}/rollback", tag = "strategies", params(("name" = String, Path)), request_body = Option<VersionBody>, responses((status = 202), (status = 404), (status = 409)))]
+pub(super) async fn rollback(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+    caller.must_be(Role::Trader)?;
+    let hash = version(&body)?;
+    permit(&app, &caller, &name, "rollback", Word::RollBack { hash }, &body).await
+}
+
+/// Lets the version that would run trade real money. Where a hash is given it must be that version's. Needs an admin.
+#[utoipa::path(post, path = "/v1/strategies/{name}/arm", tag = "strategies", params(("name" = String, Path)), request_body = Option<VersionBody>, responses((status = 202), (status = 404), (status = 409)))]
+pub(super) async fn arm(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+    caller.must_be(Role::Admin)?;
+    let hash = version(&body)?;
+    permit(&app, &caller, &name, "arm", Word::Arm { hash }, &body).await
+}
+
+/// Does what may make the host do more.
+async fn permit(app: &App, caller: &Caller, name: &str, what: &str, word: Word, body: &Bytes) -> Taken {
+    view(app, name)?;
+    let mut action = Action::new(app, caller, format!("strategies/{name}/{what}"), body)?;
+    if let Word::RollBack { hash: Some(hash) } | Word::Arm { hash: Some(hash) } = &word {
+        action = action.about(hash);
+    }
+    action.permitted(async { app.control.strategy(name, word, &caller.0.name).await.map(drop) }).await?;
+    Ok(TAKEN)
+}
+
+/// Puts a module into the strategies folder under this name, if the host would take it: the body is the file. What ran under the name is
+/// replaced as if the file had been dropped. Needs an admin.
+#[utoipa::path(put, path = "/v1/strategies/{name}", tag = "strategies", params(("name" = String, Path)), request_body(content = String, content_type = "application/wasm"), responses((status = 202), (status = 409), (status = 413)))]
+pub(super) async fn upload(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+    caller.must_be(Role::Admin)?;
+    let action = Action::new(&app, &caller, format!("strategies/{name}/upload"), &Bytes::new())?;
+    let hash = crate::hex::hex(&sha2::Sha256::digest(&body));
+    action.about(&hash).permitted(app.control.upload(&name, body)).await?;
+    Ok(TAKEN)
+}
+
+/// The parameters of a strategy that hold, and their JSON Schema.
+#[utoipa::path(get, path = "/v1/strategies/{name}/parameters", tag = "strategies", params(("name" = String, Path)), responses((status = 200, body = ParametersView), (status = 404)))]
+pub(super) async fn parameters(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    caller: Caller,
+) -> Result<Json<serde_json::Value>, ProblemResponse> {
+    view(&app, &name)?;
+    Ok(Json(app.control.strategy(&name, Word::Parameters, &caller.0.name).await?))
+}
+
+/// Sets all parameters of a strategy: they are held against its schema and written to `NAME.toml` beside its module, from where they are
+/// applied. Needs a trader.
+#[utoipa::path(put, path = "/v1/strategies/{name}/parameters", tag = "strategies", params(("name" = String, Path)), request_body = ParametersBody, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
+pub(super) async fn set_parameters(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Taken {
+    caller.must_be(Role::Trader)?;
+    view(&app, &name)?;
+    let said: ParametersBody = serde_json::from_slice(&body)
+        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `parameters`: {error}")))?;
+    let serde_json::Value::Object(parameters) = said.parameters else {
+        return Err(ProblemResponse::bad(format!("`parameters` is {}, and no object", said.parameters)));
+    };
+    let shown = serde_json::Value::Object(parameters.clone()).to_string();
+    let action = Action::new(&app, &caller, format!("strategies/{name}/parameters"), &Bytes::new())?.about(&shown);
+    let word = Word::SetParameters(parameters);
+    action.permitted(async { app.control.strategy(&name, word, &caller.0.name).await.map(drop) }).await?;
+    Ok(TAKEN)
+}

@@ -1,0 +1,283 @@
+//! A strategy's parameters: what its file says, held against the JSON Schema of its manifest. What is understood of a schema is what the
+//! SDK writes: an object of named values with `type`, `minimum`, `maximum`, `enum`, `required` and `additionalProperties`; more is
+//! let through, for the strategy itself to judge.
+
+use anyhow::{Context, bail, ensure};
+use model::{Budget, Usd};
+use serde_json::{Map, Value};
+use std::cmp::Ordering;
+
+/// The most bytes of a parameters file.
+pub(crate) const FILE_MAX: usize = 64 * 1024;
+/// The most markets that one names.
+const MARKETS_MAX: usize = 256;
+const MARKETS: &str = "`markets` takes slugs and condition ids: markets = [\"will-it-rain-tomorrow\"]";
+
+/// What a parameters file says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Settings {
+    /// The parameters, by name.
+    pub(crate) parameters: Map<String, Value>,
+    /// The only markets that it may have, by slug or condition id; whatever the host grants if none is named.
+    pub(crate) markets: Vec<String>,
+    /// What its operator leaves to it.
+    pub(crate) budget: Budget,
+}
+
+impl Settings {
+    /// Reads a file: `markets`, and the tables `[budget]` and `[parameters]`, each of which may be missing.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence with the key.
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
+        let mut settings = Self::default();
+        for (key, value) in table(text)? {
+            match (key.as_str(), value) {
+                ("parameters", toml::Value::Table(table)) => {
+                    let named = table.into_iter().map(|(name, value)| {
+                        let value = json(value).with_context(|| format!("parameters.{name}"))?;
+                        Ok((name, value))
+                    });
+                    settings.parameters = named.collect::<anyhow::Result<_>>()?;
+                }
+                ("budget", toml::Value::Table(table)) => settings.budget = budget(table)?,
+                ("markets", toml::Value::Array(names)) => settings.markets = markets(names)?,
+                ("markets", _) => bail!(MARKETS),
+                (name @ ("parameters" | "budget"), other) => bail!("`{name}` is {other}, and not a table: [{name}]"),
+                (other, _) => bail!("the key `{other}` is not known; there are markets, [budget] and [parameters]"),
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Returns the parameters as a strategy reads them.
+    pub(crate) fn to_json(&self) -> String {
+        Value::Object(self.parameters.clone()).to_string()
+    }
+}
+
+/// Returns a file that says the same as `text`, but with these parameters.
+///
+/// # Errors
+/// If `text` is no TOML, or a value has no form in it, such as `null`.
+pub(crate) fn with_parameters(text: &str, parameters: &Map<String, Value>) -> anyhow::Result<String> {
+    let mut table = table(text)?;
+    let parameters = toml::Value::try_from(parameters).context("a parameter has no form in TOML")?;
+    table.insert("parameters".to_owned(), parameters);
+    Ok(table.to_string())
+}
+
+fn table(text: &str) -> anyhow::Result<toml::Table> {
+    ensure!(text.len() <= FILE_MAX, "it has {} bytes, more than {FILE_MAX}", text.len());
+    text.parse().context("it is no TOML")
+}
+
+fn markets(names: Vec<toml::Value>) -> anyhow::Result<Vec<String>> {
+    ensure!(!names.is_empty(), "`markets` names none; leave it out for whatever the host grants");
+    ensure!(names.len() <= MARKETS_MAX, "`markets` names {}, more than {MARKETS_MAX}", names.len());
+    let name = |name| if let toml::Value::String(name) = name { Ok(name) } else { bail!(MARKETS) };
+    names.into_iter().map(name).collect()
+}
+
+fn budget(table: toml::Table) -> anyhow::Result<Budget> {
+    let mut budget = Budget::NONE;
+    for (key, value) in table {
+        match key.as_str() {
+            "capital_usd" => budget.capital = Some(dollars(&key, &value)?),
+            "daily_loss_usd" => budget.daily_loss = Some(dollars(&key, &value)?),
+            "orders_per_minute" => {
+                let orders = value.as_integer().and_then(|orders| u32::try_from(orders).ok());
+                let orders = orders.with_context(|| format!("budget.{key} is {value}, expected a whole number"))?;
+                budget.orders_per_minute = Some(orders);
+            }
+            _ => bail!(
+                "the key `budget.{key}` is not known; there are capital_usd, daily_loss_usd and orders_per_minute"
+            ),
+        }
+    }
+    Ok(budget)
+}
+
+fn dollars(key: &str, value: &toml::Value) -> anyhow::Result<Usd> {
+    let text = match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Integer(_) | toml::Value::Float(_) => value.to_string(),
+        _ => String::new(),
+    };
+    let amount = Usd::parse(&text).filter(|amount| *amount >= Usd::ZERO);
+    amount.with_context(|| format!("budget.{key} is {value}, expected dollars, such as 250 or 12.5"))
+}
+
+fn json(value: toml::Value) -> anyhow::Result<Value> {
+    Ok(match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => {
+            let number = serde_json::Number::from_f64(number);
+            Value::Number(number.context("it is no number that a strategy can read")?)
+        }
+        toml::Value::Boolean(flag) => flag.into(),
+        toml::Value::Array(values) => Value::Array(values.into_iter().map(json).collect::<anyhow::Result<_>>()?),
+        toml::Value::Table(table) => {
+            let named = table.into_iter().map(|(name, value)| Ok((name, json(value)?)));
+            Value::Object(named.collect::<anyhow::Result<_>>()?)
+        }
+        toml::Value::Datetime(time) => bail!("{time} is a time; write a text or a number"),
+    })
+}
+
+/// Holds parameters against a manifest's schema.
+///
+/// # Errors
+/// The first that does not fit: its name, its value and what was expected.
+pub(crate) fn check(schema: &str, parameters: &Map<String, Value>) -> anyhow::Result<()> {
+    let schema: Value = serde_json::from_str(schema).context("the manifest's schema is no JSON")?;
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let open = schema.get("additionalProperties").and_then(Value::as_bool).unwrap_or(false);
+    for (name, value) in parameters {
+        match properties.and_then(|properties| properties.get(name)) {
+            Some(property) => fits(name, value, property)?,
+            None if open => {}
+            None => {
+                let known: Vec<&str> = properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                bail!("there is no parameter `{name}`; there are: {known}");
+            }
+        }
+    }
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    for name in required {
+        ensure!(parameters.contains_key(name), "the parameter `{name}` is required");
+    }
+    Ok(())
+}
+
+fn fits(name: &str, value: &Value, property: &Value) -> anyhow::Result<()> {
+    if let Some(kind) = property.get("type").and_then(Value::as_str) {
+        let right = match kind {
+            "integer" => value.is_i64() || value.is_u64(),
+            "number" => value.is_number(),
+            "string" => value.is_string(),
+            "boolean" => value.is_boolean(),
+            "array" => value.is_array(),
+            "object" => value.is_object(),
+            _ => true,
+        };
+        ensure!(right, "`{name}` is {value}, expected {} {kind}", article(kind));
+    }
+    if let Some(choices) = property.get("enum").and_then(Value::as_array) {
+        let shown: Vec<String> = choices.iter().map(ToString::to_string).collect();
+        ensure!(choices.contains(value), "`{name}` is {value}, expected one of {}", shown.join(", "));
+    }
+    for (bound, wrong) in [("minimum", Ordering::Less), ("maximum", Ordering::Greater)] {
+        let Some(limit) = property.get(bound) else { continue };
+        ensure!(compare(value, limit) != Some(wrong), "`{name}` is {value}, expected {bound} {limit}");
+    }
+    Ok(())
+}
+
+fn article(kind: &str) -> &'static str {
+    if kind.starts_with(['a', 'i', 'o']) { "an" } else { "a" }
+}
+
+/// Compares two numbers, whole ones exactly.
+fn compare(value: &Value, limit: &Value) -> Option<Ordering> {
+    let whole = |value: &Value| value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
+    match (whole(value), whole(limit)) {
+        (Some(value), Some(limit)) => Some(value.cmp(&limit)),
+        _ => value.as_f64()?.partial_cmp(&limit.as_f64()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
+
+    use super::*;
+
+    const SCHEMA: &str = r#"{"type": "object", "required": ["size"], "additionalProperties": false, "properties": {
+        "size": {"type": "integer", "minimum": 2, "maximum": 10},
+        "edge": {"type": "number", "minimum": 0.5},
+        "side": {"type": "string", "enum": ["buy", "sell"]},
+        "fast": {"type": "boolean"}}}"#;
+
+    fn checked(text: &str) -> String {
+        let settings = Settings::parse(text).unwrap();
+        check(SCHEMA, &settings.parameters).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn parameters_that_fit_pass_and_others_are_named_with_what_was_expected() {
+        for (text, expected) in [
+            ("size = 2\nedge = 0.5\nside = 'buy'\nfast = true", ""),
+            ("size = 10\nedge = 3", ""),
+            ("edge = 1", "the parameter `size` is required"),
+            ("size = 1", "`size` is 1, expected minimum 2"),
+            ("size = 11", "`size` is 11, expected maximum 10"),
+            ("size = 2.5", "`size` is 2.5, expected an integer"),
+            ("size = '2'", "`size` is \"2\", expected an integer"),
+            ("size = 2\nedge = 0.4", "`edge` is 0.4, expected minimum 0.5"),
+            ("size = 2\nside = 'both'", "`side` is \"both\", expected one of \"buy\", \"sell\""),
+            ("size = 2\nfast = 1", "`fast` is 1, expected a boolean"),
+            ("size = 2\nsise = 1", "there is no parameter `sise`; there are: edge, fast, side, size"),
+        ] {
+            assert_eq!(checked(&format!("[parameters]\n{text}")), expected, "{text}");
+        }
+        assert!(check("{}", &Map::new()).is_ok());
+        let settings = Settings::parse("[parameters]\na = 1").unwrap();
+        assert!(check("{}", &settings.parameters).unwrap_err().to_string().contains("there are: none"));
+    }
+
+    #[test]
+    fn a_file_says_the_same_but_for_the_parameters_when_it_is_written_again() {
+        let text = "markets = ['a', '0xb']\n[budget]\ncapital_usd = 12.5\n[parameters]\nsize = 5\n";
+        let fresh =
+            Settings::parse("[parameters]\nname = \"a \\\"b\\\"\"\nlist = [1, 2]\n[parameters.deep]\nx = true\n");
+        let fresh = fresh.unwrap().parameters;
+        let written = Settings::parse(&with_parameters(text, &fresh).unwrap()).unwrap();
+        assert_eq!(written, Settings { parameters: fresh, ..Settings::parse(text).unwrap() });
+        assert_eq!(written.markets, ["a", "0xb"]);
+        assert_eq!(written.to_json(), r#"{"deep":{"x":true},"list":[1,2],"name":"a \"b\""}"#);
+        assert_eq!(Settings::parse("").unwrap(), Settings::default());
+        assert!(with_parameters("x =", &Map::new()).is_err());
+    }
+
+    #[test]
+    fn a_budget_is_read_to_the_cent_and_what_is_wrong_is_named() {
+        let read = |text: &str| Settings::parse(&format!("[budget]\n{text}")).map(|settings| settings.budget);
+        let budget = read("capital_usd = 100\ndaily_loss_usd = '2.5'\norders_per_minute = 20").unwrap();
+        let (capital, daily_loss) = (Some(Usd::dollars(100)), Some(Usd(2_500_000)));
+        assert_eq!(budget, Budget { capital, daily_loss, orders_per_minute: Some(20) });
+        assert_eq!(read("capital_usd = 0.1").unwrap().capital, Some(Usd(100_000)));
+        for (text, words) in [
+            ("capital_usd = -1", "budget.capital_usd is -1, expected dollars"),
+            ("capital_usd = 0.0000001", "expected dollars"),
+            ("daily_loss_usd = true", "budget.daily_loss_usd is true"),
+            ("orders_per_minute = 1.5", "expected a whole number"),
+            ("orders_per_minute = -1", "expected a whole number"),
+            ("capital = 5", "`budget.capital` is not known"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(format!("{error:#}").contains(words), "{text}: {error:#}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_makes_no_sense_is_refused_with_its_key() {
+        for (text, words) in [
+            ("x = ", "no TOML"),
+            ("parameters = 5", "not a table"),
+            ("budget = 5", "not a table"),
+            ("[limits]\nx = 1", "`limits` is not known"),
+            ("markets = 'a'", "slugs and condition ids"),
+            ("markets = [1]", "slugs and condition ids"),
+            ("markets = []", "names none"),
+            ("[parameters]\nat = 2026-01-01", "parameters.at"),
+        ] {
+            let error = Settings::parse(text).unwrap_err();
+            assert!(format!("{error:#}").contains(words), "{error:#}");
+        }
+        assert!(Settings::parse(&" ".repeat(FILE_MAX + 1)).is_err());
+        assert!(Settings::parse(&format!("markets = [{}]", "'a',".repeat(MARKETS_MAX + 1))).is_err());
+    }
+}

@@ -1,0 +1,125 @@
+//! Strategies that are replaced, rolled back, disabled and given other parameters while they trade, by file, API and command line.
+
+use crate::crash::replay_all;
+use crate::process::{Api, Folder, Run, program, strategies};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// The same module with a section that means nothing: another version.
+fn variant(module: &[u8], mark: u8) -> Vec<u8> {
+    [module, &[0, 3, 1, b'v', mark]].concat()
+}
+
+/// Waits until the quoter is as wanted.
+#[track_caller]
+fn quoter(api: &Api, wanted: impl Fn(&Value) -> bool) -> Value {
+    let of = |all: &Value| all.as_array().unwrap().iter().find(|one| one["name"] == "quoter").cloned();
+    let all = api.wait_for("/v1/strategies", SOON, |all| of(all).is_some_and(|quoter| wanted(&quoter)));
+    of(&all).unwrap()
+}
+
+fn orders(all: &Value) -> usize {
+    all.as_array().unwrap().iter().filter(|order| order["strategy"] == "quoter").count()
+}
+
+fn runs(quoter: &Value, hash: &Value) -> bool {
+    quoter["state"] == "running" && quoter["hash"] == *hash
+}
+
+fn told(data: &Path, words: &[&str]) -> (bool, Value) {
+    let output = program()
+        .args(["strategy", words[0]])
+        .args(&words[1..])
+        .args(["--json", "--data-dir"])
+        .arg(data)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.success(), serde_json::from_str(said.trim()).unwrap_or(Value::Null))
+}
+
+#[test]
+fn a_strategy_is_replaced_rolled_back_and_given_parameters_while_it_trades() {
+    let Some(built) = strategies("a strategy that is replaced while it trades") else { return };
+    let folder = Folder::new("reload");
+    let dropped = folder.0.join("dropped");
+    std::fs::create_dir_all(&dropped).unwrap();
+    let module = std::fs::read(built.join("quoter.wasm")).unwrap();
+    let file = dropped.join("quoter.wasm");
+    std::fs::write(&file, &module).unwrap();
+    let mut run = Run::start(&folder.0, &dropped, &["--seed", "8"]);
+    let api = Api::new(&folder.0, &run.addresses());
+    let first = quoter(&api, |quoter| quoter["state"] == "running")["hash"].clone();
+    api.wait_for("/v1/trading/orders", SOON, |all| orders(all) > 0);
+
+    // Another file: its orders stay, and are the new instance's.
+    std::fs::write(&file, variant(&module, 1)).unwrap();
+    let second = quoter(&api, |quoter| quoter["state"] == "running" && quoter["hash"] != first);
+    assert_eq!((&second["instance"], &second["file_hash"]), (&json!(2), &second["hash"]));
+    api.wait_for("/v1/trading/orders", SOON, |all| orders(all) > 0);
+
+    // Half a file: what ran goes on, and the page says why.
+    std::fs::write(&file, &module[..module.len() / 2]).unwrap();
+    let error = |quoter: &Value, words: &str| quoter["error"].as_str().unwrap().contains(words);
+    let broken = quoter(&api, |quoter| error(quoter, "the new file cannot be loaded"));
+    assert!(runs(&broken, &second["hash"]), "{broken}");
+
+    // Uploaded, and then back to the one before.
+    let (status, _) = api.put("/v1/strategies/quoter", variant(&module, 2));
+    assert_eq!(status, 202);
+    let third = quoter(&api, |quoter| quoter["state"] == "running" && quoter["hash"] != second["hash"]);
+    assert_eq!(third["error"], "");
+    let (status, said) = api.put("/v1/strategies/quoter", b"no module".to_vec());
+    assert!(status == 409 && said["detail"].as_str().unwrap().contains("no WebAssembly"), "{said}");
+    assert!(told(&folder.0, &["rollback", "quoter"]).0);
+    let back = quoter(&api, |quoter| runs(quoter, &second["hash"]));
+    assert_eq!(back["file_hash"], third["hash"]);
+    let hash = first.as_str().unwrap();
+    assert!(told(&folder.0, &["rollback", "quoter", "--hash", &hash[..8]]).0);
+    quoter(&api, |quoter| runs(quoter, &first));
+    let versions = api.get("/v1/strategies/quoter/versions");
+    assert_eq!(versions.as_array().unwrap().len(), 3, "{versions}");
+
+    parameters(&api, &dropped);
+    disabled(&api, &folder.0);
+    run.signal(Signal::INT);
+    let outcome = run.finish();
+    assert_eq!(replay_all(&folder.0), 1, "instances that replaced each other answer and save the same again");
+    assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
+}
+
+fn parameters(api: &Api, dropped: &Path) {
+    let path = "/v1/strategies/quoter/parameters";
+    let before = quoter(api, |quoter| quoter["state"] == "running")["instance"].as_u64().unwrap();
+    let (status, said) = api.put(path, json!({ "parameters": { "quote_dollars": 1 } }).to_string().into_bytes());
+    assert_eq!((status, said["detail"].as_str()), (409, Some("quoter: `quote_dollars` is 1, expected minimum 2")));
+    let (status, _) = api.put(path, json!({ "parameters": { "quote_dollars": 5 } }).to_string().into_bytes());
+    assert_eq!(status, 202);
+    api.wait_for(path, SOON, |said| said["parameters"] == json!({ "quote_dollars": 5 }));
+    let now = quoter(api, |quoter| quoter["state"] == "running" && quoter["instance"].as_u64() > Some(before));
+    std::fs::write(dropped.join("quoter.toml"), "[parameters]\nquote_dolars = 5\n").unwrap();
+    let odd = quoter(api, |quoter| quoter["error"].as_str().unwrap().contains("no parameter `quote_dolars`"));
+    assert_eq!((&odd["state"], &odd["instance"]), (&json!("running"), &now["instance"]));
+    let said = api.get(path);
+    assert_eq!(said["parameters"], json!({ "quote_dollars": 5 }), "the old ones stay in force");
+    assert_eq!(said["schema"]["properties"]["quote_dollars"]["minimum"], 2);
+    std::fs::remove_file(dropped.join("quoter.toml")).unwrap();
+    api.wait_for(path, SOON, |said| said["parameters"] == json!({}));
+}
+
+fn disabled(api: &Api, data: &Path) {
+    api.wait_for("/v1/trading/orders", SOON, |all| orders(all) > 0);
+    assert!(told(data, &["disable", "quoter", "--reason", "a test"]).0);
+    quoter(api, |quoter| quoter["state"] == "disabled");
+    api.wait_for("/v1/trading/orders", SOON, |all| orders(all) == 0);
+    let (_, all) = told(data, &["list"]);
+    assert_eq!(all[0]["state"], "disabled", "{all}");
+    assert!(told(data, &["enable", "quoter"]).0);
+    quoter(api, |quoter| quoter["state"] == "running");
+    api.wait_for("/v1/trading/orders", SOON, |all| orders(all) > 0);
+    assert!(!told(data, &["enable", "nobody"]).0);
+}

@@ -1,0 +1,121 @@
+//! Instances of a strategy that replace each other.
+
+use crate::story::{Story, WIDE, price};
+use engine::{Effect, Record};
+use model::event::MarketEventKind;
+use model::input::{Blob, StrategyAnswer, StrategyChange};
+use model::{
+    Body, Intent, IntentKind, MarketEvent, MarketIx, MarketNote, NoteKind, OrderKind, OwnEvent, Quote, Side, Size,
+    StrategyId, Time, TokenIx, Wants,
+};
+
+const ONE: StrategyId = StrategyId(1);
+const TOKEN: TokenIx = TokenIx(0);
+
+fn announce(story: &mut Story, instance: u32) {
+    announce_as(story, instance, Wants::FIRST);
+}
+
+/// Announces an instance that wants to hear this.
+fn announce_as(story: &mut Story, instance: u32, wants: Wants) {
+    let (name, hash, parameters) = ("one".into(), [u8::try_from(instance).unwrap(); 32], String::new());
+    let (strategy, markets, places, since) = (ONE, vec![MarketIx(0)], vec![0], story.now);
+    let change = StrategyChange::Loaded { strategy, name, hash, instance, markets, places, wants, since, parameters };
+    story.step(Body::Strategy(change));
+}
+
+fn says(story: &mut Story, instance: u32, kind: IntentKind) {
+    let intents = vec![Intent { tag: 9, reason: String::new(), fair: None, kind }];
+    story.step(Body::Intents(StrategyAnswer { instance, ..StrategyAnswer::to_one(ONE, intents) }));
+}
+
+/// Lets an instance buy, and says whether an order left.
+fn buys(story: &mut Story, instance: u32, at: &str) -> bool {
+    let (side, kind) = (Side::Buy, OrderKind::Gtc { post_only: false });
+    says(story, instance, IntentKind::Place { token: TOKEN, side, price: price(at), size: Size::shares(10), kind });
+    story.effects.iter().any(|effect| matches!(effect, Effect::Place(_)))
+}
+
+fn faults(story: &Story) -> usize {
+    let fault = |effect: &&Effect| matches!(effect, Effect::Record(Record::StrategyFault { .. }));
+    story.effects.iter().filter(fault).count()
+}
+
+#[test]
+fn one_that_is_replaced_is_heard_until_its_successor_speaks() {
+    let mut story = Story::new(1, WIDE);
+    announce(&mut story, 2);
+    assert!(buys(&mut story, 1, "0.31"));
+    assert!(buys(&mut story, 2, "0.32"));
+    assert!(!buys(&mut story, 1, "0.33"));
+    announce(&mut story, 3);
+    announce(&mut story, 4);
+    assert!(!buys(&mut story, 2, "0.34"), "two instances ago");
+    assert!(buys(&mut story, 3, "0.35"));
+    assert!(buys(&mut story, 4, "0.36"));
+}
+
+#[test]
+fn one_that_goes_on_speaks_under_the_number_of_the_one_that_did_not_start() {
+    let mut story = Story::new(1, WIDE);
+    announce(&mut story, 2);
+    let kept = |instance| Body::Strategy(StrategyChange::Kept { strategy: ONE, instance, reason: "it refused".into() });
+    story.step(kept(2));
+    assert_eq!(faults(&story), 1);
+    assert!(buys(&mut story, 2, "0.31") && !buys(&mut story, 1, "0.32"));
+    announce(&mut story, 3);
+    story.step(kept(2));
+    assert_eq!(faults(&story), 0, "something newer was announced");
+}
+
+#[test]
+fn orders_targets_and_timers_stay_over_a_swap_and_a_removal_ends_them() {
+    let mut story = Story::new(1, WIDE);
+    let leg = |at, shares| Some(Quote { price: price(at), size: Size::shares(shares) });
+    says(&mut story, 1, IntentKind::Quote { token: TOKEN, bid: leg("0.30", 10), ask: None });
+    let due = story.now.plus_millis(1_000);
+    says(&mut story, 1, IntentKind::SetTimer { timer: 5, at: due });
+    assert!(buys(&mut story, 1, "0.31"));
+    announce(&mut story, 2);
+    assert!(!story.effects.iter().any(|effect| matches!(effect, Effect::Cancel { .. })));
+    assert_eq!(story.engine.open_orders().count(), 2);
+    story.now = due;
+    story.step(Body::Tick);
+    let timer =
+        |effect: &Effect| matches!(effect, Effect::NotifyOwn { strategy: ONE, event: OwnEvent::Timer { timer: 5 } });
+    assert!(story.effects.iter().any(timer));
+    // The target still stands: the same again is no action.
+    says(&mut story, 2, IntentKind::Quote { token: TOKEN, bid: leg("0.30", 10), ask: None });
+    assert!(!story.effects.iter().any(|effect| matches!(effect, Effect::Place(_) | Effect::Cancel { .. })));
+    says(&mut story, 2, IntentKind::SetTimer { timer: 5, at: Time(due.0 + 1) });
+    story.step(Body::Strategy(StrategyChange::Removed { strategy: ONE, reason: "gone".into() }));
+    story.now = story.now.plus_millis(1_000);
+    story.step(Body::Tick);
+    assert!(!story.effects.iter().any(timer));
+    assert!(!buys(&mut story, 2, "0.32"));
+}
+
+#[test]
+fn a_saved_state_changes_nothing() {
+    let mut story = Story::new(1, WIDE);
+    let state = Some(Blob(vec![1; 1_000]));
+    story.step(Body::Strategy(StrategyChange::Saved { strategy: ONE, instance: 1, state }));
+    assert!(story.effects.is_empty());
+    assert!(buys(&mut story, 1, "0.31"));
+}
+
+#[test]
+fn one_that_goes_on_hears_what_it_asked_for_and_not_what_the_one_that_did_not_start_did() {
+    let mut story = Story::new(1, WIDE);
+    announce_as(&mut story, 2, Wants { tops: false, trades: false, depth: 0, every_micros: 1_000_000 });
+    story.step(Body::Strategy(StrategyChange::Kept { strategy: ONE, instance: 2, reason: "it refused".into() }));
+    let kind = MarketEventKind::Trade { side: Side::Buy, price: price("0.42"), size: Size::shares(1) };
+    story.step(Body::Event(MarketEvent { token: TOKEN, venue_time: story.now, kind }));
+    let is_trade = |note: &MarketNote| matches!(note.kind, NoteKind::Trade { .. });
+    let heard = |effect: &Effect| matches!(effect, Effect::NotifyMarket { strategy: ONE, note } if is_trade(note));
+    assert!(story.effects.iter().any(heard), "{:?}", story.effects);
+    story.now = story.now.plus_millis(1_000);
+    story.step(Body::Tick);
+    let regular = |effect: &Effect| matches!(effect, Effect::NotifyOwn { event: OwnEvent::Timer { .. }, .. });
+    assert!(!story.effects.iter().any(regular));
+}

@@ -1,0 +1,33 @@
+//! What each strategy saved last: what its next instance starts from, after a swap, a failure or a restart.
+
+use model::StrategyId;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The last states by strategy, each no longer than the sandbox's settings allow. A cheap handle.
+#[derive(Debug, Clone, Default)]
+pub(super) struct States {
+    last: Arc<Mutex<BTreeMap<StrategyId, Arc<[u8]>>>>,
+}
+
+impl States {
+    /// Keeps a state, and returns it if it is another than the one before.
+    pub(super) fn keep(&self, strategy: StrategyId, state: &[u8]) -> Option<Arc<[u8]>> {
+        let mut last = self.lock();
+        if last.get(&strategy).is_some_and(|last| last.as_ref() == state) {
+            return None;
+        }
+        let state: Arc<[u8]> = state.into();
+        last.insert(strategy, Arc::clone(&state));
+        Some(state)
+    }
+
+    /// Returns the last state of a strategy.
+    pub(super) fn get(&self, strategy: StrategyId) -> Option<Arc<[u8]>> {
+        self.lock().get(&strategy).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<StrategyId, Arc<[u8]>>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
