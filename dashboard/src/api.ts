@@ -1,6 +1,9 @@
 // The only door to the host. Everything that the page reads or asks for goes through here.
 
+import type { ClaimBody } from "./generated/ClaimBody";
+import type { ClaimView } from "./generated/ClaimView";
 import type { ConfigView } from "./generated/ConfigView";
+import type { HealthView } from "./generated/HealthView";
 import type { Login } from "./generated/Login";
 import type { Problem } from "./generated/Problem";
 import type { SessionView } from "./generated/SessionView";
@@ -18,7 +21,8 @@ export type Action =
   | { kind: "reset_breaker"; name: string }
   | { kind: "cancel_order"; id: number }
   | { kind: "cancel_all" }
-  | { kind: "set_limit"; key: string; value: string };
+  | { kind: "set_limit"; key: string; value: string }
+  | { kind: "execute_claim"; claim: string; market: string };
 
 /** A request that did not succeed, with a sentence for the operator. */
 export class ApiError extends Error {
@@ -62,6 +66,11 @@ export function route(action: Action): Route {
       return { method: "POST", path: "/v1/trading/orders/cancel-all" };
     case "set_limit":
       return { method: "PUT", path: `/v1/config/${encodeURIComponent(action.key)}`, body: { value: action.value } };
+    case "execute_claim": {
+      // Without a number: all shares of the market, or all pairs that are in no open order.
+      const body: ClaimBody = { kind: action.claim, market: action.market, shares: "", reason: "" };
+      return { method: "POST", path: "/v1/positions/claims/execute", body };
+    }
   }
 }
 
@@ -80,6 +89,15 @@ export async function fetchSession(): Promise<SessionView> {
 
 export async function fetchConfig(): Promise<Record<string, ConfigView>> {
   return (await (await send({ method: "GET", path: "/v1/config/" })).json()) as Record<string, ConfigView>;
+}
+
+export async function fetchClaims(): Promise<ClaimView[]> {
+  return (await (await send({ method: "GET", path: "/v1/positions/claims" })).json()) as ClaimView[];
+}
+
+/** Asks how the host is. While a channel is down it answers 503, with the same document. */
+export async function fetchHealth(): Promise<HealthView> {
+  return (await (await send({ method: "GET", path: "/health/detailed" }, 503)).json()) as HealthView;
 }
 
 export async function login(token: string): Promise<void> {
@@ -127,7 +145,8 @@ function parseMessage(text: string): StreamMessage | null {
   }
 }
 
-async function send({ method, path, body }: Route): Promise<Response> {
+/** Sends a request. Throws [`ApiError`] unless it succeeds, or ends with the status that is `also` an answer. */
+async function send({ method, path, body }: Route, also = 0): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json" };
   // A page of another origin cannot send this header without asking first, so the cookie alone moves nothing.
   if (method !== "GET") headers["x-polytrader"] = "1";
@@ -145,7 +164,7 @@ async function send({ method, path, body }: Route): Promise<Response> {
   } catch {
     throw new ApiError(0, "the host did not answer");
   }
-  if (!response.ok) throw new ApiError(response.status, await problemDetail(response));
+  if (!response.ok && response.status !== also) throw new ApiError(response.status, await problemDetail(response));
   return response;
 }
 

@@ -69,6 +69,8 @@ function name(action: Action): string {
       return "Cancel all not confirmed";
     case "set_limit":
       return `${action.key} not changed`;
+    case "execute_claim":
+      return `The ${action.claim} of ${action.market} not confirmed`;
     default:
       return `Could not ${action.kind}`;
   }
@@ -103,5 +105,7 @@ function done(action: Action): string {
       return "All open orders are being cancelled.";
     case "set_limit":
       return `${action.key} is ${action.value} now.`;
+    case "execute_claim":
+      return `The ${action.claim} of ${action.market} waits for its turn; the list of claims tells what becomes of it.`;
   }
 }

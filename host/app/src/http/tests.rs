@@ -390,6 +390,9 @@ fn the_pages_types_are_ours() {
     types::RecordsView::export_all(&config).unwrap();
     types::OrderHistoryView::export_all(&config).unwrap();
     types::VenueOrderView::export_all(&config).unwrap();
+    types::ClaimView::export_all(&config).unwrap();
+    types::ClaimRunView::export_all(&config).unwrap();
+    types::ClaimBody::export_all(&config).unwrap();
     let committed = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboard/src/generated"));
     let mut differ = Vec::new();
     for entry in std::fs::read_dir(&out).unwrap() {
