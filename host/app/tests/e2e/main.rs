@@ -12,6 +12,7 @@
 mod authors;
 mod backtest;
 mod by_hand;
+mod claims;
 mod crash;
 mod delays;
 mod demo;

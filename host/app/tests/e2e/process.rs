@@ -121,9 +121,21 @@ impl Run {
 
     /// Starts a run in any mode.
     pub(crate) fn start_as(mode: &str, dir: &Path, strategies: &Path, more: &[&str]) -> Self {
+        Self::start_in(&[], mode, dir, strategies, more)
+    }
+
+    /// Starts a run in any mode, with more in its environment.
+    pub(crate) fn start_in(
+        environment: &[(&str, &str)],
+        mode: &str,
+        dir: &Path,
+        strategies: &Path,
+        more: &[&str],
+    ) -> Self {
         // A run that was killed could not take its addresses away.
         let _gone = fs::remove_file(dir.join("run.json"));
         let mut command = program();
+        command.envs(environment.iter().copied());
         command.args(["run", "--mode", mode, "--json", "--api-port", "0", "--dashboard-port", "0"]);
         command.arg("--data-dir").arg(dir).arg("--strategies").arg(strategies).args(more);
         // Files, as nobody reads pipes meanwhile.
@@ -231,13 +243,23 @@ impl Api {
         self.send(self.client.post(format!("{}{path}", self.base)).json(body))
     }
 
+    /// Asks for something that is refused; returns the status and why.
+    pub(crate) fn refused(&self, path: &str, body: &Value) -> (u16, String) {
+        let (status, text) = self.answer(self.client.post(format!("{}{path}", self.base)).json(body));
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        (status.as_u16(), problem["detail"].as_str().unwrap_or(&text).to_owned())
+    }
+
     fn send(&self, request: reqwest::RequestBuilder) -> Value {
+        let (status, text) = self.answer(request);
+        assert!(status.is_success(), "{status}: {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    fn answer(&self, request: reqwest::RequestBuilder) -> (reqwest::StatusCode, String) {
         self.runtime.block_on(async {
             let response = request.bearer_auth(&self.token).send().await.unwrap();
-            let status = response.status();
-            let text = response.text().await.unwrap();
-            assert!(status.is_success(), "{status}: {text}");
-            serde_json::from_str(&text).unwrap_or(Value::Null)
+            (response.status(), response.text().await.unwrap())
         })
     }
 
