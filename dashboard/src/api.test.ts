@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { act, ApiError, fetchSession, route } from "./api";
+import { act, ApiError, fetchClaims, fetchHealth, fetchSession, route } from "./api";
 
 function answer(response: Response | Error) {
   const fetched = vi.fn(async (_path: string, _init: RequestInit) => {
@@ -32,6 +32,21 @@ describe("requests", () => {
     expect(route({ kind: "set_parameters", name: "quoter", parameters: { a: 1 } }).body).toEqual({ parameters: { a: 1 } });
     expect(route({ kind: "emergency_stop", reason: "x" }).path).toBe("/v1/admin/emergency-stop");
     expect(route({ kind: "reset_breaker", name: "a/b" }).path).toBe("/v1/admin/circuit-breakers/a%2Fb/reset");
+  });
+
+  it("asks for a claim as a whole", () => {
+    const body = { kind: "redeem", market: "rain", shares: "", reason: "" };
+    const asked = route({ kind: "execute_claim", claim: "redeem", market: "rain" });
+    expect(asked).toEqual({ method: "POST", path: "/v1/positions/claims/execute", body });
+  });
+
+  it("takes a 503 for an answer only where it is one", async () => {
+    answer(Response.json({ status: "degraded" }, { status: 503 }));
+    expect(await fetchHealth()).toEqual({ status: "degraded" });
+    answer(Response.json({ detail: "the database fails" }, { status: 503 }));
+    expect((await failure(fetchClaims())).message).toBe("the database fails");
+    answer(Response.json({ detail: "log in" }, { status: 401 }));
+    expect((await failure(fetchHealth())).status).toBe(401);
   });
 
   it("marks what changes something, so that another origin's page cannot do it", async () => {

@@ -1,6 +1,9 @@
 // The only door to the host. Everything that the page reads or asks for goes through here.
 
+import type { ClaimBody } from "./generated/ClaimBody";
+import type { ClaimView } from "./generated/ClaimView";
 import type { ConfigView } from "./generated/ConfigView";
+import type { HealthView } from "./generated/HealthView";
 import type { Login } from "./generated/Login";
 import type { ParametersView } from "./generated/ParametersView";
 import type { Problem } from "./generated/Problem";
@@ -21,6 +24,7 @@ export type Action =
   | { kind: "cancel_order"; id: number }
   | { kind: "cancel_all" }
   | { kind: "set_limit"; key: string; value: string }
+  | { kind: "execute_claim"; claim: string; market: string }
   | { kind: "strategy"; name: string; what: StrategyWord; hash?: string }
   | { kind: "set_parameters"; name: string; parameters: Record<string, unknown> };
 
@@ -77,6 +81,11 @@ export function route(action: Action): Route {
       };
     case "set_parameters":
       return { method: "PUT", path: `/v1/strategies/${encodeURIComponent(action.name)}/parameters`, body: { parameters: action.parameters } };
+    case "execute_claim": {
+      // Without a number: all shares of the market, or all pairs that are in no open order.
+      const body: ClaimBody = { kind: action.claim, market: action.market, shares: "", reason: "" };
+      return { method: "POST", path: "/v1/positions/claims/execute", body };
+    }
   }
 }
 
@@ -103,6 +112,15 @@ export async function fetchVersions(name: string): Promise<StrategyVersionView[]
 
 export async function fetchParameters(name: string): Promise<ParametersView> {
   return (await (await send({ method: "GET", path: `/v1/strategies/${encodeURIComponent(name)}/parameters` })).json()) as ParametersView;
+}
+
+export async function fetchClaims(): Promise<ClaimView[]> {
+  return (await (await send({ method: "GET", path: "/v1/positions/claims" })).json()) as ClaimView[];
+}
+
+/** Asks how the host is. While a channel is down it answers 503, with the same document. */
+export async function fetchHealth(): Promise<HealthView> {
+  return (await (await send({ method: "GET", path: "/health/detailed" }, 503)).json()) as HealthView;
 }
 
 export async function login(token: string): Promise<void> {
@@ -150,7 +168,8 @@ function parseMessage(text: string): StreamMessage | null {
   }
 }
 
-async function send({ method, path, body }: Route): Promise<Response> {
+/** Sends a request. Throws [`ApiError`] unless it succeeds, or ends with the status that is `also` an answer. */
+async function send({ method, path, body }: Route, also = 0): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json" };
   // A page of another origin cannot send this header without asking first, so the cookie alone moves nothing.
   if (method !== "GET") headers["x-polytrader"] = "1";
@@ -168,7 +187,7 @@ async function send({ method, path, body }: Route): Promise<Response> {
   } catch {
     throw new ApiError(0, "the host did not answer");
   }
-  if (!response.ok) throw new ApiError(response.status, await problemDetail(response));
+  if (!response.ok && response.status !== also) throw new ApiError(response.status, await problemDetail(response));
   return response;
 }
 

@@ -73,6 +73,8 @@ function name(action: Action): string {
       return `${action.name}: could not ${action.what}`;
     case "set_parameters":
       return `${action.name}: parameters not changed`;
+    case "execute_claim":
+      return `The ${action.claim} of ${action.market} not confirmed`;
     default:
       return `Could not ${action.kind}`;
   }
@@ -111,5 +113,7 @@ function done(action: Action): string {
       return `${action.name}: ${action.what} accepted.`;
     case "set_parameters":
       return `${action.name}: parameters are being applied.`;
+    case "execute_claim":
+      return `The ${action.claim} of ${action.market} waits for its turn; the list of claims tells what becomes of it.`;
   }
 }

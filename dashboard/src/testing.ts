@@ -1,9 +1,11 @@
 // Values for the unit tests.
 
 import type { BotView } from "./generated/BotView";
+import type { ClaimView } from "./generated/ClaimView";
 import type { OrderView } from "./generated/OrderView";
 import type { PnlView } from "./generated/PnlView";
 import type { PositionView } from "./generated/PositionView";
+import type { RecordsView } from "./generated/RecordsView";
 import type { RefusalView } from "./generated/RefusalView";
 import type { Snapshot } from "./generated/Snapshot";
 import type { TradeView } from "./generated/TradeView";
@@ -107,6 +109,39 @@ export function refusal(at_ms: number, change: Partial<RefusalView> = {}): Refus
     value: 120_000_000,
     limit: 100_000_000,
     text: "max_order_usd: 120000000 is over the limit 100000000",
+    ...change,
+  };
+}
+
+export function claim(change: Partial<ClaimView> = {}): ClaimView {
+  return {
+    kind: "redeem",
+    market: "m",
+    outcome: "Yes",
+    size_micros: 10_000_000,
+    worth_micro_usd: 10_000_000,
+    to: "0xada2",
+    data: "0x01b7037c",
+    state: "",
+    state_reason: "",
+    transaction: "",
+    how: "here",
+    executable: true,
+    ...change,
+  };
+}
+
+export function records(change: Partial<RecordsView> = {}): RecordsView {
+  return {
+    status: "ok",
+    read_at_ms: 1_000,
+    error: "",
+    differences: [],
+    waiting: 0,
+    elsewhere: 0,
+    unknown_kinds: [],
+    unknown_fields: 0,
+    unreadable: 0,
     ...change,
   };
 }

@@ -5,7 +5,7 @@
  */
 export type TradeView = { 
 /**
- * The venue's trade id and the part of it.
+ * The venue's trade id, the part of it, and our order: of a trade between two of our orders there are two.
  */
 id: string, order: number, at_ms: number, strategy: string, token: string, market: string, outcome: string, side: string, price_micro_usd: number, size_micros: number, cost_micro_usd: number, fee_micro_usd: number, maker: boolean, 
 /**

@@ -4,6 +4,7 @@ import { useSnapshot } from "../live";
 import { percent } from "../money";
 import { MarketName, Money, Panel } from "../ui/basics";
 import { Table, type Column } from "../ui/table";
+import { ClaimsPanel } from "./panels/claims";
 import { PositionsPanel } from "./panels/positions";
 
 export function ExposurePage() {
@@ -39,6 +40,7 @@ export function ExposurePage() {
           />
         </Panel>
         <PositionsPanel class="w12" />
+        <ClaimsPanel class="w12" />
       </div>
     </>
   );

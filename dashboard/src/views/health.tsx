@@ -1,9 +1,9 @@
-import type { ComponentChildren } from "preact";
 import { useSnapshot, useView } from "../live";
 import { count } from "../money";
 import { span } from "../time";
-import { Panel, Pill, Time } from "../ui/basics";
+import { Fact, Panel, Pill, Time } from "../ui/basics";
 import { BreakersPanel } from "./panels/breakers";
+import { RecordsPanel } from "./panels/records";
 import { StrategiesPanel } from "./panels/strategies";
 
 export function HealthPage() {
@@ -11,7 +11,10 @@ export function HealthPage() {
     <>
       <h1 class="unseen">Health</h1>
       <div class="grid start">
-        <HostPanel />
+        <div class="pile w5">
+          <HostPanel />
+          <RecordsPanel />
+        </div>
         <div class="pile w7">
           <BreakersPanel />
           <StrategiesPanel />
@@ -29,7 +32,7 @@ function HostPanel() {
   const blind = useSnapshot((it) => it.markets.filter((market) => market.state === "blind").length);
   const watched = useSnapshot((it) => it.markets.length);
   return (
-    <Panel title="Host" class="w5">
+    <Panel title="Host">
       <dl class="facts">
         <Fact name="This page">
           <Pill tone={link.state === "live" ? "good" : "bad"}>{link.state}</Pill> at update {count(seq)}
@@ -68,13 +71,4 @@ function HostPanel() {
 
 function UpDown({ up }: { up: boolean }) {
   return <Pill tone={up ? "good" : "bad"}>{up ? "up" : "down"}</Pill>;
-}
-
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
 }

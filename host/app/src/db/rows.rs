@@ -118,7 +118,7 @@ pub struct FillRow {
     /// The session.
     #[sqlx(try_from = "i64")]
     pub session: u64,
-    /// The venue's trade id and the part of it.
+    /// The venue's trade id, the part of it, and our order.
     pub id: String,
     /// Our number of the order.
     #[sqlx(try_from = "i64")]

@@ -62,6 +62,14 @@ impl Access {
         }
     }
 
+    /// Asks what an order did before it was known here.
+    pub(crate) fn look_back(&self, order: OrderId) {
+        match self {
+            Self::Venue { account, .. } => account.look_back(order),
+            Self::Paper(paper) => paper.look(order),
+        }
+    }
+
     /// Tells paper of a market that was not there at the start.
     pub(crate) fn list(&self, market: &Market) {
         if let Self::Paper(paper) = self {

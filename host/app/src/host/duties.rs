@@ -167,7 +167,7 @@ impl Duties {
         self.index.adopt(order, venue);
         self.picture.venue_id(order, venue);
         self.journal.placement(&journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
-        self.access.look(order);
+        self.access.look_back(order);
     }
 
     pub(crate) fn cancel_everything(&self) {

@@ -21,6 +21,8 @@ use tokio::sync::mpsc;
 const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait before REST is asked again for what the channel missed.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often an order of somebody else is looked at until the venue answers. Its channel may be ahead of what REST shows.
+const LOOKS: u32 = 5;
 
 /// A handle on the account.
 #[derive(Debug, Clone)]
@@ -110,16 +112,20 @@ impl VenueAccount {
         tracing::warn!(%id, "an order of this account was not placed by this program");
         let this = self.clone();
         self.runtime.spawn(async move {
-            match this.client.look(id, this.since).await {
-                Ok(Looked::Found(order)) => this.adopt(&order, Size::ZERO),
-                Ok(Looked::Traded(_) | Looked::Denied) => {
-                    tracing::warn!(%id, "nobody knows what that order was; what it moved must be booked as a transfer");
+            for _ in 0..LOOKS {
+                match this.client.look(id, this.since).await {
+                    Ok(Looked::Found(order)) => return this.adopt(&order, Size::ZERO),
+                    Ok(Looked::Traded(_)) => {
+                        tracing::warn!(%id, "nobody knows what that order was; what it moved must be booked as a transfer");
+                        return;
+                    }
+                    Ok(Looked::Denied) => tracing::warn!(%id, "the venue told of that order and does not show it"),
+                    Err(error) => tracing::warn!(%error, %id, "an order placed by hand could not be looked at"),
                 }
-                Err(error) => {
-                    tracing::warn!(%error, %id, "an order placed by hand could not be looked at");
-                    this.index.forget_foreign(&id);
-                }
+                tokio::time::sleep(RETRY).await;
             }
+            // The next news of it begins anew.
+            this.index.forget_foreign(&id);
         });
     }
 
@@ -207,32 +213,48 @@ impl VenueAccount {
     pub(crate) fn look(&self, order: OrderId) {
         let this = self.clone();
         self.runtime.spawn(async move {
-            let Some(venue) = this.index.venue(order) else { return };
-            let asked = clock::now();
-            match this.client.look(venue, this.since).await {
-                Ok(Looked::Found(found)) => {
-                    this.order(clock::now(), &found);
-                    if !found.matched.is_zero() {
-                        this.trades_of(venue).await;
-                    }
-                }
-                Ok(Looked::Traded(trades)) => trades.iter().for_each(|trade| this.trade(clock::now(), trade)),
-                Ok(Looked::Denied) => this.inbox.account(clock::now(), Body::Looked { order, denied: true, asked }),
-                // Silence is no denial; the engine asks again.
-                Err(error) => tracing::warn!(%error, order = order.0, "an unknown order could not be looked for"),
+            // Silence is no denial; the engine asks again.
+            if let Err(error) = this.ask_for(order).await {
+                tracing::warn!(%error, order = order.0, "an unknown order could not be looked for");
             }
         });
     }
 
-    /// Asks for the trades of an order that matched, as far as they have settled.
-    async fn trades_of(&self, venue: VenueOrderId) {
-        match self.client.trades(self.since).await {
-            Ok(trades) => {
-                let of = trades.iter().rev().filter(|trade| trade.parts.iter().any(|part| part.order == venue));
-                of.for_each(|trade| self.trade(clock::now(), trade));
+    /// Asks what an order did before it was known here. Its trades until then were nobody's and are not told a second time, and of an
+    /// order that looks well the engine does not ask.
+    pub(crate) fn look_back(&self, order: OrderId) {
+        let this = self.clone();
+        self.runtime.spawn(async move {
+            for _ in 0..LOOKS {
+                let Err(error) = this.ask_for(order).await else { return };
+                tracing::warn!(%error, order = order.0, "what an order placed by hand did could not be read");
+                tokio::time::sleep(RETRY).await;
             }
-            Err(error) => tracing::warn!(%error, %venue, "the trades of an order could not be read"),
+        });
+    }
+
+    async fn ask_for(&self, order: OrderId) -> Result<(), RequestError> {
+        let Some(venue) = self.index.venue(order) else { return Ok(()) };
+        let asked = clock::now();
+        match self.client.look(venue, self.since).await? {
+            Looked::Found(found) => {
+                self.order(clock::now(), &found);
+                if !found.matched.is_zero() {
+                    self.trades_of(venue).await?;
+                }
+            }
+            Looked::Traded(trades) => trades.iter().for_each(|trade| self.trade(clock::now(), trade)),
+            Looked::Denied => self.inbox.account(clock::now(), Body::Looked { order, denied: true, asked }),
         }
+        Ok(())
+    }
+
+    /// Asks for the trades of an order that matched, as far as they have settled.
+    async fn trades_of(&self, venue: VenueOrderId) -> Result<(), RequestError> {
+        let trades = self.client.trades(self.since).await?;
+        let of = trades.iter().rev().filter(|trade| trade.parts.iter().any(|part| part.order == venue));
+        of.for_each(|trade| self.trade(clock::now(), trade));
+        Ok(())
     }
 
     async fn reconcile(self) {
@@ -282,3 +304,6 @@ impl VenueAccount {
         self.view(&all).await
     }
 }
+
+#[cfg(test)]
+mod tests;

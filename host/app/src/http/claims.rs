@@ -98,9 +98,11 @@ async fn list(app: &App) -> Result<Vec<ClaimView>, ProblemResponse> {
     };
     let mut claims = claims_of(&app.picture.snapshot().positions, call);
     let rows = app.db.claims(&app.account, CLAIMS_MAX).await?;
-    let how = app.control.why_no_claims().unwrap_or(HERE);
+    let closed = app.control.why_no_claims();
     for claim in &mut claims {
-        how.clone_into(&mut claim.how);
+        closed.unwrap_or(HERE).clone_into(&mut claim.how);
+        // Where no contract is known, nothing is sent either.
+        claim.executable = closed.is_none() && !claim.to.is_empty();
         if let Some(row) = rows.iter().find(|row| row.kind == claim.kind && row.market == claim.market) {
             claim.state.clone_from(&row.state);
             claim.state_reason.clone_from(&row.reason);
@@ -144,6 +146,7 @@ fn claims_of(positions: &[PositionView], call: impl Fn(&str, Claim) -> Option<Ca
             state_reason: String::new(),
             transaction: String::new(),
             how: String::new(),
+            executable: false,
         }
     };
     let mut claims = Vec::new();

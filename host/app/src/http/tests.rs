@@ -471,6 +471,9 @@ fn the_pages_types_are_ours() {
     types::VersionBody::export_all(&config).unwrap();
     types::ParametersView::export_all(&config).unwrap();
     types::ParametersBody::export_all(&config).unwrap();
+    types::ClaimView::export_all(&config).unwrap();
+    types::ClaimRunView::export_all(&config).unwrap();
+    types::ClaimBody::export_all(&config).unwrap();
     let committed = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboard/src/generated"));
     let mut differ = Vec::new();
     for entry in std::fs::read_dir(&out).unwrap() {

@@ -174,7 +174,7 @@ pub struct OrderView {
 /// One fill of one of our orders.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct TradeView {
-    /// The venue's trade id and the part of it.
+    /// The venue's trade id, the part of it, and our order: of a trade between two of our orders there are two.
     pub id: String,
     #[ts(type = "number")]
     pub order: u64,

@@ -323,9 +323,10 @@ impl State {
         else {
             return None;
         };
-        let id = format!("{trade}.{part}");
+        // Both sides of a part may be ours: somebody takes by hand what a strategy offers.
+        let id = format!("{trade}.{part}.{}", order.0);
         let (market, outcome) = self.names(Some(*token));
-        let known = self.trades.iter_mut().find(|view| view.id == id && view.order == order.0);
+        let known = self.trades.iter_mut().find(|view| view.id == id);
         if let Some(known) = known {
             known.settlement = settlement_word(*settlement).to_owned();
             return Some(Update::Trade(known.clone()));

@@ -97,9 +97,26 @@ fn a_fill_that_settles_further_is_the_same_trade() {
         picture.record(Time(3), &fill(trade, Settlement::Matched));
     }
     let trades = picture.snapshot().trades;
-    assert_eq!((trades.len(), trades[0].id.as_str()), (100, "96969696-9696-9696-9696-969696969696.0"));
+    assert_eq!((trades.len(), trades[0].id.as_str()), (100, "96969696-9696-9696-9696-969696969696.0.1"));
     picture.record(Time(4), &fill(1, Settlement::Confirmed));
     assert_eq!(picture.snapshot().trades[0].id, trades[0].id, "an old trade does not come back as new");
+}
+
+#[test]
+fn a_trade_between_two_of_our_orders_is_two_fills_everywhere() {
+    let picture = picture();
+    let Record::Fill { trade, .. } = fill(1, Settlement::Matched) else { panic!("no fill") };
+    let mut of_hand = fill(1, Settlement::Mined);
+    if let Record::Fill { order, strategy, maker, .. } = &mut of_hand {
+        (*order, *strategy, *maker) = (OrderId(2), StrategyId::BY_HAND, false);
+    }
+    picture.record(Time(2), &fill(1, Settlement::Matched));
+    picture.record(Time(3), &of_hand);
+    let trades = picture.snapshot().trades;
+    // Rows in the database and on the page are told apart by their id alone.
+    let told: Vec<_> = trades.iter().map(|view| (view.id.clone(), &*view.strategy, &*view.settlement)).collect();
+    let expected = [(format!("{trade}.0.2"), "by hand", "mined"), (format!("{trade}.0.1"), "strategy 1", "matched")];
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -19,7 +19,7 @@ const ADDRESS: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 const DEPOSIT_WALLET: &str = "0x4Fe2CC4925607a473264FA89e7138075695A5F8e";
 
 /// Writes a passphrase that only we can read.
-fn passphrase(dir: &Path, text: &str) -> std::path::PathBuf {
+pub(crate) fn passphrase(dir: &Path, text: &str) -> std::path::PathBuf {
     let path = dir.join("passphrase");
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -35,11 +35,11 @@ fn run(mut command: Command, input: &str) -> (bool, String, String) {
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
-fn keys(action: &str, dir: &Path, passphrase: &Path, input: &str) -> (bool, String, String) {
+pub(crate) fn keys(action: &str, dir: &Path, passphrase: &Path, input: &str) -> (bool, String, String) {
     keys_with(&[action], dir, passphrase, input)
 }
 
-fn keys_with(arguments: &[&str], dir: &Path, passphrase: &Path, input: &str) -> (bool, String, String) {
+pub(crate) fn keys_with(arguments: &[&str], dir: &Path, passphrase: &Path, input: &str) -> (bool, String, String) {
     let mut command = program();
     command.arg("keys").args(arguments).arg("--data-dir").arg(dir).arg("--passphrase-file").arg(passphrase);
     run(command, input)

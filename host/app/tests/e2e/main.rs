@@ -12,6 +12,7 @@
 mod authors;
 mod backtest;
 mod by_hand;
+mod claims;
 #[path = "../../../sandbox/tests/it/corpus.rs"]
 #[allow(dead_code, reason = "what the host makes of each is the sandbox's own test")]
 mod corpus;

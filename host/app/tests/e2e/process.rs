@@ -121,9 +121,21 @@ impl Run {
 
     /// Starts a run in any mode.
     pub(crate) fn start_as(mode: &str, dir: &Path, strategies: &Path, more: &[&str]) -> Self {
+        Self::start_in(&[], mode, dir, strategies, more)
+    }
+
+    /// Starts a run in any mode, with more in its environment.
+    pub(crate) fn start_in(
+        environment: &[(&str, &str)],
+        mode: &str,
+        dir: &Path,
+        strategies: &Path,
+        more: &[&str],
+    ) -> Self {
         // A run that was killed could not take its addresses away.
         let _gone = fs::remove_file(dir.join("run.json"));
         let mut command = program();
+        command.envs(environment.iter().copied());
         command.args(["run", "--mode", mode, "--json", "--api-port", "0", "--dashboard-port", "0"]);
         command.arg("--data-dir").arg(dir).arg("--strategies").arg(strategies).args(more);
         // Files, as nobody reads pipes meanwhile.
@@ -234,6 +246,12 @@ impl Api {
     /// Puts a body there, and returns the status with the answer.
     pub(crate) fn put(&self, path: &str, body: Vec<u8>) -> (u16, Value) {
         self.ask(self.client.put(format!("{}{path}", self.base)).body(body))
+    }
+
+    /// Asks for something that is refused; returns the status and why.
+    pub(crate) fn refused(&self, path: &str, body: &Value) -> (u16, String) {
+        let (status, said) = self.ask(self.client.post(format!("{}{path}", self.base)).json(body));
+        (status, said["detail"].as_str().map_or_else(|| said.to_string(), str::to_owned))
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> Value {

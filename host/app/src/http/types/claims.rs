@@ -33,6 +33,8 @@ pub struct ClaimView {
     pub transaction: String,
     /// How it is executed here, or who has to send the call.
     pub how: String,
+    /// Whether it can be executed here.
+    pub executable: bool,
 }
 
 /// One redemption or merge that was executed here.

@@ -1,0 +1,24 @@
+import { describe, expect, it } from "vitest";
+import { complaints, tone } from "./records";
+import { records } from "./testing";
+
+describe("records", () => {
+  it("have nothing to say when all is well", () => {
+    const well = records({ waiting: 2, unknown_fields: 3 });
+    expect([tone(well), complaints(well)]).toEqual(["good", []]);
+  });
+
+  it("say what nobody booked", () => {
+    const odd = records({ elsewhere: 2, unknown_kinds: ["AIRDROP", "TITHE"], unreadable: 1 });
+    const said = complaints(odd).join(" ");
+    for (const word of ["2 moved", "AIRDROP, TITHE", "1 rows"]) expect(said).toContain(word);
+    expect(tone(odd)).toBe("warn");
+  });
+
+  it("say why they cannot be read and what differs", () => {
+    expect(complaints(records({ error: "503" }))).toEqual(["They cannot be read: 503"]);
+    const differs = records({ status: "differs", differences: ["a", "b"] });
+    expect([tone(differs), complaints(differs).length]).toEqual(["bad", 2]);
+    expect([tone(records({ status: "unread" })), tone(records({ status: "new" }))]).toEqual(["warn", "idle"]);
+  });
+});
