@@ -117,15 +117,20 @@ impl Engine {
                 self.close(Breaker::StrategyLoss, Scope::Strategy(*strategy), effects);
             }
         }
-        let limit = self.limits.max_strategy_loss;
         for strategy in owners {
-            let lost = Usd::ZERO.saturating_sub(self.today_of(strategy));
-            if lost >= limit {
+            if let Some((lost, limit)) = self.too_much_lost(strategy) {
                 let reason = format!("lost {lost} today, the limit is {limit}");
                 self.trip(Trip::strategy(Breaker::StrategyLoss, strategy, reason), effects);
             }
         }
         self.end_rests(effects);
+    }
+
+    /// Returns what a strategy lost today and the loss that stops it, if it lost as much.
+    fn too_much_lost(&self, strategy: StrategyId) -> Option<(Usd, Usd)> {
+        let limit = self.strategies.budget(strategy).daily_loss_within(&self.limits);
+        let lost = Usd::ZERO.saturating_sub(self.today_of(strategy));
+        (lost >= limit).then_some((lost, limit))
     }
 
     fn end_rests(&mut self, effects: &mut Effects) {
@@ -143,9 +148,8 @@ impl Engine {
 
     /// Says which strategies still stand where `strategy_loss` tripped.
     pub(crate) fn still_losing(&self) -> Option<model::event::Reason> {
-        let limit = self.limits.max_strategy_loss;
-        let worst = self.scores.standings.keys().map(|strategy| self.today_of(*strategy)).min()?;
-        let lost = Usd::ZERO.saturating_sub(worst);
-        (lost >= limit).then(|| format!("a strategy lost {lost} today, the limit is {limit}; it closes at 00:00 UTC"))
+        let losing = self.scores.standings.keys().filter_map(|strategy| self.too_much_lost(*strategy));
+        let (lost, limit) = losing.max()?;
+        Some(format!("a strategy lost {lost} today, the limit is {limit}; it closes at 00:00 UTC"))
     }
 }

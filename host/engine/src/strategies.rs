@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use model::input::{StrategyAnswer, StrategyChange};
 use model::wants::TIMER_MIN_MICROS;
 use model::{
-    Intent, IntentKind, MarketIx, OrderId, OwnEvent, Quote, REGULAR_TIMER, SessionState, StrategyId, Time, TokenIx,
-    Wants,
+    Allowance, Budget, Intent, IntentKind, MarketIx, OrderId, OwnEvent, Quote, REGULAR_TIMER, SessionState, Side,
+    StrategyId, Time, TokenIx, Usd, Wants,
 };
 
 /// The most timers of one strategy.
@@ -33,6 +33,8 @@ pub(crate) struct Strategies {
     regular: BTreeMap<StrategyId, (u64, Time)>,
     /// What each was last told that its intents can lead to.
     pub(crate) told: BTreeMap<StrategyId, SessionState>,
+    /// What operators leave to them, whether they are loaded or not; those of whom nothing is said are left out.
+    budgets: BTreeMap<StrategyId, Budget>,
 }
 
 /// An instance that is being replaced.
@@ -96,6 +98,19 @@ impl Strategies {
         }
     }
 
+    /// Returns what its operator leaves to a strategy.
+    pub(crate) fn budget(&self, strategy: StrategyId) -> Budget {
+        self.budgets.get(&strategy).copied().unwrap_or_default()
+    }
+
+    fn set_budget(&mut self, strategy: StrategyId, budget: Budget) {
+        if budget == Budget::NONE {
+            self.budgets.remove(&strategy);
+        } else {
+            self.budgets.insert(strategy, budget);
+        }
+    }
+
     /// Says whether a strategy is loaded.
     pub(crate) fn has(&self, strategy: StrategyId) -> bool {
         self.instances.contains_key(&strategy)
@@ -126,6 +141,7 @@ impl Engine {
             StrategyChange::Signal { strategy, signal } => {
                 self.tell_loaded(*strategy, OwnEvent::Signal(signal.clone()), effects);
             }
+            StrategyChange::Budget { strategy, budget } => self.on_budget(*strategy, *budget, effects),
             StrategyChange::Removed { strategy, reason } => {
                 self.strategies.instances.remove(strategy);
                 self.strategies.leaving.remove(strategy);
@@ -150,6 +166,27 @@ impl Engine {
             }
             StrategyChange::Saved { .. } => {}
         }
+    }
+
+    /// Takes a budget, and takes bids back that it does not cover any more: filled, they would spend what the strategy has no right to.
+    /// What it holds already stays, for a sale in haste costs more than it saves.
+    fn on_budget(&mut self, strategy: StrategyId, budget: Budget, effects: &mut Effects) {
+        self.strategies.set_budget(strategy, budget);
+        if budget.capital.is_some_and(|capital| self.capital_of(strategy) > capital) {
+            self.cancel_where(|entry| entry.order.strategy == strategy && entry.order.side == Side::Buy, effects);
+        }
+        effects.push(Effect::Answered { refused: None });
+    }
+
+    /// Returns the capital that a strategy binds at worst: what its positions cost, and what its buys that may still be filled hold back.
+    pub fn capital_of(&self, strategy: StrategyId) -> Usd {
+        let held = self.ledger.parts_of(strategy).fold(Usd::ZERO, |sum, part| sum.saturating_add(part.cost));
+        held.saturating_add(self.orders.reserved_by(strategy))
+    }
+
+    /// Returns what a strategy may use now: the smaller of its budget and the session's limits.
+    pub fn allowance_of(&self, strategy: StrategyId) -> Allowance {
+        self.strategies.budget(strategy).within(&self.limits, self.portfolio_value())
     }
 
     fn grant(&mut self, strategy: StrategyId, markets: &[MarketIx], wants: Wants) {

@@ -4,6 +4,7 @@
 use crate::activity::Activity;
 use crate::amount::{Price, Side, Size, Usd};
 pub use crate::breaker::{Breaker, Restriction, Scope};
+use crate::budget::Budget;
 use crate::carry::Carry;
 use crate::event::{MarketEvent, Reason, Signal};
 use crate::id::{MarketIx, OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId, VenueOrderId};
@@ -266,6 +267,15 @@ pub enum StrategyChange {
         strategy: StrategyId,
         /// The word.
         signal: Signal,
+    },
+    /// What it may use is this from now on, until another such input; being loaded or removed changes nothing of it. A carry has none:
+    /// a session begins without budgets, and without strategies. The host says each budget before it loads the strategy that it is of,
+    /// so none is there before its budget is, and what is journaled replays in this order too.
+    Budget {
+        /// Its number; it need not be loaded yet.
+        strategy: StrategyId,
+        /// The whole of it.
+        budget: Budget,
     },
     /// The instance that was announced last did not start. The one before it goes on in its place, under its number.
     Kept {

@@ -11,6 +11,7 @@ pub mod activity;
 pub mod amount;
 pub mod book;
 pub mod breaker;
+pub mod budget;
 pub mod carry;
 pub mod event;
 pub mod id;
@@ -27,6 +28,7 @@ pub mod wants;
 pub use activity::{Activity, ActivityKind};
 pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
 pub use book::{Book, Level};
+pub use budget::{Allowance, Budget};
 pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry, Score};
 pub use event::{
     Depth, MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent, SessionState, Signal,

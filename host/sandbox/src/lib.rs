@@ -26,7 +26,7 @@ pub use instance::{Batch, Instance, Reaction};
 pub use module::{Manifest, Module, Sandbox, Selection};
 pub use pack::{WORD_LAYOUT, pack};
 pub use rerun::Rerun;
-pub use session::{Budget, Session};
+pub use session::Session;
 pub use settings::Settings;
 pub use state::{LogLevel, LogLine};
 pub use supervisor::{Report, Supervisor, Who};

@@ -3,29 +3,7 @@
 use crate::bindings::polytrader::strategy::types;
 use crate::grants::{Grant, Grants};
 use crate::own;
-use model::{Limits, NewOrder, OrderState, Size, Time, TokenIx, Usd};
-
-/// What one strategy may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// The most that its positions and bids may cost together.
-    pub capital: Usd,
-    /// The loss since 00:00 UTC at which it is stopped.
-    pub max_loss: Usd,
-    /// The most placements in any 60 seconds.
-    pub orders_per_minute: u32,
-}
-
-impl Budget {
-    /// What the limits leave to each strategy of a portfolio of this value.
-    pub fn of(limits: &Limits, portfolio: Usd) -> Self {
-        Self {
-            capital: portfolio.bps_floor(limits.max_strategy_bps),
-            max_loss: limits.max_strategy_loss,
-            orders_per_minute: limits.max_strategy_orders_per_minute,
-        }
-    }
-}
+use model::{Allowance, Limits, NewOrder, OrderState, Size, Time, TokenIx, Usd};
 
 /// What a strategy is told when it starts.
 #[derive(Debug, Clone)]
@@ -43,7 +21,7 @@ pub struct Session {
     /// The limits.
     pub limits: Limits,
     /// What this strategy may use.
-    pub budget: Budget,
+    pub budget: Allowance,
     /// What `save` of the previous instance returned.
     pub restored: Option<Vec<u8>>,
 }
@@ -62,7 +40,7 @@ impl Session {
                 max_open_orders: self.limits.max_open_orders,
                 budget: types::Budget {
                     capital: self.budget.capital.0,
-                    max_loss: self.budget.max_loss.0,
+                    max_loss: self.budget.daily_loss.0,
                     max_orders_per_minute: self.budget.orders_per_minute,
                 },
             },
@@ -103,5 +81,28 @@ fn wire(grant: &Grant) -> types::Market {
         end: market.end.map_or(0, |end| end.0),
         event: market.event.map(|event| event.to_string()),
         neg_risk: market.neg_risk,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Budget;
+
+    #[test]
+    fn a_strategy_is_told_the_smaller_of_its_budget_and_the_limits() {
+        let budget = Budget { capital: Some(Usd::dollars(7)), orders_per_minute: Some(30), ..Budget::NONE };
+        let session = Session {
+            now: Time(1),
+            parameters: String::new(),
+            grants: Grants::new(Vec::new()),
+            positions: Vec::new(),
+            orders: Vec::new(),
+            limits: Limits::DEFAULT,
+            budget: budget.within(&Limits::DEFAULT, Usd::dollars(1_000)),
+            restored: None,
+        };
+        let types::Budget { capital, max_loss, max_orders_per_minute } = session.to_wire().limits.budget;
+        assert_eq!((capital, max_loss, max_orders_per_minute), (7_000_000, 20_000_000, 30));
     }
 }

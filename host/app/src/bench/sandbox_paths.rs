@@ -3,8 +3,8 @@
 use super::engine_paths::Rig;
 use super::{Figure, time};
 use anyhow::Context;
-use model::{Level, Limits, MarketIx, MarketNote, NoteKind, Price, Size, Time, Usd};
-use sandbox::{Batch, Budget, Grants, Instance, Sandbox, Session, Settings};
+use model::{Budget, Level, Limits, MarketIx, MarketNote, NoteKind, Price, Size, Time, Usd};
+use sandbox::{Batch, Grants, Instance, Sandbox, Session, Settings};
 use std::path::Path;
 
 /// Events of a large batch.
@@ -23,7 +23,7 @@ pub(super) fn start(rig: &Rig, strategies: &Path, name: &str) -> anyhow::Result<
         positions: Vec::new(),
         orders: Vec::new(),
         limits: Limits::DEFAULT,
-        budget: Budget::of(&Limits::DEFAULT, Usd::dollars(1_000)),
+        budget: Budget::NONE.within(&Limits::DEFAULT, Usd::dollars(1_000)),
         restored: None,
     };
     Ok(Instance::start(&sandbox, &module, session)?)

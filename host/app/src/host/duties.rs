@@ -18,7 +18,7 @@ use model::{
     Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
 };
 use order::{Exchange, UnsignedOrder};
-use sandbox::{Budget, Grant, Grants, Session, Supervisor, Who};
+use sandbox::{Grant, Grants, Session, Supervisor, Who};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Fills that are remembered, so that each is counted once.
@@ -116,11 +116,12 @@ impl Duties {
             StrategyChange::Saved { strategy, instance: 0, state: Some(state) } => {
                 self.supervisor.restore(*strategy, &state.0);
             }
-            // The engine tells strategies of the last two.
+            // The last three are the engine's.
             StrategyChange::Saved { .. }
             | StrategyChange::Kept { .. }
             | StrategyChange::Parameters { .. }
-            | StrategyChange::Signal { .. } => {}
+            | StrategyChange::Signal { .. }
+            | StrategyChange::Budget { .. } => {}
         }
     }
 
@@ -260,7 +261,7 @@ pub(crate) fn session_of(
         positions: parts.map(|(_, token, part)| (token, part.size, part.cost)).collect(),
         orders: open.map(|(order, state, filled)| (order, filled, state)).collect(),
         limits: *engine.limits(),
-        budget: Budget::of(engine.limits(), engine.summary().portfolio),
+        budget: engine.allowance_of(strategy),
         restored: None,
     }
 }
@@ -297,5 +298,22 @@ impl Seen {
             self.fills.remove(&oldest);
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::{Effects, Purpose};
+    use model::Usd;
+
+    #[test]
+    fn an_instance_begins_with_the_budget_that_is_in_force() {
+        let (strategy, mut engine) = (StrategyId(3), Engine::new(Purpose::Rehearse));
+        let budget = model::Budget { daily_loss: Some(Usd::dollars(7)), ..model::Budget::NONE };
+        let body = Body::Strategy(StrategyChange::Budget { strategy, budget });
+        engine.step(&Input { seq: Seq(1), at: Time(1), body }, &mut Effects::new());
+        let told = |who| session_of(&engine, Time(1), who, (&[], &[]), String::new()).budget.daily_loss;
+        assert_eq!((told(strategy), told(StrategyId(4))), (Usd::dollars(7), engine.limits().max_strategy_loss));
     }
 }

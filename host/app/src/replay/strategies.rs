@@ -105,7 +105,8 @@ impl Strategies {
             StrategyChange::Loaded { .. }
             | StrategyChange::Removed { .. }
             | StrategyChange::Parameters { .. }
-            | StrategyChange::Signal { .. } => Ok(()),
+            | StrategyChange::Signal { .. }
+            | StrategyChange::Budget { .. } => Ok(()),
         }
     }
 
@@ -133,8 +134,8 @@ impl Strategies {
     /// If its module is not kept.
     pub(super) fn change(&mut self, engine: &Engine, input: &Input, change: &StrategyChange) -> anyhow::Result<()> {
         match change {
-            // The engine tells of the first two, and of the others `told` hears.
-            StrategyChange::Parameters { .. } | StrategyChange::Signal { .. } => {}
+            // The engine tells of the first three, and of the others `told` hears.
+            StrategyChange::Parameters { .. } | StrategyChange::Signal { .. } | StrategyChange::Budget { .. } => {}
             StrategyChange::Kept { .. } | StrategyChange::Saved { .. } => {}
             StrategyChange::Removed { strategy, .. } => {
                 if let Some(stream) = self.streams.get_mut(strategy) {

@@ -63,6 +63,8 @@ pub enum Rule {
     MaxEventUsd,
     /// Cost of the strategy's positions and bids, in micro-dollars.
     MaxStrategyPct,
+    /// Cost of the strategy's positions and bids beyond its own budget, in micro-dollars.
+    StrategyCapital,
     /// Cost of all bids that could fill, in micro-dollars.
     MaxRestingPct,
     /// Cost of all positions and bids, in micro-dollars.
@@ -112,6 +114,7 @@ impl Rule {
             Self::MaxMarketUsd => "max_market_usd",
             Self::MaxEventUsd => "max_event_usd",
             Self::MaxStrategyPct => "max_strategy_pct",
+            Self::StrategyCapital => "strategy_capital",
             Self::MaxRestingPct => "max_resting_pct",
             Self::MaxGrossPct => "max_gross_pct",
             Self::CashReserve => "cash_reserve_pct",

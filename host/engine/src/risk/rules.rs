@@ -38,7 +38,7 @@ pub(crate) struct Check<'a> {
 pub(crate) type RuleFn = fn(&Check<'_>) -> Result<(), Refusal>;
 
 /// All rules in order of precedence.
-pub(crate) const RULES: [RuleFn; 31] = [
+pub(crate) const RULES: [RuleFn; 32] = [
     state::running,
     state::restricted,
     state::granted,
@@ -67,6 +67,7 @@ pub(crate) const RULES: [RuleFn; 31] = [
     money::max_market_usd,
     money::max_event_usd,
     money::max_strategy_pct,
+    money::strategy_capital,
     money::gross,
     money::max_open_positions,
     meeting::self_trade,

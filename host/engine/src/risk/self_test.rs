@@ -14,8 +14,8 @@ use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{Breaker, Command, Mode, SessionStart, StrategyAnswer, StrategyChange, VenueState};
 use model::{
-    Body, ConditionId, EventId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId,
-    OrderKind, Price, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
+    Body, Budget, ConditionId, EventId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder,
+    OrderId, OrderKind, Price, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
 };
 
 const NOW: Time = Time(1_795_392_000_000_000);
@@ -38,7 +38,7 @@ struct Bench {
 }
 
 /// A function for each rule, in the order of precedence.
-const CASES: [Case; 33] = [
+const CASES: [Case; 35] = [
     Case { rule: Rule::NotRunning, arrange: |bench| bench.step(Body::Command(Command::Stop)) },
     Case { rule: Rule::Restricted, arrange: Bench::restrict },
     Case { rule: Rule::UnknownMarket, arrange: |bench| bench.order.token = MarketIx(1).token(0) },
@@ -55,6 +55,10 @@ const CASES: [Case; 33] = [
     Case { rule: Rule::Repeats, arrange: Bench::repeat },
     Case { rule: Rule::OrderRate, arrange: |bench| bench.limits.max_orders_per_minute = 0 },
     Case { rule: Rule::StrategyRate, arrange: |bench| bench.limits.max_strategy_orders_per_minute = 0 },
+    Case {
+        rule: Rule::StrategyRate,
+        arrange: |bench| bench.budget(Budget { orders_per_minute: Some(0), ..Budget::NONE }),
+    },
     Case { rule: Rule::OpenOrders, arrange: |bench| bench.limits.max_open_orders = 0 },
     Case { rule: Rule::MarketOrders, arrange: |bench| bench.limits.max_market_orders = 0 },
     Case { rule: Rule::MaxOrderShares, arrange: |bench| bench.limits.max_order_size = Size::shares(9) },
@@ -76,6 +80,10 @@ const CASES: [Case; 33] = [
     Case { rule: Rule::MaxMarketUsd, arrange: |bench| bench.limits.max_market = Usd::dollars(1) },
     Case { rule: Rule::MaxEventUsd, arrange: |bench| bench.limits.max_event = Usd::dollars(1) },
     Case { rule: Rule::MaxStrategyPct, arrange: |bench| bench.limits.max_strategy_bps = 1 },
+    Case {
+        rule: Rule::StrategyCapital,
+        arrange: |bench| bench.budget(Budget { capital: Some(Usd(3_999_999)), ..Budget::NONE }),
+    },
     Case { rule: Rule::MaxRestingPct, arrange: |bench| bench.limits.max_resting_bps = 1 },
     Case { rule: Rule::MaxGrossPct, arrange: |bench| bench.limits.max_gross_bps = 1 },
     Case { rule: Rule::CashReserve, arrange: |bench| bench.limits.cash_reserve_bps = 10_000 },
@@ -165,6 +173,10 @@ impl Bench {
 
     fn event(&mut self, kind: MarketEventKind) {
         self.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: NOW, kind }));
+    }
+
+    fn budget(&mut self, budget: Budget) {
+        self.step(Body::Strategy(StrategyChange::Budget { strategy: WHO, budget }));
     }
 
     fn restrict(&mut self) {

@@ -2,23 +2,50 @@
 
 use crate::story::Story;
 use engine::Effect;
-use model::input::{PlaceOutcome, Settlement, VenueStatus};
-use model::{Body, IntentKind, Limits, MarketIx, OrderId, OrderKind, Price, Quote, Side, Size, Usd};
+use model::input::{PlaceOutcome, Settlement, StrategyChange, VenueStatus};
+use model::{
+    Body, Budget, IntentKind, Limits, MarketIx, OrderId, OrderKind, Price, Quote, Side, Size, StrategyId, Usd,
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
 enum Move {
-    Place { market: u32, outcome: u32, buy: bool, cents: u32, shares: u64, fak: bool },
-    Quote { market: u32, outcome: u32, cents: u32, shares: u64 },
+    Place {
+        market: u32,
+        outcome: u32,
+        buy: bool,
+        cents: u32,
+        shares: u64,
+        fak: bool,
+    },
+    Quote {
+        market: u32,
+        outcome: u32,
+        cents: u32,
+        shares: u64,
+    },
     Live(u64),
     Lost(u64),
     Refused(u64),
     Cancelled(u64),
-    Fill { order: u64, shares: u64, settled: bool },
-    Book { market: u32, cents: u32 },
+    Fill {
+        order: u64,
+        shares: u64,
+        settled: bool,
+    },
+    Book {
+        market: u32,
+        cents: u32,
+    },
     Wait(u64),
+    /// Another strategy speaks from now on.
+    Who(u16),
+    Budget {
+        who: u16,
+        dollars: Option<i64>,
+    },
 }
 
 fn moves() -> impl Strategy<Value = Move> {
@@ -37,6 +64,8 @@ fn moves() -> impl Strategy<Value = Move> {
             .prop_map(|(order, shares, settled)| Move::Fill { order, shares, settled }),
         1 => (0u32..3, 2u32..97).prop_map(|(market, cents)| Move::Book { market, cents }),
         1 => (1u64..3).prop_map(Move::Wait),
+        1 => (1u16..3).prop_map(Move::Who),
+        1 => (1u16..3, proptest::option::of(0i64..60)).prop_map(|(who, dollars)| Move::Budget { who, dollars }),
     ]
 }
 
@@ -66,9 +95,18 @@ struct Shadow {
     shares: BTreeMap<(u32, u32), i128>,
     cost: BTreeMap<u32, i128>,
     cash: i128,
+    budgets: BTreeMap<StrategyId, Usd>,
 }
 
 impl Shadow {
+    /// Returns what the buys of a strategy cost that may still be filled, up to one of them.
+    fn bids(&self, who: StrategyId, last: OrderId) -> i128 {
+        let open = self.orders.range(..=last).map(|(_, known)| known);
+        let bids = open.filter(|known| known.open && known.order.strategy == who && known.order.side == Side::Buy);
+        let left = |Known { order, filled, .. }: &Known| order.price.cost_ceil(Size(order.size.0 - filled)).unwrap();
+        bids.map(|known| i128::from(left(known).0)).sum()
+    }
+
     /// Returns the most that can be lost in a market: for each outcome that may win, any subset of the open orders may
     /// have been filled, tried one by one (each order's own worst).
     fn worst(&self, market: u32) -> i128 {
@@ -119,6 +157,13 @@ proptest! {
                         worst <= i128::from(limits.max_market.0) + 2 || worst <= before + 2,
                         "market {market} can lose {worst} after {order:?}"
                     );
+                    // What it holds is the ledger's, as it stands after the step: no step both fills and approves.
+                    if let (Side::Buy, Some(budget)) = (order.side, shadow.budgets.get(&order.strategy)) {
+                        let parts = story.engine.ledger().parts_of(order.strategy);
+                        let held: i128 = parts.map(|part| i128::from(part.cost.0)).sum();
+                        let capital = held + shadow.bids(order.strategy, order.id);
+                        prop_assert!(capital <= i128::from(budget.0), "{capital} over {budget} after {order:?}");
+                    }
                     // Beside a bid of the same step, one for the other outcome may add nothing to what can be lost.
                     if order.side == Side::Buy && worst > just_before {
                         let cost = order.price.cost_ceil(order.size).unwrap();
@@ -174,6 +219,19 @@ fn act(story: &mut Story, shadow: &mut Shadow, what: &Move, trades: &mut u8) {
         Move::Wait(seconds) => {
             story.now = story.now.plus_millis(seconds * 1_000);
             story.step(Body::Tick);
+        }
+        Move::Who(who) => {
+            story.who = who;
+            story.effects.clear();
+        }
+        Move::Budget { who, dollars } => {
+            let (strategy, capital) = (StrategyId(who), dollars.map(Usd::dollars));
+            match capital {
+                Some(capital) => shadow.budgets.insert(strategy, capital),
+                None => shadow.budgets.remove(&strategy),
+            };
+            let budget = Budget { capital, ..Budget::NONE };
+            story.step(Body::Strategy(StrategyChange::Budget { strategy, budget }));
         }
     }
 }

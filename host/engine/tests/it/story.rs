@@ -7,9 +7,9 @@ use model::input::{
     SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx,
-    OrderId, OrderKind, Price, Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx,
-    TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
+    Activity, ActivityKind, Body, Budget, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market,
+    MarketIx, OrderId, OrderKind, Price, Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId,
+    TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
 };
 
 /// Midnight UTC of some day.
@@ -174,11 +174,6 @@ fn tell(story: &mut Story, line: &str) {
             story.fair = (*worth != "untold").then(|| price(worth));
             story.effects.clear();
         }
-        ["venue", state] => {
-            let states = [VenueState::Open, VenueState::PostOnly, VenueState::CancelOnly, VenueState::Restarting];
-            let state = states.into_iter().find(|it| format!("{it:?}") == *state).unwrap();
-            story.step(Body::Venue { state });
-        }
         ["by", "hand", side, shares, "at", limit, counted @ ..] => {
             let side = if *side == "buy" { Side::Buy } else { Side::Sell };
             let (price, size) = (price(limit), size(shares));
@@ -233,6 +228,14 @@ fn tell(story: &mut Story, line: &str) {
     }
 }
 
+/// Reads a budget: pairs of a word and an amount.
+fn budget(words: &[&str]) -> Budget {
+    let said = |word| words.iter().skip_while(|it| **it != word).nth(1);
+    let dollars = |word| said(word).map(|text| Usd::parse(text).unwrap());
+    let orders_per_minute = said("orders").map(|text| text.parse().unwrap());
+    Budget { capital: dollars("capital"), daily_loss: dollars("loss"), orders_per_minute }
+}
+
 /// What the venue's records tell.
 fn told(at: Time, what: &str, amount: &str, name: &str) -> Body {
     let (market, dollars) = (MarketIx(0), || Usd::parse(amount).unwrap());
@@ -249,13 +252,22 @@ fn told(at: Time, what: &str, amount: &str, name: &str) -> Body {
     Body::Activity(Activity { key, at, kind, reference: format!("told-{name}") })
 }
 
-/// Feeds what happens to the account beside trading.
+/// Feeds what happens beside trading: to budgets, the venue and the account.
 fn account(story: &mut Story, words: &[&str]) {
     match words {
         ["requests", ok, failed] => {
             story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
         }
         ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
+        ["budget", words @ ..] => {
+            let (strategy, budget) = (StrategyId(story.who), budget(words));
+            story.step(Body::Strategy(StrategyChange::Budget { strategy, budget }));
+        }
+        ["venue", state] => {
+            let states = [VenueState::Open, VenueState::PostOnly, VenueState::CancelOnly, VenueState::Restarting];
+            let state = states.into_iter().find(|it| format!("{it:?}") == *state).unwrap();
+            story.step(Body::Venue { state });
+        }
         ["deposit", dollars] => {
             let amount = Usd::parse(dollars).unwrap();
             let kind = TransferKind::Deposit(amount);
@@ -410,9 +422,8 @@ fn refused(Refusal { rule, value, limit }: &Refusal) -> String {
     let (value, limit) = match rule {
         Rule::Tick | Rule::SelfTrade | Rule::Size | Rule::Shares => (units(*value), units(*limit)),
         Rule::Cash | Rule::PortfolioTradePct | Rule::MaxOrderUsd | Rule::MaxMarketUsd => (units(*value), units(*limit)),
-        Rule::MaxEventUsd | Rule::MaxStrategyPct | Rule::MaxRestingPct | Rule::MaxGrossPct | Rule::CashReserve => {
-            (units(*value), units(*limit))
-        }
+        Rule::MaxEventUsd | Rule::MaxStrategyPct | Rule::StrategyCapital => (units(*value), units(*limit)),
+        Rule::MaxRestingPct | Rule::MaxGrossPct | Rule::CashReserve => (units(*value), units(*limit)),
         Rule::MaxOrderShares | Rule::PriceCollar | Rule::Slippage | Rule::Depth => (units(*value), units(*limit)),
         _ => (value.to_string(), limit.to_string()),
     };

@@ -5,10 +5,11 @@ use super::{Bytes, DecodeError, Field, What, structure};
 use alloc::string::String;
 use alloc::vec::Vec;
 use model::input::StrategyChange;
-use model::{MarketIx, Signal, StrategyId, Time, Wants};
+use model::{Budget, MarketIx, Signal, StrategyId, Time, Wants};
 
 structure!(Wants { tops, trades, depth, every_micros });
 structure!(Signal { name, value });
+structure!(Budget { capital, daily_loss, orders_per_minute });
 
 const LOADED_FIRST: u8 = 0;
 const REMOVED: u8 = 1;
@@ -17,6 +18,7 @@ const PARAMETERS: u8 = 3;
 const SIGNAL: u8 = 4;
 const KEPT: u8 = 5;
 const SAVED: u8 = 6;
+const BUDGET: u8 = 20;
 
 impl Field for StrategyChange {
     fn put(&self, out: &mut Vec<u8>) {
@@ -63,6 +65,11 @@ impl Field for StrategyChange {
                 instance.put(out);
                 state.put(out);
             }
+            Self::Budget { strategy, budget } => {
+                out.push(BUDGET);
+                strategy.put(out);
+                budget.put(out);
+            }
         }
     }
 
@@ -80,6 +87,7 @@ impl Field for StrategyChange {
                 let (strategy, instance) = (Field::take(bytes)?, Field::take(bytes)?);
                 Ok(Self::Saved { strategy, instance, state: Field::take(bytes)? })
             }
+            BUDGET => Ok(Self::Budget { strategy: Field::take(bytes)?, budget: Field::take(bytes)? }),
             tag => Err(bytes.error(What::Tag(tag, "change of a strategy"))),
         }
     }

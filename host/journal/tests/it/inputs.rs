@@ -6,9 +6,9 @@ use model::input::{
     Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Body, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input, Intent,
-    IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price, Quote,
-    Score, Seq, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer,
+    Activity, ActivityKind, Body, Budget, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input,
+    Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price,
+    Quote, Score, Seq, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer,
     TransferKind, Usd, VenueOrderId, Wants,
 };
 
@@ -287,6 +287,14 @@ pub(crate) fn inputs_of_saved_states() -> Vec<Input> {
     ];
     let bodies = changes.into_iter().map(Body::Strategy);
     bodies.zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+}
+
+/// What came with budgets: one that says everything, and one that says nothing.
+pub(crate) fn inputs_of_budgets() -> Vec<Input> {
+    let strategy = StrategyId(2);
+    let full = Budget { capital: Some(Usd(45)), daily_loss: Some(Usd(46)), orders_per_minute: Some(47) };
+    let bodies = [full, Budget::NONE].map(|budget| Body::Strategy(StrategyChange::Budget { strategy, budget }));
+    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
 }
 
 /// The inputs that came after the first file was committed; every variant inside of them too.

@@ -1,10 +1,10 @@
 //! Small guests written as text, and what they are shown.
 
 use model::{
-    ConditionId, FeeRate, Level, Limits, Market, MarketIx, MarketNote, NoteKind, Price, Size, TickSize, Time, TokenId,
-    Usd,
+    Budget, ConditionId, FeeRate, Level, Limits, Market, MarketIx, MarketNote, NoteKind, Price, Size, TickSize, Time,
+    TokenId, Usd,
 };
-use sandbox::{Batch, Budget, Grants, Sandbox, Session, Settings};
+use sandbox::{Batch, Grants, Sandbox, Session, Settings};
 use std::path::Path;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -103,7 +103,7 @@ pub(crate) fn session() -> Session {
         positions: Vec::new(),
         orders: Vec::new(),
         limits: Limits::DEFAULT,
-        budget: Budget::of(&Limits::DEFAULT, Usd::dollars(1_000)),
+        budget: Budget::NONE.within(&Limits::DEFAULT, Usd::dollars(1_000)),
         restored: None,
     }
 }

@@ -29,6 +29,7 @@ impl Story<'_> {
             return Err(format!("order {} was approved before the account was reconciled", order.id));
         }
         self.check_exposure(&order)?;
+        self.check_budget(&order)?;
         if order.side == Side::Buy {
             let free = summary.cash.saturating_sub(summary.reserved);
             if free < Usd::ZERO {
@@ -87,6 +88,23 @@ impl Story<'_> {
             return Err(format!("order {} costs {cost}", order.id));
         }
         Ok(())
+    }
+
+    /// What the strategy holds and has bid for, the order too, at most at its budget. The budget is the soak's own note of it.
+    fn check_budget(&self, order: &NewOrder) -> Result<(), String> {
+        let budget = self.host.budgets.get(&order.strategy).and_then(|budget| budget.capital);
+        let Some(budget) = budget.filter(|_| order.side == Side::Buy) else { return Ok(()) };
+        let engine = &self.host.engine;
+        let held = engine.ledger().parts().filter(|(who, ..)| *who == order.strategy).map(|(.., part)| part.cost);
+        // Later ones were approved in the same step, after the order that is checked.
+        let bids = engine.at_risk().filter(|(other, _)| other.strategy == order.strategy && other.side == Side::Buy);
+        let bids = bids.filter(|(other, _)| other.id <= order.id);
+        let costs = bids.map(|(other, size)| other.price.cost_ceil(size).unwrap_or(Usd(i64::MAX)));
+        let capital = held.chain(costs).fold(Usd::ZERO, |sum, cost| sum.saturating_add(cost));
+        if capital <= budget {
+            return Ok(());
+        }
+        Err(format!("order {} binds {capital} of strategy {}, whose budget is {budget}", order.id, order.strategy.0))
     }
 
     /// The worst case over the outcomes, every subset of the orders up to `last` being filled. Later ones were approved in the

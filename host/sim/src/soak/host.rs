@@ -8,7 +8,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use engine::{Approved, Effect, Effects, Engine, Placement, Purpose, Record};
 use model::input::PlaceOutcome;
-use model::{Body, Input, NewOrder, OrderId, Seq, StrategyId, Time, VenueOrderId};
+use model::{Body, Budget, Input, NewOrder, OrderId, Seq, StrategyId, Time, VenueOrderId};
 
 /// How often the engine is told that time passes.
 const TICK_MICROS: u64 = 100_000;
@@ -42,6 +42,8 @@ pub(super) struct Host {
     pub(super) told: Vec<(StrategyId, model::OwnEvent)>,
     /// How many of the venue's records this process was told.
     pub(super) records: usize,
+    /// What operators leave to strategies.
+    pub(super) budgets: BTreeMap<StrategyId, Budget>,
     next_tick: Time,
     next_account: Time,
     next_alive: Time,
@@ -65,6 +67,7 @@ impl Host {
             life: Life::default(),
             told: Vec::new(),
             records: 0,
+            budgets: BTreeMap::new(),
             next_tick: Time(0),
             next_account: Time(0),
             next_alive: Time(0),

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use engine::{Engine, Purpose};
 use journal::{Reader, Record, Step};
 use model::input::{Command, Mode, SessionStart, StrategyChange};
-use model::{Body, Carry, Limits, OrderId, SessionId, StrategyId, Usd, Wants};
+use model::{Body, Budget, Carry, Limits, OrderId, SessionId, StrategyId, Usd, Wants};
 
 /// Strategies of a run.
 pub(super) const STRATEGIES: u16 = 3;
@@ -66,8 +66,9 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Loads a strategy; each sees all markets but one.
+    /// Loads a strategy with a budget of its own; each sees all markets but one.
     pub(super) fn load(&mut self, strategy: StrategyId, instance: u32) -> Result<(), String> {
+        self.set_budget(strategy)?;
         let skipped = usize::from(strategy.0);
         let seen = self.world.markets.iter().enumerate().filter(|(place, _)| *place != skipped);
         let markets = seen.map(|(_, market)| *market).collect();
@@ -91,6 +92,13 @@ impl Story<'_> {
             parameters: String::new(),
         };
         self.feed(Body::Strategy(change))
+    }
+
+    /// Draws what an operator leaves to a strategy, in half of all cases nothing that its limits do not say.
+    pub(super) fn set_budget(&mut self, strategy: StrategyId) -> Result<(), String> {
+        let budget = draw_budget(|bound| self.world.rng.below(bound));
+        self.host.budgets.insert(strategy, budget);
+        self.feed(Body::Strategy(StrategyChange::Budget { strategy, budget }))
     }
 
     /// The placements of carried orders stand in the new journal too, for the next crash.
@@ -149,6 +157,12 @@ impl Story<'_> {
         if back.summary() != dead.summary() {
             return Err(format!("the journal brings back {:?}, but it was {:?}", back.summary(), dead.summary()));
         }
+        let allowances = |engine: &Engine| {
+            (1..=STRATEGIES).map(|number| engine.allowance_of(StrategyId(number))).collect::<Vec<_>>()
+        };
+        if allowances(back) != allowances(dead) {
+            return Err("the journal brings back other budgets".to_string());
+        }
         let all = |engine: &Engine| engine.carry(|_| true);
         if all(back) != all(dead) {
             return Err("the journal brings back other orders, fills or positions".to_string());
@@ -205,6 +219,20 @@ pub(super) fn draw_limits(mut below: impl FnMut(u64) -> u64) -> Limits {
         max_open_positions: u32::try_from(below(6)).unwrap_or(1),
         daily_loss: dollars(below(50).saturating_add(1)),
         ..limits()
+    }
+}
+
+fn draw_budget(mut below: impl FnMut(u64) -> u64) -> Budget {
+    if below(2) == 0 {
+        return Budget::NONE;
+    }
+    let mut said = |least: u64, most: u64| (below(2) == 0).then(|| least.saturating_add(below(most)));
+    let (capital, daily_loss, orders) = (said(0, 150), said(1, 20), said(0, 120));
+    let dollars = |value: u64| Usd::dollars(i64::try_from(value).unwrap_or(1));
+    Budget {
+        capital: capital.map(dollars),
+        daily_loss: daily_loss.map(dollars),
+        orders_per_minute: orders.and_then(|orders| u32::try_from(orders).ok()),
     }
 }
 

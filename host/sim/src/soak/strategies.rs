@@ -46,7 +46,7 @@ impl Story<'_> {
             return Ok(());
         }
         let reason = || "soak".to_string();
-        let command = match self.world.rng.below(18) {
+        let command = match self.world.rng.below(19) {
             0 => Command::Stop,
             1 => Command::Pause,
             2 => Command::EmergencyStop { reason: reason() },
@@ -65,6 +65,10 @@ impl Story<'_> {
             15 => self.restriction(),
             16 => return self.transfer(),
             17 => return self.untold_transfer(),
+            18 => {
+                let number = self.world.rng.below(u64::from(STRATEGIES)).saturating_add(1);
+                return self.set_budget(StrategyId(u16::try_from(number).unwrap_or(1)));
+            }
             8 | 9 => Command::Release { reason: reason() },
             10 => Command::Resume,
             _ => Command::Start,

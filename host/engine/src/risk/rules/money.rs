@@ -114,9 +114,18 @@ pub(super) fn max_strategy_pct(check: &Check<'_>) -> Result<(), Refusal> {
     }
     let (engine, strategy) = (check.engine, check.order.strategy);
     let limit = check.portfolio().bps_floor(engine.limits.max_strategy_bps);
-    let held = engine.ledger.parts_of(strategy).fold(Usd::ZERO, |sum, part| sum.saturating_add(part.cost));
-    let all = held.saturating_add(engine.orders.reserved_by(strategy)).saturating_add(check.cost()?);
+    let all = engine.capital_of(strategy).saturating_add(check.cost()?);
     if all <= limit { Ok(()) } else { Err(refusal(Rule::MaxStrategyPct, all.0, limit.0)) }
+}
+
+/// Refuses a BUY whose cost and worst fee the strategy's own capital does not cover. It is money that is entrusted, not risk that is
+/// taken: a BUY that completes a pair spends it too, whoever holds the other half.
+pub(super) fn strategy_capital(check: &Check<'_>) -> Result<(), Refusal> {
+    let (engine, strategy) = (check.engine, check.order.strategy);
+    let budget = engine.strategies.budget(strategy).capital;
+    let Some(limit) = budget.filter(|_| check.order.side == Side::Buy) else { return Ok(()) };
+    let all = engine.capital_of(strategy).saturating_add(check.needs()?);
+    if all <= limit { Ok(()) } else { Err(refusal(Rule::StrategyCapital, all.0, limit.0)) }
 }
 
 /// Refuses what would bind too much: in bids that could all fill at once, in bids and positions together, or of the cash that must

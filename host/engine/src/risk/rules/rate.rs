@@ -35,10 +35,11 @@ pub(super) fn market_orders(check: &Check<'_>) -> Result<(), Refusal> {
     Err(refusal(Rule::MarketOrders, open.saturating_add(1), limit))
 }
 
-/// Refuses more placements of one strategy than its part.
+/// Refuses more placements of one strategy than its part, or its budget if that is less.
 pub(super) fn strategy_rate(check: &Check<'_>) -> Result<(), Refusal> {
-    let limit = check.engine.limits.max_strategy_orders_per_minute;
-    let sent = check.engine.habits.in_last_minute(check.order.strategy, check.engine.now);
+    let (engine, strategy) = (check.engine, check.order.strategy);
+    let limit = engine.strategies.budget(strategy).orders_within(&engine.limits);
+    let sent = engine.habits.in_last_minute(strategy, engine.now);
     if check.origin == Origin::Guard || sent < limit {
         return Ok(());
     }

@@ -1,0 +1,83 @@
+//! What one strategy may use, as far as its operator says so. A budget only ever lowers what the session's limits leave to it.
+
+use crate::amount::Usd;
+use crate::limits::Limits;
+
+/// What an operator leaves to one strategy. Where it says nothing, and where it says more than the session's limit, the limit holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Budget {
+    /// The most that its positions cost and its open buys hold back, together.
+    pub capital: Option<Usd>,
+    /// The loss since 00:00 UTC at which it is stopped.
+    pub daily_loss: Option<Usd>,
+    /// Placements in any 60 seconds.
+    pub orders_per_minute: Option<u32>,
+}
+
+impl Budget {
+    /// Says nothing: the session's limits hold.
+    pub const NONE: Self = Self { capital: None, daily_loss: None, orders_per_minute: None };
+
+    /// Returns the loss of today at which the strategy is stopped.
+    pub fn daily_loss_within(&self, limits: &Limits) -> Usd {
+        lower(self.daily_loss, limits.max_strategy_loss)
+    }
+
+    /// Returns how often the strategy may place in any 60 seconds.
+    pub fn orders_within(&self, limits: &Limits) -> u32 {
+        lower(self.orders_per_minute, limits.max_strategy_orders_per_minute)
+    }
+
+    /// Returns what is in force under these limits while the portfolio is worth `portfolio`.
+    pub fn within(&self, limits: &Limits, portfolio: Usd) -> Allowance {
+        Allowance {
+            capital: lower(self.capital, portfolio.bps_floor(limits.max_strategy_bps)),
+            daily_loss: self.daily_loss_within(limits),
+            orders_per_minute: self.orders_within(limits),
+        }
+    }
+}
+
+fn lower<T: Ord>(budget: Option<T>, limit: T) -> T {
+    match budget {
+        Some(budget) => budget.min(limit),
+        None => limit,
+    }
+}
+
+/// What is in force for one strategy: the smaller of its budget and the session's limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// The most that its positions cost and its open buys hold back, together.
+    pub capital: Usd,
+    /// The loss since 00:00 UTC at which it is stopped.
+    pub daily_loss: Usd,
+    /// Placements in any 60 seconds.
+    pub orders_per_minute: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PORTFOLIO: Usd = Usd::dollars(1_000);
+
+    #[test]
+    fn a_budget_that_says_nothing_leaves_the_limits() {
+        let left = Budget::NONE.within(&Limits::DEFAULT, PORTFOLIO);
+        let limits = Allowance { capital: Usd::dollars(200), daily_loss: Usd::dollars(20), orders_per_minute: 300 };
+        assert_eq!(left, limits);
+    }
+
+    #[test]
+    fn a_budget_lowers_and_never_raises() {
+        let budget = |dollars, orders| {
+            let amount = Some(Usd::dollars(dollars));
+            Budget { capital: amount, daily_loss: amount, orders_per_minute: Some(orders) }
+        };
+        let lower = Allowance { capital: Usd::dollars(7), daily_loss: Usd::dollars(7), orders_per_minute: 3 };
+        assert_eq!(budget(7, 3).within(&Limits::DEFAULT, PORTFOLIO), lower);
+        let none = Budget::NONE.within(&Limits::DEFAULT, PORTFOLIO);
+        assert_eq!(budget(1_000_000, u32::MAX).within(&Limits::DEFAULT, PORTFOLIO), none);
+    }
+}
