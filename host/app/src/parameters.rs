@@ -3,29 +3,35 @@
 //! let through, for the strategy itself to judge.
 
 use anyhow::{Context, bail, ensure};
+use model::{Budget, Usd};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
 /// The most bytes of a parameters file.
 pub(crate) const FILE_MAX: usize = 64 * 1024;
+/// The most markets that one names.
+const MARKETS_MAX: usize = 256;
+const MARKETS: &str = "`markets` takes slugs and condition ids: markets = [\"will-it-rain-tomorrow\"]";
 
 /// What a parameters file says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Settings {
     /// The parameters, by name.
     pub(crate) parameters: Map<String, Value>,
+    /// The only markets that it may have, by slug or condition id; whatever the host grants if none is named.
+    pub(crate) markets: Vec<String>,
+    /// What its operator leaves to it.
+    pub(crate) budget: Budget,
 }
 
 impl Settings {
-    /// Reads a file: a table `[parameters]`, and nothing else.
+    /// Reads a file: `markets`, and the tables `[budget]` and `[parameters]`, each of which may be missing.
     ///
     /// # Errors
     /// What is wrong with it, as a sentence with the key.
     pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
-        ensure!(text.len() <= FILE_MAX, "it has {} bytes, more than {FILE_MAX}", text.len());
-        let table: toml::Table = text.parse().context("it is no TOML")?;
         let mut settings = Self::default();
-        for (key, value) in table {
+        for (key, value) in table(text)? {
             match (key.as_str(), value) {
                 ("parameters", toml::Value::Table(table)) => {
                     let named = table.into_iter().map(|(name, value)| {
@@ -34,28 +40,72 @@ impl Settings {
                     });
                     settings.parameters = named.collect::<anyhow::Result<_>>()?;
                 }
-                ("parameters", other) => bail!("`parameters` is {other}, and not a table: [parameters]"),
-                (other, _) => bail!("the key `{other}` is not known; there is [parameters]"),
+                ("budget", toml::Value::Table(table)) => settings.budget = budget(table)?,
+                ("markets", toml::Value::Array(names)) => settings.markets = markets(names)?,
+                ("markets", _) => bail!(MARKETS),
+                (name @ ("parameters" | "budget"), other) => bail!("`{name}` is {other}, and not a table: [{name}]"),
+                (other, _) => bail!("the key `{other}` is not known; there are markets, [budget] and [parameters]"),
             }
         }
         Ok(settings)
-    }
-
-    /// Returns a file that says the same.
-    ///
-    /// # Errors
-    /// If a value has no form in TOML, such as `null`.
-    pub(crate) fn to_text(&self) -> anyhow::Result<String> {
-        let mut table = toml::Table::new();
-        let parameters = toml::Value::try_from(&self.parameters).context("a parameter has no form in TOML")?;
-        table.insert("parameters".to_owned(), parameters);
-        Ok(table.to_string())
     }
 
     /// Returns the parameters as a strategy reads them.
     pub(crate) fn to_json(&self) -> String {
         Value::Object(self.parameters.clone()).to_string()
     }
+}
+
+/// Returns a file that says the same as `text`, but with these parameters.
+///
+/// # Errors
+/// If `text` is no TOML, or a value has no form in it, such as `null`.
+pub(crate) fn with_parameters(text: &str, parameters: &Map<String, Value>) -> anyhow::Result<String> {
+    let mut table = table(text)?;
+    let parameters = toml::Value::try_from(parameters).context("a parameter has no form in TOML")?;
+    table.insert("parameters".to_owned(), parameters);
+    Ok(table.to_string())
+}
+
+fn table(text: &str) -> anyhow::Result<toml::Table> {
+    ensure!(text.len() <= FILE_MAX, "it has {} bytes, more than {FILE_MAX}", text.len());
+    text.parse().context("it is no TOML")
+}
+
+fn markets(names: Vec<toml::Value>) -> anyhow::Result<Vec<String>> {
+    ensure!(!names.is_empty(), "`markets` names none; leave it out for whatever the host grants");
+    ensure!(names.len() <= MARKETS_MAX, "`markets` names {}, more than {MARKETS_MAX}", names.len());
+    let name = |name| if let toml::Value::String(name) = name { Ok(name) } else { bail!(MARKETS) };
+    names.into_iter().map(name).collect()
+}
+
+fn budget(table: toml::Table) -> anyhow::Result<Budget> {
+    let mut budget = Budget::NONE;
+    for (key, value) in table {
+        match key.as_str() {
+            "capital_usd" => budget.capital = Some(dollars(&key, &value)?),
+            "daily_loss_usd" => budget.daily_loss = Some(dollars(&key, &value)?),
+            "orders_per_minute" => {
+                let orders = value.as_integer().and_then(|orders| u32::try_from(orders).ok());
+                let orders = orders.with_context(|| format!("budget.{key} is {value}, expected a whole number"))?;
+                budget.orders_per_minute = Some(orders);
+            }
+            _ => bail!(
+                "the key `budget.{key}` is not known; there are capital_usd, daily_loss_usd and orders_per_minute"
+            ),
+        }
+    }
+    Ok(budget)
+}
+
+fn dollars(key: &str, value: &toml::Value) -> anyhow::Result<Usd> {
+    let text = match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Integer(_) | toml::Value::Float(_) => value.to_string(),
+        _ => String::new(),
+    };
+    let amount = Usd::parse(&text).filter(|amount| *amount >= Usd::ZERO);
+    amount.with_context(|| format!("budget.{key} is {value}, expected dollars, such as 250 or 12.5"))
 }
 
 fn json(value: toml::Value) -> anyhow::Result<Value> {
@@ -179,21 +229,55 @@ mod tests {
     }
 
     #[test]
-    fn a_file_says_the_same_when_it_is_written_again() {
-        let text = "[parameters]\nname = \"a \\\"b\\\"\"\nlist = [1, 2]\nsize = 5\n[parameters.deep]\nx = true\n";
-        let settings = Settings::parse(text).unwrap();
-        assert_eq!(Settings::parse(&settings.to_text().unwrap()).unwrap(), settings);
-        assert_eq!(settings.to_json(), r#"{"deep":{"x":true},"list":[1,2],"name":"a \"b\"","size":5}"#);
+    fn a_file_says_the_same_but_for_the_parameters_when_it_is_written_again() {
+        let text = "markets = ['a', '0xb']\n[budget]\ncapital_usd = 12.5\n[parameters]\nsize = 5\n";
+        let fresh =
+            Settings::parse("[parameters]\nname = \"a \\\"b\\\"\"\nlist = [1, 2]\n[parameters.deep]\nx = true\n");
+        let fresh = fresh.unwrap().parameters;
+        let written = Settings::parse(&with_parameters(text, &fresh).unwrap()).unwrap();
+        assert_eq!(written, Settings { parameters: fresh, ..Settings::parse(text).unwrap() });
+        assert_eq!(written.markets, ["a", "0xb"]);
+        assert_eq!(written.to_json(), r#"{"deep":{"x":true},"list":[1,2],"name":"a \"b\""}"#);
         assert_eq!(Settings::parse("").unwrap(), Settings::default());
+        assert!(with_parameters("x =", &Map::new()).is_err());
+    }
+
+    #[test]
+    fn a_budget_is_read_to_the_cent_and_what_is_wrong_is_named() {
+        let read = |text: &str| Settings::parse(&format!("[budget]\n{text}")).map(|settings| settings.budget);
+        let budget = read("capital_usd = 100\ndaily_loss_usd = '2.5'\norders_per_minute = 20").unwrap();
+        let (capital, daily_loss) = (Some(Usd::dollars(100)), Some(Usd(2_500_000)));
+        assert_eq!(budget, Budget { capital, daily_loss, orders_per_minute: Some(20) });
+        assert_eq!(read("capital_usd = 0.1").unwrap().capital, Some(Usd(100_000)));
+        for (text, words) in [
+            ("capital_usd = -1", "budget.capital_usd is -1, expected dollars"),
+            ("capital_usd = 0.0000001", "expected dollars"),
+            ("daily_loss_usd = true", "budget.daily_loss_usd is true"),
+            ("orders_per_minute = 1.5", "expected a whole number"),
+            ("orders_per_minute = -1", "expected a whole number"),
+            ("capital = 5", "`budget.capital` is not known"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(format!("{error:#}").contains(words), "{text}: {error:#}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_makes_no_sense_is_refused_with_its_key() {
         for (text, words) in [
             ("x = ", "no TOML"),
             ("parameters = 5", "not a table"),
-            ("[budget]\nx = 1", "`budget` is not known"),
+            ("budget = 5", "not a table"),
+            ("[limits]\nx = 1", "`limits` is not known"),
+            ("markets = 'a'", "slugs and condition ids"),
+            ("markets = [1]", "slugs and condition ids"),
+            ("markets = []", "names none"),
             ("[parameters]\nat = 2026-01-01", "parameters.at"),
         ] {
             let error = Settings::parse(text).unwrap_err();
             assert!(format!("{error:#}").contains(words), "{error:#}");
         }
         assert!(Settings::parse(&" ".repeat(FILE_MAX + 1)).is_err());
+        assert!(Settings::parse(&format!("markets = [{}]", "'a',".repeat(MARKETS_MAX + 1))).is_err());
     }
 }

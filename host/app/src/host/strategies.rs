@@ -23,6 +23,7 @@ use known::{Known, Version};
 use model::input::StrategyChange;
 use model::{Body, MarketIx, StrategyId};
 use sandbox::{Module, Report, Sandbox};
+use settings::of_names;
 pub(crate) use states::SavedStates;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -141,6 +142,7 @@ impl Strategies {
             let Some(known) = self.known.get(&name).filter(|known| known.is_up()) else { continue };
             let Some(version) = &known.wanted else { continue };
             let manifest = version.module.manifest();
+            let (open, missing) = of_names(open.clone(), &version.named, manifest.selection.whole_events);
             let granted = grant(&open, &known.markets, &manifest.selection, manifest.markets_max, self.next);
             if granted.iter().all(|market| known.markets.contains(market)) {
                 continue;
@@ -152,6 +154,7 @@ impl Strategies {
             if let Some(known) = self.known.get_mut(&name) {
                 known.markets = granted;
                 known.places = places;
+                known.missing = missing;
                 self.tools.picture.edit_strategy(known.id, true, |view| view.markets = count);
             }
             self.announce(&name);
@@ -209,7 +212,11 @@ impl Strategies {
     async fn start(&mut self, name: &str, version: Version) {
         let Some(known) = self.known.get(name) else { return };
         let (id, first, manifest) = (known.id, known.markets.is_empty(), version.module.manifest());
-        let open = self.tools.listing.open_markets();
+        let whole = manifest.selection.whole_events;
+        let (open, missing) = of_names(self.tools.listing.open_markets(), &version.named, whole);
+        if !missing.is_empty() {
+            tracing::warn!(name, ?missing, "a strategy's file names markets that it does not get");
+        }
         let granted = grant(&open, &known.markets, &manifest.selection, manifest.markets_max, self.next);
         let Some(places) = self.places(name, id, &granted).await else { return };
         if first {
@@ -220,6 +227,7 @@ impl Strategies {
         known.faults.clear();
         known.markets = granted;
         known.places = places;
+        known.missing = missing;
         self.announce(name);
     }
 

@@ -23,7 +23,7 @@ impl Strategies {
         self.note_version(&name, &module);
         let Some(known) = self.known.get_mut(&name) else { return };
         let id = known.id;
-        let version = Version { module, since, parameters: String::new() };
+        let version = Version::new(module, since);
         known.file = Some(version.clone());
         if known.running.is_none() {
             let view = loaded(&name, &version.module, known.markets.len());
@@ -68,10 +68,11 @@ impl Strategies {
             });
             return;
         }
-        let version = match self.with_parameters(name, version) {
-            Ok(version) => version,
+        let (version, budget) = match self.with_settings(name, version) {
+            Ok(settled) => settled,
             Err(error) => return self.misfit(id, name, &error),
         };
+        self.leave(name, budget);
         let Some(known) = self.known.get(name).filter(|known| !known.runs(&version)) else { return };
         // The page shows the old version until the new one has started.
         let state = if known.running.is_some() { "replacing" } else { "starting" };

@@ -2,7 +2,7 @@
 
 use super::Arming;
 use crate::db::DecisionRow;
-use model::{MarketIx, StrategyId, Time};
+use model::{Budget, MarketIx, StrategyId, Time};
 use sandbox::Module;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,6 +18,15 @@ pub(super) struct Version {
     pub(super) since: Time,
     /// Its parameters, as JSON.
     pub(super) parameters: String,
+    /// The only markets that it may have, as its file of settings names them; any if it names none.
+    pub(super) named: Vec<String>,
+}
+
+impl Version {
+    /// Returns a version whose settings have not been read yet.
+    pub(super) const fn new(module: Module, since: Time) -> Self {
+        Self { module, since, parameters: String::new(), named: Vec::new() }
+    }
 }
 
 /// A strategy by its name.
@@ -28,6 +37,10 @@ pub(super) struct Known {
     pub(super) markets: Vec<MarketIx>,
     /// By which numbers it names them.
     pub(super) places: Vec<u32>,
+    /// Markets that its file of settings names and that it does not get, with the reason.
+    pub(super) missing: Vec<String>,
+    /// The budget that the engine was told last.
+    pub(super) budget: Budget,
     /// What should run; none if its file is gone.
     pub(super) wanted: Option<Version>,
     /// What runs.
@@ -45,9 +58,24 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new(id: StrategyId, decision: DecisionRow) -> Self {
-        let (markets, places, announced, faults) = (Vec::new(), Vec::new(), BTreeMap::new(), VecDeque::new());
+        let (markets, places, missing, budget) = (Vec::new(), Vec::new(), Vec::new(), Budget::NONE);
+        let (announced, faults) = (BTreeMap::new(), VecDeque::new());
         let (wanted, running, file, previous) = (None, None, None, None);
-        Self { id, instance: 0, markets, places, wanted, running, announced, faults, file, previous, decision }
+        Self {
+            id,
+            instance: 0,
+            markets,
+            places,
+            missing,
+            budget,
+            wanted,
+            running,
+            announced,
+            faults,
+            file,
+            previous,
+            decision,
+        }
     }
 
     /// Says whether it has a module and has not failed for good.
@@ -71,11 +99,12 @@ impl Known {
         }
     }
 
-    /// Says whether this module runs and should, with these parameters.
+    /// Says whether this module runs and should, with these settings.
     pub(super) fn runs(&self, wanted: &Version) -> bool {
         let is = |version: &Option<Version>| {
             version.as_ref().is_some_and(|version| {
-                version.module.hash() == wanted.module.hash() && version.parameters == wanted.parameters
+                let is_same = |of: fn(&Version) -> (&str, &[String])| of(version) == of(wanted);
+                version.module.hash() == wanted.module.hash() && is_same(|of| (&of.parameters, &of.named))
             })
         };
         is(&self.wanted) && is(&self.running)

@@ -1,11 +1,13 @@
-//! Parameters: the file `NAME.toml` beside a module is the one truth; what is set by the API is written there.
+//! Parameters, markets and budgets: the file `NAME.toml` beside a module is the one truth; what is set by the API is written there.
 
 use super::Strategies;
 use super::known::Version;
-use crate::parameters::{Settings, check};
+use crate::parameters::{Settings, check, with_parameters};
 use anyhow::Context;
-use model::StrategyId;
+use model::input::StrategyChange;
+use model::{Budget, EventId, Market, MarketIx, StrategyId};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 impl Strategies {
     /// A file of settings came, changed or went.
@@ -22,15 +24,25 @@ impl Strategies {
         }
     }
 
-    /// Returns a version with the parameters that its file gives.
-    pub(super) fn with_parameters(&self, name: &str, version: Version) -> anyhow::Result<Version> {
+    /// Returns a version with the settings that its file gives, and the budget.
+    pub(super) fn with_settings(&self, name: &str, version: Version) -> anyhow::Result<(Version, Budget)> {
         let text = self.texts.get(name).map_or("", String::as_str);
         let settings = Settings::parse(text)?;
         // Without parameters the strategy's own defaults hold, whatever its schema is.
         if !settings.parameters.is_empty() {
             check(&version.module.manifest().parameter_schema, &settings.parameters)?;
         }
-        Ok(Version { parameters: settings.to_json(), ..version })
+        let (parameters, budget) = (settings.to_json(), settings.budget);
+        Ok((Version { parameters, named: settings.markets, ..version }, budget))
+    }
+
+    /// Leaves a strategy this budget, if it has another one.
+    pub(super) fn leave(&mut self, name: &str, budget: Budget) {
+        let Some(known) = self.known.get_mut(name).filter(|known| known.budget != budget) else { return };
+        known.budget = budget;
+        let strategy = known.id;
+        tracing::info!(name, ?budget, "a strategy has another budget");
+        self.tell(StrategyChange::Budget { strategy, budget });
     }
 
     /// Parameters do not fit; those before stay in force.
@@ -60,8 +72,88 @@ impl Strategies {
         let known = self.known.get(name).context("there is no such strategy")?;
         let version = known.wanted.as_ref().or(known.file.as_ref()).context("its file is gone, or cannot be loaded")?;
         check(&version.module.manifest().parameter_schema, &parameters)?;
-        let text = Settings { parameters }.to_text()?;
+        // What else the file says stays.
+        let text = with_parameters(self.texts.get(name).map_or("", String::as_str), &parameters)
+            .with_context(|| format!("{name}.toml"))?;
         let path = self.tools.strategies_dir.join(format!("{name}.toml"));
         crate::private::replace(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+    }
+}
+
+/// Returns those of the open markets that are named, all if none is, and which names get nothing, with the reason. A strategy that wants
+/// whole events gets none of which a part is named.
+pub(super) fn of_names(
+    open: Vec<(MarketIx, Market)>,
+    named: &[String],
+    whole_events: bool,
+) -> (Vec<(MarketIx, Market)>, Vec<String>) {
+    if named.is_empty() {
+        return (open, Vec::new());
+    }
+    let is =
+        |market: &Market, name: &str| market.slug == name || market.condition.to_string() == name.to_ascii_lowercase();
+    let absent = named.iter().filter(|name| !open.iter().any(|(_, market)| is(market, name)));
+    let mut missing: Vec<String> = absent.map(|name| format!("{name} (not open here)")).collect();
+    let (mut kept, others): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|(_, market)| named.iter().any(|name| is(market, name)));
+    let torn: BTreeSet<EventId> = others.iter().filter_map(|(_, market)| market.event).collect();
+    if whole_events {
+        kept.retain(|(_, market)| {
+            let whole = market.event.is_none_or(|event| !torn.contains(&event));
+            if !whole {
+                missing.push(format!("{} (others of its event are not named)", market.slug));
+            }
+            whole
+        });
+    }
+    (kept, missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{ConditionId, FeeRate, Size, TickSize, TokenId};
+
+    fn market(slug: &str, byte: u8, event: Option<u8>) -> Market {
+        Market {
+            condition: ConditionId([byte; 32]),
+            tokens: [TokenId([byte; 32]), TokenId([byte; 32])],
+            outcomes: ["Yes".into(), "No".into()],
+            slug: slug.into(),
+            question: "?".into(),
+            tick: TickSize::CENT,
+            min_size: Size::shares(5),
+            neg_risk: false,
+            event: event.map(|event| EventId([event; 32])),
+            fee: FeeRate::default(),
+            end: None,
+        }
+    }
+
+    fn got(open: &[Market], named: &[&str], whole: bool) -> (Vec<u32>, Vec<String>) {
+        let open = (0..).map(MarketIx).zip(open.iter().cloned()).collect();
+        let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
+        let (kept, missing) = of_names(open, &named, whole);
+        (kept.iter().map(|(ix, _)| ix.0).collect(), missing)
+    }
+
+    #[test]
+    fn a_market_is_named_by_its_slug_or_its_condition_and_other_names_are_told() {
+        let open = [market("rain", 1, None), market("snow", 0xab, None), market("sun", 3, None)];
+        let condition = format!("0x{}", "AB".repeat(32));
+        assert_eq!(got(&open, &[], false), (vec![0, 1, 2], vec![]));
+        assert_eq!(got(&open, &["sun", condition.as_str()], false), (vec![1, 2], vec![]));
+        let missing = vec!["rai (not open here)".to_owned(), "0x01 (not open here)".to_owned()];
+        assert_eq!(got(&open, &["rain", "rai", "0x01"], false), (vec![0], missing));
+        assert_eq!(got(&open, &["fog"], false).0, [0; 0]);
+    }
+
+    #[test]
+    fn an_event_of_which_a_part_is_named_is_not_given_to_who_wants_it_whole() {
+        let open = [market("a-1", 1, Some(1)), market("a-2", 2, Some(1)), market("b-1", 3, Some(2))];
+        let missing = vec!["a-2 (others of its event are not named)".to_owned()];
+        assert_eq!(got(&open, &["a-2", "b-1"], true), (vec![2], missing));
+        assert_eq!(got(&open, &["a-2", "b-1"], false), (vec![1, 2], vec![]));
+        assert_eq!(got(&open, &["a-1", "a-2"], true), (vec![0, 1], vec![]));
     }
 }

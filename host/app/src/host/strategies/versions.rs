@@ -69,7 +69,7 @@ impl Strategies {
         let load = move || -> anyhow::Result<Module> { Ok(sandbox.load(&crate::modules::get(&data_dir, &bytes)?)?) };
         let module = tokio::task::spawn_blocking(load).await.context("loading a version")??;
         let since = self.first_seen(name, hash).await;
-        Ok(Version { module, since, parameters: String::new() })
+        Ok(Version::new(module, since))
     }
 }
 
