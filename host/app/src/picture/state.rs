@@ -245,7 +245,9 @@ impl State {
             Record::Order { order, state, filled, reason } => Some(self.order(at, order, *state, *filled, reason)),
             Record::Fill { .. } => self.fill(at, record),
             Record::Position { token, size, cost, realised } => {
-                let view = self.position(*token, *size, *cost, *realised)?;
+                let mut view = self.position(*token, *size, *cost, *realised)?;
+                // A known outcome stays known, whatever is booked after it.
+                view.pays_micro_usd = self.positions.get(token).and_then(|known| known.pays_micro_usd);
                 if size.is_zero() {
                     self.positions.remove(token);
                 } else {

@@ -120,6 +120,20 @@ fn a_trade_between_two_of_our_orders_is_two_fills_everywhere() {
 }
 
 #[test]
+fn what_a_share_pays_is_known_while_trades_still_settle() {
+    let picture = picture();
+    let (token, cost, realised) = (TokenIx(1), Usd::dollars(2), Usd::ZERO);
+    let record = Record::Position { token, size: Size::shares(5), cost, realised };
+    picture.record(Time(2), &record);
+    let mut valued = picture.snapshot().positions;
+    valued[0].pays_micro_usd = Some(1_000_000);
+    let pnl = picture.snapshot().pnl;
+    picture.account(pnl, 1, valued);
+    picture.record(Time(3), &record);
+    assert_eq!(picture.snapshot().positions[0].pays_micro_usd, Some(1_000_000));
+}
+
+#[test]
 fn a_breaker_of_markets_is_open_while_one_of_them_is() {
     let picture = picture();
     let record =
