@@ -252,7 +252,7 @@ fn a_regular_timer_is_told_as_often_as_it_was_asked_for() {
     for tenth in 1..=50_u64 {
         story.now = START.plus_millis(tenth * 100);
         story.step(Body::Tick);
-        let due = own(&story, 3).iter().any(|event| *event == OwnEvent::Timer { timer: REGULAR_TIMER });
+        let due = own(&story, 3).contains(&OwnEvent::Timer { timer: REGULAR_TIMER });
         times.extend(due.then_some(tenth));
     }
     assert_eq!(times, [10, 20, 30, 40, 50]);
