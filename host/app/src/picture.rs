@@ -5,6 +5,7 @@ mod feed;
 mod state;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use feed::{Follow, Message};
 

@@ -1,5 +1,6 @@
 //! The state itself: the engine's facts in the API's words.
 
+use super::words::{SideWord, settlement_word, state_word};
 use super::{Begin, Top};
 use crate::http::types::{
     BotView, BreakerView, MarketView, OrderView, PnlPoint, PnlView, PositionView, RefusalView, RestrictionView,
@@ -8,7 +9,7 @@ use crate::http::types::{
 use engine::Record;
 use model::input::{Breaker, Channel, Restriction, Scope, Settlement};
 use model::{
-    ConditionId, Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx,
+    ConditionId, Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Size, StrategyId, Time, TokenIx,
     VenueOrderId,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -467,37 +468,4 @@ impl State {
 fn keep<T>(list: &mut VecDeque<T>, item: T, max: usize) {
     list.truncate(max.saturating_sub(1));
     list.push_front(item);
-}
-
-const fn state_word(state: MarketState) -> &'static str {
-    match state {
-        MarketState::Open => "open",
-        MarketState::Blind => "blind",
-        MarketState::Resolved => "resolved",
-        MarketState::Paused => "paused",
-    }
-}
-
-const fn settlement_word(settlement: Settlement) -> &'static str {
-    match settlement {
-        Settlement::Matched => "matched",
-        Settlement::Mined => "mined",
-        Settlement::Confirmed => "confirmed",
-        Settlement::Retrying => "retrying",
-        Settlement::Failed => "failed",
-    }
-}
-
-/// Returns the venue's word for a side.
-trait SideWord {
-    fn as_str(&self) -> &'static str;
-}
-
-impl SideWord for Side {
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::Buy => "BUY",
-            Self::Sell => "SELL",
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::faults::ask;
 use crate::live::{keys, keys_with, passphrase};
-use crate::process::{Api, Exchange, Folder, Run, strategies};
+use crate::process::{Api, Exchange, Folder, Run, modules, strategies};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use hmac::{Hmac, KeyInit, Mac};
@@ -63,6 +63,7 @@ impl Desk {
         let mut run = Run::start_in(&relayer, "live", &self.data(), &self.strategies, &more);
         let api = Api::new(&self.data(), &run.addresses());
         api.post("/v1/admin/bot/start");
+        api.arm(modules(&self.strategies));
         (run, api)
     }
 

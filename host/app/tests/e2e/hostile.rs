@@ -37,7 +37,7 @@ fn a_demo_goes_on_trading_while_every_hostile_file_is_dropped_into_it() {
         std::fs::write(&path, &hostile.file).unwrap();
         std::fs::rename(&path, path.with_extension("wasm")).unwrap();
     }
-    let over = |state: &str| matches!(state, "running" | "failed" | "restarting");
+    let over = |state: &str| matches!(state, "running" | "failed" | "quarantined" | "restarting");
     let all = api.wait_for("/v1/strategies", ALL_OF_THEM, |all| {
         let states = states(all);
         corpus.iter().all(|hostile| states.get(hostile.name).is_some_and(|state| over(state)))

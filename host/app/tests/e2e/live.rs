@@ -1,7 +1,7 @@
 //! Live mode, with a key from the keystore, against the local exchange in the venue's place.
 
 use crate::memory::{forms, search};
-use crate::process::{Api, Exchange, Folder, Run, not_run, program, strategies};
+use crate::process::{Api, Exchange, Folder, Run, modules, not_run, program, strategies};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
@@ -193,6 +193,14 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     assert_eq!((&bot["state"], &bot["mode"]), (&json!("STOPPED"), &json!("live")), "{bot}");
     assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has started it");
     api.post("/v1/admin/bot/start");
+    let unarmed = |rows: &Value| rows.as_array().unwrap().iter().any(|row| row["state"] == "unarmed");
+    let rows = api.wait_for("/v1/strategies", SOON, unarmed);
+    let name = rows.as_array().unwrap().iter().find(|row| row["state"] == "unarmed").unwrap()["name"].clone();
+    let (status, why) = api.refused(&format!("/v1/strategies/{}/arm", name.as_str().unwrap()), &json!({"hash": "00"}));
+    assert!(status == 409 && why.contains("and not `00`"), "{status}: {why}");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has armed a strategy");
+    api.arm(modules(&strategies));
     api.wait_for("/v1/trading/orders", SOON, |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty()));
     no_secret_is_in_the_host(run.pid(), addresses["pid"].as_i64().unwrap());
     // Trading ends from outside, with a host that answers: it is in emergency stop, and nothing is open.
@@ -263,6 +271,7 @@ fn killed(name: &str, harm: fn(&Value)) -> Option<String> {
     let addresses = run.addresses();
     let api = Api::new(&data, &addresses);
     api.post("/v1/admin/bot/start");
+    api.arm(modules(&strategies));
     let some = |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty());
     api.wait_for("/v1/trading/venue-orders", SOON, some);
     harm(&addresses);

@@ -1,13 +1,12 @@
-//! The host's memory, all of it that can be read, holds no key, and neither does the file that it leaves when it crashes. The same search
+//! The host's memory, all of it that can be read, holds no key; what a core dump would show is a part of it. The same search
 //! finds the key in the signer, so it can find one.
 
 use crate::process::{Api, Exchange, Folder, Run, not_run, strategies};
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Memory is read in pieces of this size.
 const PIECE: usize = 1 << 20;
@@ -88,43 +87,4 @@ fn the_key_is_nowhere_in_the_hosts_memory() {
     }
     run.signal(Signal::TERM);
     run.finish();
-}
-
-/// The file that a process leaves when it crashes, as far as the kernel writes one into the folder that the process works in.
-fn core_of(pid: i64) -> Option<PathBuf> {
-    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").ok()?;
-    let numbered = fs::read_to_string("/proc/sys/kernel/core_uses_pid").ok()?.trim() == "1";
-    let plain = !pattern.trim().is_empty() && !pattern.contains(['|', '/', '%']);
-    let name = if numbered { format!("{}.{pid}", pattern.trim()) } else { pattern.trim().to_owned() };
-    plain.then_some(())?;
-    Some(fs::read_link(format!("/proc/{pid}/cwd")).ok()?.join(name))
-}
-
-#[test]
-fn the_key_is_not_in_what_a_crash_of_the_host_leaves() {
-    let test = "the search of the host's core dump";
-    let Some(strategies) = strategies(test) else { return };
-    let folder = Folder::new("core");
-    let exchange = Exchange::start(&folder.0.join("exchange"), 12);
-    let mut run = Run::start(&folder.0, &strategies, &["--exchange", &exchange.address]);
-    let addresses = run.addresses();
-    let some = |orders: &Value| orders.as_array().is_some_and(|orders| !orders.is_empty());
-    Api::new(&folder.0, &addresses).wait_for("/v1/trading/orders", Duration::from_secs(60), some);
-    let key = fs::read_to_string(folder.0.join("demo.key")).unwrap();
-    let host = addresses["pid"].as_i64().unwrap();
-    let pid = Pid::from_raw(i32::try_from(host).unwrap()).unwrap();
-    let Some(core) = core_of(host) else { return not_run(test, "core dumps as plain files (kernel.core_pattern)") };
-    prlimit(Some(pid), Resource::Core, Rlimit { current: None, maximum: None }).unwrap();
-    kill_process(pid, Signal::ABORT).unwrap();
-    run.fail();
-    let started = Instant::now();
-    while !core.exists() && started.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let dump = fs::read(&core).unwrap();
-    fs::remove_file(&core).unwrap();
-    assert!(contains(&dump, exchange.address.as_bytes()), "the dump of {} bytes is not the host's memory", dump.len());
-    for form in forms(key.trim()) {
-        assert!(!contains(&dump, &form), "the key lies in the host's core dump");
-    }
 }

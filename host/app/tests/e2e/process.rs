@@ -1,7 +1,7 @@
 //! Starting `polytrader`, talking to it, and reading what it came to.
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -105,6 +105,12 @@ pub(crate) fn hang(addresses: &Value) {
 fn signal(addresses: &Value, signal: Signal) {
     let pid = i32::try_from(addresses["pid"].as_i64().unwrap()).unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+/// Returns how many strategies lie in a folder.
+pub(crate) fn modules(folder: &Path) -> usize {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    names.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")).count()
 }
 
 /// A `polytrader run` under way.
@@ -266,6 +272,23 @@ impl Api {
             let status = response.status().as_u16();
             (status, serde_json::from_str(&response.text().await.unwrap()).unwrap_or(Value::Null))
         })
+    }
+
+    /// Arms what waits for it in live mode, as it was seen, once there are so many strategies.
+    #[track_caller]
+    pub(crate) fn arm(&self, count: usize) {
+        let settled = |rows: &Value| {
+            let rows = rows.as_array().unwrap();
+            rows.len() == count
+                && rows.iter().all(|row| ["unarmed", "running"].contains(&row["state"].as_str().unwrap()))
+        };
+        let rows = self.wait_for("/v1/strategies", Duration::from_secs(120), settled);
+        for row in rows.as_array().unwrap().iter().filter(|row| row["state"] == "unarmed") {
+            self.post_json(
+                &format!("/v1/strategies/{}/arm", row["name"].as_str().unwrap()),
+                &json!({"hash": row["hash"]}),
+            );
+        }
     }
 
     /// Asks again until `enough` says so; at most `patience`.
