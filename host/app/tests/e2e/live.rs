@@ -142,6 +142,18 @@ fn real_money_needs_a_line_in_the_file_and_a_key_under_its_passphrase() {
     assert!(refusal(&["--passphrase-file", path]).contains("the passphrase is wrong"));
 }
 
+/// Nothing trades before it is armed, and only the version that was looked at is armed.
+fn only_what_is_armed_trades(api: &Api, count: usize) {
+    let unarmed = |rows: &Value| rows.as_array().unwrap().iter().any(|row| row["state"] == "unarmed");
+    let rows = api.wait_for("/v1/strategies", SOON, unarmed);
+    let name = rows.as_array().unwrap().iter().find(|row| row["state"] == "unarmed").unwrap()["name"].clone();
+    let (status, why) = api.refused(&format!("/v1/strategies/{}/arm", name.as_str().unwrap()), &json!({"hash": "00"}));
+    assert!(status == 409 && why.contains("and not `00`"), "{status}: {why}");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has armed a strategy");
+    api.arm(count);
+}
+
 #[test]
 fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     let Some(strategies) = strategies("live mode") else { return };
@@ -193,14 +205,7 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     assert_eq!((&bot["state"], &bot["mode"]), (&json!("STOPPED"), &json!("live")), "{bot}");
     assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has started it");
     api.post("/v1/admin/bot/start");
-    let unarmed = |rows: &Value| rows.as_array().unwrap().iter().any(|row| row["state"] == "unarmed");
-    let rows = api.wait_for("/v1/strategies", SOON, unarmed);
-    let name = rows.as_array().unwrap().iter().find(|row| row["state"] == "unarmed").unwrap()["name"].clone();
-    let (status, why) = api.refused(&format!("/v1/strategies/{}/arm", name.as_str().unwrap()), &json!({"hash": "00"}));
-    assert!(status == 409 && why.contains("and not `00`"), "{status}: {why}");
-    std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has armed a strategy");
-    api.arm(modules(&strategies));
+    only_what_is_armed_trades(&api, modules(&strategies));
     api.wait_for("/v1/trading/orders", SOON, |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty()));
     no_secret_is_in_the_host(run.pid(), addresses["pid"].as_i64().unwrap());
     // Trading ends from outside, with a host that answers: it is in emergency stop, and nothing is open.
