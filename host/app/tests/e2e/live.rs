@@ -142,6 +142,13 @@ fn real_money_needs_a_line_in_the_file_and_a_key_under_its_passphrase() {
     assert!(refusal(&["--passphrase-file", path]).contains("the passphrase is wrong"));
 }
 
+fn it_begins_stopped(api: &Api) {
+    std::thread::sleep(Duration::from_secs(2));
+    let bot = api.get("/v1/admin/bot/state");
+    assert_eq!((&bot["state"], &bot["mode"]), (&json!("STOPPED"), &json!("live")), "{bot}");
+    assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has started it");
+}
+
 /// Nothing trades before it is armed, and only the version that was looked at is armed.
 fn only_what_is_armed_trades(api: &Api, count: usize) {
     let unarmed = |rows: &Value| rows.as_array().unwrap().iter().any(|row| row["state"] == "unarmed");
@@ -200,10 +207,7 @@ fn live_trades_on_the_local_exchange_when_an_operator_starts_it() {
     let mut run = Run::start_as("live", &data, &strategies, &more);
     let addresses = run.addresses();
     let api = Api::new(&data, &addresses);
-    std::thread::sleep(Duration::from_secs(2));
-    let bot = api.get("/v1/admin/bot/state");
-    assert_eq!((&bot["state"], &bot["mode"]), (&json!("STOPPED"), &json!("live")), "{bot}");
-    assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nobody has started it");
+    it_begins_stopped(&api);
     api.post("/v1/admin/bot/start");
     only_what_is_armed_trades(&api, modules(&strategies));
     api.wait_for("/v1/trading/orders", SOON, |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty()));
