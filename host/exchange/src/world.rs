@@ -152,7 +152,9 @@ impl Inside {
         self.venue.expire(self.now);
         self.venue.release(self.now);
         let listed = self.venue.markets().len();
-        self.source.step(self.now, &mut self.venue);
+        if !self.faults.still {
+            self.source.step(self.now, &mut self.venue);
+        }
         self.tell_new(listed);
         self.publish();
         self.settle();

@@ -291,13 +291,14 @@ impl Api {
         }
     }
 
-    /// Asks again until `enough` says so; at most `patience`.
+    /// Asks again until `enough` says so; at most `patience`. A host that is not healthy yet answers 503, and is asked again.
     #[track_caller]
     pub(crate) fn wait_for(&self, path: &str, patience: Duration, enough: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
-            let value = self.get(path);
-            if enough(&value) {
+            let (status, value) = self.ask(self.client.get(format!("{}{path}", self.base)));
+            assert!((200..300).contains(&status) || status == 503, "{status}: {value}");
+            if status != 503 && enough(&value) {
                 return value;
             }
             assert!(started.elapsed() < patience, "{path} is still {value}");

@@ -39,6 +39,8 @@ pub(crate) enum TradingMode {
 pub(crate) struct Faults {
     /// What is taken.
     pub(crate) mode: TradingMode,
+    /// The other traders do nothing: books change by the members' orders alone.
+    pub(crate) still: bool,
     /// The market channel says nothing of books and trades; PONGs go on. When it ends, the books come anew.
     pub(crate) frozen: bool,
     /// Of a thousand frames to a connection of the market channel, so many are left out.

@@ -96,53 +96,41 @@ async fn what_only_rests_and_other_markets_are_not_delayed() {
 }
 
 /// Places our own sale alone between the best prices, and a purchase that would meet it; takes the sale away during the delay.
-/// Returns the purchase's id, or nothing if somebody else was in the way.
-async fn bait(rig: &Rig, token: &str, kind: OrderKind) -> Option<Value> {
+/// Returns the purchase's id.
+async fn bait(rig: &Rig, token: &str, kind: OrderKind) -> Value {
     let (_, book) = rig.get(&format!("/book?token_id={token}")).await;
-    let best = |side: &str| Price::parse(book[side].as_array()?.last()?["price"].as_str()?);
-    let (bid, ask) = (best("bids")?.micros(), best("asks")?.micros());
-    if ask < bid + 20_000 {
-        return None;
-    }
+    let best = |side: &str| Price::parse(book[side].as_array().unwrap().last().unwrap()["price"].as_str().unwrap());
+    let (bid, ask) = (best("bids").unwrap().micros(), best("asks").unwrap().micros());
+    assert!(ask >= bid + 20_000, "no room between {bid} and {ask}");
     let between = Price::from_micros(ask - 10_000).unwrap().to_string();
     let sale = rig.post(&rig.order(token, Side::Sell, &between, OrderKind::Gtc { post_only: true })).await.1;
     let purchase = rig.post(&rig.order(token, Side::Buy, &between, kind)).await.1;
     let id = json!({"orderID": sale["orderID"]}).to_string();
     let (_, cancelled) = rig.l2(Method::DELETE, "/order", &id).await;
-    (purchase["status"] == "delayed" && cancelled["canceled"] == json!([sale["orderID"]]))
-        .then(|| purchase["orderID"].clone())
+    assert_eq!((&purchase["status"], &cancelled["canceled"]), (&json!("delayed"), &json!([sale["orderID"]])));
+    purchase["orderID"].clone()
 }
 
 #[tokio::test]
 async fn an_order_whose_other_side_went_rests_unmatched_or_is_refused() {
     let rig = Rig::new().await;
-    let (market, _) = rig.market().await;
-    let token = market["tokens"][0]["token_id"].as_str().unwrap();
-    let bought = rig.post(&rig.order_of(token, Side::Buy, "0.95", "200", OrderKind::Fak)).await.1;
+    let (market, token, mut socket) = delayed(&rig).await;
+    // Nobody else comes to meet it: what is free to buy is bought now, and the others rest from then on.
+    let told = |delay| json!({"still": true, "sports_delay_s": delay, "sports_delay_markets": [market["condition_id"]]});
+    assert_eq!(faults(&rig, told(0)).await.0, 200);
+    let bought = rig.post(&rig.order_of(&token, Side::Buy, "0.95", "200", OrderKind::Fak)).await.1;
     assert_eq!(bought["status"], "matched", "{bought}");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let (_, token, mut socket) = delayed(&rig).await;
+    assert_eq!(faults(&rig, told(1)).await.0, 200);
     let cases = [
-        (REST, said("UPDATE", "UNMATCHED")),
-        (OrderKind::Fok, said("CANCELLATION", "CANCELED_FOK orders are fully filled or killed")),
+        (OrderKind::Fok, said("CANCELLATION", "CANCELED_FOK orders are fully filled or killed"), "CANCELED"),
+        (REST, said("UPDATE", "UNMATCHED"), "LIVE"),
     ];
-    for (kind, expected) in cases {
-        let mut seen = Vec::new();
-        for _ in 0..40 {
-            let Some(id) = bait(&rig, &token, kind).await else {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            assert_eq!(word(&mut socket, &id).await, said("PLACEMENT", "DELAYED"));
-            // The others' prices move: at times they come to meet it after all.
-            seen.push(word(&mut socket, &id).await);
-            if seen.last() == Some(&expected) {
-                let status = if kind == REST { "LIVE" } else { "CANCELED" };
-                let (_, row) = rig.l2(Method::GET, &format!("/data/orders?id={}", id.as_str().unwrap()), "").await;
-                assert_eq!(row["data"][0]["status"], status, "{row}");
-                break;
-            }
-        }
-        assert_eq!(seen.last(), Some(&expected), "{seen:?}");
+    for (kind, expected, status) in cases {
+        let id = bait(&rig, &token, kind).await;
+        assert_eq!(word(&mut socket, &id).await, said("PLACEMENT", "DELAYED"));
+        assert_eq!(word(&mut socket, &id).await, expected);
+        let (_, row) = rig.l2(Method::GET, &format!("/data/orders?id={}", id.as_str().unwrap()), "").await;
+        assert_eq!(row["data"][0]["status"], status, "{row}");
     }
 }
