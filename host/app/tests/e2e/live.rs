@@ -250,15 +250,18 @@ fn no_secret_is_in_the_host(signer: i64, host: i64) {
 fn kill_cancels_what_a_dead_host_left_behind() {
     let Some(said) = killed("kill-dead", crate::process::kill) else { return };
     assert!(said.contains("the host's process is gone"), "{said}");
-    let cancelled: u32 = said.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap();
-    assert!(cancelled > 0, "{said}");
+    assert!(cancelled(&said) > 0, "{said}");
+}
+
+/// Reads how many orders `polytrader kill` says that it cancelled.
+fn cancelled(said: &str) -> u32 {
+    said.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap()
 }
 
 #[test]
 fn kill_locks_the_signer_of_a_host_that_hangs_and_ends_it() {
     let Some(said) = killed("kill-hanging", crate::process::hang) else { return };
-    // Without its heartbeats the venue may have cancelled everything before.
-    assert!(said.contains("nothing is open"), "{said}");
+    assert!(cancelled(&said) > 0, "{said}");
     assert!(said.contains("the signer is locked") && said.contains("the host's process is ended"), "{said}");
 }
 
@@ -283,6 +286,8 @@ fn killed(name: &str, harm: fn(&Value)) -> Option<String> {
     api.arm(modules(&strategies));
     let some = |orders: &Value| orders.as_array().is_some_and(|list| !list.is_empty());
     api.wait_for("/v1/trading/venue-orders", SOON, some);
+    // Neither the other traders nor a missed heartbeat take the orders away, however slow the machine is.
+    crate::faults::faults(&exchange, &json!({ "still": true, "patient": true }));
     harm(&addresses);
     let mut command = program();
     command.env_remove("POLYMARKET_PRIVATE_KEY").current_dir(&data);

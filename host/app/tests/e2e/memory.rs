@@ -1,12 +1,12 @@
-//! The host's memory, all of it that can be read, holds no key; what a core dump would show is a part of it. The same search
-//! finds the key in the signer, so it can find one.
+//! The host's memory, all of it that can be read, holds no key, and a host that aborts leaves no core dump behind, whatever its
+//! limits say. The same search finds the key in the signer, so it can find one; the exchange leaves a dump, so this machine writes them.
 
 use crate::process::{Api, Exchange, Folder, Run, not_run, strategies};
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Memory is read in pieces of this size.
 const PIECE: usize = 1 << 20;
@@ -24,9 +24,6 @@ pub(crate) fn search(pid: i64, forms: &[Vec<u8>]) -> Option<(usize, usize)> {
     let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
     let (mut read, mut found) = (0, 0);
-    // Pieces overlap, so that nothing hides where two of them meet.
-    let longest = forms.iter().map(Vec::len).max().unwrap();
-    let mut piece = vec![0; PIECE + longest];
     for line in maps.lines() {
         let mut words = line.split_whitespace();
         let (range, rights) = (words.next().unwrap(), words.next().unwrap());
@@ -35,18 +32,30 @@ pub(crate) fn search(pid: i64, forms: &[Vec<u8>]) -> Option<(usize, usize)> {
         }
         let (from, until) = range.split_once('-').unwrap();
         let [from, until] = [from, until].map(|text| u64::from_str_radix(text, 16).unwrap());
-        let mut at = from;
-        while at < until {
-            let wanted = piece.len().min(usize::try_from(until - at).unwrap());
-            // Some of the kernel's own pages cannot be read.
-            let Ok(count) = memory.read_at(&mut piece[..wanted], at) else { break };
-            let text = &piece[..count];
-            read += count;
-            found += forms.iter().filter(|form| contains(text, form)).count();
-            at += u64::try_from(PIECE).unwrap();
-        }
+        let (more, there) = search_in(&memory, from, until, forms);
+        read += more;
+        found += there;
     }
     Some((read, found))
+}
+
+/// Does the same with a part of a process's memory.
+fn search_in(memory: &File, from: u64, until: u64, forms: &[Vec<u8>]) -> (usize, usize) {
+    let (mut read, mut found) = (0, 0);
+    // Pieces overlap, so that nothing hides where two of them meet.
+    let longest = forms.iter().map(Vec::len).max().unwrap();
+    let mut piece = vec![0; PIECE + longest];
+    let mut at = from;
+    while at < until {
+        let wanted = piece.len().min(usize::try_from(until - at).unwrap());
+        // Some of the kernel's own pages cannot be read.
+        let Ok(count) = memory.read_at(&mut piece[..wanted], at) else { break };
+        let text = &piece[..count];
+        read += count;
+        found += forms.iter().filter(|form| contains(text, form)).count();
+        at += u64::try_from(PIECE).unwrap();
+    }
+    (read, found)
 }
 
 fn contains(text: &[u8], form: &[u8]) -> bool {
@@ -85,6 +94,43 @@ fn the_key_is_nowhere_in_the_hosts_memory() {
         }
         _ => not_run(test, "the right to read another process's memory (root)"),
     }
-    run.signal(Signal::TERM);
-    run.finish();
+    let test = "the search for the host's core dump";
+    match dumps_core(host) {
+        Some(left) => {
+            assert!(!left, "the host left a core dump");
+            run.fail();
+            assert_eq!(
+                dumps_core(exchange.pid()),
+                Some(true),
+                "this machine writes no core dumps, so the check says nothing"
+            );
+        }
+        None => {
+            not_run(test, "core dumps as plain files, and the right to ask for one (root)");
+            run.signal(Signal::TERM);
+            run.finish();
+        }
+    }
+}
+
+/// Lets a process abort with all right to a core dump and says whether it left one; nothing where the kernel hands dumps to a program, or where
+/// we may not ask. What was left is removed.
+fn dumps_core(pid: i64) -> Option<bool> {
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").ok()?;
+    if pattern.trim() != "core" {
+        return None;
+    }
+    let process = Pid::from_raw(i32::try_from(pid).unwrap())?;
+    prlimit(Some(process), Resource::Core, Rlimit { current: None, maximum: None }).ok()?;
+    let folder = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+    kill_process(process, Signal::ABORT).ok()?;
+    let until = Instant::now() + Duration::from_secs(60);
+    // A process that nobody has waited for yet is a zombie, which has no memory any more.
+    let lives = || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"));
+    while lives() {
+        assert!(Instant::now() < until, "the process does not end");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let names = ["core".to_owned(), format!("core.{pid}")].map(|name| folder.join(name));
+    Some(names.into_iter().any(|path| path.is_file() && fs::remove_file(path).is_ok()))
 }

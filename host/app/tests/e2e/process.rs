@@ -66,6 +66,10 @@ impl Exchange {
         Self::start_with(dir, &["--seed", &seed.to_string()])
     }
 
+    pub(crate) fn pid(&self) -> i64 {
+        self.child.id().into()
+    }
+
     pub(crate) fn start_with(dir: &Path, more: &[&str]) -> Self {
         fs::create_dir_all(dir).unwrap();
         let mut command = program();

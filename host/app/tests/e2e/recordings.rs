@@ -1,7 +1,10 @@
 //! The demo with real recorded order books as the other side.
 
-use crate::process::{Folder, Run, not_run, strategies};
+use crate::process::{Api, Folder, Run, not_run, strategies};
+use rustix::process::Signal;
+use serde_json::Value;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Returns two recorded games with much in them.
 fn games() -> Option<Vec<PathBuf>> {
@@ -23,11 +26,16 @@ fn a_demo_on_recorded_games_trades_and_its_ledger_equals_the_exchanges_account()
     let Some(strategies) = strategies(test) else { return };
     let Some(games) = games() else { return not_run(test, "the recorded data (POLYTRADER_DATA)") };
     let folder = Folder::new("recordings");
-    let mut more = vec!["--for", "30s", "--speed", "20"];
+    let mut more = vec!["--speed", "20"];
     for game in &games {
         more.extend(["--recording", game.to_str().unwrap()]);
     }
-    let outcome = Run::start(&folder.0, &strategies, &more).finish();
+    let mut run = Run::start(&folder.0, &strategies, &more);
+    let api = Api::new(&folder.0, &run.addresses());
+    let some = |trades: &Value| trades.as_array().is_some_and(|trades| trades.len() > 2);
+    api.wait_for("/v1/trading/trades", Duration::from_secs(180), some);
+    run.signal(Signal::TERM);
+    let outcome = run.finish();
     assert!(outcome["fills"].as_u64().unwrap() > 0, "{outcome}");
     assert_eq!(outcome["ledger_matches_exchange"], true, "{outcome}");
     assert_eq!(outcome["open_orders_at_exit"], 0, "{outcome}");

@@ -41,6 +41,8 @@ pub(crate) struct Faults {
     pub(crate) mode: TradingMode,
     /// The other traders do nothing: books change by the members' orders alone.
     pub(crate) still: bool,
+    /// A missing heartbeat cancels nothing.
+    pub(crate) patient: bool,
     /// The market channel says nothing of books and trades; PONGs go on. When it ends, the books come anew.
     pub(crate) frozen: bool,
     /// Of a thousand frames to a connection of the market channel, so many are left out.
