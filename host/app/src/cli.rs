@@ -186,8 +186,8 @@ impl std::fmt::Display for Speed {
 
 /// Parses a number of invented markets.
 fn invented(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|count| (1..=exchange::MARKETS_MAX).contains(count));
-    count.ok_or_else(|| format!("`{text}` is no number of markets; write one from 1 to {}", exchange::MARKETS_MAX))
+    let count = text.parse().ok().filter(|count| (1..=exchange::INVENTED_MAX).contains(count));
+    count.ok_or_else(|| format!("`{text}` is no number of markets; write one from 1 to {}", exchange::INVENTED_MAX))
 }
 
 /// Parses a speed of 0.01 to 1000.

@@ -11,5 +11,4 @@ mod world;
 mod ws;
 
 pub use server::{Config, PricedFiles, Running, StartError, start};
-pub use sim::flow::INVENTED;
-pub use sim::venue::MARKETS_MAX;
+pub use sim::flow::{INVENTED, INVENTED_MAX};

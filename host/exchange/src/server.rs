@@ -14,6 +14,8 @@ use tokio::task::JoinHandle;
 
 /// How often the other traders act.
 const STEP: Duration = Duration::from_millis(50);
+/// How long the exchange belongs to its clients between two parts of a step.
+const BREATH: Duration = Duration::from_millis(1);
 /// How long connections may take to end.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -24,7 +26,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// What the flow, the ids and the API keys follow from.
     pub seed: u64,
-    /// How many markets the seeded flow invents, at most [`sim::venue::MARKETS_MAX`].
+    /// How many markets the seeded flow invents, at most [`crate::INVENTED_MAX`].
     pub invented: usize,
     /// Recordings of real books; without any the other traders are the seeded flow.
     pub recordings: Vec<PathBuf>,
@@ -142,7 +144,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     if let Some(dir) = &config.data_dir {
         write_state(dir, addr)?;
     }
-    shared.lock().step();
+    while !shared.lock().step() {}
     let (stop, stopped) = watch::channel(false);
     let clock = tokio::spawn(keep_stepping(shared.clone()));
     let server = tokio::spawn(serve(listener, shared, stopped));
@@ -202,7 +204,10 @@ async fn keep_stepping(shared: Shared) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        shared.lock().step();
+        // The lock is not fair: whoever waits for it gets it only while nobody asks.
+        while !shared.lock().step() {
+            tokio::time::sleep(BREATH).await;
+        }
     }
 }
 

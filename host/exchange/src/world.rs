@@ -77,6 +77,7 @@ pub(crate) struct Inside {
     history: History,
     notices: Notices,
     rates: Rates,
+    round_over: bool,
     now: Time,
 }
 
@@ -131,6 +132,7 @@ impl Inside {
             history: History::default(),
             notices: Notices::default(),
             rates: Rates::default(),
+            round_over: true,
             now: Time(0),
         })
     }
@@ -147,20 +149,23 @@ impl Inside {
         self.keys.caller(self.now, request)
     }
 
-    /// Lets the other traders act and trades settle.
-    pub(crate) fn step(&mut self) {
-        self.venue.expire(self.now);
-        self.venue.release(self.now);
-        let listed = self.venue.markets().len();
-        if !self.faults.still {
-            self.source.step(self.now, &mut self.venue);
+    /// Lets the other traders act and trades settle, or does a part of it: returns whether a round is over.
+    pub(crate) fn step(&mut self) -> bool {
+        if self.round_over {
+            self.venue.expire(self.now);
+            self.venue.release(self.now);
         }
+        let listed = self.venue.markets().len();
+        self.round_over = self.faults.still || self.source.step(self.now, &mut self.venue);
         self.tell_new(listed);
         self.publish();
-        self.settle();
-        self.relay();
-        self.watch_heartbeats();
-        self.history.sample(self.now, &self.venue);
+        if self.round_over {
+            self.settle();
+            self.relay();
+            self.watch_heartbeats();
+            self.history.sample(self.now, &self.venue);
+        }
+        self.round_over
     }
 
     /// Returns a token's book.

@@ -6,7 +6,7 @@ mod catalog;
 mod chance;
 mod event;
 
-pub use catalog::INVENTED;
+pub use catalog::{INVENTED, INVENTED_MAX};
 pub use chance::{Underlying, chance};
 
 use crate::rng::Rng;
@@ -107,6 +107,8 @@ pub struct Flow {
     accounts: BTreeMap<u32, Accounts>,
     /// How busy it is, in millionths.
     pace: u64,
+    /// Whose turn is next.
+    next: usize,
 }
 
 impl Flow {
@@ -132,7 +134,7 @@ impl Flow {
         // Whoever takes only the first few markets gets some of both kinds.
         let place = ALONE_FIRST.min(streams.len());
         streams.splice(place..place, exclusive);
-        Self { rng, streams, event, accounts: BTreeMap::new(), pace: PACE }
+        Self { rng, streams, event, accounts: BTreeMap::new(), pace: PACE, next: 0 }
     }
 
     /// Says how long the event lasts from the first step on; an hour if nothing is said.
@@ -160,7 +162,7 @@ impl Flow {
     /// Returns a flow without markets; [`Flow::follow`] gives it some.
     pub fn followed(seed: u64) -> Self {
         let (streams, accounts) = (Vec::new(), BTreeMap::new());
-        Self { rng: Rng::new(seed), streams, event: None, accounts, pace: PACE }
+        Self { rng: Rng::new(seed), streams, event: None, accounts, pace: PACE, next: 0 }
     }
 
     /// Lists a market whose fair price is told by [`Flow::set_fair`] from now on.
@@ -199,16 +201,32 @@ impl Flow {
     /// Does what is due at `now` in every market that the venue lists; at any rate, about ten times a second looks lively.
     /// Time that passed without steps is not caught up on.
     pub fn step(&mut self, now: Time, venue: &mut Venue) {
-        let goes_on = |event: &mut Course| event.step(now, venue, &mut self.streams, (&mut self.rng, self.pace));
-        if !self.event.as_mut().is_none_or(goes_on) {
-            let over = self.event.take();
-            self.streams.retain(|stream| !over.as_ref().is_some_and(|event| event.has(&stream.market)));
+        while !self.step_some(now, venue, usize::MAX) {}
+    }
+
+    /// Does a part of [`Flow::step`]: the next `at_most` markets, at least one. Returns whether all had their turn; the next call begins anew then.
+    pub fn step_some(&mut self, now: Time, venue: &mut Venue, at_most: usize) -> bool {
+        if self.next == 0 {
+            self.step_event(now, venue);
         }
-        for stream in &mut self.streams {
+        let turns = at_most.max(1);
+        for stream in self.streams.iter_mut().skip(self.next).take(turns) {
             let Some(market) = venue.market_of(stream.market.condition) else { continue };
             let Ok(accounts) = accounts_of(&mut self.accounts, venue, market) else { continue };
             stream.stocked = stream.stocked || accounts.stock(venue, market).is_ok();
             stream.step(now, venue, market, accounts, (&mut self.rng, self.pace));
+        }
+        let next = self.next.saturating_add(turns);
+        let all = next >= self.streams.len();
+        self.next = if all { 0 } else { next };
+        all
+    }
+
+    fn step_event(&mut self, now: Time, venue: &mut Venue) {
+        let goes_on = |event: &mut Course| event.step(now, venue, &mut self.streams, (&mut self.rng, self.pace));
+        if !self.event.as_mut().is_none_or(goes_on) {
+            let over = self.event.take();
+            self.streams.retain(|stream| !over.as_ref().is_some_and(|event| event.has(&stream.market)));
         }
     }
 }

@@ -31,8 +31,8 @@ use model::{
 use shelves::Shelves;
 pub(crate) use shelves::Spot;
 
-/// The most markets of one venue.
-pub const MARKETS_MAX: usize = 1_000;
+/// The most markets of one venue: [`crate::flow::INVENTED_MAX`], and those of its event.
+pub const MARKETS_MAX: usize = 1_024;
 /// The most accounts of one venue, the house apart.
 pub const ACCOUNTS_MAX: u32 = 10_000;
 /// The most open orders of one account.

@@ -12,6 +12,8 @@ const MIN_SIZE: Size = Size::shares(5);
 const FEE: FeeRate = FeeRate { rate_micros: 50_000 };
 /// A recorded market ends this long after the exchange started; recordings begin again when they end.
 const LASTS_MICROS: u64 = model::time::DAY_MICROS;
+/// Of a thousand invented markets so many have their turn before somebody who waits for the exchange is heard.
+const MARKETS_AT_ONCE: usize = 64;
 /// A speed of one, in millionths.
 const REAL_TIME: u128 = 1_000_000;
 
@@ -87,13 +89,14 @@ impl Source {
         }
     }
 
-    /// Lets them do what is due.
-    pub(crate) fn step(&mut self, now: Time, venue: &mut Venue) {
+    /// Lets them do what is due, or a part of it; returns whether all had their turn.
+    pub(crate) fn step(&mut self, now: Time, venue: &mut Venue) -> bool {
         match self {
-            Self::Flow(flow) => flow.step(now, venue),
+            Self::Flow(flow) => return flow.step_some(now, venue, MARKETS_AT_ONCE),
             Self::Recordings(recorded) => recorded.step(now, venue),
             Self::Priced(priced) => priced.step(now, venue),
         }
+        true
     }
 }
 

@@ -17,6 +17,8 @@ struct Entry {
 
 /// How many markets something is written of.
 pub const INVENTED: usize = 5;
+/// The most that a flow can invent; its event's markets are not counted.
+pub const INVENTED_MAX: usize = 1_000;
 
 const YES_NO: [&str; 2] = ["Yes", "No"];
 

@@ -30,6 +30,28 @@ fn the_same_seed_tells_the_same_story_and_another_seed_another() {
 }
 
 #[test]
+fn a_step_in_parts_is_the_same_step() {
+    let story = |at_most| {
+        let (mut flow, mut venue) = started(7);
+        let mut parts = 0;
+        for step in 0..300 {
+            while !flow.step_some(Time::from_millis(step * STEP_MILLIS), &mut venue, at_most) {
+                parts += 1;
+            }
+        }
+        (venue.drain(), parts)
+    };
+    let whole = story(usize::MAX);
+    let markets = Flow::new(7).markets().len();
+    for at_most in [0, 1, 4, markets] {
+        let (events, parts) = story(at_most);
+        assert_eq!(events, whole.0, "{at_most} at a time");
+        assert_eq!(parts, 300 * (markets.div_ceil(at_most.max(1)) - 1), "{at_most} at a time");
+    }
+    assert!(!whole.0.is_empty());
+}
+
+#[test]
 fn a_flow_may_have_many_markets_and_all_have_names_and_books_of_their_own() {
     // A maker has twenty orders in each of them, and an account has room for so many.
     let count = crate::venue::ORDERS_MAX / 20 + 30;
@@ -53,6 +75,14 @@ fn a_flow_may_have_many_markets_and_all_have_names_and_books_of_their_own() {
         let both = [Side::Buy, Side::Sell].map(|side| venue.levels(ix.token(0), side).len());
         assert!(both[0] >= 5 && both[1] >= 5, "{both:?} levels of {}", market.slug);
     }
+}
+
+#[test]
+fn the_most_markets_that_are_invented_fit_a_venue_with_those_of_the_event() {
+    let flow = Flow::with_markets(7, INVENTED_MAX);
+    let mut venue = Venue::new();
+    assert!(flow.markets().len() > INVENTED_MAX);
+    assert!(flow.markets().into_iter().all(|market| venue.add_market(market).is_ok()));
 }
 
 #[test]
