@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-pub(crate) use strategy::{FileArgs, HostedArgs, NameArgs, StrategyAction, StrategyArgs};
+pub(crate) use strategy::{ArmArgs, FileArgs, HostedArgs, NameArgs, StrategyAction, StrategyArgs, VersionArgs};
 
 /// Trades prediction markets with strategies that need not be trusted.
 #[derive(Debug, Parser)]

@@ -1,6 +1,7 @@
 //! Which strategies trade, and what they may see: what the supervisor reports becomes the engine's inputs. Start reading in
 //! [`Strategies`]; `files` is what follows from the folder, `lives` what follows from the instances.
 
+mod budgets;
 mod files;
 mod folder;
 mod known;

@@ -8,7 +8,9 @@ mod strategies;
 
 pub use claims::{ClaimBody, ClaimRunView, ClaimView};
 pub use health::{ConnectionView, HealthView, RecordsView, WaitView};
-pub use strategies::{ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody};
+pub use strategies::{
+    ArmBody, BudgetBody, BudgetView, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,
+};
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;

@@ -310,6 +310,9 @@ async fn primary(db: &Db) {
         pinned: pinned.to_owned(),
         over_file: "cd".to_owned(),
         armed: "ef".to_owned(),
+        armed_capital_micro_usd: Some(i64::MAX),
+        armed_daily_loss_micro_usd: None,
+        armed_orders_per_minute: Some(7),
         who: "desk".to_owned(),
         at_ms,
     };

@@ -33,6 +33,7 @@ impl Strategies {
             view.file_hash.clone_from(&hash);
             view.error.clear();
         });
+        self.show_budget(&name);
         let chosen = self.chosen(&name, version).await;
         self.consider(&name, chosen).await;
     }
