@@ -144,7 +144,7 @@ export class World {
     const { snapshot } = this;
     const known = snapshot.positions.find((it) => it.token === order.token);
     const question = snapshot.markets.find((it) => it.slug === order.market)?.question ?? "";
-    const next = known ?? { token: order.token, market: order.market, question, outcome: order.outcome, size_micros: 0, cost_micro_usd: 0, bid_micro_usd: null, pays_micro_usd: null, value_micro_usd: 0, realised_micro_usd: 0, unrealised_micro_usd: 0 };
+    const next = known ?? { token: order.token, market: order.market, question, outcome: order.outcome, size_micros: 0, cost_micro_usd: 0, bid_micro_usd: null, pays_micro_usd: null, value_micro_usd: 0, realised_micro_usd: 0, unrealised_micro_usd: 0, owners: [] };
     if (order.side === "BUY") {
       next.size_micros += order.size_micros;
       next.cost_micro_usd += cost;

@@ -87,6 +87,7 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/positions/claims", get(claims::claims))
         .route("/v1/positions/claims/runs", get(claims::runs))
         .route("/v1/positions/claims/execute", post(claims::execute))
+        .route("/v1/positions/assign", post(trading::assign))
         .route("/v1/positions/{token}/close", post(trading::close))
         .route("/v1/admin/restrictions", put(scopes::restrict))
         .route("/v1/admin/transfers", post(scopes::transfer))

@@ -139,6 +139,15 @@ impl Db {
         Err(DbError::StrategyNumbers(name.to_owned()))
     }
 
+    /// Returns the name of the strategy of that number; none if nobody has it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn strategy_name(&self, id: StrategyId) -> Result<Option<String>, DbError> {
+        let sql = "SELECT name FROM strategy_names WHERE id = $1";
+        Ok(fetch!(self, (String,), sql, i64::from(id.0)).await?.pop().map(|(name,)| name))
+    }
+
     /// Returns what operators decided about a strategy; nothing special if nobody did.
     ///
     /// # Errors

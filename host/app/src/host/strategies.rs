@@ -26,7 +26,7 @@ use model::{Body, MarketIx, StrategyId};
 use sandbox::{Module, Report, Sandbox};
 use settings::of_names;
 pub(crate) use states::SavedStates;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -76,6 +76,8 @@ pub(crate) struct Tools {
     pub(crate) sandbox: Sandbox,
     /// Which new versions trade.
     pub(crate) arming: Arming,
+    /// Who held something when the last session ended.
+    pub(crate) holders: BTreeSet<StrategyId>,
 }
 
 /// Which versions of a strategy trade.
@@ -117,6 +119,7 @@ impl Strategies {
 
     /// Works until the supervisor is gone.
     pub(crate) async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut words: mpsc::Receiver<words::Asked>) {
+        self.show_orphans().await;
         let mut changes = self.tools.listing.changes();
         loop {
             tokio::select! {

@@ -6,6 +6,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod assigning;
 mod strategies;
 
 use super::*;
@@ -109,7 +110,8 @@ fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>) {
         while !taken.closed {
             inbox.take(&mut taken, 16, Duration::from_millis(50));
             for arrival in taken.arrivals.drain(..) {
-                if let model::Body::Limits(_) | model::Body::Transfer(_) | model::Body::Strategy(_) = arrival.body {
+                use model::Body as Input;
+                if let Input::Limits(_) | Input::Transfer(_) | Input::Strategy(_) | Input::Assign(_) = arrival.body {
                     let _told = arrival.reply.map(|reply| reply.send(Ok(())));
                     continue;
                 }
@@ -437,6 +439,7 @@ fn the_pages_types_are_ours() {
     types::StrategyVersionView::export_all(&config).unwrap();
     types::VersionBody::export_all(&config).unwrap();
     types::ArmBody::export_all(&config).unwrap();
+    types::AssignBody::export_all(&config).unwrap();
     types::ParametersView::export_all(&config).unwrap();
     types::ParametersBody::export_all(&config).unwrap();
     types::ClaimView::export_all(&config).unwrap();

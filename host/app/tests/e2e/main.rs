@@ -30,6 +30,7 @@ mod guest;
 mod hostile;
 mod live;
 mod memory;
+mod orphans;
 mod paper;
 mod person;
 mod process;
