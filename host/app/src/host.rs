@@ -146,6 +146,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         settings,
         chain: order::Chain::from_id(config.chain_id),
         account: session.signer.account().funder.to_string(),
+        keep_versions: config.keep_versions,
         session: session.picture.bot().session,
         remote: config.api_allow_remote,
         clock: clock::now,
@@ -353,6 +354,8 @@ impl Wires {
             states: self.states.clone(),
             sandbox,
             arming: strategies::Arming::of(config),
+            keep_versions: config.keep_versions,
+            session: self.picture.bot().session,
             holders,
         })
     }

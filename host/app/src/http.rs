@@ -57,6 +57,8 @@ pub struct Parts {
     pub chain: Option<order::Chain>,
     /// The wallet that holds the money.
     pub account: String,
+    /// How many versions of a strategy one can go back to.
+    pub keep_versions: u32,
     /// The session's number.
     pub session: u64,
     /// Whether other names than this machine's may be asked for.

@@ -29,7 +29,7 @@ fn view(app: &App, name: &str) -> Result<StrategyView, ProblemResponse> {
     found.ok_or_else(|| ProblemResponse::not_found(format!("there is no strategy `{name}`")))
 }
 
-/// The versions of a strategy that were loaded here, the last one first; at most 20. One can go back to each of them.
+/// The versions of a strategy that were loaded here, the last one first; as many as are kept to go back to (`reload.keep_versions`).
 #[utoipa::path(get, path = "/v1/strategies/{name}/versions", tag = "strategies", params(("name" = String, Path)), responses((status = 200, body = Vec<StrategyVersionView>), (status = 404)))]
 pub(super) async fn versions(
     State(app): State<App>,
@@ -37,7 +37,7 @@ pub(super) async fn versions(
     _: Caller,
 ) -> Result<Json<Vec<StrategyVersionView>>, ProblemResponse> {
     let now = view(&app, &name)?;
-    let rows = app.db.strategy_versions(&name).await?;
+    let rows = app.db.strategy_versions(&name, app.keep_versions).await?;
     let shown = rows.into_iter().map(|row| StrategyVersionView {
         running: row.hash == now.hash,
         hash: row.hash,

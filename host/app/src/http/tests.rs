@@ -71,6 +71,7 @@ impl Rig {
             settings,
             chain: None,
             account: String::new(),
+            keep_versions: 20,
             session: 7,
             remote: false,
             clock: NOW,

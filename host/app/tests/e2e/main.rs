@@ -37,3 +37,4 @@ mod process;
 mod recordings;
 mod reload;
 mod strategies;
+mod versions;

@@ -94,6 +94,12 @@ impl Known {
         self.announced.clear();
     }
 
+    /// Returns the versions that are needed here and now: what runs, should, is in the file, or ran before.
+    pub(super) fn needs(&self) -> impl Iterator<Item = [u8; 32]> {
+        let versions = [&self.wanted, &self.running, &self.file].into_iter().flatten().chain(self.announced.values());
+        versions.map(|version| version.module.hash()).chain(self.previous)
+    }
+
     /// Says whether a version may trade.
     pub(super) fn may_trade(&self, arming: Arming, hash: &str) -> bool {
         match arming {
