@@ -18,6 +18,8 @@ const QUESTIONS: [string, string, string, string][] = [
 const TICK = 10_000;
 const CASH = 10_000_000_000;
 
+const NO_BUDGET = { capital_micro_usd: null, daily_loss_micro_usd: null, orders_per_minute: null };
+
 export class World {
   readonly snapshot: Snapshot;
   private orderId = 100;
@@ -39,7 +41,7 @@ export class World {
       trades: [],
       refusals: [],
       strategies: ["quoter", "template"].map((name, place) => ({
-        name, state: "running", error: "", hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", file_hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", version: "0.1.0", description: "An example", instance: 1, markets: 6 - place, events: 40_000, intents: 900, orders: 410, fills: 37, refusals: 3, fuel: 18_442, log: "", loaded_at_ms: now - 700_000,
+        name, state: "running", error: "", hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", file_hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", version: "0.1.0", description: "An example", instance: 1, markets: 6 - place, events: 40_000, intents: 900, orders: 410, fills: 37, refusals: 3, fuel: 18_442, log: "", loaded_at_ms: now - 700_000, armed_hash: "", armed_budget: NO_BUDGET, budget: NO_BUDGET, bounded: "",
       })),
       breakers: ["stale_data", "websocket_disconnect", "high_error_rate", "reconciliation_mismatch", "daily_loss_limit"].map((name) => ({ name, tripped: false, reason: "", markets: [], strategies: [], since_ms: null })),
       markets: QUESTIONS.map(([slug, question, yes, no], place) => market(slug, question, [yes, no], place)),
@@ -142,7 +144,7 @@ export class World {
     const { snapshot } = this;
     const known = snapshot.positions.find((it) => it.token === order.token);
     const question = snapshot.markets.find((it) => it.slug === order.market)?.question ?? "";
-    const next = known ?? { token: order.token, market: order.market, question, outcome: order.outcome, size_micros: 0, cost_micro_usd: 0, bid_micro_usd: null, pays_micro_usd: null, value_micro_usd: 0, realised_micro_usd: 0, unrealised_micro_usd: 0 };
+    const next = known ?? { token: order.token, market: order.market, question, outcome: order.outcome, size_micros: 0, cost_micro_usd: 0, bid_micro_usd: null, pays_micro_usd: null, value_micro_usd: 0, realised_micro_usd: 0, unrealised_micro_usd: 0, owners: [] };
     if (order.side === "BUY") {
       next.size_micros += order.size_micros;
       next.cost_micro_usd += cost;

@@ -75,6 +75,7 @@ export function position(token: string, change: Partial<PositionView> = {}): Pos
     value_micro_usd: 5_000_000,
     realised_micro_usd: 0,
     unrealised_micro_usd: 0,
+    owners: [],
     ...change,
   };
 }

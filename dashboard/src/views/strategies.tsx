@@ -32,7 +32,7 @@ export function StrategiesPage() {
     { head: "Fills", right: true, cell: (it) => count(it.fills) },
     { head: "Refused", right: true, minor: true, cell: (it) => count(it.refusals) },
     { head: "Fuel", right: true, minor: true, cell: (it) => count(it.fuel) },
-    { head: "Says", wide: true, cell: (it) => <span class={it.error === "" ? "dim" : "failure"} title={it.error || it.log}>{it.error || it.log}</span> },
+    { head: "Says", wide: true, cell: (it) => <span class={it.error === "" && it.bounded === "" ? "dim" : "failure"} title={it.error || it.bounded || it.log}>{it.error || it.bounded || it.log}</span> },
     { head: "", cell: (it) => <Words strategy={it} /> },
   ];
   return (

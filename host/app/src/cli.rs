@@ -1,16 +1,18 @@
 //! The command line: what there is, with its help. Each command's work is in a module of its own.
 
 mod authors;
+mod positions;
 mod strategy;
 
 use crate::config::Config;
 pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use positions::{AssignArgs, PositionsAction, PositionsArgs};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-pub(crate) use strategy::{FileArgs, HostedArgs, NameArgs, StrategyAction, StrategyArgs};
+pub(crate) use strategy::{ArmArgs, FileArgs, HostedArgs, NameArgs, StrategyAction, StrategyArgs, VersionArgs};
 
 /// Trades prediction markets with strategies that need not be trusted.
 #[derive(Debug, Parser)]
@@ -42,6 +44,8 @@ enum Command {
     Backtest(BacktestArgs),
     /// Write, build, look at and try strategies without trading them, or say something to the host about one.
     Strategy(StrategyArgs),
+    /// List what the running host's account holds and whose it is, or give it to another strategy.
+    Positions(PositionsArgs),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
     /// The host process; started by `run`, with a socket to the signer as its standard input.
@@ -327,6 +331,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => crate::bench::bench(&args),
         Command::Backtest(args) => crate::backtest::backtest(&args),
         Command::Strategy(args) => crate::strategy::run(&args),
+        Command::Positions(args) => crate::positions::run(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::host::run(&args),
         Command::Compile => crate::compile::run(),

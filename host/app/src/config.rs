@@ -100,6 +100,8 @@ pub struct Config {
     pub heartbeat: bool,
     /// Whether with real money a new version of a strategy waits until somebody armed it.
     pub reload_armed: bool,
+    /// How many versions of each strategy are kept to go back to.
+    pub keep_versions: u32,
     /// How long files of the journal are kept that no start needs, in days.
     pub journal_keep_days: u32,
     /// The venue's catalog.
@@ -223,6 +225,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         paper_latency: paper_latency(layers)?,
         heartbeat: number(get("venue.heartbeat")?)? == 1,
         reload_armed: get("reload.live")?.text == "arm",
+        keep_versions: fit(get("reload.keep_versions")?)?,
         journal_keep_days: fit(get("journal.keep_days")?)?,
         markets_max: fit(get("markets_max")?)?,
         venue_gamma_url: text("venue.gamma_url")?,

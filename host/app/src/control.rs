@@ -3,7 +3,7 @@
 use crate::host::{Access, Door, Inbox, Wanted, Word, Words, clock};
 use crate::http::types::VenueOrderView;
 use model::input::{Command, StrategyChange};
-use model::{Body, Limits, Signal, StrategyId, Transfer};
+use model::{Assignment, Body, Limits, Signal, StrategyId, Transfer};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -103,6 +103,14 @@ impl Control {
     /// If it cannot be booked, or the engine does not answer.
     pub async fn transfer(&self, transfer: Transfer) -> Result<(), ControlError> {
         self.ask(Body::Transfer(transfer)).await
+    }
+
+    /// Gives shares from one strategy to another, and returns when they are its.
+    ///
+    /// # Errors
+    /// If the engine refuses it, or does not answer.
+    pub async fn assign(&self, assignment: Assignment) -> Result<(), ControlError> {
+        self.ask(Body::Assign(assignment)).await
     }
 
     /// Sends word to a strategy, and returns when the engine has passed it on.

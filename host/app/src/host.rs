@@ -146,6 +146,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         settings,
         chain: order::Chain::from_id(config.chain_id),
         account: session.signer.account().funder.to_string(),
+        keep_versions: config.keep_versions,
         session: session.picture.bot().session,
         remote: config.api_allow_remote,
         clock: clock::now,
@@ -217,6 +218,7 @@ async fn begin(
     let recorded = carry.as_ref().map_or(records::first(now), |carry| records::since(carry.at));
     let opening = paper::Opening::new(venue.cash, carry.as_ref());
     let went_on = carry.is_some();
+    let holders = carry.as_ref().map(holders).unwrap_or_default();
     if let Some((carry, past)) = carry.zip(past) {
         wires.take_over(now, carry, past);
     }
@@ -235,7 +237,7 @@ async fn begin(
     wires.beat(venue);
     records::read(&wires, venue, recorded, told);
     let (words, asked) = Words::new(Some((sandbox.clone(), config.strategies_dir.clone())));
-    tokio::spawn(wires.strategies(config, &db, sandbox).run(reports, asked));
+    tokio::spawn(wires.strategies(config, &db, sandbox, holders).run(reports, asked));
     let claims = claims::open(&wires, config, &db, venue);
     let control = Control::new(wires.inbox.clone(), Some(access.clone())).with_words(words).with_claims(claims);
     let Wires { signer, inbox, latest, picture, journal, .. } = wires;
@@ -254,6 +256,12 @@ async fn begin(
         engine,
         _user_channel: user_channel,
     })
+}
+
+/// Returns who held something when a session ended.
+fn holders(carry: &Carry) -> BTreeSet<StrategyId> {
+    let parts = carry.parts.iter().filter(|(_, part)| !part.size.is_zero());
+    parts.map(|((strategy, _), _)| *strategy).collect()
 }
 
 impl Wires {
@@ -334,7 +342,7 @@ impl Wires {
         }
     }
 
-    fn strategies(&self, config: &Config, db: &Db, sandbox: Sandbox) -> Strategies {
+    fn strategies(&self, config: &Config, db: &Db, sandbox: Sandbox, holders: BTreeSet<StrategyId>) -> Strategies {
         Strategies::new(strategies::Tools {
             data_dir: config.data_dir.clone(),
             strategies_dir: config.strategies_dir.clone(),
@@ -346,6 +354,9 @@ impl Wires {
             states: self.states.clone(),
             sandbox,
             arming: strategies::Arming::of(config),
+            keep_versions: config.keep_versions,
+            session: self.picture.bot().session,
+            holders,
         })
     }
 

@@ -57,6 +57,8 @@ pub struct Parts {
     pub chain: Option<order::Chain>,
     /// The wallet that holds the money.
     pub account: String,
+    /// How many versions of a strategy one can go back to.
+    pub keep_versions: u32,
     /// The session's number.
     pub session: u64,
     /// Whether other names than this machine's may be asked for.
@@ -87,6 +89,7 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/positions/claims", get(claims::claims))
         .route("/v1/positions/claims/runs", get(claims::runs))
         .route("/v1/positions/claims/execute", post(claims::execute))
+        .route("/v1/positions/assign", post(trading::assign))
         .route("/v1/positions/{token}/close", post(trading::close))
         .route("/v1/admin/restrictions", put(scopes::restrict))
         .route("/v1/admin/transfers", post(scopes::transfer))

@@ -20,6 +20,7 @@ mod logging;
 mod modules;
 mod parameters;
 pub mod picture;
+mod positions;
 mod private;
 mod remote;
 mod replay;

@@ -14,6 +14,7 @@ use anyhow::{Context, ensure};
 use model::Wants;
 use sandbox::{Module, Sandbox, Selection, Settings};
 use serde::Serialize;
+use serde_json::Map;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -34,10 +35,10 @@ pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
         StrategyAction::Inspect(args) => look(args, inspect),
         StrategyAction::Check(args) => look(args, check),
         StrategyAction::List(args) => hosted::list(args),
-        StrategyAction::Arm(args) => hosted::say_to("arm", &args.named, args.hash.as_deref()),
-        StrategyAction::Enable(args) => hosted::say_to("enable", args, None),
-        StrategyAction::Disable(args) => hosted::say_to("disable", args, None),
-        StrategyAction::Rollback(args) => hosted::say_to("rollback", &args.named, args.hash.as_deref()),
+        StrategyAction::Arm(args) => hosted::arm(args),
+        StrategyAction::Enable(args) => hosted::say_to("enable", args, Map::new()),
+        StrategyAction::Disable(args) => hosted::say_to("disable", args, Map::new()),
+        StrategyAction::Rollback(args) => hosted::say_to("rollback", &args.named, hosted::version(args)),
     }
 }
 

@@ -45,6 +45,11 @@ impl Guards {
         self.cooling.get(&(strategy, market)).is_some_and(|until| now < *until)
     }
 
+    /// Says whether a position is being closed.
+    pub(crate) fn is_exiting(&self, key: (StrategyId, TokenIx)) -> bool {
+        matches!(self.stages.get(&key), Some(Stage::Exiting { .. }))
+    }
+
     /// Returns where strategies may only reduce, and until when.
     pub(crate) fn cooling(&self) -> impl Iterator<Item = ((StrategyId, MarketIx), Time)> {
         self.cooling.iter().map(|(place, until)| (*place, *until))

@@ -169,6 +169,31 @@ impl Ledger {
         Ok(())
     }
 
+    /// Returns what a part of a strategy's shares cost.
+    pub(crate) fn basis(&self, strategy: StrategyId, token: TokenIx, size: Size) -> Result<Usd, LedgerError> {
+        let part = self.part(strategy, token);
+        share_of(part.cost, size, part.size).ok_or(LedgerError::Overflow)
+    }
+
+    /// Gives a strategy's shares to another one, with what they cost.
+    pub(crate) fn hand_over(
+        &mut self,
+        token: TokenIx,
+        from: StrategyId,
+        to: StrategyId,
+        size: Size,
+    ) -> Result<(), LedgerError> {
+        let basis = self.basis(from, token, size)?;
+        // For what they cost nobody gains anything.
+        let given = moved(self.part(from, token), token, Side::Sell, size, basis)?.0;
+        let mut got = self.part(to, token);
+        got.size = got.size.checked_add(size).ok_or(LedgerError::Overflow)?;
+        got.cost = got.cost.checked_add(basis).ok_or(LedgerError::Overflow)?;
+        self.parts.insert((from, token), given);
+        self.parts.insert((to, token), got);
+        Ok(())
+    }
+
     /// A fill is final: its shares can be sold, its proceeds spent.
     pub(crate) fn settle(&mut self, entry: &FillEntry) {
         match entry.side {

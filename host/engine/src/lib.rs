@@ -8,6 +8,7 @@ extern crate alloc;
 extern crate std;
 
 mod account;
+mod assigning;
 mod breakers;
 mod by_hand;
 mod conduct;

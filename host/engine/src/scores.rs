@@ -54,6 +54,24 @@ impl Scores {
         self.trips.iter().map(|(key, realised)| (*key, *realised))
     }
 
+    /// A strategy gave shares away, which changed its gain by `gain`: that is none of today's. If none are left its round trip is over, and
+    /// was neither won nor lost.
+    pub(crate) fn hand_over(&mut self, key: (StrategyId, TokenIx), (gain, all): (Usd, bool)) {
+        if let Some(standing) = self.standings.get_mut(&key.0) {
+            standing.opening = standing.opening.saturating_add(gain);
+        }
+        if all {
+            self.trips.remove(&key);
+        }
+    }
+
+    /// A strategy got shares, which changed its gain by `gain`: that is none of today's. A round trip begins unless one is under way.
+    pub(crate) fn take_over(&mut self, key: (StrategyId, TokenIx), (gain, realised): (Usd, Usd)) {
+        let standing = self.standings.entry(key.0).or_default();
+        standing.opening = standing.opening.saturating_add(gain);
+        self.trips.entry(key).or_insert(realised);
+    }
+
     /// Begins to count losing round trips anew.
     pub(crate) fn forgive(&mut self) {
         self.standings.values_mut().for_each(|standing| (standing.losing, standing.rests) = (0, Time(0)));
@@ -86,7 +104,7 @@ impl Engine {
     }
 
     /// Returns what a strategy has gained since ever: what it realised, and what its positions are worth beyond their cost, less fees.
-    fn gain_of(&self, strategy: StrategyId) -> Usd {
+    pub(crate) fn gain_of(&self, strategy: StrategyId) -> Usd {
         let parts = self.ledger.parts().filter(|(who, ..)| *who == strategy);
         let gain = parts.fold(Usd::ZERO, |sum, (_, token, part)| {
             let open = self.value_of(token, part.size).saturating_sub(part.cost);

@@ -182,6 +182,7 @@ impl Engine {
             Body::Transfer(transfer) => self.transfer_by_hand(transfer, effects),
             Body::Activity(activity) => self.on_activity(activity, effects),
             Body::KnownActivities(keys) => self.told.know(keys),
+            Body::Assign(assignment) => self.on_assign(assignment, effects),
             Body::Skew { micros } => self.on_skew(*micros, effects),
             Body::Venue { state } => self.venue = *state,
             Body::Heartbeat { alive } => self.on_heartbeat(*alive, effects),

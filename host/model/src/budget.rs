@@ -18,6 +18,16 @@ impl Budget {
     /// Says nothing: the session's limits hold.
     pub const NONE: Self = Self { capital: None, daily_loss: None, orders_per_minute: None };
 
+    /// Returns what is left where another word lowers this one: of each field the smaller.
+    #[must_use]
+    pub fn lowered_by(self, other: Self) -> Self {
+        Self {
+            capital: lowest(self.capital, other.capital),
+            daily_loss: lowest(self.daily_loss, other.daily_loss),
+            orders_per_minute: lowest(self.orders_per_minute, other.orders_per_minute),
+        }
+    }
+
     /// Returns the loss of today at which the strategy is stopped.
     pub fn daily_loss_within(&self, limits: &Limits) -> Usd {
         lower(self.daily_loss, limits.max_strategy_loss)
@@ -42,6 +52,14 @@ fn lower<T: Ord>(budget: Option<T>, limit: T) -> T {
     match budget {
         Some(budget) => budget.min(limit),
         None => limit,
+    }
+}
+
+/// Returns the smaller of two; who says nothing lowers nothing.
+fn lowest<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -79,5 +97,14 @@ mod tests {
         assert_eq!(budget(7, 3).within(&Limits::DEFAULT, PORTFOLIO), lower);
         let none = Budget::NONE.within(&Limits::DEFAULT, PORTFOLIO);
         assert_eq!(budget(1_000_000, u32::MAX).within(&Limits::DEFAULT, PORTFOLIO), none);
+    }
+
+    #[test]
+    fn of_two_budgets_the_smaller_of_each_field_is_left() {
+        let one = Budget { capital: Some(Usd::dollars(7)), daily_loss: None, orders_per_minute: Some(3) };
+        let other = Budget { capital: Some(Usd::dollars(9)), daily_loss: Some(Usd(1)), orders_per_minute: Some(2) };
+        let left = Budget { capital: Some(Usd::dollars(7)), daily_loss: Some(Usd(1)), orders_per_minute: Some(2) };
+        assert_eq!((one.lowered_by(other), other.lowered_by(one)), (left, left));
+        assert_eq!((one.lowered_by(Budget::NONE), Budget::NONE.lowered_by(one)), (one, one));
     }
 }

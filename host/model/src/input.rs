@@ -7,6 +7,7 @@ pub use strategy::{Blob, StrategyChange};
 
 use crate::activity::Activity;
 use crate::amount::{Price, Side, Size, Usd};
+use crate::assignment::Assignment;
 pub use crate::breaker::{Breaker, Restriction, Scope};
 use crate::carry::Carry;
 use crate::event::{MarketEvent, Reason};
@@ -134,6 +135,8 @@ pub enum Body {
     Activity(Activity),
     /// The keys of the activities that earlier sessions have done with, oldest first; comes after the take-over.
     KnownActivities(Vec<[u8; 32]>),
+    /// An operator gives shares from one strategy to another.
+    Assign(Assignment),
 }
 
 /// What a session starts from.

@@ -9,6 +9,7 @@ extern crate std;
 
 pub mod activity;
 pub mod amount;
+pub mod assignment;
 pub mod book;
 pub mod breaker;
 pub mod budget;
@@ -27,6 +28,7 @@ pub mod wants;
 
 pub use activity::{Activity, ActivityKind};
 pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
+pub use assignment::Assignment;
 pub use book::{Book, Level};
 pub use budget::{Allowance, Budget};
 pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry, Score};

@@ -6,6 +6,7 @@ import { Table, type Column } from "../../ui/table";
 
 const COLUMNS: Column<PositionView>[] = [
   { head: "Market", wide: true, cell: (it) => <MarketOutcome slug={it.market} outcome={it.outcome} /> },
+  { head: "Whose", minor: true, cell: (it) => <Owners position={it} /> },
   { head: "Shares", right: true, cell: (it) => shares(it.size_micros) },
   {
     head: "Bid",
@@ -24,6 +25,25 @@ const COLUMNS: Column<PositionView>[] = [
   { head: "Realised", right: true, minor: true, cell: (it) => <Money micros={it.realised_micro_usd} signed /> },
   { head: "Unrealised", right: true, cell: (it) => <Money micros={it.unrealised_micro_usd} signed /> },
 ];
+
+/** Whose shares they are; those of a strategy that is gone stand out. */
+function Owners({ position }: { position: PositionView }) {
+  return (
+    <span class="line">
+      {position.owners.map((it) =>
+        it.orphaned ? (
+          <Pill key={it.strategy} tone="warn" title={`${it.strategy} does not run: the guards look after its ${shares(it.size_micros)} shares until they are closed or assigned (polytrader positions assign).`}>
+            {it.strategy} orphaned
+          </Pill>
+        ) : (
+          <span key={it.strategy} title={`${shares(it.size_micros)} shares`}>
+            {it.strategy}
+          </span>
+        ),
+      )}
+    </span>
+  );
+}
 
 export function PositionsPanel({ class: extra = "" }: { class?: string }) {
   const positions = useSnapshot((it) => it.positions);

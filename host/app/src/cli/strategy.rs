@@ -28,8 +28,8 @@ pub(crate) enum StrategyAction {
     Test(TestArgs),
     /// List the strategies of the running host.
     List(HostedArgs),
-    /// Let the version of a strategy that would run trade real money.
-    Arm(VersionArgs),
+    /// Let the version of a strategy that would run trade real money, within a budget.
+    Arm(ArmArgs),
     /// Let a strategy run again that was disabled or failed too often.
     Enable(NameArgs),
     /// End a strategy and cancel its orders until it is enabled.
@@ -81,4 +81,23 @@ pub(crate) struct VersionArgs {
     /// The version's hash, or the beginning of it.
     #[arg(long, value_name = "HASH")]
     pub(crate) hash: Option<String>,
+}
+
+/// What a strategy is armed with.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ArmArgs {
+    #[command(flatten)]
+    pub(crate) version: VersionArgs,
+    /// The most that its positions cost and its open buys hold back, together, in dollars. NAME.toml can only lower it.
+    #[arg(long, value_name = "DOLLARS")]
+    pub(crate) capital_usd: Option<String>,
+    /// The loss since 00:00 UTC at which it is stopped, in dollars.
+    #[arg(long, value_name = "DOLLARS")]
+    pub(crate) daily_loss_usd: Option<String>,
+    /// Placements in any 60 seconds.
+    #[arg(long, value_name = "N")]
+    pub(crate) orders_per_minute: Option<u32>,
+    /// Leave it what the session's limits leave. Without this and the three before, what it was armed with before stays.
+    #[arg(long, conflicts_with_all = ["capital_usd", "daily_loss_usd", "orders_per_minute"])]
+    pub(crate) no_budget: bool,
 }

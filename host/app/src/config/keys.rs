@@ -75,7 +75,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 67] = [
+pub const KEYS: [Key; 68] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -292,6 +292,12 @@ pub const KEYS: [Key; 67] = [
         "arm",
         "With real money: whether a new version of a strategy trades when somebody armed it (arm), or at once if one version of it \
          was armed before (auto).",
+    ),
+    key(
+        "reload.keep_versions",
+        Kind::Count(2, 500),
+        "20",
+        "How many versions of each strategy are kept to go back to. Others go when no journal that is here names them.",
     ),
     key(
         "database_url",

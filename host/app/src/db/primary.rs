@@ -139,12 +139,23 @@ impl Db {
         Err(DbError::StrategyNumbers(name.to_owned()))
     }
 
+    /// Returns the name of the strategy of that number; none if nobody has it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn strategy_name(&self, id: StrategyId) -> Result<Option<String>, DbError> {
+        let sql = "SELECT name FROM strategy_names WHERE id = $1";
+        Ok(fetch!(self, (String,), sql, i64::from(id.0)).await?.pop().map(|(name,)| name))
+    }
+
     /// Returns what operators decided about a strategy; nothing special if nobody did.
     ///
     /// # Errors
     /// If the database fails. The caller then does not start the strategy.
     pub async fn decision(&self, name: &str) -> Result<DecisionRow, DbError> {
-        let sql = "SELECT name, disabled, pinned, over_file, armed, who, at_ms FROM strategy_decisions WHERE name = $1";
+        let sql =
+            "SELECT name, disabled, pinned, over_file, armed, armed_capital_micro_usd, armed_daily_loss_micro_usd,
+                       armed_orders_per_minute, who, at_ms FROM strategy_decisions WHERE name = $1";
         let row = fetch!(self, DecisionRow, sql, name).await?.pop();
         Ok(row.unwrap_or_else(|| DecisionRow { name: name.to_owned(), ..DecisionRow::default() }))
     }
@@ -154,12 +165,19 @@ impl Db {
     /// # Errors
     /// If the database fails. The caller then refuses the action.
     pub async fn set_decision(&self, row: &DecisionRow) -> Result<(), DbError> {
-        let sql = "INSERT INTO strategy_decisions (name, disabled, pinned, over_file, armed, who, at_ms)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7)
+        let sql = "INSERT INTO strategy_decisions (name, disabled, pinned, over_file, armed, who, at_ms,
+                       armed_capital_micro_usd, armed_daily_loss_micro_usd, armed_orders_per_minute)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                    ON CONFLICT (name) DO UPDATE SET disabled = excluded.disabled, pinned = excluded.pinned,
-                       over_file = excluded.over_file, armed = excluded.armed, who = excluded.who, at_ms = excluded.at_ms";
+                       over_file = excluded.over_file, armed = excluded.armed, who = excluded.who, at_ms = excluded.at_ms,
+                       armed_capital_micro_usd = excluded.armed_capital_micro_usd,
+                       armed_daily_loss_micro_usd = excluded.armed_daily_loss_micro_usd,
+                       armed_orders_per_minute = excluded.armed_orders_per_minute";
         let at = big(row.at_ms)?;
         let DecisionRow { name, disabled, pinned, over_file, armed, who, .. } = row;
-        execute!(self, sql, name, *disabled, pinned, over_file, armed, who, at).await.map(drop)
+        let capital = row.armed_capital_micro_usd;
+        let (daily_loss, orders) = (row.armed_daily_loss_micro_usd, row.armed_orders_per_minute);
+        let done = execute!(self, sql, name, *disabled, pinned, over_file, armed, who, at, capital, daily_loss, orders);
+        done.await.map(drop)
     }
 }

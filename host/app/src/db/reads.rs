@@ -7,9 +7,6 @@ pub const PAGE_MAX: u32 = 500;
 /// The most events, and the most fills, of one order's history.
 pub const EVENTS_MAX: u32 = 1_000;
 
-/// The most versions of a strategy that one can go back to.
-pub const VERSIONS_MAX: u32 = 20;
-
 macro_rules! fill_columns {
     ($rest:literal) => {
         concat!(
@@ -71,13 +68,32 @@ impl Db {
         Ok(Some(OrderHistory { order, events, fills }))
     }
 
-    /// Returns the versions of a strategy, the one that was loaded last first; at most [`VERSIONS_MAX`].
+    /// Returns the versions of a strategy, the one that was loaded last first; at most `limit` or [`PAGE_MAX`].
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn strategy_versions(&self, name: &str) -> Result<Vec<StrategyRow>, DbError> {
+    pub async fn strategy_versions(&self, name: &str, limit: u32) -> Result<Vec<StrategyRow>, DbError> {
         let sql = "SELECT hash, name, version, first_seen_ms, source, bytes, loaded_at_ms FROM strategies
                    WHERE name = $1 ORDER BY loaded_at_ms DESC, first_seen_ms DESC, hash LIMIT $2";
-        fetch!(self, StrategyRow, sql, name, i64::from(VERSIONS_MAX)).await
+        fetch!(self, StrategyRow, sql, name, i64::from(limit.min(PAGE_MAX))).await
+    }
+
+    /// Returns the hashes of all versions of all strategies, by name and the one that was loaded last first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn all_versions(&self) -> Result<Vec<(String, String)>, DbError> {
+        let sql = "SELECT name, hash FROM strategies ORDER BY name, loaded_at_ms DESC, first_seen_ms DESC, hash";
+        fetch!(self, (String, String), sql).await
+    }
+
+    /// Returns the hashes that decisions of operators speak of: versions that somebody went back to, armed, or went back from.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn decided_versions(&self) -> Result<Vec<String>, DbError> {
+        let sql = "SELECT pinned, over_file, armed FROM strategy_decisions";
+        let rows = fetch!(self, (String, String, String), sql).await?;
+        Ok(rows.into_iter().flat_map(|(pinned, over_file, armed)| [pinned, over_file, armed]).collect())
     }
 }

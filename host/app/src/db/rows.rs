@@ -1,5 +1,6 @@
 //! The rows, as plain values. Money and prices are micro-dollars, shares micro-shares, times Unix milliseconds.
 
+use model::{Budget, Usd};
 use sqlx::FromRow;
 
 /// A row of a session, for [`super::DbWriter::write`]. Writing the same one again changes nothing.
@@ -255,11 +256,39 @@ pub struct DecisionRow {
     pub over_file: String,
     /// The hash of the version that may trade real money; empty if none may.
     pub armed: String,
+    /// The capital that it was armed with; none leaves the session's limit.
+    pub armed_capital_micro_usd: Option<i64>,
+    /// The loss of a day that it was armed with.
+    pub armed_daily_loss_micro_usd: Option<i64>,
+    /// The placements a minute that it was armed with.
+    pub armed_orders_per_minute: Option<i64>,
     /// Whose token it was.
     pub who: String,
     /// When.
     #[sqlx(try_from = "i64")]
     pub at_ms: u64,
+}
+
+impl DecisionRow {
+    /// Returns the budget that it was armed with. A number that nobody can have written leaves nothing.
+    pub fn armed_budget(&self) -> Budget {
+        Budget {
+            capital: self.armed_capital_micro_usd.map(Usd),
+            daily_loss: self.armed_daily_loss_micro_usd.map(Usd),
+            orders_per_minute: self.armed_orders_per_minute.map(|orders| u32::try_from(orders).unwrap_or(0)),
+        }
+    }
+
+    /// Returns the row with another budget.
+    #[must_use]
+    pub fn with_armed_budget(self, budget: Budget) -> Self {
+        Self {
+            armed_capital_micro_usd: budget.capital.map(Usd::micros),
+            armed_daily_loss_micro_usd: budget.daily_loss.map(Usd::micros),
+            armed_orders_per_minute: budget.orders_per_minute.map(i64::from),
+            ..self
+        }
+    }
 }
 
 /// A bearer token; the token itself is not kept.

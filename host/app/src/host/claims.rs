@@ -16,6 +16,8 @@ use order::{Address, Batch, Call, Chain, Claim, Signature65, SignatureType};
 use polymarket::AccountClient;
 use polymarket::client::{Relayer, SubmitError};
 use polymarket::parse::{Recorded, RelayState, Relayed};
+use signer::client::AskError;
+use signer::{Refusal, Rule};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -148,9 +150,21 @@ fn signing(signer: Arc<signer::Client>) -> Sign {
         let signer = Arc::clone(&signer);
         Box::pin(async move {
             let signed = signer.sign_batch(&batch).await;
-            signed.map_err(|error| format!("the signer does not sign the batch: {error}"))
+            signed.map_err(|error| unsigned(&error))
         })
     })
+}
+
+/// Says why a batch was not signed, and what to do where it was too many.
+fn unsigned(error: &AskError) -> String {
+    let how = match error {
+        AskError::Refused(Refusal { rule: Rule::Batches | Rule::BatchesPerMinute, .. }) => {
+            "; `polytrader keys limits --set batches_per_minute=...` lets it sign so many a minute, unless the configuration's \
+             signer.max_batches_per_minute is lower"
+        }
+        _ => "",
+    };
+    format!("the signer does not sign the batch: {error}{how}")
 }
 
 /// Returns the way to make the venue look again at cash and shares of a market.

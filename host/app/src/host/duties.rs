@@ -8,14 +8,15 @@ use super::listing::Listing;
 use super::market::MarketFeeds;
 use super::rows::Rows;
 use super::strategies::Starts;
-use crate::http::types::{PnlView, PositionView};
+use crate::http::types::{OwnerView, PnlView, PositionView};
 use crate::journal::Journal;
 use crate::picture::{Picture, Top};
 use engine::{Approved, Engine, Placement, Record};
 use model::event::MarketEventKind;
 use model::input::{StrategyAnswer, StrategyChange};
 use model::{
-    Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
+    Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Position, Seq, StrategyId, Time, TokenIx, TradeId,
+    VenueOrderId,
 };
 use order::{Exchange, UnsignedOrder};
 use sandbox::{Grant, Grants, Session, Supervisor, Who};
@@ -232,10 +233,38 @@ impl Duties {
             today_micro_usd: summary.today.micros(),
         };
         let held = engine.ledger().positions().filter(|(_, position)| !position.size.is_zero());
-        let positions = held.filter_map(|(token, _)| position(engine, token)).collect();
+        let positions = held.filter_map(|(token, _)| self.position(engine, token)).collect();
         self.picture.account(pnl, events, positions);
         self.picture.restrictions(engine.restrictions());
         self.rows.day_start(summary.day_start, at);
+    }
+
+    /// Returns a position as it is shown.
+    fn position(&self, engine: &Engine, token: TokenIx) -> Option<PositionView> {
+        let market = engine.market(token.market())?;
+        let (position, _, value) = engine.valued(token);
+        let place = usize::try_from(token.outcome()).ok()?;
+        let parts = engine.ledger().parts().filter(|(_, held, part)| *held == token && !part.size.is_zero());
+        let owner = |(strategy, _, part): (StrategyId, TokenIx, &Position)| OwnerView {
+            strategy: self.picture.strategy_name(strategy),
+            size_micros: part.size.micros(),
+            cost_micro_usd: part.cost.micros(),
+            orphaned: engine.is_orphaned(strategy),
+        };
+        Some(PositionView {
+            token: market.tokens.get(place)?.to_string(),
+            market: market.slug.clone(),
+            question: market.question.clone(),
+            outcome: market.outcomes.get(place)?.clone(),
+            size_micros: position.size.micros(),
+            cost_micro_usd: position.cost.micros(),
+            bid_micro_usd: engine.top(token).0.map(|level| level.price.micros()),
+            pays_micro_usd: engine.pays(token),
+            value_micro_usd: value.micros(),
+            realised_micro_usd: position.realised.micros(),
+            unrealised_micro_usd: value.saturating_sub(position.cost).micros(),
+            owners: parts.map(owner).collect(),
+        })
     }
 }
 
@@ -264,26 +293,6 @@ pub(crate) fn session_of(
         budget: engine.allowance_of(strategy),
         restored: None,
     }
-}
-
-/// Returns a position as it is shown.
-fn position(engine: &Engine, token: TokenIx) -> Option<PositionView> {
-    let market = engine.market(token.market())?;
-    let (position, _, value) = engine.valued(token);
-    let place = usize::try_from(token.outcome()).ok()?;
-    Some(PositionView {
-        token: market.tokens.get(place)?.to_string(),
-        market: market.slug.clone(),
-        question: market.question.clone(),
-        outcome: market.outcomes.get(place)?.clone(),
-        size_micros: position.size.micros(),
-        cost_micro_usd: position.cost.micros(),
-        bid_micro_usd: engine.top(token).0.map(|level| level.price.micros()),
-        pays_micro_usd: engine.pays(token),
-        value_micro_usd: value.micros(),
-        realised_micro_usd: position.realised.micros(),
-        unrealised_micro_usd: value.saturating_sub(position.cost).micros(),
-    })
 }
 
 impl Seen {

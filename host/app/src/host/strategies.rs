@@ -1,10 +1,12 @@
 //! Which strategies trade, and what they may see: what the supervisor reports becomes the engine's inputs. Start reading in
 //! [`Strategies`]; `files` is what follows from the folder, `lives` what follows from the instances.
 
+mod budgets;
 mod files;
 mod folder;
 mod known;
 mod lives;
+mod pruning;
 mod settings;
 mod states;
 mod supervise;
@@ -25,12 +27,13 @@ use model::{Body, MarketIx, StrategyId};
 use sandbox::{Module, Report, Sandbox};
 use settings::of_names;
 pub(crate) use states::SavedStates;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 pub(crate) use supervise::supervise;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 #[cfg(test)]
 pub(crate) use words::Asked;
 pub(crate) use words::{Word, Words};
@@ -75,6 +78,12 @@ pub(crate) struct Tools {
     pub(crate) sandbox: Sandbox,
     /// Which new versions trade.
     pub(crate) arming: Arming,
+    /// How many versions of each are kept to go back to.
+    pub(crate) keep_versions: u32,
+    /// The session's number.
+    pub(crate) session: u64,
+    /// Who held something when the last session ended.
+    pub(crate) holders: BTreeSet<StrategyId>,
 }
 
 /// Which versions of a strategy trade.
@@ -107,15 +116,21 @@ pub(crate) struct Strategies {
     known: BTreeMap<String, Known>,
     /// The files of settings by name; the folder's watcher bounds them.
     texts: BTreeMap<String, String>,
+    /// Modules of which it is noted that this session runs them.
+    noted: BTreeSet<[u8; 32]>,
+    /// When old versions are thrown away next.
+    prune_at: Option<Instant>,
 }
 
 impl Strategies {
     pub(crate) const fn new(tools: Tools) -> Self {
-        Self { tools, next: 0, known: BTreeMap::new(), texts: BTreeMap::new() }
+        Self { tools, next: 0, known: BTreeMap::new(), texts: BTreeMap::new(), noted: BTreeSet::new(), prune_at: None }
     }
 
     /// Works until the supervisor is gone.
     pub(crate) async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut words: mpsc::Receiver<words::Asked>) {
+        self.show_orphans().await;
+        self.prune().await;
         let mut changes = self.tools.listing.changes();
         loop {
             tokio::select! {
@@ -124,6 +139,7 @@ impl Strategies {
                     None => return,
                 },
                 Some(asked) = words.recv() => self.answer(asked).await,
+                () = pruning::due(self.prune_at) => self.prune().await,
                 Ok(()) = changes.changed() => {
                     // What comes together is told together.
                     tokio::time::sleep(TOGETHER).await;
@@ -253,6 +269,7 @@ impl Strategies {
         let (strategy, hash, wants) = (known.id, version.module.hash(), version.module.manifest().wants);
         let (markets, places) = (known.markets.clone(), known.places.clone());
         let (since, parameters) = (version.since, version.parameters);
+        self.note_run(name, hash);
         self.tools.starts.put(strategy, instance, Start { module: version.module });
         self.tell(StrategyChange::Loaded {
             strategy,

@@ -104,6 +104,24 @@ impl<'a> Action<'a> {
         Ok(done?)
     }
 
+    /// As [`Action::permitted`], for what is known better when it is done: its words stand in front of the reason then.
+    pub(super) async fn permitted_about(
+        mut self,
+        act: impl Future<Output = Result<String, ControlError>>,
+    ) -> Result<(), ProblemResponse> {
+        let asked = AuditRow { outcome: "asked".to_owned(), ..self.row(&Ok(())) };
+        self.app.db.audit(&asked).await?;
+        let done = match act.await {
+            Ok(what) => {
+                self = self.about(&what);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        self.app.db.audit(&self.row(&done)).await?;
+        Ok(done?)
+    }
+
     fn row(&self, done: &Result<(), ControlError>) -> AuditRow {
         AuditRow {
             at_ms: (self.app.clock)().millis(),

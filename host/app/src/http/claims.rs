@@ -186,6 +186,7 @@ mod tests {
             value_micro_usd: 0,
             realised_micro_usd: 0,
             unrealised_micro_usd: 0,
+            owners: Vec::new(),
         };
         let positions = [
             position("a", "Yes", 30, None),

@@ -27,6 +27,7 @@ use utoipa::openapi::OpenApi as Document;
         trading::positions,
         trading::pnl,
         trading::close,
+        trading::assign,
         scopes::restrict,
         scopes::transfer,
         trading::orders,

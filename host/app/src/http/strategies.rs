@@ -4,13 +4,16 @@ use super::App;
 use super::admin::{Action, TAKEN};
 use super::guard::Caller;
 use super::problem::ProblemResponse;
-use super::types::{ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody};
+use super::types::{
+    ArmBody, BudgetBody, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,
+};
 use crate::auth::Role;
 use crate::host::Word;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use model::{Budget, Usd};
 use sha2::Digest;
 
 type Taken = Result<StatusCode, ProblemResponse>;
@@ -26,7 +29,7 @@ fn view(app: &App, name: &str) -> Result<StrategyView, ProblemResponse> {
     found.ok_or_else(|| ProblemResponse::not_found(format!("there is no strategy `{name}`")))
 }
 
-/// The versions of a strategy that were loaded here, the last one first; at most 20. One can go back to each of them.
+/// The versions of a strategy that were loaded here, the last one first; as many as are kept to go back to (`reload.keep_versions`).
 #[utoipa::path(get, path = "/v1/strategies/{name}/versions", tag = "strategies", params(("name" = String, Path)), responses((status = 200, body = Vec<StrategyVersionView>), (status = 404)))]
 pub(super) async fn versions(
     State(app): State<App>,
@@ -34,7 +37,7 @@ pub(super) async fn versions(
     _: Caller,
 ) -> Result<Json<Vec<StrategyVersionView>>, ProblemResponse> {
     let now = view(&app, &name)?;
-    let rows = app.db.strategy_versions(&name).await?;
+    let rows = app.db.strategy_versions(&name, app.keep_versions).await?;
     let shown = rows.into_iter().map(|row| StrategyVersionView {
         running: row.hash == now.hash,
         hash: row.hash,
@@ -82,19 +85,52 @@ pub(super) async fn rollback(State(app): State<App>, Path(name): Path<String>, c
     permit(&app, &caller, &name, "rollback", Word::RollBack { hash }, &body).await
 }
 
-/// Lets the version that would run trade real money. Where a hash is given it must be that version's. Needs an admin.
-#[utoipa::path(post, path = "/v1/strategies/{name}/arm", tag = "strategies", params(("name" = String, Path)), request_body = Option<VersionBody>, responses((status = 202), (status = 404), (status = 409)))]
+/// Lets the version that would run trade real money, within a budget if one is given. Where a hash is given it must be that version's.
+/// Needs an admin.
+#[utoipa::path(post, path = "/v1/strategies/{name}/arm", tag = "strategies", params(("name" = String, Path)), request_body = Option<ArmBody>, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
 pub(super) async fn arm(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
     caller.must_be(Role::Admin)?;
-    let hash = version(&body)?;
-    permit(&app, &caller, &name, "arm", Word::Arm { hash }, &body).await
+    view(&app, &name)?;
+    let said = if body.trim_ascii().is_empty() { Ok(ArmBody::default()) } else { serde_json::from_slice(&body) };
+    let ArmBody { hash, budget, .. } = said.map_err(|error| {
+        ProblemResponse::bad(format!("the body is no object with `hash`, `budget` and `reason`: {error}"))
+    })?;
+    let budget = budget.map(budget_of).transpose()?;
+    let mut action = Action::new(&app, &caller, format!("strategies/{name}/arm"), &body)?;
+    if let Some(hash) = &hash {
+        action = action.about(hash);
+    }
+    let word = Word::Arm { hash, budget };
+    // The answer says which version was armed and with what, and so does the audit.
+    let armed = async { app.control.strategy(&name, word, &caller.0.name).await };
+    action.permitted_about(async { armed.await.map(|said| said.as_str().unwrap_or_default().to_owned()) }).await?;
+    Ok(TAKEN)
+}
+
+/// Reads a budget.
+fn budget_of(said: BudgetBody) -> Result<Budget, ProblemResponse> {
+    let dollars = |key: &str, value: Option<serde_json::Value>| {
+        let Some(value) = value else { return Ok(None) };
+        let text = match &value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let amount = Usd::parse(&text).filter(|amount| *amount >= Usd::ZERO);
+        let wrong = || ProblemResponse::bad(format!("budget.{key} is {value}, expected dollars, such as 250 or 12.5"));
+        amount.map(Some).ok_or_else(wrong)
+    };
+    Ok(Budget {
+        capital: dollars("capital_usd", said.capital_usd)?,
+        daily_loss: dollars("daily_loss_usd", said.daily_loss_usd)?,
+        orders_per_minute: said.orders_per_minute,
+    })
 }
 
 /// Does what may make the host do more.
 async fn permit(app: &App, caller: &Caller, name: &str, what: &str, word: Word, body: &Bytes) -> Taken {
     view(app, name)?;
     let mut action = Action::new(app, caller, format!("strategies/{name}/{what}"), body)?;
-    if let Word::RollBack { hash: Some(hash) } | Word::Arm { hash: Some(hash) } = &word {
+    if let Word::RollBack { hash: Some(hash) } = &word {
         action = action.about(hash);
     }
     action.permitted(async { app.control.strategy(name, word, &caller.0.name).await.map(drop) }).await?;

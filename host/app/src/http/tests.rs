@@ -6,6 +6,9 @@
     reason = "test code may fail loudly"
 )]
 
+mod assigning;
+mod strategies;
+
 use super::*;
 use crate::auth::Role;
 use crate::host::{Asked, Inbox, Word, Words};
@@ -68,6 +71,7 @@ impl Rig {
             settings,
             chain: None,
             account: String::new(),
+            keep_versions: 20,
             session: 7,
             remote: false,
             clock: NOW,
@@ -107,7 +111,8 @@ fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>) {
         while !taken.closed {
             inbox.take(&mut taken, 16, Duration::from_millis(50));
             for arrival in taken.arrivals.drain(..) {
-                if let model::Body::Limits(_) | model::Body::Transfer(_) | model::Body::Strategy(_) = arrival.body {
+                use model::Body as Input;
+                if let Input::Limits(_) | Input::Transfer(_) | Input::Strategy(_) | Input::Assign(_) = arrival.body {
                     let _told = arrival.reply.map(|reply| reply.send(Ok(())));
                     continue;
                 }
@@ -132,51 +137,16 @@ fn answer_words(mut asked: tokio::sync::mpsc::Receiver<Asked>) -> Arc<Mutex<Vec<
     let noted = Arc::clone(&heard);
     tokio::spawn(async move {
         while let Some(asked) = asked.recv().await {
-            let answer = if asked.name == "down" { Err("down: its file is gone".to_owned()) } else { Ok(Value::Null) };
+            let answer = match &asked.word {
+                _ if asked.name == "down" => Err("down: its file is gone".to_owned()),
+                Word::Arm { .. } => Ok(Value::String(format!("armed {}", asked.name))),
+                _ => Ok(Value::Null),
+            };
             noted.lock().unwrap().push((asked.name, asked.word));
             asked.reply.send(answer).unwrap();
         }
     });
     heard
-}
-
-#[tokio::test]
-async fn strategies_are_disabled_enabled_armed_and_rolled_back_by_those_who_may() {
-    let rig = Rig::new("words").await;
-    for (number, name) in [(1, "quoter"), (2, "down")] {
-        let view = types::StrategyView { name: name.to_owned(), hash: "ab".to_owned(), ..Default::default() };
-        rig.parts.picture.strategy(model::StrategyId(number), view);
-    }
-    let path = |word: &str| format!("/v1/strategies/quoter/{word}");
-    for (token, word, status) in [
-        (&rig.viewer, "disable", StatusCode::FORBIDDEN),
-        (&rig.trader, "disable", StatusCode::ACCEPTED),
-        (&rig.trader, "enable", StatusCode::ACCEPTED),
-        (&rig.trader, "arm", StatusCode::FORBIDDEN),
-        (&rig.trader, "rollback", StatusCode::ACCEPTED),
-    ] {
-        assert_eq!(rig.as_(token, "POST", &path(word), "").await.0, status, "{word}");
-    }
-    let (hash, reason) = (json!({ "hash": "ab", "reason": "looked at" }).to_string(), r#"{"hash": 5}"#);
-    assert_eq!(rig.as_(&rig.admin, "POST", &path("arm"), &hash).await.0, StatusCode::ACCEPTED);
-    assert_eq!(rig.as_(&rig.admin, "POST", &path("arm"), reason).await.0, StatusCode::BAD_REQUEST);
-    assert_eq!(rig.as_(&rig.admin, "POST", "/v1/strategies/nobody/arm", "").await.0, StatusCode::NOT_FOUND);
-    let (status, said) = rig.as_(&rig.admin, "POST", "/v1/strategies/down/enable", "").await;
-    assert_eq!((status, &said["detail"]), (StatusCode::CONFLICT, &json!("down: its file is gone")));
-    let name = || "quoter".to_owned();
-    assert_eq!(
-        *rig.words.lock().unwrap(),
-        [
-            (name(), Word::Disable),
-            (name(), Word::Enable),
-            (name(), Word::RollBack { hash: None }),
-            (name(), Word::Arm { hash: Some("ab".to_owned()) }),
-            ("down".to_owned(), Word::Enable),
-        ]
-    );
-    let audits = rig.parts.db.audits(2).await.unwrap();
-    assert_eq!(audits[0].outcome, "down: its file is gone");
-    assert_eq!((audits[1].action.as_str(), audits[1].who.as_str()), ("strategies/down/enable", "admin"));
 }
 
 #[tokio::test]
@@ -469,6 +439,8 @@ fn the_pages_types_are_ours() {
     types::VenueOrderView::export_all(&config).unwrap();
     types::StrategyVersionView::export_all(&config).unwrap();
     types::VersionBody::export_all(&config).unwrap();
+    types::ArmBody::export_all(&config).unwrap();
+    types::AssignBody::export_all(&config).unwrap();
     types::ParametersView::export_all(&config).unwrap();
     types::ParametersBody::export_all(&config).unwrap();
     types::ClaimView::export_all(&config).unwrap();

@@ -5,7 +5,8 @@ use super::admin::{Action, TAKEN};
 use super::guard::Caller;
 use super::problem::ProblemResponse;
 use super::types::{
-    MarketView, OrderEventView, OrderHistoryView, OrderView, PnlView, PositionView, Snapshot, TradeView, VenueOrderView,
+    AssignBody, MarketView, OrderEventView, OrderHistoryView, OrderView, PnlView, PositionView, Snapshot, TradeView,
+    VenueOrderView,
 };
 use crate::auth::Role;
 use crate::db::{FillRow, OrderRow};
@@ -13,8 +14,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use model::OrderId;
-use model::input::Command;
+use model::input::{Command, Scope};
+use model::{Assignment, OrderId, Size, StrategyId};
 use serde::Deserialize;
 
 /// How many trades a page has unless it says otherwise.
@@ -113,6 +114,35 @@ pub(super) async fn close(
     let ix = known.ok_or_else(|| ProblemResponse::not_found(format!("no market here has the token `{token}`")))?;
     let action = Action::new(&app, &caller, format!("positions/{token}/close"), &body)?;
     action.restrict(Command::Close { token: ix }).await?;
+    Ok(TAKEN)
+}
+
+/// Gives shares from one strategy to another, which then looks after them: those of a strategy that is gone, mostly. Their cost counts for
+/// its budget; what was gained or lost with them so far stays with who had them. Needs a trader.
+#[utoipa::path(post, path = "/v1/positions/assign", tag = "trading", request_body = AssignBody, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
+pub(super) async fn assign(State(app): State<App>, caller: Caller, body: Bytes) -> Result<StatusCode, ProblemResponse> {
+    caller.must_be(Role::Trader)?;
+    let said: AssignBody = serde_json::from_slice(&body).map_err(|error| {
+        ProblemResponse::bad(format!("the body is no object with `token`, `from` and `to`: {error}"))
+    })?;
+    let size = said.shares.as_deref().map(|text| {
+        let wrong =
+            || ProblemResponse::bad(format!("`{text}` is no number of shares; write one above zero such as 20"));
+        Size::parse(text).filter(|size| !size.is_zero()).ok_or_else(wrong)
+    });
+    let size = size.transpose()?;
+    let unknown = |what: &str, name: &str| ProblemResponse::not_found(format!("{what} `{name}`"));
+    let token = app.picture.token(&said.token).ok_or_else(|| unknown("no market here has the token", &said.token))?;
+    let strategy = |name: &str| match app.picture.scope(&format!("strategy:{name}")) {
+        Some(Scope::Strategy(strategy)) => Ok(strategy),
+        _ => Err(unknown("there is no strategy", name)),
+    };
+    let from = if said.from == "by hand" { StrategyId::BY_HAND } else { strategy(&said.from)? };
+    let to = strategy(&said.to)?;
+    let amount = size.map_or_else(|| "all".to_owned(), |size| size.to_string());
+    let about = format!("{amount} shares of {} from {} to {}", said.token, said.from, said.to);
+    let action = Action::new(&app, &caller, "positions/assign", &body)?.about(&about);
+    action.permitted(app.control.assign(Assignment { token, from, to, size })).await?;
     Ok(TAKEN)
 }
 

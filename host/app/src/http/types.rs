@@ -4,11 +4,15 @@
 
 mod claims;
 mod health;
+mod positions;
 mod strategies;
 
 pub use claims::{ClaimBody, ClaimRunView, ClaimView};
 pub use health::{ConnectionView, HealthView, RecordsView, WaitView};
-pub use strategies::{ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody};
+pub use positions::{AssignBody, OwnerView};
+pub use strategies::{
+    ArmBody, BudgetBody, BudgetView, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,
+};
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -137,6 +141,8 @@ pub struct PositionView {
     pub realised_micro_usd: i64,
     #[ts(type = "number")]
     pub unrealised_micro_usd: i64,
+    /// Whose they are; empty for a moment after the first fill.
+    pub owners: Vec<OwnerView>,
 }
 
 /// One order.

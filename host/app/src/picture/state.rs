@@ -195,7 +195,8 @@ impl State {
         let token = self.token_of(&position.token)?;
         let old =
             self.positions.entry(token).or_insert_with(|| PositionView { value_micro_usd: -1, ..position.clone() });
-        let same = (old.bid_micro_usd, old.value_micro_usd) == (position.bid_micro_usd, position.value_micro_usd);
+        let same = (old.bid_micro_usd, old.value_micro_usd) == (position.bid_micro_usd, position.value_micro_usd)
+            && old.owners == position.owners;
         *old = position.clone();
         (!same).then_some(Update::Position(position))
     }
@@ -247,8 +248,11 @@ impl State {
             Record::Fill { .. } => self.fill(at, record),
             Record::Position { token, size, cost, realised } => {
                 let mut view = self.position(*token, *size, *cost, *realised)?;
-                // A known outcome stays known, whatever is booked after it.
-                view.pays_micro_usd = self.positions.get(token).and_then(|known| known.pays_micro_usd);
+                if let Some(known) = self.positions.get(token) {
+                    // A known outcome stays known, whatever is booked after it. Whose the shares are is told within a second.
+                    view.pays_micro_usd = known.pays_micro_usd;
+                    view.owners.clone_from(&known.owners);
+                }
                 if size.is_zero() {
                     self.positions.remove(token);
                 } else {
@@ -374,6 +378,7 @@ impl State {
             value_micro_usd: value.micros(),
             realised_micro_usd: realised.micros(),
             unrealised_micro_usd: value.saturating_sub(cost).micros(),
+            owners: Vec::new(),
         })
     }
 

@@ -1,9 +1,10 @@
 //! What is said to a running host about its strategies.
 
-use crate::cli::{HostedArgs, NameArgs, say};
+use crate::cli::{ArmArgs, HostedArgs, NameArgs, VersionArgs, say};
 use crate::remote::Remote;
 use anyhow::Context;
-use serde_json::{Value, json};
+use model::Usd;
+use serde_json::{Map, Value};
 use std::process::ExitCode;
 
 /// Lists the host's strategies.
@@ -22,22 +23,54 @@ pub(super) fn list(args: &HostedArgs) -> anyhow::Result<ExitCode> {
 fn line(strategy: &Value) -> String {
     let text = |key: &str| strategy.get(key).and_then(Value::as_str).unwrap_or_default();
     let number = |key: &str| strategy.get(key).and_then(Value::as_u64).unwrap_or(0);
-    let [name, state, version, error] = ["name", "state", "version", "error"].map(text);
+    let [name, state, version, error, bounded] = ["name", "state", "version", "error", "bounded"].map(text);
     let [markets, orders, fills] = ["markets", "orders", "fills"].map(number);
     let hash = text("hash");
+    let [armed, left] = ["armed_budget", "budget"].map(|key| strategy.get(key).map(budget).unwrap_or_default());
+    let armed = if armed.is_empty() { armed } else { format!("  armed with {armed}") };
+    let left = if left.is_empty() { left } else { format!("  may use {left}") };
+    let why = if error.is_empty() { bounded } else { error };
     format!(
-        "{name:24} {state:12} {version:10} {hash:.12} {markets:3} markets {orders:6} orders {fills:6} fills  {error}"
+        "{name:24} {state:12} {version:10} {hash:.12} {markets:3} markets {orders:6} orders {fills:6} fills{armed}{left}  {why}"
     )
 }
 
-/// Has the host do something with a strategy, and shows what it is then.
-pub(super) fn say_to(word: &str, args: &NameArgs, hash: Option<&str>) -> anyhow::Result<ExitCode> {
-    let remote = Remote::of(&args.host.data_dir)?;
-    let mut body = json!({ "reason": args.reason });
-    if let (Some(hash), Some(body)) = (hash, body.as_object_mut()) {
-        body.insert("hash".to_owned(), hash.into());
+/// Returns a budget in words; nothing if it says nothing.
+fn budget(view: &Value) -> String {
+    let number = |key: &str| view.get(key).and_then(Value::as_i64);
+    let dollars = |key: &str, what: &str| number(key).map(|micros| format!("${} {what}", Usd(micros)));
+    let parts = [
+        dollars("capital_micro_usd", "of capital"),
+        dollars("daily_loss_micro_usd", "of loss a day"),
+        number("orders_per_minute").map(|orders| format!("{orders} orders a minute")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Returns which version something is said about.
+pub(super) fn version(args: &VersionArgs) -> Map<String, Value> {
+    args.hash.iter().map(|hash| ("hash".to_owned(), hash.as_str().into())).collect()
+}
+
+/// Arms a strategy.
+pub(super) fn arm(args: &ArmArgs) -> anyhow::Result<ExitCode> {
+    let mut budget = Map::new();
+    for (key, amount) in [("capital_usd", &args.capital_usd), ("daily_loss_usd", &args.daily_loss_usd)] {
+        budget.extend(amount.iter().map(|amount| (key.to_owned(), amount.as_str().into())));
     }
-    remote.post(&format!("/v1/strategies/{}/{word}", args.name), &body)?;
+    budget.extend(args.orders_per_minute.map(|orders| ("orders_per_minute".to_owned(), orders.into())));
+    let mut body = version(&args.version);
+    if args.no_budget || !budget.is_empty() {
+        body.insert("budget".to_owned(), Value::Object(budget));
+    }
+    say_to("arm", &args.version.named, body)
+}
+
+/// Has the host do something with a strategy, and shows what it is then.
+pub(super) fn say_to(word: &str, args: &NameArgs, mut body: Map<String, Value>) -> anyhow::Result<ExitCode> {
+    let remote = Remote::of(&args.host.data_dir)?;
+    body.insert("reason".to_owned(), args.reason.as_str().into());
+    remote.post(&format!("/v1/strategies/{}/{word}", args.name), &Value::Object(body))?;
     let all = remote.get("/v1/strategies")?;
     let named = |strategy: &&Value| strategy.get("name").and_then(Value::as_str) == Some(args.name.as_str());
     let strategy = all.as_array().and_then(|all| all.iter().find(named)).cloned().unwrap_or(Value::Null);

@@ -173,7 +173,7 @@ fn nothing_is_signed_where_claims_are_off_or_the_signer_signs_no_batches() {
     let failed = |claims: &Value| redemption(claims, &second).is_some_and(|claim| claim["state"] == "failed");
     let claims = api.wait_for("/v1/positions/claims", SOON, failed);
     let why = redemption(&claims, &second).unwrap()["state_reason"].as_str().unwrap().to_owned();
-    assert!(why.contains("the signer does not sign the batch") && why.contains("batches"), "{why}");
+    assert!(why.contains("polytrader keys limits --set batches_per_minute="), "{why}");
     assert_eq!(desk.batches_signed(), 0);
     end(run);
     // It may now, and an operator asks for it: what ended in the sessions before is still there.

@@ -9,6 +9,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod arming;
 mod authors;
 mod backtest;
 mod by_hand;
@@ -29,9 +30,11 @@ mod guest;
 mod hostile;
 mod live;
 mod memory;
+mod orphans;
 mod paper;
 mod person;
 mod process;
 mod recordings;
 mod reload;
 mod strategies;
+mod versions;

@@ -216,8 +216,12 @@ async fn versions(db: &Db) {
         writer.write(DbWrite::Strategy(loaded));
     }
     assert!(writer.flush(PATIENCE).await);
-    let versions = db.strategy_versions("versions").await.unwrap();
+    let versions = db.strategy_versions("versions", 20).await.unwrap();
     assert_eq!(versions, [row("a", 1, 9), row("b", 2, 2)], "the first sight stays, and the last loaded is first");
+    assert_eq!(db.strategy_versions("versions", 1).await.unwrap(), [row("a", 1, 9)]);
+    let all = db.all_versions().await.unwrap();
+    let hashes: Vec<&str> = all.iter().filter(|(name, _)| name == "versions").map(|(_, hash)| hash.as_str()).collect();
+    assert_eq!(hashes, ["a", "b"]);
 }
 
 async fn pages(db: &Db) {
@@ -310,12 +314,16 @@ async fn primary(db: &Db) {
         pinned: pinned.to_owned(),
         over_file: "cd".to_owned(),
         armed: "ef".to_owned(),
+        armed_capital_micro_usd: Some(i64::MAX),
+        armed_daily_loss_micro_usd: None,
+        armed_orders_per_minute: Some(7),
         who: "desk".to_owned(),
         at_ms,
     };
     db.set_decision(&decided("ab", 1)).await.unwrap();
     db.set_decision(&decided("", 2)).await.unwrap();
     assert_eq!(db.decision("quoter").await.unwrap(), decided("", 2));
+    assert_eq!(db.decided_versions().await.unwrap(), ["", "cd", "ef"]);
     assert_eq!(db.opening_valuation("0xfeed", 20_000).await.unwrap(), None);
     assert_eq!(db.set_opening_valuation("0xfeed", 20_000, Usd::dollars(-7), 1).await.unwrap(), Usd::dollars(-7));
     assert_eq!(db.set_opening_valuation("0xfeed", 20_000, Usd::dollars(9), 2).await.unwrap(), Usd::dollars(-7));

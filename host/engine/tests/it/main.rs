@@ -7,6 +7,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod assigning;
 mod budgets;
 mod conduct;
 mod controls;

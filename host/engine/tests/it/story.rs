@@ -7,9 +7,9 @@ use model::input::{
     SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Body, Budget, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market,
-    MarketIx, OrderId, OrderKind, Price, Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId,
-    TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
+    Activity, ActivityKind, Assignment, Body, Budget, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits,
+    Market, MarketIx, OrderId, OrderKind, Price, Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time,
+    TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
 };
 
 /// Midnight UTC of some day.
@@ -263,6 +263,11 @@ fn account(story: &mut Story, words: &[&str]) {
         ["budget", words @ ..] => {
             let (strategy, budget) = (StrategyId(story.who), budget(words));
             story.step(Body::Strategy(StrategyChange::Budget { strategy, budget }));
+        }
+        ["assign", shares, "from", from, "to", to] => {
+            let [from, to] = [from, to].map(|who| StrategyId(who.parse().unwrap()));
+            let (token, size) = (TokenIx(0), (*shares != "all").then(|| size(shares)));
+            story.step(Body::Assign(Assignment { token, from, to, size }));
         }
         ["requests", ok, failed] => {
             story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });

@@ -6,8 +6,8 @@ use model::input::{
     Scope, SessionStart, Settlement, StrategyAnswer, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position, Score, Transfer,
-    TransferKind,
+    Activity, ActivityKind, Assignment, Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position, Score,
+    Transfer, TransferKind,
 };
 
 variants!(Mode, "mode" { 0 => Demo, 1 => Paper, 2 => Live, 3 => Backtest, 4 => Replay });
@@ -100,6 +100,7 @@ variants!(Breaker, "breaker" {
 variants!(Scope, "scope of a breaker" { 0 => Session, 1 => Market(market), 2 => Strategy(strategy) });
 structure!(AccountView { cash, shares });
 variants!(HostFault, "fault of the host" { 0 => Journal, 1 => AccountOverflow, 2 => TaskEnded });
+structure!(Assignment { token, from, to, size });
 variants!(Body, "input" {
     0 => Session(start),
     1 => Limits(limits),
@@ -127,5 +128,6 @@ variants!(Body, "input" {
     23 => Heartbeat { alive },
     24 => Activity(activity),
     25 => KnownActivities(keys),
+    26 => Assign(assignment),
 });
 structure!(Input { seq, at, body });

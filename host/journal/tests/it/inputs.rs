@@ -6,10 +6,10 @@ use model::input::{
     Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Body, Budget, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate, FillEntry, Input,
-    Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position, Price,
-    Quote, Score, Seq, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx, TradeId, Transfer,
-    TransferKind, Usd, VenueOrderId, Wants,
+    Activity, ActivityKind, Assignment, Body, Budget, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate,
+    FillEntry, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState,
+    Position, Price, Quote, Score, Seq, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx,
+    TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
 };
 
 fn price(micros: u32) -> Price {
@@ -294,6 +294,13 @@ pub(crate) fn inputs_of_budgets() -> Vec<Input> {
     let strategy = StrategyId(2);
     let full = Budget { capital: Some(Usd(45)), daily_loss: Some(Usd(46)), orders_per_minute: Some(47) };
     let bodies = [full, Budget::NONE].map(|budget| Body::Strategy(StrategyChange::Budget { strategy, budget }));
+    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+}
+
+/// What came with positions that are assigned: all of one, and a part.
+pub(crate) fn inputs_of_assignments() -> Vec<Input> {
+    let (token, from, to) = (TokenIx(3), StrategyId(2), StrategyId(5));
+    let bodies = [None, Some(Size(48))].map(|size| Body::Assign(Assignment { token, from, to, size }));
     bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
 }
 

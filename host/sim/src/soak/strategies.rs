@@ -7,8 +7,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use model::input::{Breaker, Command, Restriction, Scope, StrategyAnswer, StrategyChange};
 use model::{
-    Activity, ActivityKind, Body, Intent, IntentKind, MarketIx, OrderId, OrderKind, OwnEvent, Price, Quote, Side, Size,
-    StrategyId, Time, TokenIx, Transfer, TransferKind, Usd,
+    Activity, ActivityKind, Assignment, Body, Intent, IntentKind, MarketIx, OrderId, OrderKind, OwnEvent, Price, Quote,
+    Side, Size, StrategyId, Time, TokenIx, Transfer, TransferKind, Usd,
 };
 
 /// How late the venue's records may be.
@@ -46,7 +46,7 @@ impl Story<'_> {
             return Ok(());
         }
         let reason = || "soak".to_string();
-        let command = match self.world.rng.below(19) {
+        let command = match self.world.rng.below(20) {
             0 => Command::Stop,
             1 => Command::Pause,
             2 => Command::EmergencyStop { reason: reason() },
@@ -69,11 +69,32 @@ impl Story<'_> {
                 let number = self.world.rng.below(u64::from(STRATEGIES)).saturating_add(1);
                 return self.set_budget(StrategyId(u16::try_from(number).unwrap_or(1)));
             }
+            19 => return self.assignment(),
             8 | 9 => Command::Release { reason: reason() },
             10 => Command::Resume,
             _ => Command::Start,
         };
         self.feed(Body::Command(command))
+    }
+
+    /// Shares go from whoever has some to another strategy, all or a part of them. The account is as before.
+    fn assignment(&mut self) -> Result<(), String> {
+        let parts = self.host.engine.ledger().parts().filter(|(_, _, part)| !part.size.is_zero());
+        let held: Vec<_> = parts.map(|(from, token, part)| (from, token, part.size)).collect();
+        let drawn = self.world.rng.below(u64::try_from(held.len()).unwrap_or(0).max(1));
+        let Some((from, token, most)) = usize::try_from(drawn).ok().and_then(|place| held.get(place).copied()) else {
+            return Ok(());
+        };
+        let to = StrategyId(u16::try_from(self.world.rng.below(u64::from(STRATEGIES).saturating_add(1))).unwrap_or(1));
+        let part = Size(self.world.rng.below(most.0.saturating_add(2)));
+        let size = (self.world.rng.below(2) == 0).then_some(part);
+        let before = self.host.engine.ledger().clone();
+        self.feed(Body::Assign(Assignment { token, from, to, size }))?;
+        let after = self.host.engine.ledger();
+        if after.cash() != before.cash() || !after.positions().eq(before.positions()) {
+            return Err("an assignment changed what the account holds".to_string());
+        }
+        Ok(())
     }
 
     fn restriction(&mut self) -> Command {

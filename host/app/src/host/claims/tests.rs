@@ -268,3 +268,13 @@ async fn a_closed_door_says_why() {
     let refused = ControlError::Refused("claims.execute is off".to_owned());
     assert_eq!(door.ask(Rig::wanted(Claim::Redeem)), Err(refused));
 }
+
+#[test]
+fn a_batch_that_the_signer_may_not_sign_is_told_with_what_lets_it() {
+    let none = signer::Value::None;
+    let told = |rule| unsigned(&AskError::Refused(Refusal { rule, value: none, limit: none }));
+    for rule in [Rule::Batches, Rule::BatchesPerMinute] {
+        assert!(told(rule).contains("polytrader keys limits --set batches_per_minute="), "{}", told(rule));
+    }
+    assert_eq!(told(Rule::Locked), "the signer does not sign the batch: the signer refuses by locked: - against -");
+}

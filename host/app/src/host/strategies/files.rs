@@ -33,6 +33,7 @@ impl Strategies {
             view.file_hash.clone_from(&hash);
             view.error.clear();
         });
+        self.show_budget(&name);
         let chosen = self.chosen(&name, version).await;
         self.consider(&name, chosen).await;
     }
@@ -121,6 +122,24 @@ impl Strategies {
         self.edit(strategy, |view| "removed".clone_into(&mut view.state));
     }
 
+    /// Shows who of those that still hold something from an earlier session has no file any more.
+    pub(super) async fn show_orphans(&self) {
+        for id in &self.tools.holders {
+            let name = match self.tools.db.strategy_name(*id).await {
+                Ok(Some(name)) => name,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, strategy = id.0, "nobody knows whose positions these are");
+                    continue;
+                }
+            };
+            if !self.tools.strategies_dir.join(format!("{name}.wasm")).exists() {
+                tracing::warn!(name, "a strategy is gone and still holds something; the guards look after it");
+                self.tools.picture.strategy(*id, gone(&name));
+            }
+        }
+    }
+
     /// Has the engine end a strategy: its orders are cancelled.
     pub(super) fn retire(&self, strategy: StrategyId, reason: String) {
         self.tell(StrategyChange::Removed { strategy, reason: cut(reason) });
@@ -157,4 +176,10 @@ fn failed(name: &str, error: String) -> StrategyView {
         loaded_at_ms: clock::now().millis(),
         ..StrategyView::default()
     }
+}
+
+/// A strategy whose file is gone, and which still holds something.
+fn gone(name: &str) -> StrategyView {
+    let error = "its file is gone; the guards look after what it holds, until that is closed or assigned".to_owned();
+    StrategyView { name: name.to_owned(), state: "removed".to_owned(), error, ..StrategyView::default() }
 }

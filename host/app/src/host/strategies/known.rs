@@ -41,6 +41,8 @@ pub(super) struct Known {
     pub(super) missing: Vec<String>,
     /// The budget that the engine was told last.
     pub(super) budget: Budget,
+    /// The budget that its file of settings gives.
+    pub(super) file_budget: Budget,
     /// What should run; none if its file is gone.
     pub(super) wanted: Option<Version>,
     /// What runs.
@@ -58,7 +60,8 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new(id: StrategyId, decision: DecisionRow) -> Self {
-        let (markets, places, missing, budget) = (Vec::new(), Vec::new(), Vec::new(), Budget::NONE);
+        let (markets, places, missing) = (Vec::new(), Vec::new(), Vec::new());
+        let (budget, file_budget) = (Budget::NONE, Budget::NONE);
         let (announced, faults) = (BTreeMap::new(), VecDeque::new());
         let (wanted, running, file, previous) = (None, None, None, None);
         Self {
@@ -68,6 +71,7 @@ impl Known {
             places,
             missing,
             budget,
+            file_budget,
             wanted,
             running,
             announced,
@@ -90,12 +94,26 @@ impl Known {
         self.announced.clear();
     }
 
+    /// Returns the versions that are needed here and now: what runs, should, is in the file, or ran before.
+    pub(super) fn needs(&self) -> impl Iterator<Item = [u8; 32]> {
+        let versions = [&self.wanted, &self.running, &self.file].into_iter().flatten().chain(self.announced.values());
+        versions.map(|version| version.module.hash()).chain(self.previous)
+    }
+
     /// Says whether a version may trade.
     pub(super) fn may_trade(&self, arming: Arming, hash: &str) -> bool {
         match arming {
             Arming::Dropped => true,
             Arming::Armed => self.decision.armed == hash,
             Arming::ArmedOnce => !self.decision.armed.is_empty(),
+        }
+    }
+
+    /// Returns the budget that somebody armed it with; it bounds a strategy where arming decides what trades.
+    pub(super) fn armed_budget(&self, arming: Arming) -> Budget {
+        match arming {
+            Arming::Dropped => Budget::NONE,
+            Arming::Armed | Arming::ArmedOnce => self.decision.armed_budget(),
         }
     }
 

@@ -4,6 +4,7 @@ use super::super::clock;
 use super::Strategies;
 use super::files::describe;
 use super::known::{FAULTS_MAX, Known};
+use super::pruning;
 use crate::hex::hex;
 use model::StrategyId;
 use sandbox::{LogLevel, LogLine};
@@ -19,6 +20,7 @@ impl Strategies {
         let (markets, running) = (known.markets.len(), known.running.clone());
         let missing = known.missing.join(", ");
         tracing::info!(name, instance, "a strategy runs");
+        self.prune_at.get_or_insert_with(pruning::soon);
         self.edit(strategy, |view| {
             "running".clone_into(&mut view.state);
             view.error.clear();

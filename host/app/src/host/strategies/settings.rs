@@ -4,7 +4,6 @@ use super::Strategies;
 use super::known::Version;
 use crate::parameters::{Settings, check, with_parameters};
 use anyhow::Context;
-use model::input::StrategyChange;
 use model::{Budget, EventId, Market, MarketIx, StrategyId};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -34,15 +33,6 @@ impl Strategies {
         }
         let (parameters, budget) = (settings.to_json(), settings.budget);
         Ok((Version { parameters, named: settings.markets, ..version }, budget))
-    }
-
-    /// Leaves a strategy this budget, if it has another one.
-    pub(super) fn leave(&mut self, name: &str, budget: Budget) {
-        let Some(known) = self.known.get_mut(name).filter(|known| known.budget != budget) else { return };
-        known.budget = budget;
-        let strategy = known.id;
-        tracing::info!(name, ?budget, "a strategy has another budget");
-        self.tell(StrategyChange::Budget { strategy, budget });
     }
 
     /// Parameters do not fit; those before stay in force.

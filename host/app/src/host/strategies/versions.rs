@@ -52,7 +52,8 @@ impl Strategies {
         let over_file = file.ok_or_else(|| anyhow!("its file is gone, or cannot be loaded"))?;
         let now = known.running.as_ref().or(known.wanted.as_ref()).map(|version| hex(&version.module.hash()));
         let before = known.previous.as_ref().map(|hash| hex(hash));
-        let versions = self.tools.db.strategy_versions(name).await?;
+        let mut versions = self.tools.db.strategy_versions(name, self.tools.keep_versions).await?;
+        versions.retain(|version| crate::modules::has(&self.tools.data_dir, &version.hash));
         let pinned = choose(&versions, hash.as_deref(), before, now.as_deref())?;
         let version = self.kept_version(name, &pinned).await?;
         let decision = self.known.get(name).map(|known| known.decision.clone()).unwrap_or_default();

@@ -1,11 +1,13 @@
 //! What operators say about strategies.
 
+use super::budgets::words;
 use super::{Strategies, clock};
 use crate::control::ControlError;
 use crate::db::DecisionRow;
 use crate::hex::hex;
 use anyhow::{Context, bail, ensure};
 use axum::body::Bytes;
+use model::Budget;
 use sandbox::Sandbox;
 use sandbox::supervisor::is_name;
 use serde_json::{Map, Value};
@@ -38,6 +40,8 @@ pub(crate) enum Word {
     Arm {
         /// The beginning of its hash.
         hash: Option<String>,
+        /// What it may use; what was armed before stays if nothing is said.
+        budget: Option<Budget>,
     },
 }
 
@@ -107,15 +111,15 @@ impl Strategies {
         if !asks {
             tracing::info!(name, ?word, who, "an operator's word about a strategy");
         }
+        let nothing = |()| Value::Null;
         let done = match word {
-            Word::Enable => self.enable(&name, who).await,
-            Word::Disable => self.disable(&name, who).await,
-            Word::RollBack { hash } => self.roll_back(&name, hash, who).await,
-            Word::Arm { hash } => self.arm(&name, hash, who).await,
-            Word::SetParameters(parameters) => self.set_parameters(&name, parameters),
-            Word::Parameters => Ok(()),
+            Word::Enable => self.enable(&name, who).await.map(nothing),
+            Word::Disable => self.disable(&name, who).await.map(nothing),
+            Word::RollBack { hash } => self.roll_back(&name, hash, who).await.map(nothing),
+            Word::Arm { hash, budget } => self.arm(&name, hash, budget, who).await.map(Value::String),
+            Word::SetParameters(parameters) => self.set_parameters(&name, parameters).map(nothing),
+            Word::Parameters => self.parameters(&name),
         };
-        let done = if done.is_ok() && asks { self.parameters(&name) } else { done.map(|()| Value::Null) };
         // Nobody may be waiting any more; it is done all the same.
         if reply.send(done.map_err(|error| format!("{name}: {error:#}"))).is_err() {
             tracing::debug!(name, "an operator did not wait for the answer");
@@ -144,7 +148,14 @@ impl Strategies {
         self.decide(name, decision).await.context("it was ended, but a restart of the host would run it again")
     }
 
-    async fn arm(&mut self, name: &str, hash: Option<String>, who: String) -> anyhow::Result<()> {
+    /// Arms a version, and says which and with what.
+    async fn arm(
+        &mut self,
+        name: &str,
+        hash: Option<String>,
+        budget: Option<Budget>,
+        who: String,
+    ) -> anyhow::Result<String> {
         let known = self.known.get(name).context("there is no such strategy")?;
         let file = known.file.clone().context("its file is gone, or cannot be loaded")?;
         if known.decision.disabled != 0 {
@@ -157,9 +168,14 @@ impl Strategies {
             ensure!(!hash.is_empty() && armed.starts_with(&hash), "what would run is {armed:.12}, and not `{hash}`");
         }
         let decision = self.known.get(name).map(|known| known.decision.clone()).unwrap_or_default();
-        self.decide(name, DecisionRow { armed, who, at_ms: clock::now().millis(), ..decision }).await?;
+        let budget = budget.unwrap_or_else(|| decision.armed_budget());
+        let said = format!("{armed} with {}", words(budget));
+        let decision = DecisionRow { armed, who, at_ms: clock::now().millis(), ..decision };
+        self.decide(name, decision.with_armed_budget(budget)).await?;
         self.same(name);
+        // It bounds what runs at once, also where the armed version cannot follow because its settings do not fit.
+        self.settle_budget(name);
         self.consider(name, version).await;
-        Ok(())
+        Ok(said)
     }
 }

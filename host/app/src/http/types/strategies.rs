@@ -1,6 +1,7 @@
 //! Strategies as the API tells them.
 #![expect(missing_docs, reason = "most fields say what they are by their names")]
 
+use model::{Budget, Usd};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
@@ -41,6 +42,35 @@ pub struct StrategyView {
     pub log: String,
     #[ts(type = "number")]
     pub loaded_at_ms: u64,
+    /// SHA-256 of the version that may trade real money; empty if none may.
+    pub armed_hash: String,
+    /// What it was armed with; empty where what is dropped trades.
+    pub armed_budget: BudgetView,
+    /// What it may use: the smaller of what it was armed with and what `NAME.toml` gives.
+    pub budget: BudgetView,
+    /// Where `NAME.toml` wants more than was armed; empty if it does not.
+    pub bounded: String,
+}
+
+/// What one strategy may use. Where nothing is said, and where more is said than the session's limits leave, those hold.
+#[derive(Debug, Clone, Copy, Default, Serialize, TS, ToSchema)]
+pub struct BudgetView {
+    /// The most that its positions cost and its open buys hold back, together.
+    #[ts(type = "number | null")]
+    pub capital_micro_usd: Option<i64>,
+    /// The loss since 00:00 UTC at which it is stopped.
+    #[ts(type = "number | null")]
+    pub daily_loss_micro_usd: Option<i64>,
+    /// Placements in any 60 seconds.
+    pub orders_per_minute: Option<u32>,
+}
+
+impl From<Budget> for BudgetView {
+    fn from(budget: Budget) -> Self {
+        let [capital_micro_usd, daily_loss_micro_usd] =
+            [budget.capital, budget.daily_loss].map(|amount| amount.map(Usd::micros));
+        Self { capital_micro_usd, daily_loss_micro_usd, orders_per_minute: budget.orders_per_minute }
+    }
 }
 
 /// A version of a strategy that was loaded here.
@@ -71,6 +101,42 @@ pub struct VersionBody {
     pub hash: Option<String>,
     #[serde(default)]
     pub reason: String,
+}
+
+/// The body of `POST /v1/strategies/{name}/arm`.
+#[derive(Debug, Clone, Default, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArmBody {
+    /// The beginning of the hash of what would run; where it is given another version is not armed.
+    #[serde(default)]
+    #[ts(optional)]
+    pub hash: Option<String>,
+    /// What it may use. If it is left out, what was armed before stays; if it is given, all of that is replaced.
+    #[serde(default)]
+    #[ts(optional)]
+    pub budget: Option<BudgetBody>,
+    #[serde(default)]
+    pub reason: String,
+    /// Who it is claimed to come from; the token says who it is.
+    #[serde(default)]
+    pub user: String,
+}
+
+/// A budget in the words of `NAME.toml`. What is left out has the session's limit.
+#[derive(Debug, Clone, Default, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetBody {
+    /// Dollars with at most six decimals.
+    #[serde(default)]
+    #[ts(optional, type = "number | string")]
+    pub capital_usd: Option<serde_json::Value>,
+    /// Dollars with at most six decimals.
+    #[serde(default)]
+    #[ts(optional, type = "number | string")]
+    pub daily_loss_usd: Option<serde_json::Value>,
+    #[serde(default)]
+    #[ts(optional)]
+    pub orders_per_minute: Option<u32>,
 }
 
 /// The parameters of a strategy.

@@ -1,0 +1,109 @@
+//! What a strategy leaves behind when its file goes, and giving it to another one.
+
+use crate::crash::replay_all;
+use crate::process::{Api, Folder, Run, program, strategies};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(90);
+
+fn positions(data: &Path, words: &[&str]) -> (bool, String) {
+    let output = program().arg("positions").args(words).arg("--data-dir").arg(data).output().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (output.status.success(), said)
+}
+
+/// Returns what a strategy holds: tokens with its part of them.
+fn held(all: &Value, name: &str) -> Vec<(String, Value)> {
+    let part = |position: &Value| {
+        let owner = position["owners"].as_array().unwrap().iter().find(|owner| owner["strategy"] == name)?.clone();
+        Some((position["token"].as_str().unwrap().to_owned(), owner))
+    };
+    all.as_array().unwrap().iter().filter_map(part).collect()
+}
+
+/// Waits until a strategy holds enough of something to sell it, and returns what.
+#[track_caller]
+fn filled(api: &Api, name: &str) -> String {
+    let enough = |all: &Value| {
+        let part = |(token, owner): (String, Value)| (owner["size_micros"].as_u64() > Some(5_000_000)).then_some(token);
+        held(all, name).into_iter().find_map(part)
+    };
+    enough(&api.wait_for("/v1/positions", SOON, |all| enough(all).is_some())).unwrap()
+}
+
+fn is_running(all: &Value, name: &str) -> bool {
+    all.as_array().unwrap().iter().any(|one| one["name"] == name && one["state"] == "running")
+}
+
+#[test]
+fn what_a_removed_strategy_holds_is_orphaned_until_another_one_gets_it() {
+    let Some(built) = strategies("orphaned positions") else { return };
+    let folder = Folder::new("orphans");
+    let dropped = folder.0.join("dropped");
+    std::fs::create_dir_all(&dropped).unwrap();
+    let place = |name: &str| std::fs::copy(built.join("quoter.wasm"), dropped.join(format!("{name}.wasm"))).unwrap();
+    place("first");
+    let more = ["--seed", "8", "--set", "stop_loss_pct=100", "--set", "take_profit_pct=1000"];
+    let mut run = Run::start(&folder.0, &dropped, &more);
+    let api = Api::new(&folder.0, &run.addresses());
+    let token = filled(&api, "first");
+    std::fs::remove_file(dropped.join("first.wasm")).unwrap();
+    let orphaned =
+        |all: &Value, name| held(all, name).iter().any(|(held, owner)| *held == token && owner["orphaned"] == true);
+    let all = api.wait_for("/v1/positions", SOON, |all| orphaned(all, "first"));
+    let shares =
+        held(&all, "first").iter().find(|(held, _)| *held == token).unwrap().1["size_micros"].as_u64().unwrap();
+    let (good, said) = positions(&folder.0, &["list"]);
+    assert!(good && said.contains(&token) && said.contains("orphaned: only the guards look after it"), "{said}");
+
+    // Who gets it must be there and have the market.
+    let ask = |to: &str| json!({ "token": token, "from": "first", "to": to });
+    let (status, why) = api.refused("/v1/positions/assign", &ask("second"));
+    assert!(status == 404 && why.contains("there is no strategy `second`"), "{status}: {why}");
+    let market = all.as_array().unwrap().iter().find(|one| one["token"] == token).unwrap()["market"].clone();
+    std::fs::write(dropped.join("second.toml"), format!("markets = [{market}]\n")).unwrap();
+    place("second");
+    api.wait_for("/v1/strategies", SOON, |all| is_running(all, "second"));
+    let (status, why) = api.refused("/v1/positions/assign", &json!({ "token": "5", "from": "first", "to": "second" }));
+    assert!(status == 404 && why.contains("no market here has the token `5`"), "{status}: {why}");
+    let (good, said) = positions(&folder.0, &["assign", &token, "--from", "first", "--to", "first"]);
+    assert!(!good && said.contains("it is that strategy's already"), "{said}");
+
+    // A part of it, and then the rest.
+    settled(&folder.0, &token, &["--shares", "1", "--reason", "a test"]);
+    settled(&folder.0, &token, &[]);
+    let mine = |all: &Value| held(all, "first").iter().all(|(held, _)| *held != token);
+    let all = api.wait_for("/v1/positions", SOON, mine);
+    let (_, owner) = held(&all, "second").into_iter().find(|(held, _)| *held == token).unwrap();
+    assert_eq!(owner["orphaned"], false, "{owner}");
+    assert!(owner["size_micros"].as_u64().unwrap() + 100_000_000 > shares);
+    // Whoever got it sells it: nobody else could.
+    let sells = |all: &Value| {
+        let mut sells =
+            all.as_array().unwrap().iter().filter(|order| order["side"] == "SELL" && order["token"] == token);
+        sells.any(|order| order["strategy"] == "second")
+    };
+    api.wait_for("/v1/trading/orders", SOON, sells);
+    run.signal(Signal::INT);
+    let outcome = run.finish();
+    assert_eq!(replay_all(&folder.0), 1, "the strategy that got something decides the same again");
+    assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
+}
+
+/// Gives away what was settled by now; the newest fills may need a moment.
+#[track_caller]
+fn settled(data: &Path, token: &str, more: &[&str]) {
+    let words = [&["assign", token, "--from", "first", "--to", "second"], more].concat();
+    for _ in 0..100 {
+        let (good, said) = positions(data, &words);
+        if good {
+            return;
+        }
+        assert!(said.contains("are not settled"), "{said}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    panic!("the fills of {token} never settle");
+}
