@@ -116,7 +116,8 @@ async fn an_order_whose_other_side_went_rests_unmatched_or_is_refused() {
     let rig = Rig::new().await;
     let (market, token, mut socket) = delayed(&rig).await;
     // Nobody else comes to meet it: what is free to buy is bought now, and the others rest from then on.
-    let told = |delay| json!({"still": true, "sports_delay_s": delay, "sports_delay_markets": [market["condition_id"]]});
+    let told =
+        |delay| json!({"still": true, "sports_delay_s": delay, "sports_delay_markets": [market["condition_id"]]});
     assert_eq!(faults(&rig, told(0)).await.0, 200);
     let bought = rig.post(&rig.order_of(&token, Side::Buy, "0.95", "200", OrderKind::Fak)).await.1;
     assert_eq!(bought["status"], "matched", "{bought}");
