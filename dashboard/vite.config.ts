@@ -9,7 +9,7 @@ export default defineConfig({
   server: {
     host: "127.0.0.1",
     port: 5173,
-    ...(host === undefined ? {} : { proxy: { "/v1": host, "/health": host, "/login": host } }),
+    ...(host === undefined ? {} : { proxy: { "/v1": host, "/health/": host, "/login": host } }),
   },
   build: { target: "es2022", assetsInlineLimit: 0, reportCompressedSize: false },
 });

@@ -19,6 +19,13 @@ const TICK = 10_000;
 const CASH = 10_000_000_000;
 
 const NO_BUDGET = { capital_micro_usd: null, daily_loss_micro_usd: null, orders_per_minute: null };
+const STRATEGIES = [
+  ["quoter", "running", ""],
+  ["template", "running", "the version 5b17c0de9a42 waits to be armed"],
+  ["newcomer", "unarmed", "the version 9f2c41d07be3 waits to be armed"],
+  ["momentum", "quarantined", "failed 3 times within a minute: it used up its fuel of 50000000 for one call: an endless loop?"],
+  ["bundle", "disabled", "it was disabled"],
+] as const;
 
 export class World {
   readonly snapshot: Snapshot;
@@ -40,8 +47,8 @@ export class World {
       orders: [],
       trades: [],
       refusals: [],
-      strategies: ["quoter", "template"].map((name, place) => ({
-        name, state: "running", error: "", hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", file_hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", version: "0.1.0", description: "An example", instance: 1, markets: 6 - place, events: 40_000, intents: 900, orders: 410, fills: 37, refusals: 3, fuel: 18_442, log: "", loaded_at_ms: now - 700_000, armed_hash: "", armed_budget: NO_BUDGET, budget: NO_BUDGET, bounded: "",
+      strategies: STRATEGIES.map(([name, state, error], place) => ({
+        name, state, error, hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", file_hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", version: "0.1.0", description: "An example", instance: 1, markets: 6 - place, events: 40_000, intents: 900, orders: 410, fills: 37, refusals: 3, realised_micro_usd: 4_210_000, unrealised_micro_usd: -312_000, fees_micro_usd: 41_250, today_micro_usd: 3_856_750, fuel: 18_442, log: "", loaded_at_ms: now - 700_000, armed_hash: "", armed_budget: NO_BUDGET, budget: NO_BUDGET, bounded: "",
       })),
       breakers: ["stale_data", "websocket_disconnect", "high_error_rate", "reconciliation_mismatch", "daily_loss_limit"].map((name) => ({ name, tripped: false, reason: "", markets: [], strategies: [], since_ms: null })),
       markets: QUESTIONS.map(([slug, question, yes, no], place) => market(slug, question, [yes, no], place)),

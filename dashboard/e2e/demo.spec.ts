@@ -2,6 +2,9 @@
 
 import { join } from "node:path";
 import { expect, test, type Locator, type Page } from "@playwright/test";
+import type { PnlView } from "../src/generated/PnlView";
+import type { Snapshot } from "../src/generated/Snapshot";
+import type { StrategyView } from "../src/generated/StrategyView";
 import { Host, ROOT, type Run } from "./host";
 
 const TRADES_WITHIN_MS = 60_000;
@@ -47,6 +50,47 @@ test("an operator sees the demo trade, stops it, and nothing stays open at the v
   });
 
   if (process.env["POLYTRADER_SCREENSHOT"] === "1") await picture(page);
+
+  await test.step("a strategy that is dropped in while it trades is there, and is disabled and enabled by a click", async () => {
+    await page.goto(`${run.dashboard}/strategies`);
+    await host.drop("template", "newcomer");
+    const newcomer = rows(page, "Strategies").filter({ hasText: "newcomer" });
+    await expect(newcomer.getByText("running", { exact: true })).toBeVisible();
+    await expect(newcomer.getByText(/^[+−]?\$\d+\.\d\d$/).first()).toBeVisible();
+    await page.getByRole("button", { name: "newcomer", exact: true }).click();
+    await expect(rows(page, "Versions of newcomer").getByText("runs")).toBeVisible();
+    await expect(panel(page, "Parameters of newcomer").getByLabel("bid")).toBeEditable();
+    for (const [word, state] of [
+      ["Disable", "disabled"],
+      ["Enable", "running"],
+    ] as const) {
+      await newcomer.getByRole("button", { name: `${word} newcomer`, exact: true }).click();
+      await newcomer.getByRole("button", { name: `${word} newcomer: click again to confirm` }).click();
+      await expect(newcomer.getByText(state, { exact: true })).toBeVisible();
+    }
+    await host.dropJunk("junk");
+    const junk = rows(page, "Strategies").filter({ hasText: "junk" });
+    await expect(junk.getByText("failed", { exact: true })).toBeVisible();
+    await expect(junk).toContainText("this is no WebAssembly module");
+    await expect(junk.getByRole("button", { name: "Enable junk" })).toHaveCount(0);
+  });
+
+  await test.step("what the strategies gained is what the account gained", async () => {
+    // Cents of a cent: parts of one position are rounded each by itself.
+    await expect.poll(async () => Math.abs(await unexplained(page))).toBeLessThan(1_000);
+  });
+
+  await test.step("no page is wider than a phone", async () => {
+    const size = page.viewportSize();
+    await page.setViewportSize({ width: 390, height: 844 });
+    for (const path of ["", "trades", "exposure", "strategies", "markets", "health", "config"]) {
+      await page.goto(`${run.dashboard}/${path}`);
+      await expect(page.locator("section.panel").first()).toBeVisible();
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(390);
+    }
+    if (size !== null) await page.setViewportSize(size);
+    await page.goto(run.dashboard);
+  });
 
   await test.step("Stop asks once more, then cancels every order", async () => {
     await page.getByRole("button", { name: "Stop", exact: true }).click();
@@ -112,6 +156,14 @@ async function atVenue(page: Page): Promise<unknown[]> {
 async function openAtHost(page: Page): Promise<unknown[]> {
   const orders = (await (await page.request.get(`${run.api}/v1/trading/orders`)).json()) as { state: string }[];
   return orders.filter((it) => !["filled", "cancelled", "refused"].includes(it.state));
+}
+
+/** What the account gained less what its strategies did, in micro-dollars. */
+async function unexplained(page: Page): Promise<number> {
+  const { pnl, strategies } = (await (await page.request.get(`${run.api}/v1/snapshot`)).json()) as Snapshot;
+  const total = (it: PnlView | StrategyView) => it.realised_micro_usd + it.unrealised_micro_usd - it.fees_micro_usd;
+  expect(total(pnl)).not.toBe(0);
+  return strategies.map(total).reduce((sum, it) => sum - it, total(pnl));
 }
 
 /** What the page's scripts complained about. */

@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,6 +32,7 @@ export class Host {
   private constructor(
     private readonly process: ChildProcess,
     private readonly dir: string,
+    private readonly built: string,
   ) {
     const keep = (chunk: Buffer): void => {
       this.output.push(...chunk.toString().trimEnd().split("\n"));
@@ -49,14 +50,31 @@ export class Host {
       if (!existsSync(path)) throw new Error(`there is no ${what} at ${path}: build it first (cargo xtask test does)`);
     }
     const dir = await mkdtemp(join(tmpdir(), "polytrader-e2e-"));
-    const args = ["run", "--mode", "demo", "--data-dir", dir, "--strategies", strategies, "--api-port", "0", "--dashboard-port", "0"];
-    const host = new Host(spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] }), dir);
+    // A folder of its own, so that tests may drop files into it.
+    const dropped = join(dir, "strategies");
+    await mkdir(dropped);
+    const modules = (await readdir(strategies)).filter((it) => it.endsWith(".wasm"));
+    await Promise.all(modules.map((it) => copyFile(join(strategies, it), join(dropped, it))));
+    const args = ["run", "--mode", "demo", "--data-dir", dir, "--strategies", dropped, "--api-port", "0", "--dashboard-port", "0"];
+    const host = new Host(spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] }), dir, strategies);
     try {
       return { host, run: await host.ready() };
     } catch (error) {
       await host.stop();
       throw error;
     }
+  }
+
+  /** Drops a strategy that was built into the folder under another name, whole at once. */
+  async drop(strategy: string, name: string): Promise<void> {
+    const place = join(this.dir, "strategies", `${name}.part`);
+    await copyFile(join(this.built, `${strategy}.wasm`), place);
+    await rename(place, join(this.dir, "strategies", `${name}.wasm`));
+  }
+
+  /** Drops a file that is no strategy. */
+  async dropJunk(name: string): Promise<void> {
+    await writeFile(join(this.dir, "strategies", `${name}.wasm`), "no module");
   }
 
   /** Ends the host as Ctrl-C does and returns its exit code; null if it had to be killed. */

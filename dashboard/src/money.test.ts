@@ -86,6 +86,10 @@ describe("costs and rules", () => {
     expect(ruleAmount("max_order_usd", 120_000_000)).toBe("$120.00");
     expect(ruleAmount("shares", 5_000_000)).toBe("5.00 sh");
     expect(ruleAmount("tick", 10_000)).toBe("0.010");
+    expect(ruleAmount("strategy_capital", 8_100_000)).toBe("$8.10");
+    expect(ruleAmount("max_order_shares", 5_000_000)).toBe("5.00 sh");
+    expect(ruleAmount("max_slippage_ticks", 20_000)).toBe("0.020");
+    expect(ruleAmount("min_time_to_end_s", 7_200)).toBe("7,200 s");
     expect(ruleAmount("max_open_orders", 200)).toBe("200");
   });
 });

@@ -104,12 +104,28 @@ export function costCeil(priceMicroUsd: number, sizeMicros: number): number {
   return Number((product + 999_999n) / 1_000_000n);
 }
 
-const USD_RULES = new Set(["cash", "portfolio_trade_pct", "max_order_usd", "max_market_usd", "daily_loss_limit_usd"]);
-const SHARE_RULES = new Set(["size", "shares"]);
+// As `Rule` of the host's engine has them.
+const USD_RULES = new Set([
+  "cash",
+  "portfolio_trade_pct",
+  "max_order_usd",
+  "probation",
+  "max_market_usd",
+  "max_event_usd",
+  "max_strategy_pct",
+  "strategy_capital",
+  "max_resting_pct",
+  "max_gross_pct",
+  "cash_reserve_pct",
+]);
+const SHARE_RULES = new Set(["size", "shares", "max_order_shares", "max_depth_pct"]);
+const PRICE_RULES = new Set(["tick", "price_collar_pct", "max_slippage_ticks", "min_edge_usd", "self_trade"]);
+const SECOND_RULES = new Set(["expiry", "min_time_to_end_s"]);
 
 /** Returns the value or limit of a refusal in the unit of its rule. */
 export function ruleAmount(rule: string, value: number): string {
-  if (rule === "tick") return price(value);
+  if (PRICE_RULES.has(rule)) return price(value);
+  if (SECOND_RULES.has(rule)) return `${count(value)} s`;
   if (USD_RULES.has(rule)) return usd(value);
   if (SHARE_RULES.has(rule)) return `${shares(value)} sh`;
   return count(value);

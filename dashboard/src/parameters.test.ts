@@ -7,6 +7,7 @@ const view = {
       size: { type: "integer", minimum: 2, maximum: 10, default: 5, description: "Shares." },
       side: { type: "string", enum: ["buy", "sell"] },
       fast: { type: "boolean", default: false },
+      edge: { type: ["number", "string"], unit: "price", minimum: 0 },
     },
   },
   parameters: { size: 3 },
@@ -15,9 +16,10 @@ const view = {
 describe("parameters", () => {
   it("have a field each, with what holds and what may be", () => {
     expect(fields(view)).toEqual([
-      { name: "size", kind: "integer", choices: [], description: "Shares. from 2 to 10", value: "3", fallback: "5" },
-      { name: "side", kind: "string", choices: ["buy", "sell"], description: "", value: "", fallback: "" },
-      { name: "fast", kind: "boolean", choices: [], description: "", value: "", fallback: "false" },
+      { name: "size", kind: "integer", choices: [], description: "Shares. From 2 to 10.", unit: "", value: "3", fallback: "5" },
+      { name: "side", kind: "string", choices: ["buy", "sell"], description: "", unit: "", value: "", fallback: "" },
+      { name: "fast", kind: "boolean", choices: [], description: "", unit: "", value: "", fallback: "false" },
+      { name: "edge", kind: "string", choices: [], description: "At least 0.", unit: "price", value: "", fallback: "" },
     ]);
     expect(fields({ schema: {}, parameters: {} })).toEqual([]);
   });

@@ -9,6 +9,8 @@ export interface Field {
   /** The words that it may be; empty if it is free. */
   choices: string[];
   description: string;
+  /** What its numbers count: `dollars`, `shares`, `price` or `seconds`; empty if it is a plain number, or none. */
+  unit: string;
   /** What was given; empty if nothing was. */
   value: string;
   /** What holds if nothing is given. */
@@ -27,17 +29,24 @@ function text(value: unknown): string {
 /** Returns a field for each parameter that the schema names. */
 export function fields({ schema, parameters }: ParametersView): Field[] {
   return Object.entries(object(schema["properties"])).map(([name, property]) => {
-    const { type, description, minimum, maximum, enum: choices, default: fallback } = object(property);
-    const range = [minimum === undefined ? "" : `from ${text(minimum)}`, maximum === undefined ? "" : `to ${text(maximum)}`];
+    const { type, description, minimum, maximum, unit, enum: choices, default: fallback } = object(property);
     return {
       name,
       kind: typeof type === "string" ? type : "string",
       choices: Array.isArray(choices) ? choices.map(text) : [],
-      description: [text(description), range.filter((it) => it !== "").join(" ")].filter((it) => it !== "").join(" "),
+      description: [text(description), range(text(minimum), text(maximum))].filter((it) => it !== "").join(" "),
+      unit: text(unit),
       value: text(parameters[name]),
       fallback: text(fallback),
     };
   });
+}
+
+/** Returns a sentence about what a number may be. */
+function range(least: string, most: string): string {
+  if (least !== "" && most !== "") return `From ${least} to ${most}.`;
+  if (least !== "") return `At least ${least}.`;
+  return most === "" ? "" : `At most ${most}.`;
 }
 
 /** Returns the parameters that were typed; what is empty is left out. The host judges whether they fit. */

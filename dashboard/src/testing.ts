@@ -8,6 +8,7 @@ import type { PositionView } from "./generated/PositionView";
 import type { RecordsView } from "./generated/RecordsView";
 import type { RefusalView } from "./generated/RefusalView";
 import type { Snapshot } from "./generated/Snapshot";
+import type { StrategyView } from "./generated/StrategyView";
 import type { TradeView } from "./generated/TradeView";
 
 export function bot(change: Partial<BotView> = {}): BotView {
@@ -143,6 +144,33 @@ export function records(change: Partial<RecordsView> = {}): RecordsView {
     unknown_kinds: [],
     unknown_fields: 0,
     unreadable: 0,
+    ...change,
+  };
+}
+
+export function strategy(change: Partial<StrategyView> = {}): StrategyView {
+  return {
+    name: "quoter",
+    state: "running",
+    error: "",
+    hash: "0a1b",
+    file_hash: "0a1b",
+    version: "1.0.0",
+    description: "",
+    instance: 1,
+    markets: 1,
+    events: 0,
+    intents: 0,
+    orders: 0,
+    fills: 0,
+    refusals: 0,
+    realised_micro_usd: 0,
+    unrealised_micro_usd: 0,
+    fees_micro_usd: 0,
+    today_micro_usd: 0,
+    fuel: 0,
+    log: "",
+    loaded_at_ms: 1_000,
     ...change,
   };
 }

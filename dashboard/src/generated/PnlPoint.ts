@@ -5,6 +5,6 @@
  */
 export type PnlPoint = { at_ms: number, 
 /**
- * Realised and unrealised profit less fees, since the session began.
+ * Realised and unrealised profit less fees, of all sessions on the account.
  */
 profit_micro_usd: number, };

@@ -21,13 +21,17 @@ positions_micro_usd: number,
  */
 portfolio_micro_usd: number, 
 /**
- * Since the session began, fees apart.
+ * Of all sessions on the account, fees apart.
  */
 realised_micro_usd: number, 
 /**
  * Positions at the last bid less their cost.
  */
-unrealised_micro_usd: number, fees_micro_usd: number, 
+unrealised_micro_usd: number, 
+/**
+ * Of all sessions on the account.
+ */
+fees_micro_usd: number, 
 /**
  * Since 00:00 UTC, as the daily loss limit counts it.
  */

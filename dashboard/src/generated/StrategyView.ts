@@ -31,6 +31,22 @@ file_hash: string,
  */
 version: string, description: string, instance: number, markets: number, events: number, intents: number, orders: number, fills: number, refusals: number, 
 /**
+ * What its sales brought beyond their cost, fees apart. This and what follows counts all sessions on the account.
+ */
+realised_micro_usd: number, 
+/**
+ * What its shares are worth at the last bid beyond their cost.
+ */
+unrealised_micro_usd: number, 
+/**
+ * The fees that it paid.
+ */
+fees_micro_usd: number, 
+/**
+ * Its profit since 00:00 UTC less fees, as its daily loss limit counts it.
+ */
+today_micro_usd: number, 
+/**
  * Fuel of the last call.
  */
 fuel: number, 

@@ -11,6 +11,8 @@ export interface Column<T> {
   right?: boolean;
   /** Takes the room that is left and is cut with an ellipsis. */
   wide?: boolean;
+  /** Of more words than fit a line: it takes as many lines as it needs. */
+  prose?: boolean;
   /** Hidden where there is no room, for instance on a phone. */
   minor?: boolean;
 }
@@ -73,6 +75,6 @@ function Row<T>({ columns, row, fresh, extra }: { columns: Column<T>[]; row: T; 
   );
 }
 
-function classOf<T>({ right, wide, minor }: Column<T>): string {
-  return `${right ? "right" : ""} ${wide ? "wide" : ""} ${minor ? "minor" : ""}`;
+function classOf<T>({ right, wide, prose, minor }: Column<T>): string {
+  return `${right ? "right" : ""} ${wide ? "wide" : ""} ${prose ? "prose" : ""} ${minor ? "minor" : ""}`;
 }

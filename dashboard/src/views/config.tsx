@@ -9,11 +9,11 @@ import { Table, type Column } from "../ui/table";
 type Row = ConfigView & { key: string; changed: () => void };
 
 const COLUMNS: Column<Row>[] = [
-  { head: "Key", cell: (it) => <code>{it.key}</code> },
-  { head: "Value", cell: (it) => (it.live ? <Limit row={it} /> : <strong>{text(it.value)}</strong>) },
+  { head: "Key", cell: (it) => <code class="key" title={it.description}>{it.key}</code> },
+  { head: "Value", cell: (it) => (it.live ? <Limit row={it} /> : <strong class="given">{text(it.value)}</strong>) },
   { head: "Default", minor: true, cell: (it) => <span class="dim">{text(it.default)}</span> },
-  { head: "Source", cell: (it) => <Pill tone={it.source === "default" ? "idle" : "info"}>{it.source}</Pill> },
-  { head: "Description", wide: true, minor: true, cell: (it) => <span title={it.description}>{it.description}</span> },
+  { head: "Source", minor: true, cell: (it) => <Pill tone={it.source === "default" ? "idle" : "info"}>{it.source}</Pill> },
+  { head: "Description", prose: true, minor: true, cell: (it) => it.description },
 ];
 
 /** Returns a value as it would be typed. */

@@ -53,7 +53,7 @@ function Tiles() {
       <Tile name="Unrealised" note="at the last bid">
         <Money micros={pnl.unrealised_micro_usd} signed />
       </Tile>
-      <Tile name="Fees" note="this session">
+      <Tile name="Fees" note="paid so far">
         <Money micros={pnl.fees_micro_usd} />
       </Tile>
       <Tile name="Positions" note={held === 1 ? "1 outcome held" : `${held} outcomes held`}>

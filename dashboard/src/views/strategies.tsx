@@ -1,51 +1,58 @@
 import { useEffect, useState } from "preact/hooks";
-import { fetchParameters, fetchVersions, type StrategyWord } from "../api";
-import type { StrategyVersionView } from "../generated/StrategyVersionView";
+import type { StrategyWord } from "../api";
 import type { StrategyView } from "../generated/StrategyView";
 import { useMayConfigure, useMayTrade, useSnapshot } from "../live";
 import { count } from "../money";
 import { perform } from "../notices";
-import { type Field, fields, typed } from "../parameters";
-import { Empty, Panel, Pill, Time } from "../ui/basics";
+import { isWrong, sayable } from "../strategies";
+import { Fact, Money, Panel } from "../ui/basics";
 import { ConfirmButton } from "../ui/confirm";
 import { type Column, Table } from "../ui/table";
-import { TONES } from "./panels/strategies";
+import { ParametersPanel } from "./panels/parameters";
+import { NO_STRATEGIES, Profit, Says, StrategyState } from "./panels/strategies";
+import { VersionsPanel } from "./panels/versions";
 
 export function StrategiesPage() {
   const strategies = useSnapshot((it) => it.strategies);
-  const [chosen, setChosen] = useState("");
+  const [chosen, choose] = useChosen();
   const shown = strategies.find((it) => it.name === chosen) ?? strategies[0];
   const columns: Column<StrategyView>[] = [
     {
       head: "Name",
       cell: (it) => (
-        <button type="button" class="small" aria-pressed={it.name === shown?.name} title={it.description} onClick={() => setChosen(it.name)}>
+        <button type="button" class="small choice" aria-pressed={it.name === shown?.name} title={it.description} onClick={() => choose(it.name)}>
           {it.name}
         </button>
       ),
     },
-    { head: "State", cell: (it) => <Pill tone={TONES[it.state] ?? "idle"}>{it.state}</Pill> },
-    { head: "Version", cell: (it) => <span title={`SHA-256 ${it.hash}`}>{`${it.version} · ${it.hash.slice(0, 8)}`}</span> },
-    { head: "Instance", right: true, minor: true, cell: (it) => it.instance },
-    { head: "Markets", right: true, cell: (it) => count(it.markets) },
-    { head: "Orders", right: true, cell: (it) => count(it.orders) },
-    { head: "Fills", right: true, cell: (it) => count(it.fills) },
+    { head: "State", cell: (it) => <StrategyState strategy={it} /> },
+    { head: "Profit", right: true, cell: (it) => <Profit strategy={it} /> },
+    { head: "Today", right: true, minor: true, cell: (it) => <Money micros={it.today_micro_usd} signed /> },
+    { head: "Realised", right: true, minor: true, cell: (it) => <Money micros={it.realised_micro_usd} signed /> },
+    { head: "Unrealised", right: true, minor: true, cell: (it) => <Money micros={it.unrealised_micro_usd} signed /> },
+    { head: "Fees", right: true, minor: true, cell: (it) => <Money micros={it.fees_micro_usd} /> },
+    { head: "Markets", right: true, minor: true, cell: (it) => count(it.markets) },
+    { head: "Orders", right: true, minor: true, cell: (it) => count(it.orders) },
+    { head: "Fills", right: true, minor: true, cell: (it) => count(it.fills) },
     { head: "Refused", right: true, minor: true, cell: (it) => count(it.refusals) },
-    { head: "Fuel", right: true, minor: true, cell: (it) => count(it.fuel) },
-    { head: "Says", wide: true, cell: (it) => <span class={it.error === "" && it.bounded === "" ? "dim" : "failure"} title={it.error || it.bounded || it.log}>{it.error || it.bounded || it.log}</span> },
-    { head: "", cell: (it) => <Words strategy={it} /> },
+    { head: "Version", minor: true, cell: (it) => <span title={`SHA-256 ${it.hash}`}>{it.version}</span> },
+    { head: "Says", wide: true, minor: true, cell: (it) => <Says strategy={it} /> },
+    { head: "", right: true, cell: (it) => <Words strategy={it} /> },
   ];
   return (
     <>
       <h1 class="unseen">Strategies</h1>
       <div class="grid">
-        <Panel title="Strategies" class="w12" total={strategies.length}>
-          <Table label="Strategies" columns={columns} rows={strategies} rowKey={(it) => it.name} empty="None is loaded. Drop a .wasm file into the strategies folder." />
+        <Panel title="Strategies" class="w12" total={strategies.length} aside={<span class="dim">counts are of this session</span>}>
+          <Table label="Strategies" columns={columns} rows={strategies} rowKey={(it) => it.name} rowClass={(it) => (it.name === shown?.name ? "chosen" : "")} empty={NO_STRATEGIES} />
         </Panel>
         {shown === undefined ? null : (
           <>
-            <Versions key={`versions ${shown.name}`} strategy={shown} />
-            <Parameters key={`parameters ${shown.name}`} strategy={shown} />
+            <div class="pile w7">
+              <About strategy={shown} />
+              <VersionsPanel key={`versions ${shown.name}`} strategy={shown} />
+            </div>
+            <ParametersPanel key={`parameters ${shown.name}`} strategy={shown} class="w5" />
           </>
         )}
       </div>
@@ -53,102 +60,91 @@ export function StrategiesPage() {
   );
 }
 
+/** The strategy that is looked at. The address has it, so that it can be linked to. */
+function useChosen(): [string, (name: string) => void] {
+  // A name is a file's: letters, digits, - and _ alone.
+  const here = () => location.hash.slice(1);
+  const [chosen, setChosen] = useState(here);
+  useEffect(() => {
+    const follow = () => setChosen(here());
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  const choose = (name: string) => {
+    history.replaceState(null, "", `#${name}`);
+    setChosen(name);
+  };
+  return [chosen, choose];
+}
+
 /** What can be said about a strategy in its state. */
 function Words({ strategy }: { strategy: StrategyView }) {
   const [mayTrade, mayArm] = [useMayTrade(), useMayConfigure()];
-  const { name, state, file_hash } = strategy;
+  const { name, file_hash } = strategy;
+  const { disable, enable, arm } = sayable(strategy);
   const say = (what: StrategyWord, hash?: string) => perform({ kind: "strategy", name, what, ...(hash === undefined ? {} : { hash }) });
-  const up = !["disabled", "quarantined", "failed", "removed"].includes(state);
   return (
-    <span class="line">
-      {up ? (
+    <span class="words">
+      {arm ? (
+        <ConfirmButton class="small" label={`Arm ${name}`} confirm={`Arm ${file_hash.slice(0, 8)}?`} disabled={!mayArm} onConfirm={() => say("arm")}>
+          Arm
+        </ConfirmButton>
+      ) : null}
+      {disable ? (
         <ConfirmButton class="small" label={`Disable ${name}`} confirm="Disable?" disabled={!mayTrade} onConfirm={() => say("disable")}>
           Disable
         </ConfirmButton>
-      ) : (
-        <ConfirmButton class="small" label={`Enable ${name}`} confirm="Enable?" disabled={!mayTrade || state === "removed"} onConfirm={() => say("enable")}>
+      ) : null}
+      {enable ? (
+        <ConfirmButton class="small" label={`Enable ${name}`} confirm="Enable?" disabled={!mayTrade} onConfirm={() => say("enable")}>
           Enable
-        </ConfirmButton>
-      )}
-      {strategy.error.includes("waits to be armed") ? (
-        <ConfirmButton class="small" label={`Arm ${name}`} confirm={`Arm ${file_hash.slice(0, 8)}?`} disabled={!mayArm} onConfirm={() => say("arm")}>
-          Arm
         </ConfirmButton>
       ) : null}
     </span>
   );
 }
 
-function Versions({ strategy }: { strategy: StrategyView }) {
-  const may = useMayTrade();
-  const [versions, setVersions] = useState<StrategyVersionView[]>([]);
-  const { name, hash, file_hash } = strategy;
-  useEffect(() => {
-    fetchVersions(name).then(setVersions, () => setVersions([]));
-  }, [name, hash, file_hash]);
-  const columns: Column<StrategyVersionView>[] = [
-    { head: "Version", cell: (it) => it.version },
-    { head: "Hash", cell: (it) => <code title={it.hash}>{it.hash.slice(0, 12)}</code> },
-    { head: "File", minor: true, cell: (it) => it.source },
-    { head: "Bytes", right: true, minor: true, cell: (it) => count(it.bytes) },
-    { head: "First seen", cell: (it) => <Time ms={it.first_seen_ms} /> },
-    { head: "Loaded", cell: (it) => <Time ms={it.loaded_at_ms} /> },
-    {
-      head: "",
-      cell: (it) =>
-        it.hash === hash ? (
-          <Pill tone="good">runs</Pill>
-        ) : (
-          <ConfirmButton class="small" label={`Go back to ${it.hash.slice(0, 12)}`} confirm="Run this?" disabled={!may} onConfirm={() => perform({ kind: "strategy", name, what: "rollback", hash: it.hash })}>
-            Go back
-          </ConfirmButton>
-        ),
-    },
-  ];
+/** Everything that a table has no room for. */
+function About({ strategy: it }: { strategy: StrategyView }) {
+  const another = it.file_hash !== "" && it.file_hash !== it.hash;
   return (
-    <Panel title={`Versions of ${name}`} class="w7" total={versions.length}>
-      <Table label="Versions" columns={columns} rows={versions} rowKey={(it) => it.hash} empty="None was loaded here." />
-    </Panel>
-  );
-}
-
-function Parameters({ strategy }: { strategy: StrategyView }) {
-  const may = useMayTrade();
-  const [all, setAll] = useState<Field[]>([]);
-  const { name, hash, instance } = strategy;
-  useEffect(() => {
-    fetchParameters(name).then(
-      (view) => setAll(fields(view)),
-      () => setAll([]),
-    );
-  }, [name, hash, instance]);
-  const set = (field: string, value: string) => setAll(all.map((it) => (it.name === field ? { ...it, value } : it)));
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    await perform({ kind: "set_parameters", name, parameters: typed(all) });
-  };
-  return (
-    <Panel title={`Parameters of ${name}`} class="w5" total={all.length} aside={<code>{`${name}.toml`}</code>}>
-      {all.length === 0 ? (
-        <Empty>It has none.</Empty>
-      ) : (
-        <form onSubmit={submit}>
-          {all.map((it) => (
-            <label key={it.name} class="line" title={it.description}>
-              <span>{it.name}</span>
-              <input value={it.value} placeholder={it.fallback} disabled={!may} list={`choices-${it.name}`} onInput={(event) => set(it.name, event.currentTarget.value)} />
-              <datalist id={`choices-${it.name}`}>
-                {it.choices.map((choice) => (
-                  <option key={choice} value={choice} />
-                ))}
-              </datalist>
-            </label>
-          ))}
-          <button type="submit" class="small" disabled={!may}>
-            Apply
-          </button>
-        </form>
-      )}
+    <Panel title={it.name}>
+      <dl class="facts">
+        {it.description === "" ? null : <Fact name="What it does">{it.description}</Fact>}
+        <Fact name="State">
+          <StrategyState strategy={it} />
+        </Fact>
+        {it.error === "" ? null : (
+          <Fact name={isWrong(it) ? "What is wrong" : "Why"}>
+            <span class={isWrong(it) ? "failure" : ""}>{it.error}</span>
+          </Fact>
+        )}
+        <Fact name="Profit">
+          <Profit strategy={it} />, of that today <Money micros={it.today_micro_usd} signed />
+        </Fact>
+        <Fact name="Made of">
+          <Money micros={it.realised_micro_usd} signed /> realised, <Money micros={it.unrealised_micro_usd} signed /> unrealised, <Money micros={it.fees_micro_usd} /> fees
+        </Fact>
+        {it.hash === "" ? null : (
+          <Fact name="Version">
+            {it.version} · <code title={it.hash}>{it.hash.slice(0, 12)}</code> · instance {count(it.instance)}
+          </Fact>
+        )}
+        {another ? (
+          <Fact name="In the folder">
+            <code title={it.file_hash}>{it.file_hash.slice(0, 12)}</code>, which is another version
+          </Fact>
+        ) : null}
+        <Fact name="This session">
+          {count(it.events)} events heard, {count(it.intents)} intents, {count(it.orders)} orders, {count(it.fills)} fills, {count(it.refusals)} refused
+        </Fact>
+        <Fact name="Last call">{count(it.fuel)} units of fuel</Fact>
+        {it.log === "" ? null : (
+          <Fact name="Last log line">
+            <span class="said">{it.log}</span>
+          </Fact>
+        )}
+      </dl>
     </Panel>
   );
 }

@@ -354,13 +354,19 @@ fn show_config(args: &CommonArgs) -> anyhow::Result<ExitCode> {
 /// Writes a line for people to standard error.
 #[expect(clippy::print_stderr, reason = "the command line speaks to people here, not to the log")]
 pub(crate) fn complain(line: &str) {
-    eprintln!("{line}");
+    eprintln!("{}", shown(line));
 }
 
 /// Writes a line of output.
 #[expect(clippy::print_stdout, reason = "the command line's output")]
 pub(crate) fn say(line: &str) {
-    println!("{line}");
+    println!("{}", shown(line));
+}
+
+/// What we print may have been said by strategies, markets or the venue, and must not act on the terminal. Our own lines end where they end.
+fn shown(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(sandbox::visible).collect();
+    lines.join("\n")
 }
 
 /// Parses `250ms`, `30s`, `5m`, `2h` or plain seconds.

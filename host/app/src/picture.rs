@@ -12,7 +12,7 @@ pub use feed::{Follow, Message};
 use crate::http::types::{
     BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update, WaitView,
 };
-use engine::Record;
+use engine::{Gain, Record};
 use feed::Stream;
 use model::input::{Channel, Restriction, Scope};
 use model::{Level, Market, MarketState, OrderId, Price, StrategyId, TickSize, Time, TokenIx, VenueOrderId};
@@ -103,6 +103,13 @@ impl Picture {
         self.change(|state| state.gone(&held));
         self.change(|state| Some(state.pnl(pnl)));
         self.change(|state| state.events(events));
+    }
+
+    /// Shows what strategies gained; of one that is not shown itself nothing is.
+    pub fn gains(&self, gains: impl Iterator<Item = (StrategyId, Gain)>) {
+        for (strategy, gain) in gains {
+            self.change(|state| state.gain(strategy, &gain));
+        }
     }
 
     /// Shows what operators restricted.

@@ -43,11 +43,11 @@ impl Engine {
         if capital > limit {
             return Err(format!("with what it cost, ${cost}, the strategy would bind ${capital} of its ${limit}"));
         }
-        let (had, lacked) = (self.gain_of(from), self.gain_of(to));
+        let (had, lacked) = (self.gain_of(from).total(), self.gain_of(to).total());
         self.ledger.hand_over(token, from, to, size).map_err(|error| format!("{error}"))?;
         // What was gained or lost until now stays with who had it.
-        let given = (self.gain_of(from).saturating_sub(had), self.ledger.part(from, token).size.is_zero());
-        let got = (self.gain_of(to).saturating_sub(lacked), self.ledger.part(to, token).realised);
+        let given = (self.gain_of(from).total().saturating_sub(had), self.ledger.part(from, token).size.is_zero());
+        let got = (self.gain_of(to).total().saturating_sub(lacked), self.ledger.part(to, token).realised);
         self.scores.hand_over((from, token), given);
         self.scores.take_over((to, token), got);
         Ok(())

@@ -232,6 +232,7 @@ impl Engine {
                 if let Err(error) = self.ledger.reverse(&fill.entry) {
                     self.trip(Trip::session(Breaker::InvariantBroken, error.to_string()), effects);
                 }
+                self.unscore_fee(&fill.entry);
             }
             Settlement::Matched | Settlement::Mined | Settlement::Retrying => {}
         }

@@ -79,9 +79,10 @@ impl Ledger {
         self.positions.iter().map(|(token, position)| (*token, position))
     }
 
-    /// Returns the parts of one strategy.
-    pub fn parts_of(&self, strategy: StrategyId) -> impl Iterator<Item = &Position> {
-        self.parts.range((strategy, TokenIx(0))..=(strategy, TokenIx(u32::MAX))).map(|(_, position)| position)
+    /// Returns the parts of one strategy, by token.
+    pub fn parts_of(&self, strategy: StrategyId) -> impl Iterator<Item = (TokenIx, &Position)> {
+        let parts = self.parts.range((strategy, TokenIx(0))..=(strategy, TokenIx(u32::MAX)));
+        parts.map(|((_, token), position)| (*token, position))
     }
 
     /// Returns all strategies' parts.

@@ -36,4 +36,5 @@ pub use ledger::{Ledger, LedgerError};
 pub use markets::MARKETS_MAX;
 pub use model::Position;
 pub use risk::{Approved, Placement, Refusal, Rule, self_test};
+pub use scores::Gain;
 pub use step::{Engine, Purpose, Summary};

@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use model::carry::Score;
 use model::input::{Breaker, Scope};
-use model::{NewOrder, Side, StrategyId, Time, TokenIx, Usd};
+use model::{FillEntry, NewOrder, Side, StrategyId, Time, TokenIx, Usd};
 
 /// How long a strategy rests after too many losing round trips.
 const REST_MICROS: u64 = 3_600_000_000;
@@ -20,6 +20,26 @@ struct Standing {
     fees: Usd,
     losing: u32,
     rests: Time,
+}
+
+/// What a strategy has gained since ever, on this account; losses are negative.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gain {
+    /// By the shares that it sold, fees apart.
+    pub realised: Usd,
+    /// What its shares are worth beyond their cost.
+    pub unrealised: Usd,
+    /// The fees that it paid.
+    pub fees: Usd,
+    /// Of all that, what came since 00:00 UTC.
+    pub today: Usd,
+}
+
+impl Gain {
+    /// Returns all of it, less fees.
+    pub const fn total(&self) -> Usd {
+        self.realised.saturating_add(self.unrealised).saturating_sub(self.fees)
+    }
 }
 
 /// How all strategies fare.
@@ -103,21 +123,29 @@ impl Engine {
         }
     }
 
-    /// Returns what a strategy has gained since ever: what it realised, and what its positions are worth beyond their cost, less fees.
-    pub(crate) fn gain_of(&self, strategy: StrategyId) -> Usd {
-        let parts = self.ledger.parts().filter(|(who, ..)| *who == strategy);
-        let gain = parts.fold(Usd::ZERO, |sum, (_, token, part)| {
-            let open = self.value_of(token, part.size).saturating_sub(part.cost);
-            sum.saturating_add(part.realised).saturating_add(open)
-        });
-        let fees = self.scores.standings.get(&strategy).map(|standing| standing.fees).unwrap_or_default();
-        gain.saturating_sub(fees)
+    /// Takes back the fee of a fill that failed at the venue.
+    pub(crate) fn unscore_fee(&mut self, entry: &FillEntry) {
+        if let Some(standing) = self.scores.standings.get_mut(&entry.strategy) {
+            standing.fees = standing.fees.saturating_sub(entry.fee);
+        }
     }
 
-    /// Returns what a strategy has gained since 00:00 UTC; a loss is negative.
-    pub(crate) fn today_of(&self, strategy: StrategyId) -> Usd {
-        let opening = self.scores.standings.get(&strategy).map(|standing| standing.opening).unwrap_or_default();
-        self.gain_of(strategy).saturating_sub(opening)
+    /// Returns what each strategy has gained that ever traded, loaded or not.
+    pub fn gains(&self) -> impl Iterator<Item = (StrategyId, Gain)> {
+        self.scores.standings.keys().map(|strategy| (*strategy, self.gain_of(*strategy)))
+    }
+
+    /// Returns what a strategy has gained.
+    pub fn gain_of(&self, strategy: StrategyId) -> Gain {
+        let Standing { opening, fees, .. } = self.scores.standings.get(&strategy).copied().unwrap_or_default();
+        let mut gain = Gain { fees, ..Gain::default() };
+        for (token, part) in self.ledger.parts_of(strategy) {
+            let open = self.value_of(token, part.size).saturating_sub(part.cost);
+            gain.realised = gain.realised.saturating_add(part.realised);
+            gain.unrealised = gain.unrealised.saturating_add(open);
+        }
+        gain.today = gain.total().saturating_sub(opening);
+        gain
     }
 
     /// Begins the day, ends rests, and stops strategies that lost too much today.
@@ -128,7 +156,7 @@ impl Engine {
             let first = self.scores.day == 0;
             self.scores.day = self.now.day();
             for strategy in owners.iter().filter(|_| !first) {
-                let opening = self.gain_of(*strategy);
+                let opening = self.gain_of(*strategy).total();
                 if let Some(standing) = self.scores.standings.get_mut(strategy) {
                     standing.opening = opening;
                 }
@@ -147,7 +175,7 @@ impl Engine {
     /// Returns what a strategy lost today and the loss that stops it, if it lost as much.
     fn too_much_lost(&self, strategy: StrategyId) -> Option<(Usd, Usd)> {
         let limit = self.strategies.budget(strategy).daily_loss_within(&self.limits);
-        let lost = Usd::ZERO.saturating_sub(self.today_of(strategy));
+        let lost = Usd::ZERO.saturating_sub(self.gain_of(strategy).today);
         (lost >= limit).then_some((lost, limit))
     }
 

@@ -180,7 +180,7 @@ impl Engine {
 
     /// Returns the capital that a strategy binds at worst: what its positions cost, and what its buys that may still be filled hold back.
     pub fn capital_of(&self, strategy: StrategyId) -> Usd {
-        let held = self.ledger.parts_of(strategy).fold(Usd::ZERO, |sum, part| sum.saturating_add(part.cost));
+        let held = self.ledger.parts_of(strategy).fold(Usd::ZERO, |sum, (_, part)| sum.saturating_add(part.cost));
         held.saturating_add(self.orders.reserved_by(strategy))
     }
 

@@ -1,7 +1,7 @@
 //! A strategy's answer, checked: prices in range, handles granted, counts within limits.
 
 use crate::bindings::polytrader::strategy::types;
-use crate::fault::{Fault, cut};
+use crate::fault::{Fault, plain};
 use crate::grants::Grants;
 use crate::settings::Settings;
 use model::event::REASON_MAX;
@@ -50,7 +50,7 @@ fn convert_intent(grants: &Grants, said: types::Intent) -> Result<Intent, Fault>
         types::IntentKind::SetTimer(timer) => IntentKind::SetTimer { timer: timer.id, at: Time(timer.at) },
     };
     let fair = said.fair.map(price).transpose()?;
-    Ok(Intent { tag: said.tag, reason: cut(&said.reason, REASON_MAX), fair, kind })
+    Ok(Intent { tag: said.tag, reason: plain(&said.reason, REASON_MAX), fair, kind })
 }
 
 fn kind(said: types::OrderKind, until: Option<u64>) -> Result<OrderKind, Fault> {

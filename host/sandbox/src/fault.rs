@@ -1,6 +1,7 @@
 //! What goes wrong with strategies, as sentences.
 
 use crate::settings::Settings;
+use std::borrow::Cow;
 
 /// Why a file is no strategy that can run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -238,7 +239,48 @@ pub(crate) fn cut(words: &str, max: usize) -> String {
     words.get(..end).unwrap_or_default().to_owned()
 }
 
-/// Cuts words for an error.
+/// Takes a strategy's words for people: cut, and harmless wherever they are shown.
 pub(crate) fn words(text: &str) -> String {
-    cut(text, WORDS_MAX)
+    plain(text, WORDS_MAX)
+}
+
+/// Takes a strategy's words for people, cut to so many bytes. Everything that a strategy says and the host keeps goes through here, so
+/// that no log, page or terminal has to distrust it again.
+pub(crate) fn plain(text: &str, max: usize) -> String {
+    // An escaped text is never shorter, so what is cut off first would be cut off anyway.
+    let text = cut(text, max);
+    cut(&visible(&text), max)
+}
+
+/// Returns a text of which everything can be seen: what would move a cursor, change a colour, end a line or turn the direction of what
+/// is written is spelled out, as in `\\u{1b}[2J`.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len().saturating_mul(2));
+    for letter in text.chars() {
+        if is_hidden(letter) { out.extend(letter.escape_default()) } else { out.push(letter) }
+    }
+    Cow::Owned(out)
+}
+
+/// Says whether a letter acts on what shows it instead of being shown.
+fn is_hidden(letter: char) -> bool {
+    let directs =
+        matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    letter.is_control() || directs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_act_on_a_terminal_is_spelled_out_and_cut_like_the_rest() {
+        assert_eq!(plain("Zoë buys 5 ≥ 0.40", 100), "Zoë buys 5 ≥ 0.40");
+        assert_eq!(plain("a\u{1b}[2Jb\nc\u{9b}d\u{202e}e", 100), "a\\u{1b}[2Jb\\nc\\u{9b}d\\u{202e}e");
+        assert_eq!(plain("\u{1b}\u{1b}\u{1b}", 7), "\\u{1b}\\");
+        assert_eq!(plain("éé", 3), "é");
+    }
 }

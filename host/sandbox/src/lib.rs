@@ -26,7 +26,7 @@ pub mod supervisor;
 pub use cache::Cache;
 pub use compile::{Compiler, Program, work};
 pub use contract::Contract;
-pub use fault::{Fault, LoadError, Measure};
+pub use fault::{Fault, LoadError, Measure, visible};
 pub use grants::{Grant, Grants};
 pub use instance::{Batch, Instance, Reaction, Usage};
 pub use module::{Manifest, Module, Sandbox, Selection};

@@ -2,7 +2,7 @@
 
 use crate::bindings::StrategyImports;
 use crate::bindings::polytrader::strategy::types;
-use crate::fault::cut;
+use crate::fault::plain;
 use crate::settings::Settings;
 use wasmtime::ResourceLimiter;
 
@@ -101,6 +101,6 @@ impl StrategyImports for State {
             types::Level::Warn => LogLevel::Warn,
             types::Level::Error => LogLevel::Error,
         };
-        self.log.push(LogLine { level, text: cut(&text, LINE_MAX) });
+        self.log.push(LogLine { level, text: plain(&text, LINE_MAX) });
     }
 }

@@ -1,4 +1,4 @@
-//! The release: one binary with the dashboard embedded, beside it strategies, licences and checksums.
+//! The release: one binary with the dashboard embedded, beside it strategies with their parameters, licences and checksums.
 
 use crate::repo::Repo;
 use crate::{command, node, say, wasm};
@@ -34,8 +34,8 @@ pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     for file in &files {
         sums.push_str(&ship(file, &dist, "")?);
     }
-    for module in &modules {
-        sums.push_str(&ship(module, &strategies, "strategies/")?);
+    for file in modules.iter().chain(&wasm::parameter_files(repo)?) {
+        sums.push_str(&ship(file, &strategies, "strategies/")?);
     }
     fs::write(dist.join("SHA256SUMS"), &sums).context("writing dist/SHA256SUMS")?;
     say::line(&format!("   {} is ready; check it with: sha256sum -c SHA256SUMS", dist.display()));

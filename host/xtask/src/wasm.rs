@@ -2,29 +2,21 @@
 
 use crate::repo::{self, Repo};
 use crate::{command, say, system};
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
+use toolchain::{TARGET, Toolchain, debian, has_target};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// The program's own search, so that `strategy build` and we find the same. Where there is nothing, it says what to install; we install it.
+#[path = "../../app/src/strategy/toolchain.rs"]
+#[expect(dead_code, reason = "what the program does where there is nothing")]
+mod toolchain;
+
 /// A closed network may swallow connections; the fallback should not wait for ever.
 const DOWNLOAD_MAX: Duration = Duration::from_secs(120);
-/// The oldest Rust of Debian's that builds the guests: the minor version of the workspace's `rust-version`.
-const DEBIAN_MINOR_MIN: u32 = 95;
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-19"];
-const DEBIAN_LINKERS: [&str; 2] = ["wasm-ld-19", "wasm-ld"];
-
-/// What can build for WebAssembly here.
-#[derive(Debug)]
-enum Toolchain {
-    /// The toolchain in use has the target.
-    Active,
-    /// Debian's compiler has no such target ready-made: it compiles the standard library from its sources.
-    Debian { linker: PathBuf },
-}
 
 /// What the host's tests load and nobody ships lies here, in the workspace and among what is built.
 const FIXTURES: &str = "fixtures";
@@ -35,8 +27,10 @@ pub(crate) fn build(repo: &Repo) -> anyhow::Result<Vec<PathBuf>> {
     say::doing("strategies: WebAssembly");
     let folder = repo.root.join("strategies");
     let output = folder.join("target");
-    let mut cargo = toolchain(&folder)?.cargo(&folder);
-    cargo.args(["build", "--release", "--target", TARGET, "--target-dir"]).arg(&output);
+    let toolchain = toolchain(&folder)?;
+    let mut cargo = command::new(toolchain.program(), &folder);
+    toolchain.prepare(&mut cargo);
+    cargo.args(["build", "--release", "--target", TARGET]).args(toolchain.more()).arg("--target-dir").arg(&output);
     if repo.ci {
         cargo.arg("--locked");
     }
@@ -52,26 +46,6 @@ pub(crate) fn build(repo: &Repo) -> anyhow::Result<Vec<PathBuf>> {
     }
     let modules = names.iter().map(|name| publish(&built.join(name), &repo.strategies().join(name)));
     modules.collect()
-}
-
-impl Toolchain {
-    fn cargo(&self, folder: &Path) -> Command {
-        let mut cargo = match self {
-            Self::Active => command::new("cargo", folder),
-            Self::Debian { linker } => {
-                let mut cargo = command::new("/usr/bin/cargo", folder);
-                // Nothing of the rustup toolchain that we run in may reach the other compiler. RUSTC_BOOTSTRAP allows -Z in it.
-                cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("LD_LIBRARY_PATH");
-                cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
-                cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
-                cargo.arg("-Zbuild-std=std,panic_abort");
-                cargo
-            }
-        };
-        // Flags meant for the host's processor are wrong for this target.
-        cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
-        cargo
-    }
 }
 
 fn toolchain(folder: &Path) -> anyhow::Result<Toolchain> {
@@ -98,47 +72,41 @@ fn toolchain(folder: &Path) -> anyhow::Result<Toolchain> {
     debian().context("Debian's Rust packages are installed, but are too old or incomplete to build for WebAssembly")
 }
 
-/// Whether the active rustc has a standard library for the target.
-fn has_target(folder: &Path) -> bool {
-    let mut rustc = command::new("rustc", folder);
-    rustc.args(["--print", "target-libdir", "--target", TARGET]);
-    let Ok(library) = command::read(&mut rustc) else { return false };
-    let files = fs::read_dir(library.trim()).into_iter().flatten().flatten();
-    files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
+/// Returns the parameters file of each strategy that ships, which lies in its folder under its name.
+pub(crate) fn parameter_files(repo: &Repo) -> anyhow::Result<Vec<PathBuf>> {
+    let files = parameters_of(&repo::metadata(&repo.root.join("strategies"))?);
+    for file in &files {
+        ensure!(file.is_file(), "{} is missing: a strategy ships with its parameters", file.display());
+    }
+    Ok(files)
 }
 
-/// Debian's toolchain, if it is complete and new enough.
-fn debian() -> Option<Toolchain> {
-    let complete = ["/usr/bin/cargo", "/usr/bin/rustc", "/usr/lib/rustlib/src/rust/library/Cargo.lock"];
-    if !complete.iter().all(|file| Path::new(file).is_file()) {
-        return None;
-    }
-    let mut rustc = command::new("/usr/bin/rustc", Path::new("/"));
-    let version = command::read(rustc.env_remove("LD_LIBRARY_PATH").arg("--version")).ok()?;
-    if minor_version(&version)? < DEBIAN_MINOR_MIN {
-        return None;
-    }
-    let linker = DEBIAN_LINKERS.into_iter().find_map(system::find)?;
-    Some(Toolchain::Debian { linker })
+fn parameters_of(metadata: &Value) -> Vec<PathBuf> {
+    let packages = list(metadata, "packages").iter().filter(|package| !is_fixture(metadata, package));
+    let files = packages.flat_map(|package| {
+        let folder = Path::new(package.get("manifest_path").and_then(Value::as_str).unwrap_or_default()).parent();
+        modules(package).map(move |name| folder.unwrap_or(Path::new("")).join(format!("{name}.toml")))
+    });
+    files.collect()
 }
 
-/// Reads 96 in `rustc 1.96.0 (...)`.
-fn minor_version(text: &str) -> Option<u32> {
-    text.split_whitespace().nth(1)?.strip_prefix("1.")?.split('.').next()?.parse().ok()
+/// The names of a package's modules, as their files have them.
+fn modules(package: &Value) -> impl Iterator<Item = String> {
+    let modules =
+        list(package, "targets").iter().filter(|target| list(target, "kind").contains(&Value::from("cdylib")));
+    modules.filter_map(|target| target.get("name").and_then(Value::as_str)).map(|name| name.replace('-', "_"))
+}
+
+fn is_fixture(metadata: &Value, package: &Value) -> bool {
+    let root = metadata.get("workspace_root").and_then(Value::as_str).unwrap_or_default();
+    let manifest = Path::new(package.get("manifest_path").and_then(Value::as_str).unwrap_or_default());
+    manifest.strip_prefix(root).unwrap_or(manifest).components().any(|part| part.as_os_str() == FIXTURES)
 }
 
 /// The files that cargo makes of the workspace's modules: of the fixtures, or of the others.
 fn module_names(metadata: &Value, fixtures: bool) -> Vec<String> {
-    let root = metadata.get("workspace_root").and_then(Value::as_str).unwrap_or_default();
-    let is_fixture = |package: &Value| {
-        let manifest = Path::new(package.get("manifest_path").and_then(Value::as_str).unwrap_or_default());
-        manifest.strip_prefix(root).unwrap_or(manifest).components().any(|part| part.as_os_str() == FIXTURES)
-    };
-    let packages = list(metadata, "packages").iter().filter(|package| is_fixture(package) == fixtures);
-    let targets = packages.flat_map(|package| list(package, "targets"));
-    let modules = targets.filter(|target| list(target, "kind").contains(&Value::from("cdylib")));
-    let names = modules.filter_map(|target| target.get("name").and_then(Value::as_str));
-    names.map(|name| format!("{}.wasm", name.replace('-', "_"))).collect()
+    let packages = list(metadata, "packages").iter().filter(|package| is_fixture(metadata, package) == fixtures);
+    packages.flat_map(modules).map(|name| format!("{name}.wasm")).collect()
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
@@ -167,13 +135,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_minor_version_of_a_compiler_is_read() {
-        assert_eq!(minor_version("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)"), Some(96));
-        assert_eq!(minor_version("rustc 1.63.0"), Some(63));
-        assert_eq!(minor_version("command not found"), None);
-    }
-
-    #[test]
     fn modules_are_what_the_workspace_builds_as_cdylib() {
         let text = r#"{"packages": [
             {"targets": [{"name": "quoter", "kind": ["cdylib", "rlib"]}, {"name": "it", "kind": ["test"]}]},
@@ -184,6 +145,12 @@ mod tests {
         let metadata = serde_json::from_str(text).unwrap();
         assert_eq!(module_names(&metadata, false), ["quoter.wasm", "two_words.wasm"]);
         assert_eq!(module_names(&metadata, true), ["old.wasm"]);
+        let text = r#"{"workspace_root": "/r", "packages": [
+            {"manifest_path": "/r/two-words/Cargo.toml", "targets": [{"name": "two-words", "kind": ["cdylib"]}]},
+            {"manifest_path": "/r/fixtures/old/Cargo.toml", "targets": [{"name": "old", "kind": ["cdylib"]}]}
+        ]}"#;
+        let metadata = serde_json::from_str(text).unwrap();
+        assert_eq!(parameters_of(&metadata), [PathBuf::from("/r/two-words/two_words.toml")]);
     }
 
     #[test]

@@ -34,7 +34,7 @@ export function ProfitPanel({ class: extra }: { class: string }) {
           <p class="headline">
             <Money micros={shown.profit_micro_usd} signed />
             <span class="note">
-              realised and unrealised less fees, this session · <Time ms={shown.at_ms} />
+              realised and unrealised less fees, all sessions · <Time ms={shown.at_ms} />
             </span>
           </p>
           <ProfitPlot points={points} onPoint={setPointed} />

@@ -16,7 +16,6 @@ const BRIEF: Column<Repeated>[] = [
 const FULL: Column<Repeated>[] = [
   ...BRIEF,
   { head: "Strategy", minor: true, cell: ({ refusal }) => refusal.strategy },
-  { head: "Verdict", minor: true, cell: ({ refusal }) => <span class="dim">{refusal.text}</span> },
 ];
 
 function Rule({ repeated: { refusal, times } }: { repeated: Repeated }) {

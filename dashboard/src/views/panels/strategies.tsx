@@ -1,62 +1,64 @@
 import type { StrategyView } from "../../generated/StrategyView";
 import { useSnapshot } from "../../live";
-import { count } from "../../money";
-import { Empty, Panel, Pill, type Tone } from "../../ui/basics";
+import { count, exactUsd } from "../../money";
+import { PageLink } from "../../router";
+import { isWrong, profit, says, toneOf } from "../../strategies";
+import { Money, Panel, Pill } from "../../ui/basics";
+import { type Column, Table } from "../../ui/table";
 
-/** What each state of a strategy looks like. */
-export const TONES: Record<string, Tone> = { running: "good", failed: "bad", quarantined: "bad", restarting: "warn", unarmed: "warn", replacing: "info", removed: "idle" };
+export const NO_STRATEGIES = "None is loaded. Drop a .wasm file into the strategies folder.";
+
+const COLUMNS: Column<StrategyView>[] = [
+  {
+    head: "Name",
+    cell: (it) => (
+      <PageLink to={`/strategies#${it.name}`} current={false}>
+        {it.name}
+      </PageLink>
+    ),
+  },
+  { head: "State", cell: (it) => <StrategyState strategy={it} /> },
+  { head: "Profit", right: true, cell: (it) => <Profit strategy={it} /> },
+  { head: "Today", right: true, cell: (it) => <Money micros={it.today_micro_usd} signed /> },
+  { head: "Fills", right: true, cell: (it) => count(it.fills) },
+  { head: "Says", wide: true, minor: true, cell: (it) => <Says strategy={it} /> },
+];
+
+export function StrategyState({ strategy }: { strategy: StrategyView }) {
+  return (
+    <Pill tone={toneOf(strategy.state)} title={strategy.error || strategy.description}>
+      {strategy.state}
+    </Pill>
+  );
+}
+
+/** All of a strategy's profit; hovering shows what it is made of. */
+export function Profit({ strategy }: { strategy: StrategyView }) {
+  const parts = [
+    `realised ${exactUsd(strategy.realised_micro_usd)}`,
+    `unrealised ${exactUsd(strategy.unrealised_micro_usd)}`,
+    `fees ${exactUsd(strategy.fees_micro_usd)}`,
+  ];
+  return (
+    <span title={parts.join("\n")}>
+      <Money micros={profit(strategy)} signed />
+    </span>
+  );
+}
+
+export function Says({ strategy }: { strategy: StrategyView }) {
+  return (
+    <span class={isWrong(strategy) ? "failure" : "dim"} title={says(strategy)}>
+      {says(strategy)}
+    </span>
+  );
+}
 
 export function StrategiesPanel({ class: extra = "" }: { class?: string }) {
   const strategies = useSnapshot((it) => it.strategies);
   return (
     <Panel title="Strategies" total={strategies.length} class={`strategies ${extra}`}>
-      {strategies.length === 0 ? (
-        <Empty>None is loaded. Drop a .wasm file into the strategies folder.</Empty>
-      ) : (
-        <ul class="cards">
-          {strategies.map((it) => (
-            <Strategy key={it.name} strategy={it} />
-          ))}
-        </ul>
-      )}
+      <Table label="Strategies" columns={COLUMNS} rows={strategies} rowKey={(it) => it.name} empty={NO_STRATEGIES} />
     </Panel>
-  );
-}
-
-function Strategy({ strategy }: { strategy: StrategyView }) {
-  return (
-    <li>
-      <div class="line">
-        <strong title={strategy.description}>{strategy.name}</strong>
-        <span class="dim" title={`SHA-256 ${strategy.hash}, instance ${strategy.instance}`}>
-          {strategy.version} · {strategy.hash.slice(0, 8)}
-        </span>
-        <Pill tone={TONES[strategy.state] ?? "idle"}>{strategy.state}</Pill>
-      </div>
-      <dl class="counts">
-        <Count name="markets" value={strategy.markets} />
-        <Count name="events" value={strategy.events} />
-        <Count name="intents" value={strategy.intents} />
-        <Count name="orders" value={strategy.orders} />
-        <Count name="fills" value={strategy.fills} />
-        <Count name="refused" value={strategy.refusals} />
-        <Count name="fuel" value={strategy.fuel} title="Fuel of the last call" />
-      </dl>
-      {strategy.error === "" ? null : <p class="failure">{strategy.error}</p>}
-      {strategy.log === "" ? null : (
-        <p class="log" title={strategy.log}>
-          {strategy.log}
-        </p>
-      )}
-    </li>
-  );
-}
-
-function Count({ name, value, title }: { name: string; value: number; title?: string }) {
-  return (
-    <div title={title}>
-      <dt>{name}</dt>
-      <dd>{count(value)}</dd>
-    </div>
   );
 }

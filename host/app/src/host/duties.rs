@@ -235,6 +235,7 @@ impl Duties {
         let held = engine.ledger().positions().filter(|(_, position)| !position.size.is_zero());
         let positions = held.filter_map(|(token, _)| self.position(engine, token)).collect();
         self.picture.account(pnl, events, positions);
+        self.picture.gains(engine.gains());
         self.picture.restrictions(engine.restrictions());
         self.rows.day_start(summary.day_start, at);
     }

@@ -92,12 +92,13 @@ pub struct PnlView {
     /// Cash and positions.
     #[ts(type = "number")]
     pub portfolio_micro_usd: i64,
-    /// Since the session began, fees apart.
+    /// Of all sessions on the account, fees apart.
     #[ts(type = "number")]
     pub realised_micro_usd: i64,
     /// Positions at the last bid less their cost.
     #[ts(type = "number")]
     pub unrealised_micro_usd: i64,
+    /// Of all sessions on the account.
     #[ts(type = "number")]
     pub fees_micro_usd: i64,
     /// Since 00:00 UTC, as the daily loss limit counts it.
@@ -110,7 +111,7 @@ pub struct PnlView {
 pub struct PnlPoint {
     #[ts(type = "number")]
     pub at_ms: u64,
-    /// Realised and unrealised profit less fees, since the session began.
+    /// Realised and unrealised profit less fees, of all sessions on the account.
     #[ts(type = "number")]
     pub profit_micro_usd: i64,
 }

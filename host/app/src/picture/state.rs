@@ -6,7 +6,7 @@ use crate::http::types::{
     BotView, BreakerView, MarketView, OrderView, PnlPoint, PnlView, PositionView, RefusalView, RestrictionView,
     Snapshot, StrategyView, TokenView, TradeView, Update,
 };
-use engine::Record;
+use engine::{Gain, Record};
 use model::input::{Breaker, Channel, Restriction, Scope, Settlement};
 use model::{
     ConditionId, Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Size, StrategyId, Time, TokenIx,
@@ -219,6 +219,23 @@ impl State {
     }
 
     pub(super) fn set_strategy(&mut self, id: StrategyId, view: StrategyView) -> Update {
+        // What it did in this session stays, whatever becomes of its file.
+        let view = match self.strategies.get(&id) {
+            Some(known) => StrategyView {
+                name: view.name,
+                state: view.state,
+                error: view.error,
+                hash: view.hash,
+                file_hash: view.file_hash,
+                version: view.version,
+                description: view.description,
+                markets: view.markets,
+                loaded_at_ms: view.loaded_at_ms,
+                log: String::new(),
+                ..known.clone()
+            },
+            None => view,
+        };
         self.strategies.insert(id, view.clone());
         Update::Strategy(view)
     }
@@ -226,6 +243,18 @@ impl State {
     pub(super) fn edit_strategy(&mut self, id: StrategyId, edit: impl FnOnce(&mut StrategyView)) -> Option<Update> {
         let view = self.strategies.get_mut(&id)?;
         edit(view);
+        Some(Update::Strategy(view.clone()))
+    }
+
+    /// Shows what a strategy gained; nothing changes if it is the same as before.
+    pub(super) fn gain(&mut self, id: StrategyId, gain: &Gain) -> Option<Update> {
+        let view = self.strategies.get_mut(&id)?;
+        let shown = (view.realised_micro_usd, view.unrealised_micro_usd, view.fees_micro_usd, view.today_micro_usd);
+        let now = (gain.realised.micros(), gain.unrealised.micros(), gain.fees.micros(), gain.today.micros());
+        if shown == now {
+            return None;
+        }
+        (view.realised_micro_usd, view.unrealised_micro_usd, view.fees_micro_usd, view.today_micro_usd) = now;
         Some(Update::Strategy(view.clone()))
     }
 

@@ -190,3 +190,24 @@ fn a_markets_top_is_told_at_most_twice_a_second_and_kept_always() {
     assert_eq!(picture.best(TokenIx(0)), Some((Some(price(10).micros()), None)));
     assert_eq!(picture.snapshot().markets[0].state, "open");
 }
+
+#[test]
+fn what_a_strategy_gained_is_told_when_it_changed_and_stays_when_its_file_is_another() {
+    let picture = picture();
+    let view = |state: &str| StrategyView { name: "quoter".into(), state: state.into(), ..StrategyView::default() };
+    let told = || picture.follow(0).unwrap().missed.len();
+    let gain = |realised| Gain { realised: Usd(realised), unrealised: Usd(-2), fees: Usd(3), today: Usd(-4) };
+    let all = |realised| [(StrategyId(1), gain(realised)), (StrategyId(9), gain(5))].into_iter();
+    picture.strategy(StrategyId(1), view("running"));
+    let before = told();
+    picture.gains(all(7));
+    picture.gains(all(7));
+    assert_eq!(told(), before + 1, "only of what is shown, and only news");
+    tell(&picture, 1, OrderState::Pending, "quote");
+    picture.strategy(StrategyId(1), view("loaded"));
+    let all = picture.snapshot().strategies;
+    let [shown] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((shown.state.as_str(), shown.orders), ("loaded", 1));
+    assert_eq!((shown.realised_micro_usd, shown.unrealised_micro_usd), (7, -2));
+    assert_eq!((shown.fees_micro_usd, shown.today_micro_usd), (3, -4));
+}

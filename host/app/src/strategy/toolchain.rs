@@ -1,4 +1,5 @@
-//! What can build for WebAssembly on this machine. It installs nothing: it says what to do.
+//! What can build for WebAssembly on this machine. It installs nothing: it says what to do. `cargo xtask` reads this file too, so that
+//! both find the same; it uses the standard library and anyhow alone.
 
 use anyhow::bail;
 use std::path::{Path, PathBuf};
@@ -45,21 +46,30 @@ impl Toolchain {
 
     /// Returns a cargo that builds modules in a folder.
     pub(super) fn cargo(&self, folder: &Path) -> Command {
-        let mut cargo = match self {
-            Self::Active => Command::new("cargo"),
-            Self::Debian { linker } => {
-                let mut cargo = Command::new("/usr/bin/cargo");
-                // Nothing of another toolchain may reach this one. RUSTC_BOOTSTRAP allows -Z in it.
-                cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("LD_LIBRARY_PATH");
-                cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
-                cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
-                cargo
-            }
-        };
+        let mut cargo = Command::new(self.program());
+        cargo.current_dir(folder);
+        self.prepare(&mut cargo);
+        cargo
+    }
+
+    /// The cargo of this toolchain.
+    pub(super) const fn program(&self) -> &'static str {
+        match self {
+            Self::Active => "cargo",
+            Self::Debian { .. } => "/usr/bin/cargo",
+        }
+    }
+
+    /// Sets the environment of that cargo.
+    pub(super) fn prepare(&self, cargo: &mut Command) {
+        if let Self::Debian { linker } = self {
+            // Nothing of another toolchain may reach this one. RUSTC_BOOTSTRAP allows -Z in it.
+            cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("LD_LIBRARY_PATH");
+            cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
+            cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+        }
         // Flags meant for this machine's processor are wrong for the target.
         cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
-        cargo.current_dir(folder);
-        cargo
     }
 
     /// The arguments that a build needs besides.
@@ -72,7 +82,7 @@ impl Toolchain {
 }
 
 /// Whether the active compiler has a standard library for the target.
-fn has_target(folder: &Path) -> bool {
+pub(super) fn has_target(folder: &Path) -> bool {
     let library = run(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).current_dir(folder));
     let Some(library) = library else { return false };
     let files = std::fs::read_dir(library.trim()).into_iter().flatten().flatten();
@@ -80,7 +90,7 @@ fn has_target(folder: &Path) -> bool {
 }
 
 /// Debian's toolchain, if it is complete and new enough.
-fn debian() -> Option<Toolchain> {
+pub(super) fn debian() -> Option<Toolchain> {
     let complete = ["/usr/bin/cargo", "/usr/bin/rustc", "/usr/lib/rustlib/src/rust/library/Cargo.lock"];
     if !complete.iter().all(|file| Path::new(file).is_file()) {
         return None;
@@ -111,6 +121,7 @@ mod tests {
     #[test]
     fn the_minor_version_of_a_compiler_is_read() {
         assert_eq!(minor_version("rustc 1.96.0 (ac68faa20 2026-05-25)"), Some(96));
+        assert_eq!(minor_version("rustc 1.63.0"), Some(63));
         assert_eq!(minor_version("command not found"), None);
     }
 }

@@ -85,6 +85,8 @@ fn a_strategy_is_replaced_rolled_back_and_given_parameters_while_it_trades() {
     assert_eq!(versions.as_array().unwrap().len(), 3, "{versions}");
 
     parameters(&api, &dropped);
+    notes(&api, &dropped);
+    misfits(&api, &dropped, &built);
     disabled(&api, &folder.0);
     run.signal(Signal::INT);
     let outcome = run.finish();
@@ -109,6 +111,39 @@ fn parameters(api: &Api, dropped: &Path) {
     assert_eq!(said["schema"]["properties"]["quote_dollars"]["minimum"], 2);
     std::fs::remove_file(dropped.join("quoter.toml")).unwrap();
     api.wait_for(path, SOON, |said| said["parameters"] == json!({}));
+}
+
+/// What is said of a strategy's markets is said on when only its budget changes.
+fn notes(api: &Api, dropped: &Path) {
+    let slug = api.get("/v1/snapshot")["markets"][0]["slug"].as_str().unwrap().to_owned();
+    let file = dropped.join("quoter.toml");
+    let markets = format!("markets = [\"{slug}\", \"nowhere\"]\n");
+    let note = "markets that its file names and that it does not get: nowhere (not open here)";
+    std::fs::write(&file, &markets).unwrap();
+    let before = quoter(api, |quoter| quoter["state"] == "running" && quoter["error"] == note);
+    // An error between shows when the budget has been read.
+    std::fs::write(&file, format!("{markets}[budget]\ncapital = 1\n")).unwrap();
+    quoter(api, |quoter| quoter["error"].as_str().unwrap().starts_with("quoter.toml: "));
+    std::fs::write(&file, format!("{markets}[budget]\ncapital_usd = 500\n")).unwrap();
+    let after = quoter(api, |quoter| quoter["error"] == note);
+    assert_eq!((&after["markets"], &after["instance"]), (&json!(1), &before["instance"]));
+    std::fs::remove_file(&file).unwrap();
+    quoter(api, |quoter| quoter["state"] == "running" && quoter["error"] == "");
+}
+
+/// A strategy that never ran because of its settings does when they are mended.
+fn misfits(api: &Api, dropped: &Path, built: &Path) {
+    let late = |wanted: &str| {
+        let is = |one: &Value| one["name"] == "late" && one["state"] == wanted;
+        api.wait_for("/v1/strategies", SOON, |all| all.as_array().unwrap().iter().any(is))
+    };
+    std::fs::write(dropped.join("late.toml"), "[parameters]\nnope = 1\n").unwrap();
+    std::fs::copy(built.join("template.wasm"), dropped.join("late.wasm")).unwrap();
+    late("failed");
+    std::fs::write(dropped.join("late.toml"), "").unwrap();
+    late("running");
+    std::fs::remove_file(dropped.join("late.wasm")).unwrap();
+    late("removed");
 }
 
 fn disabled(api: &Api, data: &Path) {

@@ -1,5 +1,6 @@
 //! Strategies that misbehave or go while others trade.
 
+use crate::corpus::corpus;
 use crate::crash::replay_all;
 use crate::process::{Api, Folder, Run, program, strategies};
 use rustix::process::Signal;
@@ -71,6 +72,15 @@ fn an_author_sees_what_a_file_is_and_whether_it_would_be_taken() {
     );
     let (code, _, told) = ask("inspect", &torn);
     assert!(code == Some(1) && told.contains("is no strategy"), "{told}");
+    let forger = corpus().into_iter().find(|hostile| hostile.name == "words-that-act-on-terminals").unwrap();
+    let file = folder.0.join("forger.wasm");
+    std::fs::write(&file, &forger.file).unwrap();
+    for action in ["inspect", "check"] {
+        let output = program().args(["strategy", action]).arg(&file).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(said.contains(r"\u{1b}[2J"), "{said}");
+        assert!(!said.chars().any(|letter| letter.is_control() && letter != '\n'), "{said:?}");
+    }
     let (code, _, told) = ask("check", &folder.0.join("missing.wasm"));
     assert!(code == Some(1) && told.contains("missing.wasm"), "{told}");
 }

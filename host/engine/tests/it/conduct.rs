@@ -1,7 +1,11 @@
 //! Strategies that lose, prices that jump, what is left behind, as stories.
 
-use crate::story::{WIDE, check};
-use model::{Limits, Usd};
+use crate::story::{Story, WIDE, check, load_as, market, price};
+use model::input::{Settlement, TradeUpdate};
+use model::{
+    Body, FeeRate, IntentKind, Limits, Market, MarketIx, OrderId, OrderKind, Side, Size, StrategyId, TradeId, Usd,
+    Wants,
+};
 
 /// No book grows old.
 const CALM: Limits = Limits { stale_after_micros: u64::MAX, ..WIDE };
@@ -239,4 +243,51 @@ fn a_high_error_rate_is_over_a_minute_after_the_last_failure_however_many_reques
          wait 1s -> close high_error_rate
          buy 10 at 0.40 -> place 1 buy 10 at 0.4",
     );
+}
+
+#[test]
+fn a_strategys_gain_has_what_it_sold_what_it_holds_and_the_fees_but_not_of_trades_that_failed() {
+    let mut story = Story::new(0, CALM);
+    let (who, ix) = (StrategyId(1), MarketIx(0));
+    story.step(Body::Market(Market { fee: FeeRate { rate_micros: 50_000 }, ..market(0) }));
+    story.step(load_as(who, vec![ix], story.now, Wants::FIRST));
+    story.book(ix, "0.40", "0.42");
+    let (token, kind) = (ix.token(0), OrderKind::Fak);
+    let (side, size) = (Side::Buy, Size::shares(10));
+    story.intent(IntentKind::Place { token, side, price: price("0.42"), size, kind });
+    let mut took = |id: u8, shares: u64, settlement: Settlement| {
+        let (trade, part, order) = (TradeId([id; 16]), 0, OrderId(1));
+        let (maker_price, size) = (price("0.42"), Size::shares(shares));
+        let (maker, crossed) = (false, false);
+        story.step(Body::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed }));
+        let gain = story.engine.gain_of(who);
+        assert_eq!(gain.today, gain.total());
+        (gain.realised, gain.unrealised, gain.fees)
+    };
+    let fee = |shares| FeeRate { rate_micros: 50_000 }.taker_fee(price("0.42"), Size::shares(shares)).unwrap();
+    assert!(fee(4) > Usd::ZERO);
+    // Four are worth two cents less each than they cost.
+    assert_eq!(took(1, 4, Settlement::Matched), (Usd::ZERO, Usd(-80_000), fee(4)));
+    let both = fee(4).saturating_add(fee(6));
+    assert_eq!(took(2, 6, Settlement::Matched), (Usd::ZERO, Usd(-200_000), both));
+    assert_eq!(took(1, 4, Settlement::Failed), (Usd::ZERO, Usd(-120_000), fee(6)));
+    assert_eq!(story.engine.gains().map(|(who, _)| who).collect::<Vec<_>>(), [who]);
+    assert_eq!(story.engine.gain_of(StrategyId(2)), engine::Gain::default());
+    story.step(Body::Trade(TradeUpdate {
+        trade: TradeId([2; 16]),
+        part: 0,
+        order: OrderId(1),
+        settlement: Settlement::Confirmed,
+        maker_price: price("0.42"),
+        size: Size::shares(6),
+        maker: false,
+        crossed: false,
+    }));
+    let (side, size) = (Side::Sell, Size::shares(6));
+    let kind = OrderKind::Gtc { post_only: true };
+    story.intent(IntentKind::Place { token, side, price: price("0.50"), size, kind });
+    story.trade(OrderId(2), size, price("0.50"), Settlement::Confirmed, 3);
+    let gain = story.engine.gain_of(who);
+    assert_eq!((gain.realised, gain.unrealised, gain.fees), (Usd(480_000), Usd::ZERO, fee(6)));
+    assert_eq!(gain.total(), Usd(480_000).saturating_sub(fee(6)));
 }

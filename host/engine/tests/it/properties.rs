@@ -160,7 +160,7 @@ proptest! {
                     // What it holds is the ledger's, as it stands after the step: no step both fills and approves.
                     if let (Side::Buy, Some(budget)) = (order.side, shadow.budgets.get(&order.strategy)) {
                         let parts = story.engine.ledger().parts_of(order.strategy);
-                        let held: i128 = parts.map(|part| i128::from(part.cost.0)).sum();
+                        let held: i128 = parts.map(|(_, part)| i128::from(part.cost.0)).sum();
                         let capital = held + shadow.bids(order.strategy, order.id);
                         prop_assert!(capital <= i128::from(budget.0), "{capital} over {budget} after {order:?}");
                     }

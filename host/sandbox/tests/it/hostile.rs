@@ -60,7 +60,7 @@ fn each_hostile_file_ends_as_the_table_says_and_a_good_one_goes_on() {
     let mut good = Instance::start(&sandbox, &good, session()).unwrap();
     let corpus = corpus();
     let names: std::collections::BTreeSet<_> = corpus.iter().map(|hostile| hostile.name).collect();
-    assert_eq!((names.len(), corpus.len()), (189, 189), "each with a name of its own");
+    assert_eq!((names.len(), corpus.len()), (190, 190), "each with a name of its own");
     let mut wrong = Vec::new();
     for hostile in corpus {
         let ended = live(&sandbox, &hostile.file);
@@ -78,6 +78,23 @@ fn each_hostile_file_ends_as_the_table_says_and_a_good_one_goes_on() {
         assert_eq!(good.on_events(1, &mut batch).unwrap().consumed, 1);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_word_of_a_strategy_acts_on_what_shows_it() {
+    let sandbox = Sandbox::new(corpus_settings(), Compiler::Inline).unwrap();
+    let forger = corpus().into_iter().find(|hostile| hostile.name == "words-that-act-on-terminals").unwrap();
+    let module = sandbox.load(&forger.file).unwrap();
+    let mut instance = Instance::start(&sandbox, &module, session()).unwrap();
+    let mut batch = one_event(instance.grants());
+    instance.on_events(1, &mut batch).unwrap();
+    let (lines, _) = instance.take_log();
+    let manifest = module.manifest();
+    let texts = [&manifest.name, &manifest.version, &manifest.author, &manifest.description, &lines[0].text];
+    for text in texts {
+        let shown = r"\u{1b}[2J\u{1b}]0;mine\u{7}good\r\nforged line \u{202e}\u{9b}31m";
+        assert_eq!(text, shown);
+    }
 }
 
 #[test]

@@ -16,10 +16,13 @@ impl<S: Strategy> Stage<S> {
     /// | `trading on`, `trading off` | intents can lead to orders now, or not |
     /// | `top yes0 0.40x100 0.44` | best bid and ask of a token, 1,000 shares unless a size follows; `-` is none |
     /// | `book yes0 0.40 0.44` | the same, and the mirror image for the other outcome |
+    /// | `depth yes0 0.40x100 0.39 / 0.44` | levels of a token, bids and asks, best first; the best are its best prices then |
     /// | `trade yes0 sell 5 at 0.40` | somebody took |
+    /// | `fail last` | the latest fill fails to settle and is taken back |
     /// | `open yes0`, `blind yes0`, `paused yes0` | the state of the token's market |
     /// | `resolved yes0 1` | the market is over, and a share of the token pays this |
     /// | `parameters {"order": 5}` | the operator sets these |
+    /// | `signal mood up 3` | word from outside: a name, and the rest of the line |
     /// | `tick yes0 0.001` | the grid of prices changes |
     /// | `wait 5s` | time passes: `ms`, `s` or `m` |
     /// | `refuse next cash` | the next placement is refused by this rule |
@@ -27,7 +30,55 @@ impl<S: Strategy> Stage<S> {
     /// | `show timers` | timers that are set are among what happens |
     ///
     /// What happens reads `buy yes0 5 at 0.4 fak`, `cancel 3`, `cancel all yes0`, `quote yes0 0.4x5 -` (bid and ask), `timer 1 in 2s`,
-    /// `bought yes0 5 at 0.4`, `sold ...`, `refused RULE`, `refused by the venue`. Market `n` has the tokens `yesN` and `noN`.
+    /// `bought yes0 5 at 0.4`, `sold ...`, `bought yes0 5 at 0.4 failed`, `refused RULE`, `refused by the venue`. Market `n` has the tokens
+    /// `yesN` and `noN`.
+    ///
+    /// ```
+    /// use polytrader_sdk::harness::{Stage, session};
+    /// use polytrader_sdk::{Event, Intents, Manifest, OrderKind, OwnEvent, OwnKind, Place, Session, Side, Strategy};
+    ///
+    /// /// Buys five shares when a model says so, at the best ask of a deep book, and once more when that failed.
+    /// struct Model {
+    ///     likes: bool,
+    ///     ask: Option<u32>,
+    /// }
+    ///
+    /// impl Model {
+    ///     fn buy(&self, out: &mut Intents) {
+    ///         let (Some(price), true) = (self.ask, self.likes) else { return };
+    ///         let (side, kind) = (Side::Buy, OrderKind::Fak);
+    ///         out.place(1, Place { token: 0, side, price, size: 5_000_000, kind, until: None }, "the model likes it");
+    ///     }
+    /// }
+    ///
+    /// impl Strategy for Model {
+    ///     fn describe() -> Manifest {
+    ///         Manifest::new("model", "1.0.0", "Does what a model says.").depth(5)
+    ///     }
+    ///     fn new(_session: &Session) -> Result<Self, String> {
+    ///         Ok(Self { likes: false, ask: None })
+    ///     }
+    ///     fn on_event(&mut self, event: &Event, out: &mut Intents) {
+    ///         match event {
+    ///             Event::Depth(depth) if depth.token == 0 && depth.asks.len() > 1 => self.ask = Some(depth.asks[0].price),
+    ///             Event::Own(OwnEvent { what: OwnKind::Signal(signal), .. }) if signal.name == "score" => {
+    ///                 self.likes = signal.value == "good";
+    ///                 self.buy(out);
+    ///             }
+    ///             Event::Own(OwnEvent { what: OwnKind::Settlement(_), .. }) => self.buy(out),
+    ///             _ => {}
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// Stage::<Model>::run(&session(1), "
+    ///     trading on
+    ///     depth yes0 0.40 0.39x50 / 0.44x5 0.45
+    ///     signal score good -> buy yes0 5 at 0.44 fak; bought yes0 5 at 0.44
+    ///     depth yes0 0.40 / 0.44 0.45
+    ///     fail last         -> bought yes0 5 at 0.44 failed; buy yes0 5 at 0.44 fak; bought yes0 5 at 0.44
+    /// ");
+    /// ```
     ///
     /// # Panics
     /// If something else happens than the script says; the message is the script as it should be.
@@ -70,6 +121,12 @@ impl<S: Strategy> Stage<S> {
             ["trading", "off"] => self.trading(false),
             ["top", token, bid, ask] => self.top(self.of(token)?, level(bid)?, level(ask)?),
             ["book", token, bid, ask] => self.book(self.of(token)?, level(bid)?, level(ask)?),
+            ["depth", token, levels @ ..] => {
+                let (bids, asks) = sides(levels)?;
+                self.depth(self.of(token)?, &bids, &asks)
+            }
+            ["fail", "last"] => self.fail_last()?,
+            ["signal", name, value @ ..] => self.signal(name, &value.join(" ")),
             ["trade", token, side, size, "at", price] => {
                 let sides = [Side::Buy, Side::Sell];
                 let side = sides.into_iter().find(|known| super::stage::side_word(*known) == *side);
@@ -123,6 +180,19 @@ fn steps(script: &str) -> Vec<(usize, String, Vec<String>)> {
         }
     }
     steps
+}
+
+/// Prices and sizes of one side, best first.
+type Levels = Vec<(u32, u64)>;
+
+/// Levels of bids, a `/`, and levels of asks.
+fn sides(levels: &[&str]) -> Result<(Levels, Levels), String> {
+    let all = |levels: &[&str]| levels.iter().map(|text| level(text)).collect::<Result<Levels, String>>();
+    let mut sides = levels.split(|word| *word == "/");
+    match (sides.next(), sides.next(), sides.next()) {
+        (Some(bids), Some(asks), None) => Ok((all(bids)?, all(asks)?)),
+        _ => Err("expected one `/` between bids and asks".to_owned()),
+    }
 }
 
 /// `0.40x100`, `0.40` or `-`.

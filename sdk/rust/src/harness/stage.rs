@@ -1,13 +1,13 @@
 //! A strategy on a scripted market.
 
 use super::venue::{PLENTY, Venue};
-use crate::event::{Event, Status, Top, Trade, pack};
+use crate::event::{Depth, Event, Status, Top, Trade, pack};
 use crate::parameters::decimal;
 use crate::runner::{Strategy, react};
 use crate::units::complement;
 use crate::{
     Batch, Intent, IntentKind, MarketState, OrderEvent, OrderKind, OrderState, OwnEvent, OwnKind, Quote, Session,
-    SessionState, Side,
+    SessionState, Settlement, SettlementEvent, Side, Signal,
 };
 use std::fmt::Display;
 
@@ -118,6 +118,34 @@ impl<S: Strategy> Stage<S> {
         all.iter().flatten().for_each(|(token, bid, ask)| self.set_top(*token, *bid, *ask));
         all.iter().flatten().for_each(|(token, ..)| self.show_top(*token));
         self.rest()
+    }
+
+    /// The levels of a token are now these, best first, each a price and a size. The best of them are its best prices from then on, of
+    /// which only [`Stage::top`] tells: whoever hears both has both in the script.
+    pub fn depth(&mut self, token: u32, bids: &[(u32, u64)], asks: &[(u32, u64)]) -> Vec<String> {
+        let best = |levels: &[(u32, u64)]| levels.first().copied().unwrap_or_default();
+        self.set_top(token, best(bids), best(asks));
+        self.venue.cross_resting();
+        let levels =
+            |levels: &[(u32, u64)]| levels.iter().map(|(price, size)| Quote { price: *price, size: *size }).collect();
+        let (venue_time, host_time) = (self.now(), self.now());
+        let (bids, asks) = (levels(bids), levels(asks));
+        self.market(&Event::Depth(Depth { token, bids, asks, venue_time, host_time }));
+        self.rest()
+    }
+
+    /// Word comes from outside.
+    pub fn signal(&mut self, name: &str, value: &str) -> Vec<String> {
+        self.own(OwnKind::Signal(Signal { name: name.to_owned(), value: value.to_owned() }))
+    }
+
+    /// The latest fill that has not failed fails for good: its shares and its money are as they were before it.
+    ///
+    /// # Errors
+    /// If there is none, or what it bought is gone already.
+    pub fn fail_last(&mut self) -> Result<Vec<String>, String> {
+        self.venue.fail_last()?;
+        Ok(self.rest())
     }
 
     /// Somebody traded; a seller meets our bids at his price and above, a buyer our asks.
@@ -267,6 +295,12 @@ impl<S: Strategy> Stage<S> {
                 let did = if fill.side == Side::Buy { "bought" } else { "sold" };
                 let (size, price) = (shares(fill.size), price(fill.price));
                 self.happened.push(format!("{did} {} {size} at {price}", self.name(fill.token)));
+            }
+            OwnKind::Settlement(SettlementEvent {
+                state: Settlement::Failed, token, side, price: at, size, ..
+            }) => {
+                let did = if *side == Side::Buy { "bought" } else { "sold" };
+                self.happened.push(format!("{did} {} {} at {} failed", self.name(*token), shares(*size), price(*at)));
             }
             OwnKind::Refused(refused) => self.happened.push(format!("refused {}", refused.rule)),
             OwnKind::Order(OrderEvent { state: OrderState::Refused, .. }) => {

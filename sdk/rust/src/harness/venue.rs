@@ -4,7 +4,7 @@
 use crate::units::{SECOND, SHARE, SIZE_STEP, complement, cost};
 use crate::{
     FillEvent, Intent, IntentKind, OpenOrder, OrderEvent, OrderKind, OrderState, OwnKind, Place, Position, Quote,
-    RefusedEvent, Session, SetQuote, Side,
+    RefusedEvent, Session, SetQuote, Settlement, SettlementEvent, Side,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -38,6 +38,14 @@ struct Leg {
     order: Option<u64>,
 }
 
+/// A fill that may fail yet.
+#[derive(Debug)]
+struct Done {
+    fill: FillEvent,
+    /// For a sale, what the sold shares had cost.
+    basis: i64,
+}
+
 /// The market, the gate and the account in one.
 #[derive(Debug)]
 pub(super) struct Venue {
@@ -54,6 +62,8 @@ pub(super) struct Venue {
     /// The rule by which the next placement is refused.
     pub(super) refuse_next: Option<String>,
     legs: BTreeMap<(u32, bool), Leg>,
+    /// What was filled and has not failed, oldest first.
+    done: Vec<Done>,
     last_order: u64,
     last_trade: u64,
     max_order: i64,
@@ -83,6 +93,7 @@ impl Venue {
             cash: 0,
             refuse_next: None,
             legs: BTreeMap::new(),
+            done: Vec::new(),
             last_trade: 0,
             last_order: session.orders.iter().map(|order| order.order).max().unwrap_or(0),
             max_order: session.limits.max_order,
@@ -323,22 +334,50 @@ impl Venue {
         let Some(token) = self.tokens.get_mut(&handle) else { return };
         let fee = if takes { fee(token.fee_rate, price, size) } else { 0 };
         let value = money(cost(price, size));
+        let mut basis = 0;
         if side == Side::Buy {
             self.cash = self.cash.saturating_sub(value);
             token.held = token.held.saturating_add(size);
             token.cost = token.cost.saturating_add(value);
         } else {
+            basis = part(token.cost, size, token.held);
             self.cash = self.cash.saturating_add(value);
-            token.cost = token.cost.saturating_sub(part(token.cost, size, token.held));
+            token.cost = token.cost.saturating_sub(basis);
             token.held = token.held.saturating_sub(size);
         }
         self.cash = self.cash.saturating_sub(fee);
         let position = Position { token: handle, size: token.held, cost: token.cost };
         self.last_trade = self.last_trade.saturating_add(1);
         let trade = format!("trade-{}", self.last_trade);
-        self.told.push_back(OwnKind::Fill(FillEvent { order, tag, token: handle, side, price, size, fee, trade }));
+        let fill = FillEvent { order, tag, token: handle, side, price, size, fee, trade };
+        self.done.push(Done { fill: fill.clone(), basis });
+        self.told.push_back(OwnKind::Fill(fill));
         self.tell(&entry);
         self.told.push_back(OwnKind::Position(position));
+    }
+
+    /// Takes the latest fill back.
+    pub(super) fn fail_last(&mut self) -> Result<(), String> {
+        let Done { fill, basis } = self.done.pop().ok_or("nothing was filled, or all of it has failed")?;
+        let FillEvent { order, tag, token: handle, side, price, size, fee, trade } = fill;
+        let token = self.tokens.get_mut(&handle).ok_or("it is of a token that nobody knows")?;
+        let value = money(cost(price, size));
+        if side == Side::Buy {
+            token.held = token.held.checked_sub(size).ok_or("what it bought is gone already")?;
+            token.cost = token.cost.saturating_sub(value);
+            self.cash = self.cash.saturating_add(value);
+        } else {
+            token.held = token.held.saturating_add(size);
+            token.cost = token.cost.saturating_add(basis);
+            self.cash = self.cash.saturating_sub(value);
+        }
+        self.cash = self.cash.saturating_add(fee);
+        let position = Position { token: handle, size: token.held, cost: token.cost };
+        let state = Settlement::Failed;
+        let settled = SettlementEvent { order, tag, token: handle, side, price, size, trade, state };
+        self.told.push_back(OwnKind::Settlement(settled));
+        self.told.push_back(OwnKind::Position(position));
+        Ok(())
     }
 
     fn end(&mut self, order: u64, state: OrderState) {

@@ -10,6 +10,8 @@ struct Told {
     kind: OrderKind,
     quotes: bool,
     heard: u64,
+    /// What its shares cost, as it was told last.
+    cost: i64,
 }
 
 impl Strategy for Told {
@@ -26,7 +28,7 @@ impl Strategy for Told {
             _ => return Err(format!("no {}", session.parameters)),
         };
         let heard = session.restored.as_ref().map_or(0, |state| state[0].into());
-        Ok(Self { kind, quotes: false, heard })
+        Ok(Self { kind, quotes: false, heard, cost: 0 })
     }
 
     /// A bid of 0.30 buys ten at 0.50, 0.31 sells five at 0.40, 0.32 quotes, 0.33 cancels everything, 0.34 sets a timer.
@@ -48,6 +50,7 @@ impl Strategy for Told {
                     _ => {}
                 }
             }
+            Event::Own(OwnEvent { what: OwnKind::Position(position), .. }) => self.cost = position.cost,
             Event::Own(OwnEvent { what: OwnKind::Timer(7), .. }) => out.cancel(5, 99, "there is none"),
             _ => {}
         }
@@ -189,4 +192,73 @@ fn a_step_that_is_none_and_an_unexpected_silence_fail() {
         let failed = std::panic::catch_unwind(|| run("gtc", script)).is_err();
         assert!(failed, "{script}");
     }
+}
+
+/// What it heard, one letter an event: of depth how many levels, of signals their value.
+#[derive(Debug)]
+struct Ears(String);
+
+impl Strategy for Ears {
+    fn describe() -> Manifest {
+        Manifest::new("ears", "1.0.0", "Hears what a test needs.")
+    }
+
+    fn new(_session: &Session) -> Result<Self, String> {
+        Ok(Self(String::new()))
+    }
+
+    fn on_event(&mut self, event: &Event, _out: &mut Intents) {
+        match event {
+            Event::Depth(depth) => self.0 += &format!("depth {}/{};", depth.bids.len(), depth.asks.len()),
+            Event::Own(OwnEvent { what: OwnKind::Signal(signal), .. }) => {
+                self.0 += &format!("{}={};", signal.name, signal.value);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn depth_and_words_from_outside_are_heard_as_the_script_says_them() {
+    let stage = Stage::<Ears>::run(
+        &session(1),
+        "depth yes0 0.40x5 0.39 / 0.44
+         depth yes0 / 0.44
+         signal mood up 3
+         signal quiet",
+    );
+    assert_eq!(stage.strategy.0, "depth 2/1;depth 0/1;mood=up 3;quiet=;");
+}
+
+#[test]
+fn levels_fill_what_rests_in_them() {
+    run(
+        "gtc",
+        "trading on
+         top yes0 0.30 0.55 -> buy yes0 10 at 0.5 gtc
+         depth yes0 0.30 / 0.48x4 0.49 -> bought yes0 4 at 0.5",
+    );
+}
+
+#[test]
+fn a_fill_that_fails_leaves_shares_cost_cash_and_fee_as_they_were() {
+    let bought = "trading on\n top yes0 0.30 0.45x4 -> buy yes0 10 at 0.5 gtc; bought yes0 4 at 0.45";
+    let stage = run("gtc", &format!("{bought}\n fail last -> bought yes0 4 at 0.45 failed"));
+    assert_eq!((stage.held(0), stage.cash()), (0, 0));
+    let mut stage = run("gtc", "trading on\n top yes0 0.30 0.50x10 -> buy yes0 10 at 0.5 gtc; bought yes0 10 at 0.5");
+    let (held, cash, cost) = (stage.held(0), stage.cash(), stage.strategy.cost);
+    stage.go_on("top yes0 0.31 0.55 -> sell yes0 5 at 0.4 gtc\n trade yes0 buy 5 at 0.4 -> sold yes0 5 at 0.4");
+    assert_eq!((stage.held(0), stage.strategy.cost), (held - 5 * SHARE, cost / 2));
+    stage.go_on("fail last -> sold yes0 5 at 0.4 failed");
+    assert_eq!((stage.held(0), stage.cash(), stage.strategy.cost), (held, cash, cost));
+    stage.go_on("fail last -> bought yes0 10 at 0.5 failed");
+    assert_eq!((stage.held(0), stage.cash(), stage.strategy.cost), (0, 0, 0));
+    assert!(stage.fail_last().unwrap_err().contains("nothing was filled"));
+}
+
+#[test]
+fn what_was_paid_out_cannot_fail_any_more() {
+    let bought = "trading on\n top yes0 0.30 0.45x4 -> buy yes0 10 at 0.5 gtc; bought yes0 4 at 0.45";
+    let mut stage = run("gtc", &format!("{bought}\n resolved yes0 1"));
+    assert!(stage.fail_last().unwrap_err().contains("gone already"));
 }

@@ -105,10 +105,11 @@ impl Strategies {
         }
     }
 
-    /// What was loaded last is back after something that could not be loaded.
+    /// What was loaded last is back after something that could not be loaded, or settings that did not fit are away. What has to be said
+    /// of what runs is said on.
     pub(super) fn same(&self, name: &str) {
         if let Some(known) = self.known.get(name) {
-            self.edit(known.id, |view| view.error.clear());
+            self.edit(known.id, |view| view.error = known.note());
         }
     }
 

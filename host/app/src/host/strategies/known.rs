@@ -84,7 +84,20 @@ impl Known {
 
     /// Says whether it has a module and has not failed for good.
     pub(super) fn is_up(&self) -> bool {
-        self.wanted.is_some() && self.faults.len() < FAULTS_MAX
+        self.wanted.is_some() && !self.failed_too_often()
+    }
+
+    /// Says whether it stays down until its file changes or somebody enables it.
+    pub(super) fn failed_too_often(&self) -> bool {
+        self.faults.len() >= FAULTS_MAX
+    }
+
+    /// Returns what people have to know of it although it runs; empty if there is nothing, or it does not.
+    pub(super) fn note(&self) -> String {
+        if self.running.is_none() || self.missing.is_empty() {
+            return String::new();
+        }
+        format!("markets that its file names and that it does not get: {}", self.missing.join(", "))
     }
 
     /// Nothing of it runs any more, nor should.
@@ -164,7 +177,7 @@ impl Known {
         self.running = None;
         self.faults.retain(|fault| now.since(*fault) < MINUTE_MICROS);
         self.faults.extend(strike.then_some(now));
-        self.faults.len() >= FAULTS_MAX
+        self.failed_too_often()
     }
 
     fn forget_before(&mut self, instance: u32) {

@@ -18,15 +18,12 @@ impl Strategies {
         let Some((name, known)) = self.by_number(strategy) else { return };
         known.started(instance);
         let (markets, running) = (known.markets.len(), known.running.clone());
-        let missing = known.missing.join(", ");
+        let note = known.note();
         tracing::info!(name, instance, "a strategy runs");
         self.prune_at.get_or_insert_with(pruning::soon);
         self.edit(strategy, |view| {
             "running".clone_into(&mut view.state);
-            view.error.clear();
-            if !missing.is_empty() {
-                view.error = format!("markets that its file names and that it does not get: {missing}");
-            }
+            view.error = note;
             view.instance = instance;
             view.markets = u32::try_from(markets).unwrap_or(u32::MAX);
             if let Some(version) = &running {

@@ -16,11 +16,15 @@ impl Strategies {
             None => self.texts.remove(&name),
         };
         // What should run starts again from its own state, with the new parameters.
-        let version = self.known.get(&name).filter(|known| known.is_up()).and_then(|known| known.wanted.clone());
-        if let Some(version) = version {
-            self.same(&name);
-            self.consider(&name, version).await;
-        }
+        let Some(known) = self.known.get(&name).filter(|known| !known.failed_too_often()) else { return };
+        let version = match (known.wanted.clone(), known.file.clone()) {
+            (Some(version), _) => version,
+            // The settings before may be why nothing should.
+            (None, Some(file)) => self.chosen(&name, file).await,
+            (None, None) => return,
+        };
+        self.same(&name);
+        self.consider(&name, version).await;
     }
 
     /// Returns a version with the settings that its file gives, and the budget.

@@ -35,6 +35,18 @@ pub struct StrategyView {
     pub fills: u64,
     #[ts(type = "number")]
     pub refusals: u64,
+    /// What its sales brought beyond their cost, fees apart. This and what follows counts all sessions on the account.
+    #[ts(type = "number")]
+    pub realised_micro_usd: i64,
+    /// What its shares are worth at the last bid beyond their cost.
+    #[ts(type = "number")]
+    pub unrealised_micro_usd: i64,
+    /// The fees that it paid.
+    #[ts(type = "number")]
+    pub fees_micro_usd: i64,
+    /// Its profit since 00:00 UTC less fees, as its daily loss limit counts it.
+    #[ts(type = "number")]
+    pub today_micro_usd: i64,
     /// Fuel of the last call.
     #[ts(type = "number")]
     pub fuel: u64,

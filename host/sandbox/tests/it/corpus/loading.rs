@@ -1,7 +1,7 @@
 //! Files that are no strategies, want what strategies do not get, or fail as soon as they are asked what they are.
 
 use super::{Fate, Row, text};
-use crate::guest::{Guest, VERSION};
+use crate::guest::{Guest, VERSION, answer};
 
 fn imports(imports: &'static str) -> Vec<u8> {
     Guest { imports, ..Guest::default() }.core()
@@ -22,7 +22,7 @@ pub(super) fn manifest(fields: &[(u32, u32)]) -> Vec<u8> {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    [nothing(), proposals(), wants(), asked()].concat()
+    [nothing(), proposals(), wants(), asked(), written()].concat()
 }
 
 /// What is no module, or none that follows the contract.
@@ -138,4 +138,28 @@ fn asked() -> Vec<Row> {
         ("schema-is-no-json", manifest(&[(32, 65_536), (36, 5)]), Fate::Lives),
         ("wants-four-billion-markets", manifest(&[(40, u32::MAX)]), Fate::Lives),
     ]
+}
+
+/// Words that would clear a screen, forge a line of the log, and turn the direction of what follows.
+const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;mine\u{7}good\r\nforged line \u{202e}\u{9b}31m";
+
+/// What is made to be shown.
+fn written() -> Vec<Row> {
+    let bytes: String = ESCAPES.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let length = u32::try_from(ESCAPES.len()).unwrap();
+    let at = 5_000u32;
+    // Name, version, author and description, each a place and a length.
+    let texts = [0u32, 8, 16, 24].map(|field| [(field, at), (field + 4, length)]);
+    let stores = texts.concat().into_iter().map(|(place, value)| {
+        let place = 1024 + place;
+        format!("(i32.store (i32.const {place}) (i32.const {value}))")
+    });
+    let forges = Guest {
+        imports: "(import \"$root\" \"log\" (func $log (param i32 i32 i32)))",
+        items: format!("(data (i32.const {at}) \"{bytes}\")"),
+        describe: stores.collect::<String>() + "(i32.const 1024)",
+        on_events: format!("(call $log (i32.const 1) (i32.const {at}) (i32.const {length}))") + &answer(1, 0),
+        ..Guest::default()
+    };
+    vec![("words-that-act-on-terminals", forges.core(), Fate::Lives)]
 }

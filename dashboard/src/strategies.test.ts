@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { isWrong, profit, sayable, says, toneOf } from "./strategies";
+import { strategy } from "./testing";
+
+describe("a strategy's profit", () => {
+  it("is what it sold and what it holds, less fees", () => {
+    expect(profit(strategy({ realised_micro_usd: 5_000_000, unrealised_micro_usd: -7_000_000, fees_micro_usd: 120_000 }))).toBe(-2_120_000);
+    expect(profit(strategy())).toBe(0);
+  });
+});
+
+describe("what can be said about a strategy", () => {
+  const words = (change: Parameters<typeof strategy>[0]) =>
+    Object.entries(sayable(strategy(change)))
+      .filter(([, may]) => may)
+      .map(([word]) => word);
+
+  it("is to disable what runs or is about to", () => {
+    for (const state of ["running", "replacing", "restarting", "starting", "loaded"]) expect(words({ state })).toEqual(["disable"]);
+  });
+
+  it("is to enable what somebody or its failures ended, but nothing that cannot be loaded or is gone", () => {
+    expect(words({ state: "disabled" })).toEqual(["enable"]);
+    expect(words({ state: "quarantined" })).toEqual(["enable"]);
+    expect(words({ state: "failed" })).toEqual(["enable"]);
+    expect(words({ state: "failed", hash: "" })).toEqual([]);
+    expect(words({ state: "removed" })).toEqual([]);
+  });
+
+  it("is to arm what waits for it, whether another version runs or none", () => {
+    expect(words({ state: "unarmed" })).toEqual(["disable", "arm"]);
+    expect(words({ state: "running", error: "the version 0a1b waits to be armed" })).toEqual(["disable", "arm"]);
+  });
+});
+
+describe("a strategy's last word", () => {
+  it("is what is wrong before what it logged", () => {
+    expect(says(strategy({ error: "no such market", log: "hello" }))).toBe("no such market");
+    expect(says(strategy({ log: "hello" }))).toBe("hello");
+  });
+
+  it("is no failure where somebody ended it", () => {
+    expect(isWrong(strategy({ state: "disabled", error: "it was disabled" }))).toBe(false);
+    expect(isWrong(strategy({ state: "removed", error: "its file was removed" }))).toBe(false);
+    expect(isWrong(strategy({ state: "running", error: "no such market" }))).toBe(true);
+    expect(isWrong(strategy())).toBe(false);
+  });
+
+  it("has a colour for each state, and none for one that is unknown", () => {
+    expect(["running", "quarantined", "unarmed", "removed", "??"].map(toneOf)).toEqual(["good", "bad", "warn", "idle", "idle"]);
+  });
+});

@@ -1,0 +1,54 @@
+// What the page says of a strategy beyond its bare numbers.
+
+import type { StrategyView } from "./generated/StrategyView";
+import type { Tone } from "./ui/basics";
+
+const TONES: Record<string, Tone> = {
+  running: "good",
+  failed: "bad",
+  quarantined: "bad",
+  restarting: "warn",
+  unarmed: "warn",
+  starting: "info",
+  replacing: "info",
+};
+/** States in which nothing of it runs, and nothing will by itself. */
+const DOWN = new Set(["disabled", "quarantined", "failed", "removed", "unarmed"]);
+
+export function toneOf(state: string): Tone {
+  return TONES[state] ?? "idle";
+}
+
+/** Returns what it realised and what its shares are worth beyond their cost, less fees, in micro-dollars. */
+export function profit(strategy: StrategyView): number {
+  return strategy.realised_micro_usd + strategy.unrealised_micro_usd - strategy.fees_micro_usd;
+}
+
+/** What operators can say about a strategy as it is. */
+export interface Sayable {
+  disable: boolean;
+  enable: boolean;
+  arm: boolean;
+}
+
+export function sayable(strategy: StrategyView): Sayable {
+  const { state, error } = strategy;
+  const arm = state === "unarmed" || error.includes("waits to be armed");
+  return {
+    // What waits to be armed can be kept from ever running.
+    disable: !DOWN.has(state) || state === "unarmed",
+    // A file that cannot be loaded has to change first; one without a module has no hash either.
+    enable: state === "disabled" || state === "quarantined" || (state === "failed" && strategy.hash !== ""),
+    arm,
+  };
+}
+
+/** Whether something is not as it should be. Why somebody ended it is no failure. */
+export function isWrong(strategy: StrategyView): boolean {
+  return strategy.error !== "" && strategy.state !== "disabled" && strategy.state !== "removed";
+}
+
+/** Returns what it says: why it does not run as it should, or its last line. */
+export function says(strategy: StrategyView): string {
+  return strategy.error || strategy.log;
+}
