@@ -3,6 +3,7 @@
 
 mod files;
 mod folder;
+mod hot;
 mod known;
 mod lives;
 mod settings;

@@ -30,6 +30,7 @@ mod hostile;
 mod live;
 mod memory;
 mod paper;
+mod parameters;
 mod person;
 mod process;
 mod recordings;

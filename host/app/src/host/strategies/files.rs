@@ -73,6 +73,9 @@ impl Strategies {
             Err(error) => return self.misfit(id, name, &error),
         };
         self.leave(name, budget);
+        if self.hot_apply(name, &version).await {
+            return;
+        }
         let Some(known) = self.known.get(name).filter(|known| !known.runs(&version)) else { return };
         // The page shows the old version until the new one has started.
         let state = if known.running.is_some() { "replacing" } else { "starting" };
@@ -107,7 +110,8 @@ impl Strategies {
     /// What was loaded last is back after something that could not be loaded.
     pub(super) fn same(&self, name: &str) {
         if let Some(known) = self.known.get(name) {
-            self.edit(known.id, |view| view.error.clear());
+            let remark = known.remark();
+            self.edit(known.id, |view| view.error = remark);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Arming;
 use crate::db::DecisionRow;
 use model::{Budget, MarketIx, StrategyId, Time};
-use sandbox::Module;
+use sandbox::{Contract, Module};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Failures within a minute after which a strategy stays down until its file changes or somebody enables it.
@@ -108,6 +108,34 @@ impl Known {
             })
         };
         is(&self.wanted) && is(&self.running)
+    }
+
+    /// Says whether what runs can go on with this version's settings once it was told of its parameters: nothing but they differs, and
+    /// nothing else is on its way.
+    pub(super) fn can_be_told(&self, wanted: &Version) -> bool {
+        let manifest = wanted.module.manifest();
+        let (Some(running), Some(last)) = (&self.running, &self.wanted) else { return false };
+        let is_it = |version: &Version| {
+            let (hash, named, parameters) = (version.module.hash(), &version.named, &version.parameters);
+            hash == wanted.module.hash() && *named == wanted.named && *parameters == running.parameters
+        };
+        let idle = self.announced.is_empty() && is_it(running) && is_it(last);
+        idle && self.is_up() && running.parameters != wanted.parameters && manifest.contract != Contract::V0_1
+    }
+
+    /// What runs has these parameters from now on, and so has what comes after it.
+    pub(super) fn told(&mut self, parameters: &str) {
+        for version in [&mut self.running, &mut self.wanted].into_iter().flatten() {
+            parameters.clone_into(&mut version.parameters);
+        }
+    }
+
+    /// Returns what its row has to say while all is well.
+    pub(super) fn remark(&self) -> String {
+        if self.missing.is_empty() {
+            return String::new();
+        }
+        format!("markets that its file names and that it does not get: {}", self.missing.join(", "))
     }
 
     /// Returns the number of the next instance, which is of this version.

@@ -17,14 +17,11 @@ impl Strategies {
         let Some((name, known)) = self.by_number(strategy) else { return };
         known.started(instance);
         let (markets, running) = (known.markets.len(), known.running.clone());
-        let missing = known.missing.join(", ");
+        let remark = known.remark();
         tracing::info!(name, instance, "a strategy runs");
         self.edit(strategy, |view| {
             "running".clone_into(&mut view.state);
-            view.error.clear();
-            if !missing.is_empty() {
-                view.error = format!("markets that its file names and that it does not get: {missing}");
-            }
+            view.error = remark;
             view.instance = instance;
             view.markets = u32::try_from(markets).unwrap_or(u32::MAX);
             if let Some(version) = &running {
@@ -36,13 +33,16 @@ impl Strategies {
     /// A new instance did not start, and the one before it goes on.
     pub(super) fn kept(&mut self, strategy: StrategyId, instance: u32, error: &str) {
         let Some((name, known)) = self.by_number(strategy) else { return };
-        let refused = known.kept(instance).map(|version| hex(&version.module.hash()));
-        let hash = refused.unwrap_or_default();
+        let refused = known.kept(instance).map(|version| version.module.hash());
+        let same = refused.is_some() && refused == known.running.as_ref().map(|running| running.module.hash());
+        let hash = refused.map(|hash| hex(&hash)).unwrap_or_default();
         tracing::error!(name, hash, error, "a new version of a strategy did not start; the one before goes on");
+        let what =
+            if same { "a new instance of the same version".to_owned() } else { format!("the new version {hash:.12}") };
         self.edit(strategy, |view| {
             "running".clone_into(&mut view.state);
             view.instance = instance;
-            view.error = format!("the new version {hash:.12} did not start, and the one before goes on: {error}");
+            view.error = format!("{what} did not start, and the one before goes on: {error}");
         });
     }
 

@@ -16,7 +16,7 @@ impl Strategies {
             Some(text) => self.texts.insert(name.clone(), text),
             None => self.texts.remove(&name),
         };
-        // What should run starts again from its own state, with the new parameters.
+        // What should run goes on with the new settings, or starts again from its own state.
         let version = self.known.get(&name).filter(|known| known.is_up()).and_then(|known| known.wanted.clone());
         if let Some(version) = version {
             self.same(&name);
