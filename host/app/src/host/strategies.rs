@@ -171,7 +171,9 @@ impl Strategies {
             Report::Removed { name } => self.removed(&name),
             Report::Started { strategy, instance } => self.started(strategy, instance),
             Report::Kept { strategy, instance, error } => self.kept(strategy, instance, &error),
-            Report::Faulted { strategy, instance, error, strike } => self.faulted(strategy, instance, error, strike),
+            Report::Faulted { strategy, instance, error, strike, saving } => {
+                self.faulted(strategy, instance, error, (strike, saving));
+            }
             Report::Log { strategy, lines, lost } => self.log(strategy, &lines, lost),
             // They go to the engine without a detour.
             Report::Answer(_) | Report::Saved { .. } => {}
@@ -225,7 +227,7 @@ impl Strategies {
         }
         let Some(known) = self.known.get_mut(name) else { return };
         known.wanted = Some(version);
-        known.faults.clear();
+        known.forgive();
         known.markets = granted;
         known.places = places;
         known.missing = missing;

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 /// Failures within a minute after which a strategy stays down until its file changes or somebody enables it.
 pub(super) const FAULTS_MAX: usize = 3;
 const MINUTE_MICROS: u64 = 60_000_000;
+/// The same of failures to give a state, which is asked for once a minute.
+const SAVES_MICROS: u64 = 600_000_000;
 
 /// A module that may run.
 #[derive(Debug, Clone)]
@@ -48,6 +50,8 @@ pub(super) struct Known {
     /// What was announced and has neither started nor failed to.
     announced: BTreeMap<u32, Version>,
     pub(super) faults: VecDeque<Time>,
+    /// When it could not give its state.
+    pub(super) unsaved: VecDeque<Time>,
     /// What its file has, if that can be loaded.
     pub(super) file: Option<Version>,
     /// The hash of what ran before.
@@ -59,7 +63,7 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn new(id: StrategyId, decision: DecisionRow) -> Self {
         let (markets, places, missing, budget) = (Vec::new(), Vec::new(), Vec::new(), Budget::NONE);
-        let (announced, faults) = (BTreeMap::new(), VecDeque::new());
+        let (announced, faults, unsaved) = (BTreeMap::new(), VecDeque::new(), VecDeque::new());
         let (wanted, running, file, previous) = (None, None, None, None);
         Self {
             id,
@@ -72,6 +76,7 @@ impl Known {
             running,
             announced,
             faults,
+            unsaved,
             file,
             previous,
             decision,
@@ -80,7 +85,7 @@ impl Known {
 
     /// Says whether it has a module and has not failed for good.
     pub(super) fn is_up(&self) -> bool {
-        self.wanted.is_some() && self.faults.len() < FAULTS_MAX
+        self.wanted.is_some() && self.faults.len() < FAULTS_MAX && self.unsaved.len() < FAULTS_MAX
     }
 
     /// Nothing of it runs any more, nor should.
@@ -168,16 +173,51 @@ impl Known {
         refused
     }
 
-    /// An instance failed, by its own fault (a strike) or the machine's. Says whether that was once too often.
-    pub(super) fn failed(&mut self, instance: u32, now: Time, strike: bool) -> bool {
+    /// An instance failed, by its own fault (a strike) or the machine's, perhaps when it was asked for its state. Says whether that was
+    /// once too often.
+    pub(super) fn failed(&mut self, instance: u32, now: Time, (strike, saving): (bool, bool)) -> bool {
         self.announced.remove(&instance);
         self.running = None;
         self.faults.retain(|fault| now.since(*fault) < MINUTE_MICROS);
+        self.unsaved.retain(|fault| now.since(*fault) < SAVES_MICROS);
         self.faults.extend(strike.then_some(now));
-        self.faults.len() >= FAULTS_MAX
+        self.unsaved.extend((strike && saving).then_some(now));
+        self.faults.len() >= FAULTS_MAX || self.unsaved.len() >= FAULTS_MAX
+    }
+
+    /// What it did wrong is forgiven: something else runs, or somebody wants to try it once more.
+    pub(super) fn forgive(&mut self) {
+        self.faults.clear();
+        self.unsaved.clear();
     }
 
     fn forget_before(&mut self, instance: u32) {
         self.announced.retain(|number, _| *number > instance);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lets a strategy fail at these seconds, and says when it is down.
+    fn down(faults: &[(u64, bool, bool)]) -> Vec<bool> {
+        let mut known = Known::new(StrategyId(1), DecisionRow::default());
+        let at = |second: u64| Time(second.saturating_mul(1_000_000));
+        faults.iter().map(|(second, strike, saving)| known.failed(1, at(*second), (*strike, *saving))).collect()
+    }
+
+    #[test]
+    fn a_strategy_is_down_after_three_faults_of_its_own_within_a_minute() {
+        assert_eq!(down(&[(0, true, false), (30, true, false), (59, true, false)]), [false, false, true]);
+        assert_eq!(down(&[(0, true, false), (30, true, false), (60, true, false)]), [false; 3]);
+        assert_eq!(down(&[(0, true, false), (1, false, false), (2, false, true), (3, true, false)]), [false; 4]);
+    }
+
+    #[test]
+    fn one_that_cannot_give_its_state_each_minute_is_down_after_the_third_time() {
+        assert_eq!(down(&[(0, true, true), (61, true, true), (122, true, true)]), [false, false, true]);
+        assert_eq!(down(&[(0, true, true), (400, true, true), (800, true, true)]), [false; 3], "once in a while");
+        assert_eq!(down(&[(0, true, true), (1, true, true), (2, true, true)]), [false, false, true]);
     }
 }

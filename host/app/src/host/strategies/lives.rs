@@ -46,13 +46,20 @@ impl Strategies {
         });
     }
 
-    pub(super) fn faulted(&mut self, strategy: StrategyId, instance: u32, error: String, strike: bool) {
+    pub(super) fn faulted(
+        &mut self,
+        strategy: StrategyId,
+        instance: u32,
+        error: String,
+        (strike, saving): (bool, bool),
+    ) {
         let now = clock::now();
         // An older instance's failure means nothing any more.
         let Some((name, known)) = self.by_number(strategy).filter(|(_, known)| known.instance == instance) else {
             return;
         };
-        let down = known.failed(instance, now, strike);
+        let down = known.failed(instance, now, (strike, saving));
+        let within = if saving { "of asking for its state" } else { "within a minute" };
         tracing::error!(name, error, down, "a strategy failed");
         self.edit(strategy, |view| {
             let state = if down { "quarantined" } else { "restarting" };
@@ -60,7 +67,7 @@ impl Strategies {
             view.error.clone_from(&error);
         });
         if down {
-            self.retire(strategy, format!("failed {FAULTS_MAX} times within a minute: {error}"));
+            self.retire(strategy, format!("failed {FAULTS_MAX} times {within}: {error}"));
         } else {
             self.announce(&name);
         }
