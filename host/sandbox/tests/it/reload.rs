@@ -361,3 +361,17 @@ fn settings_are_told_before_their_module_and_again_when_they_change_or_go() {
     let gone = |report: &Report| matches!(report, Report::Settings { name, text: None } if name == "one");
     assert!(rest.iter().any(gone) && rest.len() == 2, "{rest:?}");
 }
+
+#[test]
+fn settings_that_are_empty_for_a_moment_are_still_on_their_way() {
+    let rig = rig("settings-empty", 60_000);
+    rig.drop_file("one.toml", b"first");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text == "first"));
+    rig.drop_file("one.toml", b"");
+    assert!(rig.reports.recv_timeout(QUIET).is_err(), "they would mean the defaults");
+    rig.drop_file("one.toml", b"second");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text == "second"));
+    // What stays empty is meant.
+    rig.drop_file("one.toml", b"");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text.is_empty()));
+}
