@@ -1,9 +1,11 @@
 //! The command line: what there is, with its help. Each command's work is in a module of its own.
 
+mod alert;
 mod authors;
 mod strategy;
 
 use crate::config::Config;
+pub(crate) use alert::{AlertAction, AlertArgs};
 pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -42,6 +44,8 @@ enum Command {
     Backtest(BacktestArgs),
     /// Write, build, look at and try strategies without trading them, or say something to the host about one.
     Strategy(StrategyArgs),
+    /// Send an alert to the webhook that is configured, and say what it answered.
+    Alert(Box<AlertArgs>),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
     /// The host process; started by `run`, with a socket to the signer as its standard input.
@@ -327,6 +331,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => crate::bench::bench(&args),
         Command::Backtest(args) => crate::backtest::backtest(&args),
         Command::Strategy(args) => crate::strategy::run(&args),
+        Command::Alert(args) => crate::alerts::test(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::host::run(&args),
         Command::Compile => crate::compile::run(),

@@ -16,6 +16,7 @@ use super::clock;
 use super::granting::grant;
 use super::inbox::Inbox;
 use super::listing::Listing;
+use crate::alerts::Trouble;
 use crate::config::{Config, Mode};
 use crate::db::Db;
 use crate::http::types::StrategyView;
@@ -272,6 +273,11 @@ impl Strategies {
 
     fn tell(&self, change: StrategyChange) {
         self.tools.inbox.account(clock::now(), Body::Strategy(change));
+    }
+
+    /// Tells those that do not look of a strategy in trouble.
+    fn trouble(&self, trouble: &Trouble, name: &str, runs: bool, why: &str) {
+        self.tools.picture.trouble(clock::now(), trouble, name, runs, why);
     }
 
     fn name(&self, strategy: StrategyId) -> String {

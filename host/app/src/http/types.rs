@@ -7,7 +7,7 @@ mod health;
 mod strategies;
 
 pub use claims::{ClaimBody, ClaimRunView, ClaimView};
-pub use health::{ConnectionView, HealthView, RecordsView, WaitView};
+pub use health::{AlertsView, ConnectionView, HealthView, RecordsView, WaitView};
 pub use strategies::{ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody};
 
 use serde::{Deserialize, Serialize};

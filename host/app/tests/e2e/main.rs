@@ -9,6 +9,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod alerts;
 mod authors;
 mod backtest;
 mod by_hand;

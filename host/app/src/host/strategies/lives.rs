@@ -4,6 +4,7 @@ use super::super::clock;
 use super::Strategies;
 use super::files::describe;
 use super::known::{FAULTS_MAX, Known};
+use crate::alerts::Trouble;
 use crate::hex::hex;
 use model::StrategyId;
 use sandbox::{LogLevel, LogLine};
@@ -44,6 +45,7 @@ impl Strategies {
             view.instance = instance;
             view.error = format!("{what} did not start, and the one before goes on: {error}");
         });
+        self.trouble(&Trouble::NotStarted, &name, true, &format!("{what} did not start: {error}"));
     }
 
     pub(super) fn faulted(
@@ -66,6 +68,7 @@ impl Strategies {
             state.clone_into(&mut view.state);
             view.error.clone_from(&error);
         });
+        self.trouble(if down { &Trouble::Quarantined } else { &Trouble::Restarted }, &name, false, &error);
         if down {
             self.retire(strategy, format!("failed {FAULTS_MAX} times {within}: {error}"));
         } else {

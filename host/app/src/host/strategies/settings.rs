@@ -2,6 +2,7 @@
 
 use super::Strategies;
 use super::known::Version;
+use crate::alerts::Trouble;
 use crate::parameters::{Settings, check, with_parameters};
 use anyhow::Context;
 use model::input::StrategyChange;
@@ -55,6 +56,7 @@ impl Strategies {
             let goes_on = if runs { "; what ran before goes on" } else { "" };
             view.error = format!("{name}.toml: {error:#}{goes_on}");
         });
+        self.trouble(&Trouble::Settings, name, runs, &format!("{name}.toml: {error:#}"));
     }
 
     /// Tells the parameters that hold, and which there are.
