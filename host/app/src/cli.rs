@@ -1,10 +1,12 @@
 //! The command line: what there is, with its help. Each command's work is in a module of its own.
 
+mod alert;
 mod authors;
 mod positions;
 mod strategy;
 
 use crate::config::Config;
+pub(crate) use alert::{AlertAction, AlertArgs};
 pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use positions::{AssignArgs, PositionsAction, PositionsArgs};
@@ -46,6 +48,8 @@ enum Command {
     Strategy(StrategyArgs),
     /// List what the running host's account holds and whose it is, or give it to another strategy.
     Positions(PositionsArgs),
+    /// Send an alert to the webhook that is configured, and say what it answered.
+    Alert(Box<AlertArgs>),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
     /// The host process; started by `run`, with a socket to the signer as its standard input.
@@ -332,6 +336,7 @@ pub fn main() -> ExitCode {
         Command::Backtest(args) => crate::backtest::backtest(&args),
         Command::Strategy(args) => crate::strategy::run(&args),
         Command::Positions(args) => crate::positions::run(&args),
+        Command::Alert(args) => crate::alerts::test(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::host::run(&args),
         Command::Compile => crate::compile::run(),

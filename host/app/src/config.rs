@@ -9,6 +9,7 @@ mod value;
 
 pub use layers::{Mode, Sources};
 
+use crate::alerts::{Severity, Webhook};
 use anyhow::{Context, anyhow};
 use model::{Limits, Usd};
 use polymarket::client::{NegRisk, Rules};
@@ -122,6 +123,8 @@ pub struct Config {
     pub look_every: std::time::Duration,
     /// How many connections bring the same market data.
     pub market_connections: usize,
+    /// Where alerts go, and which.
+    pub(crate) alerts: crate::alerts::Settings,
     /// The database, as [`crate::db::Db::open`] takes it.
     pub database_url: String,
     limits: Limits,
@@ -236,6 +239,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         market_rules: market_rules(layers)?,
         market_connections: fit(get("markets.connections")?)?,
         look_every: std::time::Duration::from_secs(fit(get("markets.look_every_s")?)?),
+        alerts: alerts(layers)?,
         database_url: Some(text("database_url")?)
             .filter(|url| !url.is_empty())
             .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("polytrader.sqlite").display())),
@@ -285,6 +289,15 @@ fn signer_limits(layers: &layers::Layers) -> anyhow::Result<signer::Limits> {
 fn paper_latency(layers: &layers::Layers) -> anyhow::Result<sim::Latency> {
     let millis: u64 = fit(layers.get("paper.latency_ms")?)?;
     Ok(sim::Latency { one_way: millis.saturating_mul(1_000), ..sim::Latency::DEFAULT })
+}
+
+fn alerts(layers: &layers::Layers) -> anyhow::Result<crate::alerts::Settings> {
+    let (webhook, level) = (&layers.get("alerts.webhook")?.text, &layers.get("alerts.level")?.text);
+    let webhook = Some(webhook).filter(|text| !text.is_empty());
+    Ok(crate::alerts::Settings {
+        webhook: webhook.map(|text| Webhook::parse(text)).transpose().map_err(anyhow::Error::msg)?,
+        level: Severity::parse(level).ok_or_else(|| anyhow!("`{level}` is no level"))?,
+    })
 }
 
 const MINUTE_MICROS: u64 = 60_000_000;

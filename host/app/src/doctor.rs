@@ -93,6 +93,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
         place(&venue.site, &mut report).await;
+        alerts(&config, &mut report).await;
         venue_findings((&venue.rest, &venue.catalog), &config.market_rules, key.zip(account), &mut report).await;
     });
     let healthy = report.findings.iter().all(|finding| finding.state != State::Bad);
@@ -176,6 +177,18 @@ fn records(config: &Config, secret: &Secret, report: &mut Report) {
             report.bad("records", format!("the signer would start locked: {error}; see `polytrader keys renew`"));
         }
         Err(error) => report.bad("records", anyhow::Error::from(error)),
+    }
+}
+
+/// Whether somebody would be told.
+async fn alerts(config: &Config, report: &mut Report) {
+    let Some(webhook) = &config.alerts.webhook else {
+        let text = "alerts.webhook is not set: nobody is told when something goes wrong";
+        return report.add("alerts", State::Warning, text);
+    };
+    match crate::alerts::reachable(webhook).await {
+        Ok(()) => report.good("alerts", format!("{webhook} can be reached; `polytrader alert test` sends one")),
+        Err(error) => report.bad("alerts", error.context(format!("{webhook} cannot be reached"))),
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) use strategies::Asked;
 pub(crate) use strategies::{Word, Words};
 pub(crate) use venue::ORDER_VERSIONS;
 
+use crate::alerts::{Alerts, Bot, CLOSE_WITHIN};
 use crate::auth::{Auth, Identity, Role};
 use crate::cli::{HostArgs, complain, say};
 use crate::config::Config;
@@ -90,7 +91,13 @@ pub(crate) fn run(args: &HostArgs) -> anyhow::Result<ExitCode> {
     crate::logging::start();
     signer::process::harden().context("closing this process to others")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    let outcome = runtime.block_on(trade(args));
+    let outcome = runtime.block_on(async {
+        let outcome = trade(args).await;
+        if let Err(error) = &outcome {
+            told::failed(args, error).await;
+        }
+        outcome
+    });
     runtime.shutdown_timeout(GRACE);
     let outcome = outcome?;
     if args.common.json {
@@ -205,7 +212,9 @@ async fn begin(
         inbox: Inbox::default(),
         index: Index::default(),
         latest: Latest::default(),
-        picture: Picture::new(&Begin { mode: mode.as_str().to_owned(), session: session.0, at: now }),
+        picture: Picture::new(&Begin { mode: mode.as_str().to_owned(), session: session.0, at: now }).with_alerts(
+            Alerts::start(&config.alerts, Bot { mode: mode.as_str().to_owned(), account: funder.clone() })?,
+        ),
         journal: journal(config, session, &funder, past.as_ref().map(|past| past.session), now)?,
         starts: Starts::default(),
         listing: Listing::new(&venue.markets),
@@ -287,6 +296,7 @@ impl Wires {
             inbox: inbox.clone(),
             index: index.clone(),
             runtime: Handle::current(),
+            alerts: self.picture.alerts().clone(),
         };
         let latest = Arc::clone(&self.latest);
         let account = VenueAccount::new(client.clone(), inbox, index, latest, self.listing.clone(), since);
@@ -474,7 +484,8 @@ async fn start(session: &Session) {
 async fn end(session: Session) -> anyhow::Result<Outcome> {
     finish::stop(&session.control, &session.latest).await;
     let end = finish::check(&session.access, &session.latest).await;
-    let Session { started, mode, inbox, journal, supervisor, db, engine, .. } = session;
+    let Session { started, mode, inbox, picture, journal, supervisor, db, engine, .. } = session;
+    end.alert().into_iter().for_each(|alert| picture.alerts().raise(alert));
     let closed = tokio::task::spawn_blocking(move || {
         supervisor.shutdown();
         inbox.close();
@@ -484,6 +495,7 @@ async fn end(session: Session) -> anyhow::Result<Outcome> {
     });
     let (ended, journal_failure) = closed.await.context("closing the host")?;
     db.close(ROWS_WITHIN).await;
+    picture.alerts().close(CLOSE_WITHIN).await;
     let Ok(Ended { engine, counts }) = ended else { bail!("the engine's thread panicked") };
     if let Some(failure) = journal_failure {
         complain(&format!("the journal failed: {failure}"));

@@ -33,7 +33,13 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let key = crate::keys::of_live(&config.data_dir, &args.passphrase)?.key;
     let account = account(&config, key.address())?;
     let venue = Venue::real_or(&config, args)?;
-    let cancelled = runtime.block_on(cancel_everything(&venue.rest, &key, account))?;
+    let cancelled = runtime.block_on(async {
+        let detail = format!("somebody ran `polytrader kill` over {}", config.data_dir.display());
+        // Beside the cancels, which wait for nothing.
+        let told = crate::alerts::now(&config, "kill", "trading on the account is ended by hand", &detail);
+        let (cancelled, ()) = tokio::join!(cancel_everything(&venue.rest, &key, account), told);
+        cancelled
+    })?;
     say(&format!("{cancelled} orders were cancelled; nothing is open on {}", account.funder.checksummed()));
     Ok(ExitCode::SUCCESS)
 }

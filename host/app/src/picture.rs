@@ -9,6 +9,7 @@ mod words;
 
 pub use feed::{Follow, Message};
 
+use crate::alerts::{Alerts, Standing, Trouble};
 use crate::http::types::{
     BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update, WaitView,
 };
@@ -54,13 +55,48 @@ pub struct Picture {
     /// How the venue's records of the account are read; none where there is no such account.
     records: Arc<Mutex<Option<RecordsView>>>,
     event_wait: Arc<Mutex<WaitView>>,
+    /// Who tells those that do not look.
+    alerts: Alerts,
+    standing: Arc<Mutex<Standing>>,
 }
 
 impl Picture {
     /// Returns the picture of a session in which nothing has happened yet.
     pub fn new(begin: &Begin) -> Self {
         let shared = Arc::new(Mutex::new((State::new(begin), Stream::new())));
-        Self { shared, connections: Arc::default(), records: Arc::default(), event_wait: Arc::default() }
+        let standing = Arc::new(Mutex::new(Standing::FIRST));
+        let (connections, records, event_wait) = (Arc::default(), Arc::default(), Arc::default());
+        Self { shared, connections, records, event_wait, alerts: Alerts::default(), standing }
+    }
+
+    /// Has alerts go there.
+    #[must_use]
+    pub(crate) fn with_alerts(self, alerts: Alerts) -> Self {
+        Self { alerts, ..self }
+    }
+
+    /// Returns who tells those that do not look.
+    pub(crate) const fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// Tells that a strategy is in trouble.
+    pub(crate) fn trouble(&self, at: Time, trouble: &Trouble, strategy: &str, runs: bool, why: &str) {
+        self.alerts.raise(trouble.alert(at, strategy, runs, why));
+    }
+
+    /// Tells a fact of the engine, if somebody should hear of it.
+    fn alert(&self, at: Time, record: &Record) {
+        if !self.alerts.is_on() {
+            return;
+        }
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (fact, after) = crate::alerts::of(at, record, *standing, |scope| self.lock().0.scope_name(scope));
+        *standing = after;
+        drop(standing);
+        if let Some(fact) = fact {
+            self.alerts.tell(fact);
+        }
     }
 
     /// Returns the condition of the market of that slug, and whether its outcomes exclude those of others.
@@ -85,6 +121,7 @@ impl Picture {
             changed = state.record(at, record);
             changed.clone()
         });
+        self.alert(at, record);
         changed
     }
 

@@ -23,7 +23,7 @@ pub fn client_config() -> Result<Arc<ClientConfig>, TlsError> {
 }
 
 /// Says whether secrets may be sent there: over TLS, or to this machine. `secure` and `plain` are the two schemes.
-pub(crate) fn is_private(url: &reqwest::Url, secure: &str, plain: &str) -> bool {
+pub fn is_private(url: &reqwest::Url, secure: &str, plain: &str) -> bool {
     let loopback = match url.host_str() {
         Some("localhost") => true,
         Some(host) => {

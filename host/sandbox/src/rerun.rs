@@ -3,7 +3,7 @@
 use crate::instance::{Batch, Instance};
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
-use crate::supervisor::Item;
+use crate::supervisor::{Item, unsaved};
 use model::event::REASON_MAX;
 use model::input::StrategyAnswer;
 use model::{MarketNote, NoteKind, OwnEvent, Time};
@@ -86,11 +86,14 @@ impl Rerun {
         self.told.push_back((self.next, item));
     }
 
-    /// Shows it the batch that it answered then, and compares the answers.
+    /// Shows it the batch that it answered then, and compares the answers. An answer to no event says that it could not give its state.
     ///
     /// # Errors
     /// What is different now, as a sentence.
     pub fn answer(&mut self, then: &StrategyAnswer) -> Result<(), String> {
+        if then.count == 0 {
+            return self.fail_to_save(then);
+        }
         self.gather(then);
         let Some(instance) = &mut self.instance else { return Err("it did not start, or failed before".to_owned()) };
         let first = self.heard.saturating_add(1);
@@ -118,6 +121,22 @@ impl Rerun {
                 Err(format!("now it fails: {now}"))
             }
         }
+    }
+
+    /// Asks it for the state that it could not give then.
+    fn fail_to_save(&mut self, then: &StrategyAnswer) -> Result<(), String> {
+        let first = self.heard.saturating_add(1);
+        let Some(mut instance) = self.instance.take() else {
+            return Err("it did not start, or failed before".to_owned());
+        };
+        let now = instance.save().map_err(|fault| unsaved(&fault));
+        match (&then.fault, now) {
+            (Some(then), Err(now)) if now == *then => {}
+            (Some(then), Err(now)) => return Err(format!("it failed with `{then}`, and now with `{now}`")),
+            (Some(then), Ok(_)) => return Err(format!("it failed with `{then}`, and now it does not")),
+            (None, _) => return Err("an answer to no event, and without a fault".to_owned()),
+        }
+        if first == then.first { Ok(()) } else { Err(format!("it had heard {first} events, and then {}", then.first)) }
     }
 
     /// Gathers the batch as the thread did: what was left over, what was lost since, and what comes next.

@@ -15,6 +15,7 @@ pub use folder::is_name;
 use model::input::StrategyAnswer;
 use model::{MarketNote, OwnEvent, StrategyId, Time};
 pub(crate) use queue::Item;
+pub(crate) use runner::unsaved;
 use runner::{Job, Runner};
 use states::States;
 use std::collections::BTreeMap;
@@ -94,6 +95,8 @@ pub enum Report {
         error: String,
         /// Whether it counts against the strategy; it does not where this machine was too slow.
         strike: bool,
+        /// Whether it was asked for its state while it ran. That comes once a minute, so a minute does not have many.
+        saving: bool,
     },
     /// An instance wrote to its log.
     Log {

@@ -23,7 +23,7 @@ fn batches_of_any_size_give_the_run_that_single_events_give() {
 fn they_do_so_for_a_strategy_that_hears_depth_trades_timers_and_settlements() {
     let Some(state) = give_the_run_of_single_events("fixtures/listener.wasm", &[1, 3]) else { return };
     let counts: Vec<u64> = state.chunks(8).map(|count| u64::from_le_bytes(count.try_into().unwrap())).collect();
-    let [tops, _, depths, states, settlements, sessions, timers, own] = counts[..] else { panic!("{counts:?}") };
+    let [tops, _, depths, states, settlements, sessions, timers, own, _] = counts[..] else { panic!("{counts:?}") };
     assert!(depths > tops && [tops, states, settlements, sessions, timers, own].iter().all(|count| *count > 0));
 }
 

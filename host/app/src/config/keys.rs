@@ -1,5 +1,7 @@
 //! Every key that can be set: its kind with its range, its default, and what it does.
 
+use crate::alerts::Severity;
+
 /// What values a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -27,6 +29,8 @@ pub enum Kind {
     Folder,
     /// A database's address, or nothing.
     Database,
+    /// A webhook's address, or nothing. It is a secret: it is never shown, and no flag takes it.
+    Webhook,
 }
 
 /// One key.
@@ -75,7 +79,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 68] = [
+pub const KEYS: [Key; 70] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -348,6 +352,13 @@ pub const KEYS: [Key; 68] = [
         "false",
         "Whether shares of markets that have ended are redeemed without being asked for; needs claims.execute.",
     ),
+    key(
+        "alerts.webhook",
+        Kind::Webhook,
+        "",
+        "Where alerts are posted: a webhook of Slack or Discord, or a server of yours. Nobody is told if empty.",
+    ),
+    key("alerts.level", Kind::Choice(&Severity::WORDS), "warning", "What matters less than this is not sent."),
     key(
         "live.enabled",
         Kind::Flag,

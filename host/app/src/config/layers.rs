@@ -1,7 +1,7 @@
 //! The layers, laid over each other.
 
-use super::keys::{KEYS, Key, OTHER_VARIABLES, PREFIX};
-use super::value::{Value, range};
+use super::keys::{KEYS, Key, Kind, OTHER_VARIABLES, PREFIX};
+use super::value::{Value, masked, range};
 use super::{ConfigEntry, Source};
 use anyhow::{Context, anyhow, bail, ensure};
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ impl Layers {
             let (value, source) = self.0.get(key.name).ok_or_else(|| anyhow!("there is no key `{}`", key.name))?;
             Ok(ConfigEntry {
                 key: key.name,
-                value: value.shown(),
+                value: value.shown(key.kind),
                 default: key.default,
                 description: format!("{} Takes {}.", key.description, range(key.kind)),
                 source: *source,
@@ -111,7 +111,7 @@ impl Layers {
     }
 
     fn set_toml(&mut self, text: &str, source: Source) -> anyhow::Result<()> {
-        let table = DeTable::parse(text).map_err(|error| anyhow!("{error}"))?;
+        let table = DeTable::parse(text).map_err(|error| anyhow!("{}", masked(&error.to_string())))?;
         self.set_table("", table.get_ref(), source, 0)
     }
 
@@ -151,6 +151,11 @@ pub(super) fn read(sources: &Sources, env: impl Iterator<Item = (OsString, OsStr
     }
     set_environment(&mut layers, env)?;
     for (name, text) in &sources.flags {
+        let is_secret = KEYS.iter().any(|key| key.name == name && key.kind == Kind::Webhook);
+        ensure!(
+            !is_secret,
+            "{name} is a secret, and flags are seen by everybody here: set it in the file or the environment"
+        );
         layers.set(name, text, Source::Flag).with_context(|| format!("in the flag for {name}"))?;
     }
     Ok(layers)

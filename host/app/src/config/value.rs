@@ -1,6 +1,7 @@
 //! Values: from decimal text to whole numbers, never through floating point.
 
 use super::keys::{Key, Kind};
+use crate::alerts::Webhook;
 use anyhow::{anyhow, ensure};
 use model::Usd;
 
@@ -37,6 +38,7 @@ impl Value {
             | Kind::Account
             | Kind::Folder
             | Kind::Database
+            | Kind::Webhook
             | Kind::Numbers
             | Kind::Words
             | Kind::Choice(_) => {
@@ -54,8 +56,12 @@ impl Value {
         words(&self.text)
     }
 
-    /// Returns the value for people: the password of an address is masked.
-    pub(super) fn shown(&self) -> String {
+    /// Returns the value for people: the password of an address is masked, and of a secret address all but the host.
+    pub(super) fn shown(&self, kind: Kind) -> String {
+        if kind == Kind::Webhook {
+            let hidden = || if self.text.is_empty() { String::new() } else { "***".to_owned() };
+            return Webhook::parse(&self.text).map_or_else(|_| hidden(), |webhook| webhook.to_string());
+        }
         let Some((scheme, rest)) = self.text.split_once("://") else { return self.text.clone() };
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         // The last `@`: a password may have one, a host cannot.
@@ -88,8 +94,24 @@ pub(super) fn range(kind: Kind) -> String {
         Kind::Numbers => "whole numbers with commas between them, or nothing".to_owned(),
         Kind::Words => "words of letters, digits and `-` with commas between them, or nothing".to_owned(),
         Kind::Choice(choices) => choices.join(", "),
+        Kind::Webhook => "an address that begins with https://, or with http:// on this machine, or nothing".to_owned(),
         Kind::Database => "sqlite:FILE or postgres://USER@HOST/NAME, or nothing".to_owned(),
     }
+}
+
+/// Hides what stands behind the host of each address in a text, such as an error that repeats a line of a file.
+pub(super) fn masked(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|char: char| char.is_whitespace() || matches!(char, '"' | '\'')).unwrap_or(part.len());
+        let (address, rest) = part.split_at(end);
+        let host = address.split('/').next().unwrap_or_default();
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        let hidden = if host.len() == address.len() { "" } else { "/***" };
+        out.push_str(&format!("://{host}{hidden}{rest}"));
+    }
+    out
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -111,6 +133,7 @@ fn fits(kind: Kind, text: &str) -> bool {
         Kind::Numbers => words(text).all(|word| count(word).is_some()),
         Kind::Words => words(text).all(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')),
         Kind::Choice(choices) => choices.contains(&text),
+        Kind::Webhook => text.is_empty() || Webhook::parse(text).is_ok(),
         Kind::Database => plain && (text.is_empty() || begins(&["sqlite:", "postgres://", "postgresql://"])),
         Kind::Usd(..) | Kind::Percent(..) | Kind::Count(..) | Kind::Flag => false,
     }
@@ -121,7 +144,7 @@ fn ranged(key: &Key, text: &str, number: Option<i64>, min: i64, max: i64) -> any
 }
 
 fn misfit(key: &Key, text: &str) -> anyhow::Error {
-    let shown = Value { text: text.chars().take(100).collect(), number: None }.shown();
+    let shown = Value { text: text.chars().take(100).collect(), number: None }.shown(key.kind);
     anyhow!("`{shown}` does not fit; {} takes {}", key.name, range(key.kind))
 }
 
@@ -162,9 +185,21 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown() {
-        let shown = |text: &str| Value { text: text.to_owned(), number: None }.shown();
+        let shown = |text: &str| Value { text: text.to_owned(), number: None }.shown(Kind::Database);
         assert_eq!(shown("postgres://me:se@cr:et@db:5432/bot"), "postgres://me:***@db:5432/bot");
         assert_eq!(shown("postgres://me@db/bot"), "postgres://me@db/bot");
         assert_eq!(shown("sqlite:/tmp/a@b.sqlite"), "sqlite:/tmp/a@b.sqlite");
+    }
+
+    #[test]
+    fn of_a_webhook_only_its_host_is_shown_also_where_it_does_not_fit() {
+        let key = Key { name: "k", kind: Kind::Webhook, default: "", description: "" };
+        let value = Value::parse(&key, "https://hooks.example.com/services/secret").unwrap();
+        assert_eq!(value.shown(Kind::Webhook), "https://hooks.example.com/***");
+        for bad in ["http://hooks.example.com/secret", "secret"] {
+            let told = Value::parse(&key, bad).unwrap_err().to_string();
+            assert!(!told.contains("secret") && told.contains("https://"), "{told}");
+        }
+        assert_eq!(masked("a = \"https://me:x@h.com/secret\nb\" http://h"), "a = \"https://h.com/***\nb\" http://h");
     }
 }

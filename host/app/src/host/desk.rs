@@ -4,6 +4,7 @@
 use super::clock;
 use super::inbox::Inbox;
 use super::index::Index;
+use crate::alerts::{Alert, Alerts, Severity};
 use crate::journal::{Journal, Place};
 use engine::{Approved, Placement};
 use futures_util::future::Either;
@@ -45,6 +46,7 @@ pub(crate) struct Tools {
     pub(crate) inbox: Inbox,
     pub(crate) index: Index,
     pub(crate) runtime: Handle,
+    pub(crate) alerts: Alerts,
 }
 
 /// The engine's handle on the way out. Nothing here waits.
@@ -98,7 +100,7 @@ impl Desk {
 
     /// Locks or unlocks the signer.
     pub(crate) fn lock(&self, lock: bool) {
-        let signer = Arc::clone(&self.tools.signer);
+        let (signer, alerts) = (Arc::clone(&self.tools.signer), self.tools.alerts.clone());
         self.tools.runtime.spawn(async move {
             // As long as it is not known to be locked, it may sign.
             for _ in 0..10 {
@@ -108,6 +110,14 @@ impl Desk {
                     Err(error) => tracing::error!(%error, lock, "the signer did not take the lock"),
                 }
             }
+            let title = if lock { "the signer is NOT locked" } else { "the signer stays locked" };
+            alerts.raise(Alert::new(
+                clock::now(),
+                Severity::Critical,
+                "signer_lock",
+                title,
+                "it did not take the word ten times",
+            ));
         });
     }
 }
@@ -115,6 +125,19 @@ impl Desk {
 impl Tools {
     fn placed(&self, order: OrderId, outcome: PlaceOutcome) {
         self.inbox.account(clock::now(), Body::Placed { order, outcome });
+    }
+
+    /// The gate approved what the signer does not sign: their limits differ, or one of them is wrong.
+    fn unsigned(&self, error: &signer::SignError) -> String {
+        let (why, severity) = (error.to_string(), Severity::Critical);
+        self.alerts.raise(Alert::new(
+            clock::now(),
+            severity,
+            "signer_refused",
+            "the signer does not sign an order",
+            &why,
+        ));
+        format!("the signer: {why}")
     }
 
     fn cancelled(&self, order: OrderId, outcome: CancelOutcome) {
@@ -142,7 +165,7 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
             let (signed, synced) = tokio::join!(signed, tools.journal.synced(place));
             let refused = match (synced, signed) {
                 (Err(reason), _) => format!("the journal: {reason}"),
-                (_, Err(error)) => format!("the signer: {error}"),
+                (_, Err(error)) => tools.unsigned(&error),
                 // What it was judged by is too old by now; whoever wants it asks again.
                 _ if clock::now() > expires => TOO_OLD.to_owned(),
                 (Ok(()), Ok(signed)) => {

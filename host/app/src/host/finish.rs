@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::clock;
 use super::core::{Counts, Latest, View};
+use crate::alerts::{Alert, Severity};
 use crate::cli::complain;
 use crate::control::Control;
 use engine::{BotState, Summary};
@@ -26,6 +27,19 @@ pub(super) struct End {
     open: Option<usize>,
     /// Whether cash and shares are the same here and there, to the millionth.
     equal: bool,
+}
+
+impl End {
+    /// Returns what those that do not look should hear of; nothing if all is in order.
+    pub(super) fn alert(&self) -> Option<Alert> {
+        let detail = match self.open {
+            _ if !self.equal => "the ledger differs from the account at the venue".to_owned(),
+            Some(0) => return None,
+            Some(open) => format!("{open} orders are still open at the venue"),
+            None => "the venue did not say whether orders are open".to_owned(),
+        };
+        Some(Alert::new(clock::now(), Severity::Critical, "end_not_clean", "the session did not end clean", &detail))
+    }
 }
 
 /// The last line of `run --json`.

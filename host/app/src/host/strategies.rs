@@ -4,6 +4,7 @@
 mod budgets;
 mod files;
 mod folder;
+mod hot;
 mod known;
 mod lives;
 mod pruning;
@@ -17,6 +18,7 @@ use super::clock;
 use super::granting::grant;
 use super::inbox::Inbox;
 use super::listing::Listing;
+use crate::alerts::Trouble;
 use crate::config::{Config, Mode};
 use crate::db::Db;
 use crate::http::types::StrategyView;
@@ -186,7 +188,9 @@ impl Strategies {
             Report::Removed { name } => self.removed(&name),
             Report::Started { strategy, instance } => self.started(strategy, instance),
             Report::Kept { strategy, instance, error } => self.kept(strategy, instance, &error),
-            Report::Faulted { strategy, instance, error, strike } => self.faulted(strategy, instance, error, strike),
+            Report::Faulted { strategy, instance, error, strike, saving } => {
+                self.faulted(strategy, instance, error, (strike, saving));
+            }
             Report::Log { strategy, lines, lost } => self.log(strategy, &lines, lost),
             // They go to the engine without a detour.
             Report::Answer(_) | Report::Saved { .. } => {}
@@ -240,7 +244,7 @@ impl Strategies {
         }
         let Some(known) = self.known.get_mut(name) else { return };
         known.wanted = Some(version);
-        known.faults.clear();
+        known.forgive();
         known.markets = granted;
         known.places = places;
         known.missing = missing;
@@ -286,6 +290,11 @@ impl Strategies {
 
     fn tell(&self, change: StrategyChange) {
         self.tools.inbox.account(clock::now(), Body::Strategy(change));
+    }
+
+    /// Tells those that do not look of a strategy in trouble.
+    fn trouble(&self, trouble: &Trouble, name: &str, runs: bool, why: &str) {
+        self.tools.picture.trouble(clock::now(), trouble, name, runs, why);
     }
 
     fn name(&self, strategy: StrategyId) -> String {

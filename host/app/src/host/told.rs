@@ -1,6 +1,9 @@
 //! Why a session ends.
 
-use super::Session;
+use super::{Session, clock};
+use crate::alerts::{Alert, Severity};
+use crate::cli::HostArgs;
+use crate::config::Config;
 use anyhow::Context;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,7 +23,7 @@ impl Told {
     }
 }
 
-/// Waits for a reason to end, and says it.
+/// Waits for a reason to end, and says it. Tells those that do not look.
 pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Duration>) -> &'static str {
     let over = async {
         match run_for {
@@ -33,11 +36,21 @@ pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Dura
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::select! {
-        _ = told.interrupt.recv() => "Ctrl-C",
-        _ = told.terminate.recv() => "told to end",
-        () = over => "the time is over",
-        () = session.signer.gone() => "the signer is gone",
-        () = engine_ended => "the engine's thread ended",
+    let (why, severity) = tokio::select! {
+        _ = told.interrupt.recv() => ("Ctrl-C", Severity::Info),
+        _ = told.terminate.recv() => ("told to end", Severity::Info),
+        () = over => ("the time is over", Severity::Info),
+        () = session.signer.gone() => ("the signer is gone", Severity::Critical),
+        () = engine_ended => ("the engine's thread ended", Severity::Critical),
+    };
+    session.picture.alerts().raise(Alert::new(clock::now(), severity, "host_ends", "the host ends", why));
+    why
+}
+
+/// Tells those that do not look that the host could not begin, or failed at its end.
+pub(super) async fn failed(args: &HostArgs, error: &anyhow::Error) {
+    // What is wrong may be the configuration itself.
+    if let Ok(config) = Config::load(&args.common, std::env::vars_os()) {
+        crate::alerts::now(&config, "host_failed", "the host failed", &format!("{error:#}")).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::guard::Caller;
-use super::types::{ConnectionView, HealthView, Snapshot, WaitView};
+use super::types::{AlertsView, ConnectionView, HealthView, Snapshot, WaitView};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -43,6 +43,7 @@ pub(super) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         rows_waiting: u64::try_from(rows.waiting).unwrap_or(u64::MAX),
         events: snapshot.bot.events,
         event_wait: app.picture.event_wait(),
+        alerts: app.picture.alerts().figures(),
     };
     // Probes look at the status; a bot that an operator stopped is well.
     let status = if channels { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -54,11 +55,16 @@ pub(super) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
 pub(super) async fn metrics(State(app): State<App>, _: Caller) -> ([(HeaderName, &'static str); 1], String) {
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        write_metrics(&app.picture.snapshot(), &app.picture.connections(), app.picture.event_wait()),
+        write_metrics(
+            &app.picture.snapshot(),
+            &app.picture.connections(),
+            app.picture.event_wait(),
+            &app.picture.alerts().figures(),
+        ),
     )
 }
 
-fn write_metrics(snapshot: &Snapshot, connections: &[ConnectionView], wait: WaitView) -> String {
+fn write_metrics(snapshot: &Snapshot, connections: &[ConnectionView], wait: WaitView, alerts: &AlertsView) -> String {
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, value: i64| {
         let name = format!("polytrader_{name}");
@@ -88,5 +94,10 @@ fn write_metrics(snapshot: &Snapshot, connections: &[ConnectionView], wait: Wait
     gauge("today_micro_usd", "Gain since 00:00 UTC.", snapshot.pnl.today_micro_usd);
     let tripped = snapshot.breakers.iter().filter(|breaker| breaker.tripped).count();
     gauge("tripped_breakers", "Breakers that are tripped.", count(tripped));
+    let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    gauge("alerts_sent", "Alerts that the webhook took since the start.", whole(alerts.sent));
+    gauge("alerts_failed", "Alerts that did not get through since the start.", whole(alerts.failed));
+    gauge("alerts_dropped", "Alerts for which there was no room since the start.", whole(alerts.dropped));
+    gauge("alerts_waiting", "Alerts that wait.", whole(alerts.waiting));
     text
 }

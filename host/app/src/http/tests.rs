@@ -435,6 +435,7 @@ fn the_pages_types_are_ours() {
     types::HealthView::export_all(&config).unwrap();
     types::ConnectionView::export_all(&config).unwrap();
     types::RecordsView::export_all(&config).unwrap();
+    types::AlertsView::export_all(&config).unwrap();
     types::OrderHistoryView::export_all(&config).unwrap();
     types::VenueOrderView::export_all(&config).unwrap();
     types::StrategyVersionView::export_all(&config).unwrap();

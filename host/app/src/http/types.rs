@@ -8,7 +8,7 @@ mod positions;
 mod strategies;
 
 pub use claims::{ClaimBody, ClaimRunView, ClaimView};
-pub use health::{ConnectionView, HealthView, RecordsView, WaitView};
+pub use health::{AlertsView, ConnectionView, HealthView, RecordsView, WaitView};
 pub use positions::{AssignBody, OwnerView};
 pub use strategies::{
     ArmBody, BudgetBody, BudgetView, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,

@@ -104,10 +104,8 @@ impl State {
         let view = |(scope, restriction): (Scope, Restriction)| RestrictionView {
             scope: match scope {
                 Scope::Session => "session".to_owned(),
-                Scope::Market(market) => {
-                    format!("market:{}", self.markets.get(market.index()).map_or("?", |view| view.slug.as_str()))
-                }
-                Scope::Strategy(strategy) => format!("strategy:{}", self.strategy_name(strategy)),
+                Scope::Market(_) => format!("market:{}", self.scope_name(scope)),
+                Scope::Strategy(_) => format!("strategy:{}", self.scope_name(scope)),
             },
             restriction: restriction.as_str().to_owned(),
         };
@@ -117,6 +115,15 @@ impl State {
         }
         self.bot.restrictions = now;
         Some(Update::Bot(self.bot.clone()))
+    }
+
+    /// Returns the slug or the name of a scope; nothing for the session.
+    pub(super) fn scope_name(&self, scope: Scope) -> String {
+        match scope {
+            Scope::Session => String::new(),
+            Scope::Market(market) => self.markets.get(market.index()).map_or("?", |view| view.slug.as_str()).to_owned(),
+            Scope::Strategy(strategy) => self.strategy_name(strategy),
+        }
     }
 
     pub(super) fn history(&self) -> Vec<PnlPoint> {

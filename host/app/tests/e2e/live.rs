@@ -83,7 +83,7 @@ fn the_signers_limits_stand_in_the_keystore_and_without_its_records_it_starts_lo
         report.contains("at most $40 by an order, $10000 in a minute (30 orders), $100000 in a day"),
         "{report}{told}"
     );
-    assert!(report.contains("ok    records"), "{report}");
+    assert!(report.contains("ok    records") && report.contains("WARN  alerts"), "{report}");
     // Without what was signed the signer signs nothing: not even the login that the host begins with.
     let counter = data.join(format!("signer-{}.count", ADDRESS.to_lowercase()));
     let kept = fs::read(&counter).unwrap();

@@ -9,6 +9,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod alerts;
 mod arming;
 mod authors;
 mod backtest;
@@ -32,6 +33,7 @@ mod live;
 mod memory;
 mod orphans;
 mod paper;
+mod parameters;
 mod person;
 mod process;
 mod recordings;

@@ -160,7 +160,7 @@ fn what_a_disabled_strategy_holds_is_closed_too() {
         "buy 30 at 0.40 -> place 1 buy 30 at 0.4
          fill #1 30 at 0.40
          faults
-         faults
+         unsaved
          faults -> trip strategy_fault
          wait 1s -> place 2 sell 30 at 0.35",
     );

@@ -222,8 +222,10 @@ fn tell(story: &mut Story, line: &str) {
             let channel = if *channel == "user" { Channel::User } else { Channel::Market };
             story.step(Body::Feed { channel, up: *up == "up" });
         }
-        ["faults"] => {
-            let (strategy, instance, first, count, consumed, fuel) = (StrategyId(story.who), 1, 0, 1, 0, 1);
+        [how @ ("faults" | "unsaved")] => {
+            // An answer to no event: it could not give its state.
+            let count = u32::from(*how == "faults");
+            let (strategy, instance, first, consumed, fuel) = (StrategyId(story.who), 1, 0, 0, 1);
             let (fault, intents) = (Some("it panicked".into()), Vec::new());
             let answer =
                 StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost: Vec::new() };

@@ -289,6 +289,22 @@ pub(crate) fn inputs_of_saved_states() -> Vec<Input> {
     bodies.zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
 }
 
+/// What a strategy answers that could not give its state: an answer to no event.
+pub(crate) fn inputs_of_failed_saves() -> Vec<Input> {
+    let answer = StrategyAnswer {
+        strategy: StrategyId(2),
+        instance: 3,
+        first: 48,
+        count: 0,
+        consumed: 0,
+        fuel: 0,
+        fault: Some("asked for its state: it crashed".into()),
+        intents: Vec::new(),
+        lost: Vec::new(),
+    };
+    vec![Input { seq: Seq(1), at: Time(10), body: Body::Intents(answer) }]
+}
+
 /// What came with budgets: one that says everything, and one that says nothing.
 pub(crate) fn inputs_of_budgets() -> Vec<Input> {
     let strategy = StrategyId(2);

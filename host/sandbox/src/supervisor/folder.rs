@@ -155,11 +155,15 @@ impl Watcher {
             if text.mark != mark {
                 *text = Text { mark, changed: now, told: false };
             }
-            if text.told || now.saturating_duration_since(text.changed) < DEBOUNCE {
+            // An empty file is most likely one that is being written, and would mean the defaults.
+            let quiet = if mark.length == 0 { PATIENCE } else { DEBOUNCE };
+            if text.told || now.saturating_duration_since(text.changed) < quiet {
                 continue;
             }
             text.told = true;
             match read(&self.dir.join(&name).with_extension("toml"), TEXT_MAX) {
+                // It was emptied since it was looked at.
+                Ok(bytes) if bytes.is_empty() && mark.length > 0 => text.told = false,
                 Ok(bytes) => {
                     let text = Some(String::from_utf8_lossy(&bytes).into_owned());
                     (self.sink)(Report::Settings { name, text });

@@ -3,11 +3,11 @@
 use super::queue::{Item, OWN_MAX, Queue, Taken, deadline};
 use super::states::States;
 use super::{Report, Sink, Who};
-use crate::fault::Fault;
+use crate::fault::{Fault, cut};
 use crate::instance::{Batch, Instance, Usage};
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
-use model::event::{REASON_MAX, Reason};
+use model::event::REASON_MAX;
 use model::input::StrategyAnswer;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -24,6 +24,20 @@ pub(super) struct Job {
     pub(super) who: Who,
     pub(super) sink: Sink,
     pub(super) states: States,
+}
+
+/// How an instance failed.
+struct Failed {
+    error: String,
+    /// Whether that is its own fault.
+    strike: bool,
+    /// Whether it was asked for its state.
+    saving: bool,
+}
+
+/// Says how a call for the state ended, as an answer to no event has it.
+pub(crate) fn unsaved(fault: &Fault) -> String {
+    cut(&format!("asked for its state: {fault}"), REASON_MAX)
 }
 
 /// What the instance used after its last call.
@@ -93,7 +107,7 @@ fn begin(job: Job, left: Option<Running>, meter: Meter) -> Option<Running> {
         Err(fault) => {
             let error = fault.to_string();
             let Some(left) = left else {
-                sink(Report::Faulted { strategy, instance: number, error, strike: fault.is_strike() });
+                sink(Report::Faulted { strategy, instance: number, error, strike: fault.is_strike(), saving: false });
                 return None;
             };
             sink(Report::Kept { strategy, instance: number, error });
@@ -125,17 +139,17 @@ impl Running {
         match self.hear(queue) {
             Ok(true) => Some(self),
             Ok(false) => None,
-            Err((error, strike)) => {
+            Err(Failed { error, strike, saving }) => {
                 self.tell_log();
                 let Who { strategy, instance, .. } = self.who;
-                (self.sink)(Report::Faulted { strategy, instance, error, strike });
+                (self.sink)(Report::Faulted { strategy, instance, error, strike, saving });
                 None
             }
         }
     }
 
-    /// Hears what comes until the end, and says whether the instance may go on then; or how it failed, and whether that is its own fault.
-    fn hear(&mut self, queue: &Queue) -> Result<bool, (String, bool)> {
+    /// Hears what comes until the end, and says whether the instance may go on then; or how it failed.
+    fn hear(&mut self, queue: &Queue) -> Result<bool, Failed> {
         let mut items = Vec::with_capacity(BATCH_MAX);
         let mut batch = Batch::default();
         // Numbers are counted by the queue, and this is a new one.
@@ -144,9 +158,7 @@ impl Running {
         loop {
             let taken = queue.take(BATCH_MAX, save_at, &mut items, &mut self.lost);
             match taken {
-                Taken::Items => {
-                    self.show(&mut items, &mut batch).map_err(|fault| (fault.to_string(), fault.is_strike()))?
-                }
+                Taken::Items => self.show(&mut items, &mut batch)?,
                 Taken::Nothing => {}
                 Taken::End { unheard, replaced } => {
                     if unheard > 0 {
@@ -155,13 +167,14 @@ impl Running {
                     return Ok(self.save_last() && replaced);
                 }
                 Taken::Overflow => {
-                    return Err((format!("more than {OWN_MAX} of its own events wait: it is too slow"), true));
+                    let error = format!("more than {OWN_MAX} of its own events wait: it is too slow");
+                    return Err(Failed { error, strike: true, saving: false });
                 }
             }
             if Instant::now() >= save_at {
                 save_at = deadline(self.every);
                 if self.heard != self.saved {
-                    self.save().map_err(|fault| (format!("asked for its state: {fault}"), fault.is_strike()))?;
+                    self.save().map_err(|fault| self.failed_to_save(&fault))?;
                 }
             }
         }
@@ -169,7 +182,7 @@ impl Running {
 
     /// Shows the items, and leaves those that were not heard for the next time: after an intent the strategy wants to hear
     /// of what came of it before it goes on.
-    fn show(&mut self, items: &mut Vec<Item>, batch: &mut Batch) -> Result<(), Fault> {
+    fn show(&mut self, items: &mut Vec<Item>, batch: &mut Batch) -> Result<(), Failed> {
         batch.clear();
         items.retain(|item| {
             let before = batch.len();
@@ -180,21 +193,10 @@ impl Running {
         if items.is_empty() {
             return Ok(());
         }
-        let first = self.heard.saturating_add(1);
-        let said = self.instance.on_events(first, batch);
+        let said = self.instance.on_events(self.heard.saturating_add(1), batch);
         self.measure();
         let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
-        let blank = StrategyAnswer {
-            strategy: self.who.strategy,
-            instance: self.who.instance,
-            first,
-            count,
-            consumed: 0,
-            fuel: 0,
-            fault: None,
-            intents: Vec::new(),
-            lost: std::mem::take(&mut self.lost),
-        };
+        let blank = StrategyAnswer { count, lost: std::mem::take(&mut self.lost), ..self.silence() };
         self.tell_log();
         match said {
             Ok(reaction) => {
@@ -206,12 +208,35 @@ impl Running {
                 Ok(())
             }
             Err(fault) => {
-                let mut reason: Reason = fault.to_string();
-                reason.truncate(reason.floor_char_boundary(REASON_MAX));
-                (self.sink)(Report::Answer(StrategyAnswer { fault: Some(reason), ..blank }));
-                Err(fault)
+                (self.sink)(Report::Answer(StrategyAnswer {
+                    fault: Some(cut(&fault.to_string(), REASON_MAX)),
+                    ..blank
+                }));
+                Err(Failed { error: fault.to_string(), strike: fault.is_strike(), saving: false })
             }
         }
+    }
+
+    /// Returns an answer to nothing: what comes next is the first event that was not heard yet.
+    fn silence(&self) -> StrategyAnswer {
+        StrategyAnswer {
+            strategy: self.who.strategy,
+            instance: self.who.instance,
+            first: self.heard.saturating_add(1),
+            count: 0,
+            consumed: 0,
+            fuel: 0,
+            fault: None,
+            intents: Vec::new(),
+            lost: Vec::new(),
+        }
+    }
+
+    /// It runs and could not give its state: that is a fault as any other, told as an answer to no event.
+    fn failed_to_save(&self, fault: &Fault) -> Failed {
+        let error = unsaved(fault);
+        (self.sink)(Report::Answer(StrategyAnswer { fault: Some(error.clone()), ..self.silence() }));
+        Failed { error, strike: fault.is_strike(), saving: true }
     }
 
     fn measure(&self) {

@@ -126,7 +126,11 @@ fn a_guest_hears_depth_settlements_timers_parameters_and_signals() {
     rig.market(NoteKind::Status { tick: TickSize::CENT, state: MarketState::Resolved, pays: Some(Usd::dollars(1)) });
     let state = rig.instance.save().unwrap();
     let counts: Vec<u8> = state.chunks(8).map(|count| count[0]).collect();
-    assert_eq!(counts, [0, 0, 3, 1, 1, 1, 1, 2], "tops, trades, depths, states, settlements, sessions, timers, others");
+    assert_eq!(
+        counts,
+        [0, 0, 3, 1, 1, 1, 1, 1, 1],
+        "tops, trades, depths, states, settlements, sessions, timers, others, parameters"
+    );
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn a_strategy_that_fails_ends_alone_and_can_be_started_again() {
     rig.run("bad", 2, &trap());
     assert!(matches!(rig.show(2), Report::Answer(answer) if answer.fault.is_some() && answer.consumed == 0));
     match rig.next() {
-        Report::Faulted { strategy: StrategyId(2), instance: 1, error, strike: true } => {
+        Report::Faulted { strategy: StrategyId(2), instance: 1, error, strike: true, saving: false } => {
             assert!(error.contains("crashed"), "{error}")
         }
         other => panic!("{other:?}"),

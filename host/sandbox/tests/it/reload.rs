@@ -181,6 +181,42 @@ fn a_strategy_that_crashes_starts_again_from_what_it_saved_last() {
 }
 
 #[test]
+fn a_state_that_cannot_be_given_is_a_fault_and_comes_out_the_same_when_it_is_run_again() {
+    let rig = rig("unsaved", 50);
+    let unsaving = load(&rig, &Guest { save: "unreachable".into(), ..counting(0) });
+    rig.start(1, 1, unsaving.clone());
+    tell(&rig, 4);
+    let mut answers = Vec::new();
+    let error = loop {
+        match rig.next() {
+            Report::Answer(answer) => answers.push(answer),
+            Report::Faulted { instance: 1, error, strike: true, saving: true, .. } => break error,
+            Report::Started { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    let heard: u32 = answers.iter().map(|answer| answer.consumed).sum();
+    let last = answers.last().unwrap();
+    assert_eq!((last.count, last.first, last.fault.as_ref()), (0, u64::from(heard) + 1, Some(&error)));
+    assert!(error.contains("asked for its state: it crashed"), "{error}");
+    let rerun = |module: &Module| {
+        let mut run = Rerun::new(rig.sandbox.clone(), module.clone(), session());
+        for number in 0..4 {
+            if number % 2 == 0 {
+                run.market(trade(number));
+            } else {
+                run.own(Time(number), OwnEvent::Timer { timer: 1 });
+            }
+        }
+        run.start(None);
+        answers.iter().filter_map(|answer| run.answer(answer).err()).collect::<Vec<_>>()
+    };
+    assert_eq!(rerun(&unsaving), [""; 0]);
+    let other = rerun(&load(&rig, &counting(0)));
+    assert!(other.len() == 1 && other[0].contains("and now it does not"), "{other:?}");
+}
+
+#[test]
 fn a_strategy_that_hears_nothing_is_not_asked_for_its_state_again() {
     let rig = rig("quiet", 20);
     rig.start(1, 1, load(&rig, &counting(0)));
@@ -324,4 +360,18 @@ fn settings_are_told_before_their_module_and_again_when_they_change_or_go() {
     let rest: Vec<Report> = std::iter::from_fn(|| rig.reports.recv_timeout(QUIET).ok()).collect();
     let gone = |report: &Report| matches!(report, Report::Settings { name, text: None } if name == "one");
     assert!(rest.iter().any(gone) && rest.len() == 2, "{rest:?}");
+}
+
+#[test]
+fn settings_that_are_empty_for_a_moment_are_still_on_their_way() {
+    let rig = rig("settings-empty", 60_000);
+    rig.drop_file("one.toml", b"first");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text == "first"));
+    rig.drop_file("one.toml", b"");
+    assert!(rig.reports.recv_timeout(QUIET).is_err(), "they would mean the defaults");
+    rig.drop_file("one.toml", b"second");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text == "second"));
+    // What stays empty is meant.
+    rig.drop_file("one.toml", b"");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text.is_empty()));
 }

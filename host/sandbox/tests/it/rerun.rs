@@ -22,6 +22,10 @@ fn told() -> Vec<Told> {
         let price = Price::from_micros(410_000).unwrap();
         told.push(match number % 6 {
             5 => Told::Market(MarketNote { kind: NoteKind::Depth(depth(number)), ..top(number) }),
+            0 if number % 5_000 < 6 => {
+                let text = format!("{{\"word\":{}}}", number % 7);
+                Told::Own(Time(number * 1_000_000), OwnEvent::Parameters { text })
+            }
             0 => Told::Own(Time(number * 1_000_000), OwnEvent::Timer { timer: 1 }),
             1 | 2 => {
                 let kind = NoteKind::Trade { side: Side::Buy, price, size: Size::shares(number) };

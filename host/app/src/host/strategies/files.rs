@@ -4,6 +4,7 @@ use super::super::clock;
 use super::known::Version;
 use super::supervise::cut;
 use super::{Strategies, StrategyChange};
+use crate::alerts::Trouble;
 use crate::db::{DbWrite, StrategyRow};
 use crate::hex::hex;
 use crate::http::types::StrategyView;
@@ -67,6 +68,7 @@ impl Strategies {
                 }
                 view.error = format!("the version {:.12} waits to be armed", hex(&hash));
             });
+            self.trouble(&Trouble::Unarmed(hash), name, runs, "");
             return;
         }
         let (version, budget) = match self.with_settings(name, version) {
@@ -74,6 +76,9 @@ impl Strategies {
             Err(error) => return self.misfit(id, name, &error),
         };
         self.leave(name, budget);
+        if self.hot_apply(name, &version).await {
+            return;
+        }
         let Some(known) = self.known.get(name).filter(|known| !known.runs(&version)) else { return };
         // The page shows the old version until the new one has started.
         let state = if known.running.is_some() { "replacing" } else { "starting" };
@@ -97,6 +102,7 @@ impl Strategies {
         tracing::warn!(name, error, "a strategy's file cannot be loaded");
         let Some(known) = self.known(&name).await else { return };
         let (id, runs) = (known.id, known.wanted.is_some());
+        self.trouble(&Trouble::Unloadable, &name, runs, &error);
         if runs {
             // What ran goes on; the page says that its file is not what runs.
             self.edit(id, |view| view.error = format!("the new file cannot be loaded: {error}"));

@@ -3,12 +3,14 @@
 use super::Arming;
 use crate::db::DecisionRow;
 use model::{Budget, MarketIx, StrategyId, Time};
-use sandbox::Module;
+use sandbox::{Contract, Module};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Failures within a minute after which a strategy stays down until its file changes or somebody enables it.
 pub(super) const FAULTS_MAX: usize = 3;
 const MINUTE_MICROS: u64 = 60_000_000;
+/// The same of failures to give a state, which is asked for once a minute.
+const SAVES_MICROS: u64 = 600_000_000;
 
 /// A module that may run.
 #[derive(Debug, Clone)]
@@ -50,6 +52,8 @@ pub(super) struct Known {
     /// What was announced and has neither started nor failed to.
     announced: BTreeMap<u32, Version>,
     pub(super) faults: VecDeque<Time>,
+    /// When it could not give its state.
+    pub(super) unsaved: VecDeque<Time>,
     /// What its file has, if that can be loaded.
     pub(super) file: Option<Version>,
     /// The hash of what ran before.
@@ -62,7 +66,7 @@ impl Known {
     pub(super) fn new(id: StrategyId, decision: DecisionRow) -> Self {
         let (markets, places, missing) = (Vec::new(), Vec::new(), Vec::new());
         let (budget, file_budget) = (Budget::NONE, Budget::NONE);
-        let (announced, faults) = (BTreeMap::new(), VecDeque::new());
+        let (announced, faults, unsaved) = (BTreeMap::new(), VecDeque::new(), VecDeque::new());
         let (wanted, running, file, previous) = (None, None, None, None);
         Self {
             id,
@@ -76,6 +80,7 @@ impl Known {
             running,
             announced,
             faults,
+            unsaved,
             file,
             previous,
             decision,
@@ -89,7 +94,7 @@ impl Known {
 
     /// Says whether it stays down until its file changes or somebody enables it.
     pub(super) fn failed_too_often(&self) -> bool {
-        self.faults.len() >= FAULTS_MAX
+        self.faults.len() >= FAULTS_MAX || self.unsaved.len() >= FAULTS_MAX
     }
 
     /// Returns what people have to know of it although it runs; empty if there is nothing, or it does not.
@@ -141,6 +146,26 @@ impl Known {
         is(&self.wanted) && is(&self.running)
     }
 
+    /// Says whether what runs can go on with this version's settings once it was told of its parameters: nothing but they differs, and
+    /// nothing else is on its way.
+    pub(super) fn can_be_told(&self, wanted: &Version) -> bool {
+        let manifest = wanted.module.manifest();
+        let (Some(running), Some(last)) = (&self.running, &self.wanted) else { return false };
+        let is_it = |version: &Version| {
+            let (hash, named, parameters) = (version.module.hash(), &version.named, &version.parameters);
+            hash == wanted.module.hash() && *named == wanted.named && *parameters == running.parameters
+        };
+        let idle = self.announced.is_empty() && is_it(running) && is_it(last);
+        idle && self.is_up() && running.parameters != wanted.parameters && manifest.contract != Contract::V0_1
+    }
+
+    /// What runs has these parameters from now on, and so has what comes after it.
+    pub(super) fn told(&mut self, parameters: &str) {
+        for version in [&mut self.running, &mut self.wanted].into_iter().flatten() {
+            parameters.clone_into(&mut version.parameters);
+        }
+    }
+
     /// Returns the number of the next instance, which is of this version.
     pub(super) fn announce(&mut self, version: &Version) -> u32 {
         self.instance = self.instance.saturating_add(1);
@@ -171,16 +196,51 @@ impl Known {
         refused
     }
 
-    /// An instance failed, by its own fault (a strike) or the machine's. Says whether that was once too often.
-    pub(super) fn failed(&mut self, instance: u32, now: Time, strike: bool) -> bool {
+    /// An instance failed, by its own fault (a strike) or the machine's, perhaps when it was asked for its state. Says whether that was
+    /// once too often.
+    pub(super) fn failed(&mut self, instance: u32, now: Time, (strike, saving): (bool, bool)) -> bool {
         self.announced.remove(&instance);
         self.running = None;
         self.faults.retain(|fault| now.since(*fault) < MINUTE_MICROS);
+        self.unsaved.retain(|fault| now.since(*fault) < SAVES_MICROS);
         self.faults.extend(strike.then_some(now));
+        self.unsaved.extend((strike && saving).then_some(now));
         self.failed_too_often()
+    }
+
+    /// What it did wrong is forgiven: something else runs, or somebody wants to try it once more.
+    pub(super) fn forgive(&mut self) {
+        self.faults.clear();
+        self.unsaved.clear();
     }
 
     fn forget_before(&mut self, instance: u32) {
         self.announced.retain(|number, _| *number > instance);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lets a strategy fail at these seconds, and says when it is down.
+    fn down(faults: &[(u64, bool, bool)]) -> Vec<bool> {
+        let mut known = Known::new(StrategyId(1), DecisionRow::default());
+        let at = |second: u64| Time(second.saturating_mul(1_000_000));
+        faults.iter().map(|(second, strike, saving)| known.failed(1, at(*second), (*strike, *saving))).collect()
+    }
+
+    #[test]
+    fn a_strategy_is_down_after_three_faults_of_its_own_within_a_minute() {
+        assert_eq!(down(&[(0, true, false), (30, true, false), (59, true, false)]), [false, false, true]);
+        assert_eq!(down(&[(0, true, false), (30, true, false), (60, true, false)]), [false; 3]);
+        assert_eq!(down(&[(0, true, false), (1, false, false), (2, false, true), (3, true, false)]), [false; 4]);
+    }
+
+    #[test]
+    fn one_that_cannot_give_its_state_each_minute_is_down_after_the_third_time() {
+        assert_eq!(down(&[(0, true, true), (61, true, true), (122, true, true)]), [false, false, true]);
+        assert_eq!(down(&[(0, true, true), (400, true, true), (800, true, true)]), [false; 3], "once in a while");
+        assert_eq!(down(&[(0, true, true), (1, true, true), (2, true, true)]), [false, false, true]);
     }
 }

@@ -5,6 +5,7 @@ use super::Strategies;
 use super::files::describe;
 use super::known::{FAULTS_MAX, Known};
 use super::pruning;
+use crate::alerts::Trouble;
 use crate::hex::hex;
 use model::StrategyId;
 use sandbox::{LogLevel, LogLine};
@@ -35,31 +36,43 @@ impl Strategies {
     /// A new instance did not start, and the one before it goes on.
     pub(super) fn kept(&mut self, strategy: StrategyId, instance: u32, error: &str) {
         let Some((name, known)) = self.by_number(strategy) else { return };
-        let refused = known.kept(instance).map(|version| hex(&version.module.hash()));
-        let hash = refused.unwrap_or_default();
+        let refused = known.kept(instance).map(|version| version.module.hash());
+        let same = refused.is_some() && refused == known.running.as_ref().map(|running| running.module.hash());
+        let hash = refused.map(|hash| hex(&hash)).unwrap_or_default();
         tracing::error!(name, hash, error, "a new version of a strategy did not start; the one before goes on");
+        let what =
+            if same { "a new instance of the same version".to_owned() } else { format!("the new version {hash:.12}") };
         self.edit(strategy, |view| {
             "running".clone_into(&mut view.state);
             view.instance = instance;
-            view.error = format!("the new version {hash:.12} did not start, and the one before goes on: {error}");
+            view.error = format!("{what} did not start, and the one before goes on: {error}");
         });
+        self.trouble(&Trouble::NotStarted, &name, true, &format!("{what} did not start: {error}"));
     }
 
-    pub(super) fn faulted(&mut self, strategy: StrategyId, instance: u32, error: String, strike: bool) {
+    pub(super) fn faulted(
+        &mut self,
+        strategy: StrategyId,
+        instance: u32,
+        error: String,
+        (strike, saving): (bool, bool),
+    ) {
         let now = clock::now();
         // An older instance's failure means nothing any more.
         let Some((name, known)) = self.by_number(strategy).filter(|(_, known)| known.instance == instance) else {
             return;
         };
-        let down = known.failed(instance, now, strike);
+        let down = known.failed(instance, now, (strike, saving));
+        let within = if saving { "of asking for its state" } else { "within a minute" };
         tracing::error!(name, error, down, "a strategy failed");
         self.edit(strategy, |view| {
             let state = if down { "quarantined" } else { "restarting" };
             state.clone_into(&mut view.state);
             view.error.clone_from(&error);
         });
+        self.trouble(if down { &Trouble::Quarantined } else { &Trouble::Restarted }, &name, false, &error);
         if down {
-            self.retire(strategy, format!("failed {FAULTS_MAX} times within a minute: {error}"));
+            self.retire(strategy, format!("failed {FAULTS_MAX} times {within}: {error}"));
         } else {
             self.announce(&name);
         }

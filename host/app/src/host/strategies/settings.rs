@@ -2,6 +2,7 @@
 
 use super::Strategies;
 use super::known::Version;
+use crate::alerts::Trouble;
 use crate::parameters::{Settings, check, with_parameters};
 use anyhow::Context;
 use model::{Budget, EventId, Market, MarketIx, StrategyId};
@@ -15,7 +16,7 @@ impl Strategies {
             Some(text) => self.texts.insert(name.clone(), text),
             None => self.texts.remove(&name),
         };
-        // What should run starts again from its own state, with the new parameters.
+        // What should run goes on with the new settings, or starts again from its own state.
         let Some(known) = self.known.get(&name).filter(|known| !known.failed_too_often()) else { return };
         let version = match (known.wanted.clone(), known.file.clone()) {
             (Some(version), _) => version,
@@ -49,6 +50,7 @@ impl Strategies {
             let goes_on = if runs { "; what ran before goes on" } else { "" };
             view.error = format!("{name}.toml: {error:#}{goes_on}");
         });
+        self.trouble(&Trouble::Settings, name, runs, &format!("{name}.toml: {error:#}"));
     }
 
     /// Tells the parameters that hold, and which there are.

@@ -130,7 +130,7 @@ impl Strategies {
         let known = self.known.get_mut(name).context("there is no such strategy")?;
         let file = known.file.clone().context("its file is gone, or cannot be loaded")?;
         let decision = known.decision.clone();
-        known.faults.clear();
+        known.forgive();
         self.decide(name, DecisionRow { disabled: 0, who, at_ms: clock::now().millis(), ..decision }).await?;
         let version = self.chosen(name, file).await;
         self.consider(name, version).await;

@@ -30,6 +30,28 @@ pub struct HealthView {
     pub events: u64,
     /// How long market events waited for the engine from the moment they were received, in the last whole second.
     pub event_wait: WaitView,
+    /// What became of alerts.
+    pub alerts: AlertsView,
+}
+
+/// What became of the alerts of this session.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct AlertsView {
+    /// Whether there is a webhook; nobody is told of anything otherwise.
+    pub configured: bool,
+    /// Posts that were taken.
+    #[ts(type = "number")]
+    pub sent: u64,
+    /// Those that did not get through, however often they were tried.
+    #[ts(type = "number")]
+    pub failed: u64,
+    /// Those for which there was no room.
+    #[ts(type = "number")]
+    pub dropped: u64,
+    #[ts(type = "number")]
+    pub waiting: u64,
+    /// Why the last one has not got through; empty if it did.
+    pub error: String,
 }
 
 /// How long something waited, in microseconds.

@@ -1,0 +1,206 @@
+//! Which facts of the engine somebody should hear of.
+
+use super::{Alert, Severity};
+use engine::{BotState, Record};
+use model::Time;
+use model::input::{Breaker, Restriction, Scope};
+use std::time::Duration;
+
+/// How long a lost connection or a silent market is nobody's business: most come back by themselves.
+const LOST: Duration = Duration::from_secs(10);
+const TRIPPED: &str = "breaker_tripped";
+const CLOSED: &str = "breaker_closed";
+
+/// What to do about a fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// Tell it.
+    Raise(Alert),
+    /// Tell it if it is not over by then.
+    Hold(Alert, Duration),
+    /// What may be held is over; that is told if the beginning was.
+    Calm {
+        /// The kind of what is over; its subject is that of `over`.
+        kind: &'static str,
+        /// That it is.
+        over: Alert,
+    },
+}
+
+/// How the bot stood before a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) state: BotState,
+    pub(crate) halted: bool,
+}
+
+impl Standing {
+    /// At the start.
+    pub(crate) const FIRST: Self = Self { state: BotState::Stopped, halted: false };
+}
+
+/// Returns what to do about a fact, and how the bot stands after it. `names` says what a scope is called.
+pub(crate) fn of(
+    at: Time,
+    record: &Record,
+    before: Standing,
+    names: impl Fn(Scope) -> String,
+) -> (Option<Fact>, Standing) {
+    let mut after = before;
+    let fact = match record {
+        Record::State { state, restriction, reason } => {
+            after = Standing { state: *state, halted: *restriction == Restriction::Halted };
+            standing(at, before, after, reason).map(Fact::Raise)
+        }
+        Record::Breaker { breaker, scope, tripped, reason } => {
+            Some(of_breaker(at, *breaker, *scope, &names(*scope), tripped.then_some(reason.as_str())))
+        }
+        Record::Guard { token, rule, gain_bps } => {
+            let market = names(Scope::Market(token.market()));
+            let detail = format!("a gain of {gain_bps} basis points in {market}");
+            let title = format!("the host closes a position: {rule}");
+            let alert = Alert::new(at, Severity::Info, "guard", &title, &detail);
+            Some(Fact::Raise(Alert { subject: format!("{market} {}", token.outcome()), ..alert }))
+        }
+        // What strategies do is told by who looks after them, and trades are no news.
+        _ => None,
+    };
+    (fact, after)
+}
+
+/// Returns what to tell of another state of the bot.
+fn standing(at: Time, before: Standing, after: Standing, reason: &str) -> Option<Alert> {
+    let alert = |severity, kind, title| Some(Alert::new(at, severity, kind, title, reason));
+    match (before.halted, after.halted) {
+        (false, true) => return alert(Severity::Critical, "emergency_stop", "emergency stop: the signer is locked"),
+        (true, false) => return alert(Severity::Warning, "emergency_stop_released", "the emergency stop is released"),
+        _ if before.state == after.state => return None,
+        _ => {}
+    }
+    // An operator's plain word has no reason.
+    let severity = if reason.is_empty() { Severity::Info } else { Severity::Warning };
+    match after.state {
+        BotState::Running => alert(Severity::Info, "bot_running", "the bot is RUNNING"),
+        BotState::Paused => alert(severity, "bot_paused", "the bot is PAUSED"),
+        BotState::Stopped => alert(severity, "bot_stopped", "the bot is STOPPED"),
+    }
+}
+
+fn of_breaker(at: Time, breaker: Breaker, scope: Scope, whom: &str, tripped: Option<&str>) -> Fact {
+    let name = breaker.as_str();
+    let severity = severity(breaker, scope);
+    let place = if whom.is_empty() { String::new() } else { format!(" for {whom}") };
+    let make = |severity, kind, title: String, detail: &str| {
+        let alert = Alert::new(at, severity, kind, &title, detail);
+        let strategy = if matches!(scope, Scope::Strategy(_)) { whom.to_owned() } else { String::new() };
+        Alert { subject: format!("{name}{place}"), strategy, ..alert }
+    };
+    let passing = matches!(breaker, Breaker::WebsocketDisconnect | Breaker::StaleData);
+    match tripped {
+        Some(reason) => {
+            let alert = make(severity, TRIPPED, format!("the breaker {name} has tripped{place}"), reason);
+            if passing { Fact::Hold(alert, LOST) } else { Fact::Raise(alert) }
+        }
+        None => {
+            let title = format!("the breaker {name} is closed again{place}");
+            let over = make(severity.min(Severity::Warning), CLOSED, title, "");
+            if passing { Fact::Calm { kind: TRIPPED, over } } else { Fact::Raise(over) }
+        }
+    }
+}
+
+/// Says how much a breaker matters: what concerns one market is everyday.
+const fn severity(breaker: Breaker, scope: Scope) -> Severity {
+    if matches!(scope, Scope::Market(_)) {
+        return Severity::Info;
+    }
+    match breaker {
+        Breaker::ReconciliationMismatch
+        | Breaker::DailyLossLimit
+        | Breaker::JournalFailure
+        | Breaker::InvariantBroken
+        | Breaker::Drawdown
+        | Breaker::SettlementFailures
+        | Breaker::HeartbeatLost => Severity::Critical,
+        Breaker::StaleData
+        | Breaker::WebsocketDisconnect
+        | Breaker::HighErrorRate
+        | Breaker::StrategyFault
+        | Breaker::RepeatedExecution
+        | Breaker::ClockSkew
+        | Breaker::StrategyLoss
+        | Breaker::LossStreak
+        | Breaker::PriceJump => Severity::Warning,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, reason = "test code may fail loudly")]
+
+    use super::*;
+    use model::{MarketIx, StrategyId};
+
+    fn name(scope: Scope) -> String {
+        match scope {
+            Scope::Session => String::new(),
+            Scope::Market(_) => "rain".to_owned(),
+            Scope::Strategy(_) => "quoter".to_owned(),
+        }
+    }
+
+    fn state(state: BotState, restriction: Restriction, reason: &str) -> Record {
+        Record::State { state, restriction, reason: reason.into() }
+    }
+
+    fn raised(record: &Record, before: Standing) -> Option<(Severity, &'static str, String)> {
+        match of(Time(1), record, before, name).0? {
+            Fact::Raise(alert) => Some((alert.severity, alert.kind, alert.detail)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_stop_is_told_with_its_reason_and_the_same_state_again_is_not() {
+        let running = Standing { state: BotState::Running, halted: false };
+        let stopped = |reason| raised(&state(BotState::Stopped, Restriction::None, reason), running);
+        assert_eq!(stopped(""), Some((Severity::Info, "bot_stopped", String::new())));
+        assert_eq!(stopped("a fault"), Some((Severity::Warning, "bot_stopped", "a fault".into())));
+        assert_eq!(raised(&state(BotState::Running, Restriction::ReduceOnly, "x"), running), None);
+        let halted = state(BotState::Stopped, Restriction::Halted, "by ann");
+        assert_eq!(raised(&halted, running), Some((Severity::Critical, "emergency_stop", "by ann".into())));
+        // Once is enough.
+        let (_, after) = of(Time(1), &halted, running, name);
+        assert_eq!(raised(&halted, after), None);
+        let released = state(BotState::Stopped, Restriction::None, "looked at it");
+        assert_eq!(raised(&released, after).map(|told| told.1), Some("emergency_stop_released"));
+    }
+
+    #[test]
+    fn a_breaker_is_told_when_it_trips_and_when_it_closes() {
+        let record = |breaker, scope, tripped| Record::Breaker { breaker, scope, tripped, reason: "numbers".into() };
+        let strategy = Scope::Strategy(StrategyId(1));
+        let told = |breaker, scope, tripped| raised(&record(breaker, scope, tripped), Standing::FIRST);
+        let trip = |severity| Some((severity, "breaker_tripped", "numbers".to_owned()));
+        assert_eq!(told(Breaker::DailyLossLimit, Scope::Session, true), trip(Severity::Critical));
+        assert_eq!(told(Breaker::StrategyLoss, strategy, true), trip(Severity::Warning));
+        assert_eq!(told(Breaker::PriceJump, Scope::Market(MarketIx(0)), true), trip(Severity::Info));
+        let closed = Some((Severity::Warning, "breaker_closed", String::new()));
+        assert_eq!(told(Breaker::DailyLossLimit, Scope::Session, false), closed);
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_when_it_stays_lost() {
+        let record = |tripped| Record::Breaker {
+            breaker: Breaker::WebsocketDisconnect,
+            scope: Scope::Session,
+            tripped,
+            reason: "numbers".into(),
+        };
+        let fact = |tripped| of(Time(1), &record(tripped), Standing::FIRST, name).0;
+        let (Some(Fact::Hold(alert, hold)), Some(Fact::Calm { kind, over })) = (fact(true), fact(false)) else {
+            panic!("{:?} {:?}", fact(true), fact(false));
+        };
+        assert_eq!((hold, alert.kind, &alert.subject), (LOST, kind, &over.subject));
+    }
+}

@@ -1,0 +1,207 @@
+//! Alerts against a real HTTP server that fails, is slow, or has enough.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
+
+use super::*;
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::post;
+use serde_json::Value;
+use std::collections::VecDeque;
+use tokio::net::TcpListener;
+
+/// What the server does with a post, in order; the last goes on for ever.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Take,
+    Answer(u16),
+    /// 429, and when to come again.
+    Enough(u64),
+    Slow(Duration),
+}
+
+/// A server, what it got and when.
+struct Server {
+    address: String,
+    got: Arc<Mutex<Vec<(Instant, Value)>>>,
+}
+
+impl Server {
+    async fn start(acts: &[Act]) -> Self {
+        let got: Arc<Mutex<Vec<(Instant, Value)>>> = Arc::default();
+        let acts: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(acts.iter().copied().collect()));
+        let kept = Arc::clone(&got);
+        let take = move |Json(body): Json<Value>| {
+            kept.lock().unwrap().push((Instant::now(), body));
+            let mut acts = acts.lock().unwrap();
+            let act = if acts.len() > 1 { acts.pop_front().unwrap() } else { acts[0] };
+            async move {
+                match act {
+                    Act::Take => StatusCode::NO_CONTENT.into_response(),
+                    Act::Answer(status) => (StatusCode::from_u16(status).unwrap(), "no_service\n").into_response(),
+                    Act::Enough(seconds) => {
+                        (StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())]).into_response()
+                    }
+                    Act::Slow(time) => {
+                        tokio::time::sleep(time).await;
+                        StatusCode::OK.into_response()
+                    }
+                }
+            }
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/secret", listener.local_addr().unwrap());
+        let router = axum::Router::new().route("/secret", post(take));
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { address, got }
+    }
+
+    fn alerts(&self, level: Severity) -> Alerts {
+        let settings = Settings { webhook: Some(Webhook::parse(&self.address).unwrap()), level };
+        Alerts::start(&settings, Bot { mode: "demo".into(), account: "0x1".into() }).unwrap()
+    }
+
+    /// Waits for so many posts.
+    #[track_caller]
+    fn wait(&self, count: usize) -> impl Future<Output = Vec<(Instant, Value)>> + use<> {
+        let got = Arc::clone(&self.got);
+        let caller = std::panic::Location::caller();
+        async move {
+            let started = Instant::now();
+            loop {
+                let now = got.lock().unwrap().clone();
+                if now.len() >= count {
+                    return now;
+                }
+                assert!(started.elapsed() < Duration::from_secs(20), "{caller}: {now:?}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+}
+
+fn alert(kind: &'static str) -> Alert {
+    Alert::new(Time(1_000_000), Severity::Warning, kind, "something", "happened")
+}
+
+/// Waits until the figures are so.
+async fn settled(alerts: &Alerts, wanted: (u64, u64, u64)) -> AlertsView {
+    let started = Instant::now();
+    loop {
+        let view = alerts.figures();
+        if (view.sent, view.failed, view.dropped) == wanted {
+            return view;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "{view:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_alert_is_there_at_once_and_its_like_are_folded() {
+    let server = Server::start(&[Act::Take]).await;
+    let alerts = server.alerts(Severity::Warning);
+    let raised = Instant::now();
+    (0..50).for_each(|_| alerts.raise(alert("a")));
+    alerts.raise(Alert { severity: Severity::Info, ..alert("b") });
+    let got = server.wait(1).await;
+    assert!(got[0].0.duration_since(raised) < Duration::from_secs(5));
+    assert_eq!(
+        (&got[0].1["kind"], &got[0].1["text"]),
+        (
+            &Value::from("a"),
+            &Value::from("[WARNING] something: happened (50 times since the last alert of it) - polytrader demo 0x1")
+        )
+    );
+    settled(&alerts, (1, 0, 0)).await;
+    // What is less than the level is not sent, whatever comes; what waits for its minute is sent at the end.
+    alerts.raise(alert("a"));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(server.got.lock().unwrap().len(), 1);
+    alerts.close(CLOSE_WITHIN).await;
+    assert_eq!(server.wait(2).await.len(), 2);
+    assert_eq!(alerts.figures().waiting, 0);
+}
+
+#[tokio::test]
+async fn a_server_that_fails_is_asked_again_and_one_that_refuses_is_not() {
+    let server = Server::start(&[Act::Answer(503), Act::Take, Act::Answer(404), Act::Take]).await;
+    let alerts = server.alerts(Severity::Info);
+    alerts.raise(alert("a"));
+    let got = server.wait(2).await;
+    assert_eq!(got[0].1, got[1].1, "the same alert again");
+    assert!(got[1].0.duration_since(got[0].0) >= Duration::from_millis(900));
+    settled(&alerts, (1, 0, 0)).await;
+    alerts.raise(alert("b"));
+    let view = settled(&alerts, (1, 1, 0)).await;
+    assert_eq!(view.error, "404 Not Found: no_service", "and not where");
+    // The next says that one did not get through.
+    alerts.raise(alert("c"));
+    assert_eq!(server.wait(4).await[3].1["missed"], 1);
+    settled(&alerts, (2, 1, 0)).await;
+    alerts.raise(alert("d"));
+    assert_eq!(server.wait(5).await[4].1["missed"], 0);
+}
+
+#[tokio::test]
+async fn a_server_that_has_enough_says_when_to_come_again() {
+    let server = Server::start(&[Act::Enough(3), Act::Take]).await;
+    let alerts = server.alerts(Severity::Info);
+    alerts.raise(alert("a"));
+    let got = server.wait(2).await;
+    let waited = got[1].0.duration_since(got[0].0);
+    assert!(waited >= Duration::from_millis(2_900), "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_slow_server_holds_nobody_up_and_the_end_is_in_time() {
+    let server = Server::start(&[Act::Slow(Duration::from_secs(30))]).await;
+    let alerts = server.alerts(Severity::Info);
+    let started = Instant::now();
+    for number in 0..10_000 {
+        alerts.raise(Alert { subject: number.to_string(), ..alert("a") });
+    }
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    server.wait(1).await;
+    let view = alerts.figures();
+    assert!(view.waiting <= 256 && view.dropped >= 10_000 - 257, "{view:?}");
+    let ending = Instant::now();
+    alerts.close(CLOSE_WITHIN).await;
+    assert!(ending.elapsed() < Duration::from_millis(2_500), "{:?}", ending.elapsed());
+    // After the end nobody is hurt either.
+    alerts.raise(alert("late"));
+    alerts.close(CLOSE_WITHIN).await;
+}
+
+#[tokio::test]
+async fn an_error_of_a_server_that_is_not_there_does_not_say_where() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/secret", listener.local_addr().unwrap());
+    drop(listener);
+    let server = Server { address, got: Arc::default() };
+    let alerts = server.alerts(Severity::Info);
+    alerts.raise(alert("a"));
+    let started = Instant::now();
+    while alerts.figures().error.is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    alerts.close(CLOSE_WITHIN).await;
+    let view = alerts.figures();
+    assert!(view.failed == 1 && view.error.contains("refused") && !view.error.contains("secret"), "{view:?}");
+}
+
+#[tokio::test]
+async fn without_a_webhook_nothing_happens() {
+    let alerts = Alerts::start(&Settings { webhook: None, level: Severity::Info }, Bot::default()).unwrap();
+    alerts.raise(alert("a"));
+    alerts.close(CLOSE_WITHIN).await;
+    assert!(!alerts.is_on() && !alerts.figures().configured);
+}
