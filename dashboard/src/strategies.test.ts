@@ -36,6 +36,7 @@ describe("what can be said about a strategy", () => {
 describe("a strategy's last word", () => {
   it("is what is wrong before what it logged", () => {
     expect(says(strategy({ error: "no such market", log: "hello" }))).toBe("no such market");
+    expect(says(strategy({ bounded: "armed with $5", log: "hello" }))).toBe("armed with $5");
     expect(says(strategy({ log: "hello" }))).toBe("hello");
   });
 

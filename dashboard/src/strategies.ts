@@ -48,7 +48,7 @@ export function isWrong(strategy: StrategyView): boolean {
   return strategy.error !== "" && strategy.state !== "disabled" && strategy.state !== "removed";
 }
 
-/** Returns what it says: why it does not run as it should, or its last line. */
+/** Returns what it says: why it does not run as it should, which of its budget it does not get, or its last line. */
 export function says(strategy: StrategyView): string {
-  return strategy.error || strategy.log;
+  return strategy.error || strategy.bounded || strategy.log;
 }

@@ -148,6 +148,8 @@ export function records(change: Partial<RecordsView> = {}): RecordsView {
   };
 }
 
+const NO_BUDGET = { capital_micro_usd: null, daily_loss_micro_usd: null, orders_per_minute: null };
+
 export function strategy(change: Partial<StrategyView> = {}): StrategyView {
   return {
     name: "quoter",
@@ -171,6 +173,10 @@ export function strategy(change: Partial<StrategyView> = {}): StrategyView {
     fuel: 0,
     log: "",
     loaded_at_ms: 1_000,
+    armed_hash: "",
+    armed_budget: NO_BUDGET,
+    budget: NO_BUDGET,
+    bounded: "",
     ...change,
   };
 }
