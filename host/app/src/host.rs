@@ -59,7 +59,7 @@ use index::Index;
 use listing::Listing;
 use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
-use model::{Body, Carry, Limits, OrderId, SessionId, Size, StrategyId, Time};
+use model::{Body, Carry, Limits, SessionId, Size, StrategyId, Time};
 use paper::PaperVenue;
 use rows::Rows;
 use sandbox::{Sandbox, Supervisor};
@@ -329,26 +329,6 @@ impl Wires {
                 Ok(Some(account.start(venue.listen.feed.clone(), login.credentials.clone())?))
             }
             _ => Ok(None),
-        }
-    }
-
-    /// Gives the engine what the last session left, and remembers which orders are whose, here and in the new journal.
-    fn take_over(&self, now: Time, carry: Carry, past: Past) {
-        let carried = carry.orders.iter().map(|carried| carried.order);
-        let by_hand: BTreeSet<OrderId> =
-            carried.filter(|order| order.strategy == StrategyId::BY_HAND).map(|order| order.id).collect();
-        for (order, venue) in past.placements {
-            if by_hand.contains(&order) {
-                self.index.adopt(order, venue);
-            } else {
-                self.index.insert(order, venue);
-            }
-            // What made its id is in the old journal; nobody signs it again.
-            self.journal.placement(&journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
-        }
-        self.inbox.account(now, Body::TakeOver(Box::new(carry)));
-        if !past.activities.is_empty() {
-            self.inbox.account(now, Body::KnownActivities(past.activities));
         }
     }
 

@@ -1,12 +1,14 @@
 //! The state itself: the engine's facts in the API's words.
 
+mod strategies;
+
 use super::words::{SideWord, settlement_word, state_word};
 use super::{Begin, Top};
 use crate::http::types::{
     BotView, BreakerView, MarketView, OrderView, PnlPoint, PnlView, PositionView, RefusalView, RestrictionView,
     Snapshot, StrategyView, TokenView, TradeView, Update,
 };
-use engine::{Gain, Record};
+use engine::Record;
 use model::input::{Breaker, Channel, Restriction, Scope, Settlement};
 use model::{
     ConditionId, Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Size, StrategyId, Time, TokenIx,
@@ -225,53 +227,6 @@ impl State {
         None
     }
 
-    pub(super) fn set_strategy(&mut self, id: StrategyId, view: StrategyView) -> Update {
-        // What it did in this session stays, whatever becomes of its file.
-        let view = match self.strategies.get(&id) {
-            Some(known) => StrategyView {
-                name: view.name,
-                state: view.state,
-                error: view.error,
-                hash: view.hash,
-                file_hash: view.file_hash,
-                version: view.version,
-                description: view.description,
-                markets: view.markets,
-                loaded_at_ms: view.loaded_at_ms,
-                log: String::new(),
-                ..known.clone()
-            },
-            None => view,
-        };
-        self.strategies.insert(id, view.clone());
-        Update::Strategy(view)
-    }
-
-    pub(super) fn edit_strategy(&mut self, id: StrategyId, edit: impl FnOnce(&mut StrategyView)) -> Option<Update> {
-        let view = self.strategies.get_mut(&id)?;
-        edit(view);
-        Some(Update::Strategy(view.clone()))
-    }
-
-    /// Shows what a strategy gained; nothing changes if it is the same as before.
-    pub(super) fn gain(&mut self, id: StrategyId, gain: &Gain) -> Option<Update> {
-        let view = self.strategies.get_mut(&id)?;
-        let shown = (view.realised_micro_usd, view.unrealised_micro_usd, view.fees_micro_usd, view.today_micro_usd);
-        let now = (gain.realised.micros(), gain.unrealised.micros(), gain.fees.micros(), gain.today.micros());
-        if shown == now {
-            return None;
-        }
-        (view.realised_micro_usd, view.unrealised_micro_usd, view.fees_micro_usd, view.today_micro_usd) = now;
-        Some(Update::Strategy(view.clone()))
-    }
-
-    pub(super) fn strategy_name(&self, id: StrategyId) -> String {
-        if id == StrategyId::BY_HAND {
-            return "by hand".to_owned();
-        }
-        self.strategies.get(&id).map_or_else(|| format!("strategy {}", id.0), |view| view.name.clone())
-    }
-
     pub(super) fn record(&mut self, at: Time, record: &Record) -> Option<Update> {
         match record {
             Record::State { state, restriction, reason } => {
@@ -479,18 +434,6 @@ impl State {
     pub(super) fn market_of(&self, slug: &str) -> Option<MarketIx> {
         let place = self.markets.iter().position(|view| view.slug == slug)?;
         u32::try_from(place).ok().map(MarketIx)
-    }
-
-    /// Returns the number of the strategy of that name.
-    pub(super) fn strategy_of(&self, name: &str) -> Option<StrategyId> {
-        self.strategies.iter().find(|(_, view)| view.name == name).map(|(id, _)| *id)
-    }
-
-    fn count(&mut self, strategy: StrategyId, field: impl FnOnce(&mut StrategyView) -> &mut u64) {
-        if let Some(view) = self.strategies.get_mut(&strategy) {
-            let field = field(view);
-            *field = field.saturating_add(1);
-        }
     }
 
     fn token(&self, token: TokenIx) -> Option<(&MarketView, &TokenView)> {

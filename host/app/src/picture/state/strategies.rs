@@ -1,0 +1,71 @@
+//! What the page says of strategies.
+
+use super::State;
+use crate::http::types::{StrategyView, Update};
+use engine::Gain;
+use model::StrategyId;
+
+impl State {
+    pub(in crate::picture) fn set_strategy(&mut self, id: StrategyId, view: StrategyView) -> Update {
+        // What it did in this session stays, whatever becomes of its file.
+        let view = match self.strategies.get(&id) {
+            Some(known) => StrategyView {
+                name: view.name,
+                state: view.state,
+                error: view.error,
+                hash: view.hash,
+                file_hash: view.file_hash,
+                version: view.version,
+                description: view.description,
+                markets: view.markets,
+                loaded_at_ms: view.loaded_at_ms,
+                log: String::new(),
+                ..known.clone()
+            },
+            None => view,
+        };
+        self.strategies.insert(id, view.clone());
+        Update::Strategy(view)
+    }
+
+    pub(in crate::picture) fn edit_strategy(
+        &mut self,
+        id: StrategyId,
+        edit: impl FnOnce(&mut StrategyView),
+    ) -> Option<Update> {
+        let view = self.strategies.get_mut(&id)?;
+        edit(view);
+        Some(Update::Strategy(view.clone()))
+    }
+
+    /// Shows what a strategy gained; nothing changes if it is the same as before.
+    pub(in crate::picture) fn gain(&mut self, id: StrategyId, gain: &Gain) -> Option<Update> {
+        let view = self.strategies.get_mut(&id)?;
+        let shown = (view.realised_micro_usd, view.unrealised_micro_usd, view.fees_micro_usd, view.today_micro_usd);
+        let now = (gain.realised.micros(), gain.unrealised.micros(), gain.fees.micros(), gain.today.micros());
+        if shown == now {
+            return None;
+        }
+        (view.realised_micro_usd, view.unrealised_micro_usd, view.fees_micro_usd, view.today_micro_usd) = now;
+        Some(Update::Strategy(view.clone()))
+    }
+
+    pub(in crate::picture) fn strategy_name(&self, id: StrategyId) -> String {
+        if id == StrategyId::BY_HAND {
+            return "by hand".to_owned();
+        }
+        self.strategies.get(&id).map_or_else(|| format!("strategy {}", id.0), |view| view.name.clone())
+    }
+
+    /// Returns the number of the strategy of that name.
+    pub(in crate::picture) fn strategy_of(&self, name: &str) -> Option<StrategyId> {
+        self.strategies.iter().find(|(_, view)| view.name == name).map(|(id, _)| *id)
+    }
+
+    pub(super) fn count(&mut self, strategy: StrategyId, field: impl FnOnce(&mut StrategyView) -> &mut u64) {
+        if let Some(view) = self.strategies.get_mut(&strategy) {
+            let field = field(view);
+            *field = field.saturating_add(1);
+        }
+    }
+}
