@@ -1,7 +1,8 @@
 //! What a strategy leaves behind when its file goes, and giving it to another one.
 
 use crate::crash::replay_all;
-use crate::process::{Api, Folder, Run, program, strategies};
+use crate::live::{KEY, keys, passphrase};
+use crate::process::{Api, Exchange, Folder, Run, program, strategies};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -106,4 +107,40 @@ fn settled(data: &Path, token: &str, more: &[&str]) {
         std::thread::sleep(Duration::from_millis(200));
     }
     panic!("the fills of {token} never settle");
+}
+
+#[test]
+fn who_is_gone_since_an_earlier_session_is_named_and_its_positions_are_orphaned() {
+    let Some(built) = strategies("orphans of an earlier session") else { return };
+    let folder = Folder::new("orphans-before");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 25);
+    let (data, dropped) = (folder.0.join("host"), folder.0.join("dropped"));
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::create_dir_all(&dropped).unwrap();
+    std::fs::copy(built.join("quoter.wasm"), dropped.join("left.wasm")).unwrap();
+    std::fs::write(data.join("polytrader.toml"), "[live]\nenabled = true\n").unwrap();
+    let secret = passphrase(&folder.0, "correct horse battery");
+    assert!(keys("import", &data, &secret, KEY).0);
+    let more = ["--exchange", &exchange.address, "--passphrase-file", secret.to_str().unwrap()];
+    let guards = ["--set", "probation_s=0", "--set", "stop_loss_pct=100", "--set", "take_profit_pct=1000"];
+    let more = [&more[..], &guards].concat();
+    let mut run = Run::start_as("live", &data, &dropped, &more);
+    let api = Api::new(&data, &run.addresses());
+    api.post("/v1/admin/bot/start");
+    api.arm(1);
+    let token = filled(&api, "left");
+    run.signal(Signal::INT);
+    run.finish();
+
+    std::fs::remove_file(dropped.join("left.wasm")).unwrap();
+    let mut run = Run::start_as("live", &data, &dropped, &more);
+    let api = Api::new(&data, &run.addresses());
+    let orphaned =
+        |all: &Value| held(all, "left").iter().any(|(held, owner)| *held == token && owner["orphaned"] == true);
+    api.wait_for("/v1/positions", SOON, orphaned);
+    let all = api.get("/v1/strategies");
+    assert_eq!((&all[0]["name"], &all[0]["state"]), (&json!("left"), &json!("removed")), "{all}");
+    assert!(all[0]["error"].as_str().unwrap().contains("the guards look after what it holds"), "{all}");
+    run.signal(Signal::INT);
+    run.finish();
 }
