@@ -1,9 +1,11 @@
 //! `polytrader bench`: the paths of an order, measured on this machine, with the budgets they are held against. Figures of
 //! shared machines drift, so what is compared is measured side by side in one run.
 
+mod crowd;
 mod engine_paths;
 mod line;
 mod market_paths;
+mod reload;
 mod sandbox_paths;
 mod signing;
 
@@ -54,9 +56,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     };
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
     command.args(["bench", "--hosted", "--strategies"]).arg(strategies(args.strategies.as_deref())?);
-    if args.json {
-        command.arg("--json");
-    }
+    command.args(args.json.then_some("--json")).args(args.reload.then_some("--reload"));
     let exit = signer::run(signer::Config { account, limits, record: None }, key, command, |_| {})?;
     Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
@@ -73,15 +73,11 @@ pub(crate) fn strategies(named: Option<&Path>) -> anyhow::Result<PathBuf> {
 fn hosted(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let strategies = strategies(args.strategies.as_deref())?;
     let mut figures = Vec::new();
-    market_paths::measure(&mut figures)?;
-    engine_paths::measure(&mut figures)?;
-    sandbox_paths::measure(&strategies, &mut figures)?;
-    signing::measure(&mut figures)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(async {
-        let signer = signer::Client::connect_inherited().await.context("connecting to the signer")?;
-        line::measure(&strategies, &signer, &mut figures).await
-    })?;
+    if !args.reload {
+        paths(&strategies, &mut figures)?;
+        crowd::measure(&strategies, &mut figures)?;
+    }
+    reload::measure(&strategies, &mut figures)?;
     if args.json {
         say(&serde_json::to_string(&figures)?);
     } else {
@@ -89,6 +85,19 @@ fn hosted(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         figures.iter().for_each(|figure| say(&line(figure)));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Measures the paths of an order.
+fn paths(strategies: &Path, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
+    market_paths::measure(figures)?;
+    engine_paths::measure(figures)?;
+    sandbox_paths::measure(strategies, figures)?;
+    signing::measure(figures)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(async {
+        let signer = signer::Client::connect_inherited().await.context("connecting to the signer")?;
+        line::measure(strategies, &signer, figures).await
+    })
 }
 
 fn line(figure: &Figure) -> String {

@@ -275,6 +275,9 @@ pub(crate) struct BenchArgs {
     /// The folder with template.wasm; the one beside this program otherwise.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) strategies: Option<PathBuf>,
+    /// Measure only how soon a strategy's new file trades, in a demo that it starts for this.
+    #[arg(long)]
+    pub(crate) reload: bool,
     /// Measure in this process, which the signer has started.
     #[arg(long, hide = true)]
     pub(crate) hosted: bool,

@@ -37,9 +37,6 @@ use std::sync::Arc;
 /// The largest body of a request.
 const BODY_MAX: usize = 64 * 1024;
 
-/// The largest module that is uploaded; the sandbox takes no larger one.
-const MODULE_MAX: usize = 16 * 1024 * 1024;
-
 /// What handlers work with.
 #[derive(Debug)]
 pub struct Parts {
@@ -99,7 +96,7 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/trading/trades", get(trading::trades))
         .route("/v1/trading/venue-orders", get(trading::venue_orders))
         .route("/v1/strategies", get(strategies::all))
-        .route("/v1/strategies/{name}", put(strategies::upload).layer(DefaultBodyLimit::max(MODULE_MAX)))
+        .route("/v1/strategies/{name}", put(strategies::upload).layer(DefaultBodyLimit::max(sandbox::MODULE_MAX)))
         .route("/v1/strategies/{name}/parameters", get(strategies::parameters).put(strategies::set_parameters))
         .route("/v1/strategies/{name}/versions", get(strategies::versions))
         .route("/v1/strategies/{name}/enable", post(strategies::enable))

@@ -20,17 +20,19 @@ fn path(data_dir: &Path, hash: &[u8; 32]) -> PathBuf {
     folder(data_dir).join(format!("{}.wasm", hex(hash)))
 }
 
-/// Keeps a module's file, unless it is there.
+/// Keeps a module's file, unless it is there. Who must not wait for the disk calls [`settle`] later: until then the file outlives this
+/// process, but maybe not the machine.
 ///
 /// # Errors
 /// If it cannot be written.
 pub(crate) fn keep(data_dir: &Path, hash: &[u8; 32], bytes: &[u8]) -> std::io::Result<()> {
     let path = path(data_dir, hash);
-    if path.exists() {
+    // One that the machine's end tore is made anew.
+    if std::fs::read(&path).is_ok_and(|kept| kept == bytes) {
         return Ok(());
     }
     std::fs::create_dir_all(folder(data_dir))?;
-    crate::private::replace(&path, bytes)?;
+    crate::private::replace_unsynced(&path, bytes)?;
     // That no session has run it yet is known from now on.
     list(&path).map(drop)
 }
@@ -101,6 +103,14 @@ pub(crate) fn prune(data_dir: &Path, old: &[String], journaled: &BTreeSet<u64>) 
     Ok((count, bytes))
 }
 
+/// Waits until a module's file is on the disk.
+///
+/// # Errors
+/// If the disk fails.
+pub(crate) fn settle(data_dir: &Path, hash: &[u8; 32]) -> std::io::Result<()> {
+    crate::private::sync(&path(data_dir, hash))
+}
+
 /// Returns a module's file.
 ///
 /// # Errors
@@ -127,8 +137,11 @@ mod tests {
         keep(&dir, &hash, b"module").unwrap();
         assert_eq!(get(&dir, &hash).unwrap(), b"module");
         assert!(has(&dir, &hex(&hash)) && !has(&dir, "ab"));
+        settle(&dir, &hash).unwrap();
         std::fs::write(path(&dir, &hash), b"another").unwrap();
         assert!(get(&dir, &hash).unwrap_err().to_string().contains("is not the file that was loaded"));
+        keep(&dir, &hash, b"module").unwrap();
+        assert_eq!(get(&dir, &hash).unwrap(), b"module", "one that was torn is mended");
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

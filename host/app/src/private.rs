@@ -1,8 +1,8 @@
 //! Files that nobody but their owner can read.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Returns options with which a new file is readable by its owner alone.
 pub(crate) fn options() -> OpenOptions {
@@ -17,9 +17,37 @@ pub(crate) fn options() -> OpenOptions {
 /// # Errors
 /// If it cannot be written; what was there stays.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    fresh(path, content)?.sync_all()?;
+    fs::rename(fresh_path(path), path)
+}
+
+/// As [`replace`], but it may be torn if the machine stops before [`sync`].
+///
+/// # Errors
+/// If it cannot be written; what was there stays.
+pub(crate) fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
+    fresh(path, content)?;
+    fs::rename(fresh_path(path), path)
+}
+
+/// Waits until a file is on the disk.
+///
+/// # Errors
+/// If it cannot be opened or the disk fails.
+pub(crate) fn sync(path: &Path) -> io::Result<()> {
+    // Where writing to it is what it takes to sync.
+    OpenOptions::new().write(true).open(path)?.sync_all()
+}
+
+fn fresh_path(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
-    let fresh = path.with_file_name(name);
+    path.with_file_name(name)
+}
+
+/// Writes what is to replace a file beside it.
+fn fresh(path: &Path, content: &[u8]) -> io::Result<File> {
+    let fresh = fresh_path(path);
     // A left-over keeps its old mode, which may be too open.
     if let Err(error) = fs::remove_file(&fresh)
         && error.kind() != io::ErrorKind::NotFound
@@ -28,8 +56,7 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     let mut file = options().write(true).create_new(true).open(&fresh)?;
     file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use crate::fault::{LoadError, Measure, words};
 use crate::settings::Settings;
 use std::collections::BTreeMap;
-use wasmparser::{Encoding, MemoryType, Parser, Payload, TableType, TypeRef};
+use wasmparser::{ComponentTypeRef, Encoding, MemoryType, Parser, Payload, TableType, TypeBounds, TypeRef};
 
 /// How core modules and components begin after the four bytes of every WebAssembly file.
 const CORE: &[u8] = &[1, 0, 0, 0];
@@ -164,7 +164,9 @@ impl Count<'_> {
     fn imports(&mut self, section: wasmparser::ComponentImportSectionReader<'_>) -> Result<(), LoadError> {
         for import in section {
             let import = import.map_err(invalid)?;
-            if self.open.len() == 1 && !self.allowed.has(import.name.name) {
+            // The name of a type that is there already gives nothing; a resource would.
+            let is_name = matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_)));
+            if self.open.len() == 1 && !is_name && !self.allowed.has(import.name.name) {
                 return Err(LoadError::Import(words(import.name.name)));
             }
             self.add(Measure::Imports, 1)?;
@@ -203,6 +205,8 @@ mod tests {
         assert_eq!(checked(r#"(component (core module (import "x" "y" (func))))"#), Ok(()));
         assert_eq!(checked(r#"(component (import "log" (func)))"#), Ok(()));
         assert_eq!(checked(r#"(component (import "c:d/clock" (instance)))"#), refused("c:d/clock"));
+        assert_eq!(checked(r#"(component (type $t (record (field "a" u8))) (import "t" (type (eq $t))))"#), Ok(()));
+        assert_eq!(checked(r#"(component (import "file" (type (sub resource))))"#), refused("file"));
     }
 
     #[test]

@@ -73,9 +73,15 @@ impl Compiler {
     }
 }
 
-/// Returns the engine in which strategies run and for which they are compiled.
+/// Returns the engine in which strategies run, which compiles in the thread that asks it.
 pub(crate) fn engine() -> Result<Engine, LoadError> {
+    engine_of(false)
+}
+
+/// Returns that engine, or the one that compiles for it with as many threads as the caller's pool of rayon has.
+fn engine_of(parallel: bool) -> Result<Engine, LoadError> {
     let mut config = Config::new();
+    config.parallel_compilation(parallel);
     config.consume_fuel(true).epoch_interruption(true).cranelift_nan_canonicalization(true);
     config.wasm_relaxed_simd(false).wasm_memory64(false);
     config.wasm_gc(false).wasm_function_references(false).wasm_exceptions(false);

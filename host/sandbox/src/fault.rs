@@ -88,6 +88,11 @@ impl LoadError {
     pub const fn may_be_unfinished(&self) -> bool {
         matches!(self, Self::NotWasm | Self::Invalid(_) | Self::Contract(_))
     }
+
+    /// Says whether it is no fault of the file: the same bytes may load a moment later.
+    pub const fn is_of_the_machine(&self) -> bool {
+        matches!(self, Self::Host(_) | Self::Describe(Fault::Starved { .. }))
+    }
 }
 
 /// What is counted in a module. Each has a limit of its own in [`Settings`].

@@ -33,6 +33,6 @@ pub use module::{Manifest, Module, Sandbox, Selection};
 pub use pack::{WORD_LAYOUT, pack};
 pub use rerun::Rerun;
 pub use session::Session;
-pub use settings::{Compile, Settings, Shape};
+pub use settings::{Compile, MODULE_MAX, Settings, Shape};
 pub use state::{LogLevel, LogLine};
 pub use supervisor::{Report, Supervisor, Who};

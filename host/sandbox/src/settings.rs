@@ -1,5 +1,8 @@
 //! Every limit of a strategy.
 
+/// The largest module file, in bytes: an interpreter with its memory has 18 MB, what a person writes a hundredth of that.
+pub const MODULE_MAX: usize = 32 * 1024 * 1024;
+
 /// What strategies may use. All of it is shown to operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -34,7 +37,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            module_max: 16 * 1024 * 1024,
+            module_max: MODULE_MAX,
             shape: Shape::default(),
             compile: Compile::default(),
             fuel: 50_000_000,
@@ -116,6 +119,7 @@ pub struct Compile {
 
 impl Default for Compile {
     fn default() -> Self {
-        Self { time_ms: 20_000, processor_s: 20, memory_max: 2 * 1024 * 1024 * 1024, native_max: 128 * 1024 * 1024 }
+        // An interpreter takes 6 s of a fast processor, and waits for its turn on a busy machine.
+        Self { time_ms: 60_000, processor_s: 30, memory_max: 2 * 1024 * 1024 * 1024, native_max: 128 * 1024 * 1024 }
     }
 }

@@ -2,6 +2,7 @@
 //! one that fails ends alone. Whoever owns the supervisor decides what is started, and with what.
 
 mod folder;
+mod loading;
 mod queue;
 mod runner;
 mod states;

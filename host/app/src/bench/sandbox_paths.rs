@@ -15,8 +15,13 @@ pub(super) fn start(rig: &Rig, strategies: &Path, name: &str) -> anyhow::Result<
     let bytes = super::module(strategies, name)?;
     let sandbox = Sandbox::new(Settings::default(), Compiler::Inline)?;
     let module = sandbox.load(&bytes)?;
+    Ok(Instance::start(&sandbox, &module, session(rig)?)?)
+}
+
+/// Returns what a strategy starts from that may trade the first market of the rig.
+pub(super) fn session(rig: &Rig) -> anyhow::Result<Session> {
     let market = rig.market(MarketIx(0))?.clone();
-    let session = Session {
+    Ok(Session {
         now: rig.now(),
         parameters: "{}".to_owned(),
         grants: Grants::new(vec![(MarketIx(0), market)]),
@@ -25,8 +30,7 @@ pub(super) fn start(rig: &Rig, strategies: &Path, name: &str) -> anyhow::Result<
         limits: Limits::DEFAULT,
         budget: Budget::NONE.within(&Limits::DEFAULT, Usd::dollars(1_000)),
         restored: None,
-    };
-    Ok(Instance::start(&sandbox, &module, session)?)
+    })
 }
 
 /// Measures one event a call, and 256.
@@ -59,7 +63,8 @@ pub(super) fn measure(strategies: &Path, figures: &mut Vec<Figure>) -> anyhow::R
     Ok(())
 }
 
-fn top(at: Time, number: u32) -> anyhow::Result<MarketNote> {
+/// Returns the top of the first market's YES book; the number makes it another one.
+pub(super) fn top(at: Time, number: u32) -> anyhow::Result<MarketNote> {
     let level = |micros| -> anyhow::Result<Option<Level>> {
         let price = Price::from_micros(micros).context("a price")?;
         Ok(Some(Level { price, size: Size::shares(u64::from(number).saturating_add(1)) }))

@@ -5,10 +5,14 @@ use crate::fault::{LoadError, words};
 use crate::native::LENGTH;
 use sha2::{Digest, Sha256};
 use std::io::{self, Read, Write};
+use wasmtime::Engine;
 
 /// How much it steps back behind the host, which trades meanwhile.
 #[cfg(unix)]
 const NICE: i32 = 5;
+/// The most threads that compile one module, and the stack of each.
+const THREADS_MAX: usize = 8;
+const STACK: usize = 4 * 1024 * 1024;
 
 /// Compiles the module that `input` has, and answers on `output`. This process can do nothing else from then on: call it in one that was
 /// started for it, before it has started threads.
@@ -20,18 +24,37 @@ pub fn work(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     input.read_exact(&mut request)?;
     let request = Request::read(&request).ok_or(io::ErrorKind::InvalidData)?;
     limit(&request)?;
+    // Before this process gives up the system, and after it stepped back: later there are no new threads, and each has its own niceness.
+    let pool = pool();
+    if let Some(pool) = &pool {
+        pool.broadcast(|_| confine());
+    }
     confine();
     let mut bytes = Vec::new();
     // The host says how long it may be; what it does not say, the limit of memory does.
     input.read_to_end(&mut bytes)?;
     let hash: [u8; LENGTH] = Sha256::digest(&bytes).into();
-    output.write_all(&answer::write(&request.secret, &hash, native(&bytes)))?;
+    output.write_all(&answer::write(&request.secret, &hash, native(&bytes, pool.as_ref())))?;
     output.flush()
 }
 
-fn native(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let engine = super::engine()?;
-    let component = super::encoded(&engine, bytes)?;
+/// Returns threads to compile with; none on a machine with one processor, or where memory is too short for them.
+fn pool() -> Option<rayon::ThreadPool> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(THREADS_MAX);
+    let make = || rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build().ok();
+    if threads > 1 { make() } else { None }
+}
+
+fn native(bytes: &[u8], pool: Option<&rayon::ThreadPool>) -> Result<Vec<u8>, LoadError> {
+    let engine = super::engine_of(pool.is_some())?;
+    match pool {
+        Some(pool) => pool.install(|| precompiled(&engine, bytes)),
+        None => precompiled(&engine, bytes),
+    }
+}
+
+fn precompiled(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let component = super::encoded(engine, bytes)?;
     engine.precompile_component(&component).map_err(|error| {
         if error.is::<wasmtime::OutOfMemory>() {
             return LoadError::CompileMemory { limit: 0 };

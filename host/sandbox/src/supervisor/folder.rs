@@ -1,7 +1,8 @@
 //! The strategies folder. It is looked at twenty times a second: a look at twenty files takes tens of microseconds, works on
-//! every file system, and misses nothing. A file is read when it was left alone for a moment; one that makes no sense yet is
-//! tried again for two seconds, as it may still be on its way.
+//! every file system, and misses nothing. A file is read when it was left alone for a moment, which its own times tell: a look that
+//! comes late costs nothing. One that makes no sense yet is tried again for two seconds, as it may still be on its way.
 
+use super::loading::{Done, Loading, Outcome, Ticket};
 use super::{Report, Sink};
 use crate::module::Sandbox;
 use sha2::{Digest, Sha256};
@@ -27,15 +28,28 @@ const NAME_MAX: usize = 64;
 
 /// What shows that a file changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
+pub(super) struct Mark {
     length: u64,
     modified: Option<SystemTime>,
     /// Which file it is and when anything of it changed: a copy that keeps length and time of the one before is another all the same.
     identity: (u64, i64, i64),
 }
 
+/// A moment, by the clock that only goes on and by the one that files have.
+#[derive(Debug, Clone, Copy)]
+struct Now {
+    steady: Instant,
+    wall: SystemTime,
+}
+
+impl Now {
+    fn read() -> Self {
+        Self { steady: Instant::now(), wall: SystemTime::now() }
+    }
+}
+
 impl Mark {
-    fn of(meta: &std::fs::Metadata) -> Self {
+    pub(super) fn of(meta: &std::fs::Metadata) -> Self {
         #[cfg(unix)]
         let identity = {
             use std::os::unix::fs::MetadataExt;
@@ -45,6 +59,21 @@ impl Mark {
         let identity = (0, 0, 0);
         Self { length: meta.len(), modified: meta.modified().ok(), identity }
     }
+
+    /// Returns when anything of the file changed, by its file system's clock. A copy may keep its time of modification; this one it cannot.
+    fn changed(&self) -> Option<SystemTime> {
+        let (_, seconds, nanos) = self.identity;
+        let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanos).ok()?);
+        if cfg!(unix) { SystemTime::UNIX_EPOCH.checked_add(since) } else { self.modified }
+    }
+}
+
+/// Returns when a file changed that is seen to have changed now and was not the last time. Its own time may come from another machine's
+/// clock, so it counts only as far as it lies between the two looks.
+fn changed(mark: &Mark, now: Now, before: Option<Instant>) -> Instant {
+    let Some(before) = before else { return now.steady };
+    let age = mark.changed().and_then(|changed| now.wall.duration_since(changed).ok()).unwrap_or_default();
+    now.steady.checked_sub(age).map_or(before, |changed| changed.max(before))
 }
 
 #[derive(Debug)]
@@ -68,6 +97,14 @@ struct Text {
     told: bool,
 }
 
+impl Text {
+    /// Returns how long it must still be left alone. An empty file is most likely one that is being written, and would mean the defaults.
+    fn waits_for(&self, now: Instant) -> Duration {
+        let quiet = if self.mark.length == 0 { PATIENCE } else { DEBOUNCE };
+        quiet.saturating_sub(now.saturating_duration_since(self.changed))
+    }
+}
+
 /// What the folder has.
 #[derive(Debug, Default)]
 struct Found {
@@ -86,12 +123,13 @@ impl Folder {
     pub(super) fn watch(sandbox: Sandbox, dir: PathBuf, sink: Sink) -> std::io::Result<Self> {
         let end = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&end);
-        let mut watcher =
-            Watcher { sandbox, dir, sink, files: BTreeMap::new(), texts: BTreeMap::new(), crowded: false };
+        let (files, texts) = (BTreeMap::new(), BTreeMap::new());
+        let loading = Loading::new();
+        let mut watcher = Watcher { sandbox, dir, sink, files, texts, loading, crowded: false, looked: None };
         let thread = std::thread::Builder::new().name("strategies-folder".to_owned()).spawn(move || {
             while !ended.load(Ordering::Relaxed) {
-                watcher.look(Instant::now());
-                std::thread::sleep(LOOK);
+                watcher.look(Now::read());
+                watcher.rest();
             }
         })?;
         Ok(Self { end, thread: std::sync::Mutex::new(Some(thread)) })
@@ -113,15 +151,41 @@ struct Watcher {
     sink: Sink,
     files: BTreeMap<String, File>,
     texts: BTreeMap<String, Text>,
+    loading: Loading,
     crowded: bool,
+    /// When the last look began.
+    looked: Option<Instant>,
 }
 
 impl Watcher {
-    fn look(&mut self, now: Instant) {
+    /// Waits until there is something to do: a file is loaded, one has been left alone long enough, or the folder is due to be looked at.
+    fn rest(&mut self) {
+        let now = Instant::now();
+        let quiet = |changed: Instant| DEBOUNCE.saturating_sub(now.saturating_duration_since(changed));
+        let modules = self.files.values().filter(|file| !file.settled && file.tried.is_none()).map(|file| file.changed);
+        let texts = self.texts.values().filter(|text| !text.told).map(|text| text.waits_for(now));
+        // Who waits for another one's turn looks busy.
+        let most =
+            if self.loading.is_busy() { LOOK } else { modules.map(quiet).chain(texts).fold(LOOK, Duration::min) };
+        for done in self.loading.wait(most) {
+            self.settle(done, Instant::now());
+        }
+    }
+
+    fn look(&mut self, now: Now) {
+        for name in self.due(now) {
+            self.load(name, now.steady);
+        }
+    }
+
+    /// Looks at what changed, and returns which modules are due to be loaded.
+    fn due(&mut self, now: Now) -> Vec<String> {
+        let mut due = Vec::new();
         // A folder that cannot be read for a moment is no reason to stop what runs.
-        let Ok(Found { modules: found, texts }) = self.list() else { return };
+        let Ok(Found { modules: found, texts }) = self.list() else { return due };
+        let before = self.looked.replace(now.steady);
         // First: who starts a strategy knows its settings then.
-        self.look_at_texts(texts, now);
+        self.look_at_texts(texts, now, before);
         let gone: Vec<String> = self.files.keys().filter(|name| !found.contains_key(*name)).cloned().collect();
         for name in gone {
             if self.files.remove(&name).is_some_and(|file| file.loaded.is_some()) {
@@ -129,35 +193,35 @@ impl Watcher {
             }
         }
         for (name, mark) in found {
-            let fresh = || File { mark, changed: now, settled: false, tried: None, loaded: None, rejected: false };
+            let changed = changed(&mark, now, before);
+            let fresh = || File { mark, changed, settled: false, tried: None, loaded: None, rejected: false };
             let file = self.files.entry(name.clone()).or_insert_with(fresh);
             if file.mark != mark {
                 *file = File { loaded: file.loaded, rejected: file.rejected, ..fresh() };
             }
-            let quiet = now.saturating_duration_since(file.changed);
-            let again =
-                file.tried.is_none_or(|tried| now.saturating_duration_since(tried) >= DEBOUNCE.saturating_mul(4));
+            let since = |then| now.steady.saturating_duration_since(then);
+            let quiet = since(file.changed);
+            let again = file.tried.is_none_or(|tried| since(tried) >= DEBOUNCE.saturating_mul(4));
             if !file.settled && quiet >= DEBOUNCE && again {
-                self.load(&name, quiet, now);
+                due.push(name);
             }
         }
+        due
     }
 
-    fn look_at_texts(&mut self, found: BTreeMap<String, Mark>, now: Instant) {
+    fn look_at_texts(&mut self, found: BTreeMap<String, Mark>, now: Now, before: Option<Instant>) {
         let gone: Vec<String> = self.texts.keys().filter(|name| !found.contains_key(*name)).cloned().collect();
         for name in gone {
             self.texts.remove(&name);
             (self.sink)(Report::Settings { name, text: None });
         }
         for (name, mark) in found {
-            let fresh = Text { mark, changed: now, told: false };
-            let text = self.texts.entry(name.clone()).or_insert(fresh);
+            let fresh = || Text { mark, changed: changed(&mark, now, before), told: false };
+            let text = self.texts.entry(name.clone()).or_insert_with(fresh);
             if text.mark != mark {
-                *text = Text { mark, changed: now, told: false };
+                *text = fresh();
             }
-            // An empty file is most likely one that is being written, and would mean the defaults.
-            let quiet = if mark.length == 0 { PATIENCE } else { DEBOUNCE };
-            if text.told || now.saturating_duration_since(text.changed) < quiet {
+            if text.told || !text.waits_for(now.steady).is_zero() {
                 continue;
             }
             text.told = true;
@@ -203,33 +267,62 @@ impl Watcher {
         Ok(Found { modules: found, texts })
     }
 
-    fn load(&mut self, name: &str, quiet: Duration, now: Instant) {
-        let path = self.dir.join(name).with_extension("wasm");
-        let read = read(&path, self.sandbox.settings.module_max);
-        let Some(file) = self.files.get_mut(name) else { return };
+    /// Has a file loaded if it is its turn.
+    fn load(&mut self, name: String, now: Instant) {
+        let Some(&File { mark, loaded, .. }) = self.files.get(&name) else { return };
+        let path = self.dir.join(&name).with_extension("wasm");
+        let sandbox = self.sandbox.clone();
+        let limit = sandbox.settings.module_max;
+        let load = move || match read(&path, limit) {
+            Ok(bytes) => load(&sandbox, &bytes, loaded),
+            Err(error) => Outcome::Failed { error, may_pass: true },
+        };
+        self.loading.begin(Ticket { name, mark, at: now }, load);
+    }
+
+    /// Tells what came of a file, unless it is another one by now.
+    fn settle(&mut self, done: Done, now: Instant) {
+        let Done { ticket: Ticket { name, mark, at }, outcome } = done;
+        let Some(file) = self.files.get_mut(&name).filter(|file| file.mark == mark) else { return };
+        let quiet = at.saturating_duration_since(file.changed);
         file.tried = Some(now);
-        let hash = read.as_ref().ok().map(|bytes| <[u8; 32]>::from(Sha256::digest(bytes)));
-        if hash.is_some() && hash == file.loaded {
-            // Touched, or the same again: nothing has changed.
-            file.settled = true;
-            if std::mem::take(&mut file.rejected) {
-                (self.sink)(Report::Same { name: name.to_owned() });
+        file.settled = true;
+        match outcome {
+            Outcome::Same => {
+                // Touched, or the same again: nothing has changed.
+                if std::mem::take(&mut file.rejected) {
+                    (self.sink)(Report::Same { name });
+                }
             }
-            return;
-        }
-        match read.and_then(|bytes| self.sandbox.load(&bytes).map_err(|error| error.to_string())) {
-            Ok(module) => {
-                file.settled = true;
-                file.loaded = hash;
+            Outcome::Loaded(module) => {
+                file.loaded = Some(module.hash());
                 file.rejected = false;
-                (self.sink)(Report::Ready { name: name.to_owned(), module });
+                (self.sink)(Report::Ready { name, module });
             }
-            Err(error) if quiet >= PATIENCE => {
-                file.settled = true;
+            Outcome::Failed { error, may_pass } if quiet >= PATIENCE || !may_pass => {
                 file.rejected = true;
-                (self.sink)(Report::Rejected { name: name.to_owned(), error });
+                (self.sink)(Report::Rejected { name, error });
             }
-            Err(error) => tracing::debug!(name, error, "a strategy's file makes no sense yet"),
+            Outcome::Failed { error, .. } => {
+                file.settled = false;
+                tracing::debug!(name, error, "a strategy's file makes no sense yet");
+            }
+        }
+    }
+}
+
+/// Loads what was read, unless it is what was loaded last.
+fn load(sandbox: &Sandbox, bytes: &[u8], loaded: Option<[u8; 32]>) -> Outcome {
+    let hash = <[u8; 32]>::from(Sha256::digest(bytes));
+    if loaded == Some(hash) {
+        return Outcome::Same;
+    }
+    match sandbox.load_hashed(bytes, hash) {
+        Ok(module) => Outcome::Loaded(module),
+        Err(error) => {
+            // With more bytes, or with time.
+            let may_pass = error.may_be_unfinished() || error.is_of_the_machine();
+            Outcome::Failed { error: error.to_string(), may_pass }
         }
     }
 }
@@ -271,4 +364,27 @@ fn name_of(path: &Path) -> Option<(String, Kind)> {
 pub fn is_name(name: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(changed: SystemTime) -> Mark {
+        let since = changed.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let identity = (1, i64::try_from(since.as_secs()).unwrap(), i64::from(since.subsec_nanos()));
+        Mark { length: 1, modified: Some(changed), identity }
+    }
+
+    #[test]
+    fn a_look_that_comes_late_costs_nothing_and_a_clock_that_is_elsewhere_is_not_believed() {
+        let (first, wall) = (Instant::now(), SystemTime::now());
+        let millis = Duration::from_millis;
+        let now = Now { steady: first + millis(50), wall };
+        let age = |changed: SystemTime, before| now.steady - super::changed(&mark(changed), now, before);
+        assert_eq!(age(wall - millis(20), Some(first)), millis(20), "as old as it says");
+        assert_eq!(age(wall - millis(70), Some(first)), millis(50), "the last look did not see it");
+        assert_eq!(age(wall + millis(70), Some(first)), millis(0), "a clock that is ahead");
+        assert_eq!(age(wall - millis(20), None), millis(0), "at the first look nothing is known of it");
+    }
 }

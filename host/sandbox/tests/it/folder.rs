@@ -119,6 +119,20 @@ fn a_file_that_never_makes_sense_is_rejected_with_its_reason() {
     }
 }
 
+#[test]
+fn what_more_bytes_cannot_cure_is_rejected_at_once() {
+    let rig = Rig::new("final");
+    let wishes = Guest { imports: r#"(import "env" "now" (func))"#, ..Guest::default() }.core();
+    rig.drop_file("junk.wasm", b"maybe there is more to come");
+    rig.drop_file("wishes.wasm", &wishes);
+    for expected in ["wishes", "junk"] {
+        match rig.next() {
+            Report::Rejected { name, .. } if name == expected => {}
+            other => panic!("expected {expected} to be rejected: {other:?}"),
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_is_no_strategy() {

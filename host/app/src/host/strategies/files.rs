@@ -16,9 +16,7 @@ impl Strategies {
         if self.known(&name).await.is_none() {
             return;
         }
-        if let Err(error) = crate::modules::keep(&self.tools.data_dir, &module.hash(), module.bytes()) {
-            tracing::error!(%error, name, "the module's file is not kept: it cannot be run again from the journal");
-        }
+        self.keep(&name, &module);
         let hash = hex(&module.hash());
         let since = self.first_seen(&name, &hash).await;
         self.note_version(&name, &module);
@@ -37,6 +35,21 @@ impl Strategies {
         self.show_budget(&name);
         let chosen = self.chosen(&name, version).await;
         self.consider(&name, chosen).await;
+    }
+
+    /// Keeps the module's file. The strategy does not wait for the disk.
+    fn keep(&self, name: &str, module: &Module) {
+        let not_kept = |error: std::io::Error, name: &str| {
+            tracing::error!(%error, name, "the module's file is not kept: it cannot be run again from the journal");
+        };
+        let (data_dir, hash) = (self.tools.data_dir.clone(), module.hash());
+        if let Err(error) = crate::modules::keep(&data_dir, &hash, module.bytes()) {
+            return not_kept(error, name);
+        }
+        let name = name.to_owned();
+        drop(tokio::task::spawn_blocking(move || {
+            crate::modules::settle(&data_dir, &hash).unwrap_or_else(|error| not_kept(error, &name));
+        }));
     }
 
     /// Keeps that a version was loaded: its hash, where it is from and when.

@@ -52,7 +52,7 @@ pub(super) fn rows() -> Vec<Row> {
     let imports: String = (0..20_001).map(|number| format!("(import \"a\" \"{number}\" (func))")).collect();
     let body = "(drop (i32.const 70000))".repeat(140_000);
     vec![
-        ("giant-file", giant(17 << 20), refused("more than 16777216")),
+        ("giant-file", giant(33 << 20), refused("more than 33554432")),
         ("many-functions", many(50_001, |_| "(func)".into()), refused("50001 functions, more than 50000")),
         ("many-types", many(20_001, |_| "(type (func))".into()), refused("20001 types, more than 20000")),
         (
