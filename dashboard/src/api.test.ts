@@ -29,6 +29,8 @@ describe("requests", () => {
     expect(route({ kind: "set_limit", key: "max_order_usd", value: "20" })).toEqual({ method: "PUT", path: "/v1/config/max_order_usd", body: { value: "20" } });
     expect(route({ kind: "strategy", name: "quoter", what: "disable" })).toEqual({ method: "POST", path: "/v1/strategies/quoter/disable" });
     expect(route({ kind: "strategy", name: "quoter", what: "rollback", hash: "ab" })).toEqual({ method: "POST", path: "/v1/strategies/quoter/rollback", body: { hash: "ab" } });
+    const budget = { capital_usd: "12.5" };
+    expect(route({ kind: "arm", name: "quoter", hash: "ab", budget })).toEqual({ method: "POST", path: "/v1/strategies/quoter/arm", body: { hash: "ab", budget, reason: "", user: "" } });
     expect(route({ kind: "set_parameters", name: "quoter", parameters: { a: 1 } }).body).toEqual({ parameters: { a: 1 } });
     expect(route({ kind: "emergency_stop", reason: "x" }).path).toBe("/v1/admin/emergency-stop");
     expect(route({ kind: "reset_breaker", name: "a/b" }).path).toBe("/v1/admin/circuit-breakers/a%2Fb/reset");

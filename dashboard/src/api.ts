@@ -1,5 +1,7 @@
 // The only door to the host. Everything that the page reads or asks for goes through here.
 
+import type { ArmBody } from "./generated/ArmBody";
+import type { BudgetBody } from "./generated/BudgetBody";
 import type { ClaimBody } from "./generated/ClaimBody";
 import type { ClaimView } from "./generated/ClaimView";
 import type { ConfigView } from "./generated/ConfigView";
@@ -26,6 +28,7 @@ export type Action =
   | { kind: "set_limit"; key: string; value: string }
   | { kind: "execute_claim"; claim: string; market: string }
   | { kind: "strategy"; name: string; what: StrategyWord; hash?: string }
+  | { kind: "arm"; name: string; hash: string; budget: BudgetBody }
   | { kind: "set_parameters"; name: string; parameters: Record<string, unknown> };
 
 /** What can be said about a strategy. */
@@ -79,6 +82,10 @@ export function route(action: Action): Route {
         path: `/v1/strategies/${encodeURIComponent(action.name)}/${action.what}`,
         ...(action.hash === undefined ? {} : { body: { hash: action.hash } }),
       };
+    case "arm": {
+      const body: ArmBody = { hash: action.hash, budget: action.budget, reason: "", user: "" };
+      return { method: "POST", path: `/v1/strategies/${encodeURIComponent(action.name)}/arm`, body };
+    }
     case "set_parameters":
       return { method: "PUT", path: `/v1/strategies/${encodeURIComponent(action.name)}/parameters`, body: { parameters: action.parameters } };
     case "execute_claim": {

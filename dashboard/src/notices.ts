@@ -71,6 +71,8 @@ function name(action: Action): string {
       return `${action.key} not changed`;
     case "strategy":
       return `${action.name}: could not ${action.what}`;
+    case "arm":
+      return `${action.name}: could not arm`;
     case "set_parameters":
       return `${action.name}: parameters not changed`;
     case "execute_claim":
@@ -111,6 +113,8 @@ function done(action: Action): string {
       return `${action.key} is ${action.value} now.`;
     case "strategy":
       return `${action.name}: ${action.what} accepted.`;
+    case "arm":
+      return `${action.name}: armed.`;
     case "set_parameters":
       return `${action.name}: parameters are being applied.`;
     case "execute_claim":

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isWrong, profit, sayable, says, toneOf } from "./strategies";
+import { budgetFields, budgetWords, isWrong, profit, sayable, says, toneOf, typedBudget } from "./strategies";
 import { strategy } from "./testing";
 
 describe("a strategy's profit", () => {
@@ -49,5 +49,21 @@ describe("a strategy's last word", () => {
 
   it("has a colour for each state, and none for one that is unknown", () => {
     expect(["running", "quarantined", "unarmed", "removed", "??"].map(toneOf)).toEqual(["good", "bad", "warn", "idle", "idle"]);
+  });
+});
+
+describe("a budget", () => {
+  const some = { capital_micro_usd: 1_234_500_000, daily_loss_micro_usd: null, orders_per_minute: 60 };
+  const none = { capital_micro_usd: null, daily_loss_micro_usd: null, orders_per_minute: null };
+
+  it("is told in words, or is the session's limits", () => {
+    expect(budgetWords(some)).toBe("$1,234.50 of capital, 60 orders a minute");
+    expect(budgetWords(none)).toBe("the session's limits");
+  });
+
+  it("is typed as it stands, and what is empty is left out", () => {
+    expect(typedBudget(budgetFields(some))).toEqual({ capital_usd: "1234.50", orders_per_minute: 60 });
+    expect(typedBudget(budgetFields(none))).toEqual({});
+    expect(typedBudget({ capital: "", loss: " 20 ", orders: "" })).toEqual({ daily_loss_usd: "20" });
   });
 });

@@ -4,10 +4,11 @@ import type { StrategyView } from "../generated/StrategyView";
 import { useMayConfigure, useMayTrade, useSnapshot } from "../live";
 import { count } from "../money";
 import { perform } from "../notices";
-import { isWrong, sayable } from "../strategies";
+import { budgetWords, isWrong, sayable } from "../strategies";
 import { Fact, Money, Panel } from "../ui/basics";
 import { ConfirmButton } from "../ui/confirm";
 import { type Column, Table } from "../ui/table";
+import { BudgetPanel } from "./panels/budget";
 import { ParametersPanel } from "./panels/parameters";
 import { NO_STRATEGIES, Profit, Says, StrategyState } from "./panels/strategies";
 import { VersionsPanel } from "./panels/versions";
@@ -50,6 +51,7 @@ export function StrategiesPage() {
           <>
             <div class="pile w7">
               <About strategy={shown} />
+              {sayable(shown).arm || shown.armed_hash !== "" ? <BudgetPanel key={`budget ${shown.name}`} strategy={shown} /> : null}
               <VersionsPanel key={`versions ${shown.name}`} strategy={shown} />
             </div>
             <ParametersPanel key={`parameters ${shown.name}`} strategy={shown} class="w5" />
@@ -137,6 +139,10 @@ function About({ strategy: it }: { strategy: StrategyView }) {
         ) : null}
         <Fact name="This session">
           {count(it.events)} events heard, {count(it.intents)} intents, {count(it.orders)} orders, {count(it.fills)} fills, {count(it.refusals)} refused
+        </Fact>
+        <Fact name="Budget">
+          {budgetWords(it.budget)}
+          {it.bounded === "" ? null : <span class="failure">{` (${it.bounded})`}</span>}
         </Fact>
         <Fact name="Last call">{count(it.fuel)} units of fuel</Fact>
         {it.log === "" ? null : (

@@ -44,7 +44,7 @@ impl Default for Settings {
             fuel_other: 500_000_000,
             deadline_ms: 100,
             memory_max: 64 * 1024 * 1024,
-            table_max: 10_000,
+            table_max: 20_000,
             answer_max: 4 * 1024 * 1024,
             intents_max: 256,
             state_max: 1024 * 1024,

@@ -26,7 +26,8 @@ export function ParametersPanel({ strategy, class: extra }: { strategy: Strategy
   const set = (field: string, value: string) => setAll(all.map((it) => (it.name === field ? { ...it, value } : it)));
   const submit = async (event: Event) => {
     event.preventDefault();
-    await perform({ kind: "set_parameters", name, parameters: typed(all) });
+    const given = typed(all);
+    if (await perform({ kind: "set_parameters", name, parameters: given })) setHeld(JSON.stringify(given));
   };
   const same = JSON.stringify(typed(all)) === held;
   return (
@@ -41,7 +42,7 @@ export function ParametersPanel({ strategy, class: extra }: { strategy: Strategy
             <Row key={it.name} field={it} disabled={!may} onValue={(value) => set(it.name, value)} />
           ))}
           <footer>
-            <span class="note">It starts anew from its state. An empty field has its default.</span>
+            <span class="note">It is told of them while it runs. An empty field has its default.</span>
             <button type="submit" class="small" disabled={!may || same}>
               Apply
             </button>

@@ -46,7 +46,7 @@ fn live(sandbox: &Sandbox, file: &[u8]) -> Result<(), (bool, String)> {
             assert_eq!(instance.on_events(3, &mut batch)?.consumed, 1);
         }
         let usage = instance.usage();
-        assert!(usage.memory <= 64 << 20 && usage.tables <= 10_000 && usage.fuel_max <= 2_000_000);
+        assert!(usage.memory <= 64 << 20 && usage.tables <= 20_000 && usage.fuel_max <= 2_000_000);
         assert!(instance.save()?.len() <= 1 << 20);
         Ok(())
     };

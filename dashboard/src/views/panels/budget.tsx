@@ -1,0 +1,57 @@
+import { useId, useState } from "preact/hooks";
+import type { StrategyView } from "../../generated/StrategyView";
+import { useMayConfigure } from "../../live";
+import { perform } from "../../notices";
+import { budgetFields, type TypedBudget, typedBudget } from "../../strategies";
+import { Panel } from "../../ui/basics";
+
+const DOLLARS = "[0-9]+([.][0-9]{1,6})?";
+
+/** Arms what is in the folder with what it may use. A file of settings can lower that, and nothing but arming raises it. */
+export function BudgetPanel({ strategy }: { strategy: StrategyView }) {
+  const may = useMayConfigure();
+  const { name, file_hash: hash, armed_budget: armed } = strategy;
+  const [typed, setTyped] = useState(() => budgetFields(armed));
+  const row = (field: keyof TypedBudget, label: string, unit: string, pattern: string) => (
+    <Row label={label} unit={unit} pattern={pattern} value={typed[field]} disabled={!may} onValue={(value) => setTyped({ ...typed, [field]: value })} />
+  );
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void perform({ kind: "arm", name, hash, budget: typedBudget(typed) });
+  };
+  return (
+    <Panel title={`Arm ${name}`} aside={<code title={hash}>{hash.slice(0, 12)}</code>}>
+      <form class="parameters" onSubmit={submit}>
+        {row("capital", "Capital", "dollars", DOLLARS)}
+        {row("loss", "Loss of a day", "dollars", DOLLARS)}
+        {row("orders", "Orders a minute", "", "[0-9]+")}
+        <footer>
+          <span class="note">An empty field has the session's limit.</span>
+          <button type="submit" class="small" disabled={!may || hash === ""}>
+            Arm with this budget
+          </button>
+        </footer>
+      </form>
+    </Panel>
+  );
+}
+
+interface RowProps {
+  label: string;
+  unit: string;
+  pattern: string;
+  value: string;
+  disabled: boolean;
+  onValue: (value: string) => void;
+}
+
+function Row({ label, unit, pattern, value, disabled, onValue }: RowProps) {
+  const id = useId();
+  return (
+    <div>
+      <label for={id}>{label}</label>
+      <input id={id} value={value} pattern={pattern} inputMode="decimal" autocomplete="off" disabled={disabled} onInput={(event) => onValue(event.currentTarget.value)} />
+      <span class="note">{unit}</span>
+    </div>
+  );
+}
