@@ -6,6 +6,7 @@ mod loading;
 mod queue;
 mod runner;
 mod states;
+mod turns;
 
 use crate::instance::Usage;
 use crate::module::{Module, Sandbox};
@@ -22,6 +23,7 @@ use states::States;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use turns::Turns;
 
 /// What the supervisor has to tell.
 #[derive(Debug)]
@@ -148,6 +150,7 @@ pub struct Supervisor {
     sink: Sink,
     running: Arc<Mutex<BTreeMap<StrategyId, Runner>>>,
     states: States,
+    turns: Turns,
     folder: Arc<Folder>,
 }
 
@@ -166,7 +169,14 @@ impl Supervisor {
     pub fn open(sandbox: Sandbox, dir: PathBuf, sink: Sink) -> Result<Self, OpenError> {
         std::fs::create_dir_all(&dir).map_err(|source| OpenError::Folder { dir: dir.clone(), source })?;
         let folder = Folder::watch(sandbox.clone(), dir, Arc::clone(&sink))?;
-        Ok(Self { sandbox, sink, running: Arc::default(), states: States::default(), folder: Arc::new(folder) })
+        Ok(Self {
+            sandbox,
+            sink,
+            running: Arc::default(),
+            states: States::default(),
+            turns: Turns::new(),
+            folder: Arc::new(folder),
+        })
     }
 
     /// Starts an instance from what the strategy saved last. One that runs under the same number hears what it was told before this call,
@@ -179,7 +189,8 @@ impl Supervisor {
         let strategy = who.strategy;
         let before = self.lock().remove(&strategy);
         let (sandbox, sink, states) = (self.sandbox.clone(), Arc::clone(&self.sink), self.states.clone());
-        let runner = Runner::start(Job { sandbox, module, session, who, sink, states }, before)?;
+        let runner =
+            Runner::start(Job { sandbox, module, session, who, sink, states, turns: self.turns.clone() }, before)?;
         self.lock().insert(strategy, runner);
         Ok(())
     }

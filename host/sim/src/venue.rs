@@ -70,7 +70,8 @@ pub struct Venue {
     seen_order: VecDeque<VenueOrderId>,
     trades: u64,
     events: Vec<Event>,
-    touched: BTreeSet<(MarketIx, Spot)>,
+    /// In no order, and some more than once.
+    touched: Vec<(MarketIx, Spot)>,
 }
 
 impl Venue {
@@ -268,17 +269,22 @@ impl Venue {
     }
 
     fn touch(&mut self, market: MarketIx, spot: Spot) {
-        self.touched.insert((market, spot));
+        self.touched.push((market, spot));
     }
 
     /// Tells the levels that changed since the last call, on both tokens.
     fn tell_levels(&mut self) {
-        for (market, spot) in core::mem::take(&mut self.touched) {
+        let mut touched = core::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for (market, spot) in touched.drain(..) {
             let size = self.listing(market).map_or(Size::ZERO, |listing| listing.shelves.total(spot));
             for token in [market.token(0), market.token(1)] {
                 let (side, price) = spot.seen_from(token);
                 self.events.push(Event::Level { market, token, side, price, size });
             }
         }
+        // Its room is used again: this is done for every event.
+        self.touched = touched;
     }
 }

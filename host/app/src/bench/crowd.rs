@@ -29,6 +29,8 @@ struct Heard {
     strategy: StrategyId,
     first: u64,
     consumed: u32,
+    /// Events that it will never be shown, because newer ones took their place.
+    lost: usize,
     at: Instant,
 }
 
@@ -79,9 +81,14 @@ impl Crowd {
         let sink = move |report| {
             let at = Instant::now();
             let said = match report {
-                Report::Started { strategy, .. } => Heard { strategy, first: 0, consumed: 0, at },
+                Report::Started { strategy, .. } => Heard { strategy, first: 0, consumed: 0, lost: 0, at },
                 Report::Answer(answer) => {
-                    Heard { strategy: answer.strategy, first: answer.first, consumed: answer.consumed, at }
+                    let lost = answer.lost.len();
+                    Heard { strategy: answer.strategy, first: answer.first, consumed: answer.consumed, lost, at }
+                }
+                Report::Faulted { strategy, error, .. } => {
+                    complain(&format!("strategy {} failed: {error}", strategy.0));
+                    return;
                 }
                 _ => return,
             };
@@ -133,6 +140,7 @@ impl Crowd {
             let heard = self.next()?;
             let number = usize::from(heard.strategy.0);
             let Some(told) = self.told.get(number).filter(|_| number > 0) else { continue };
+            due = due.saturating_sub(heard.lost);
             let first = usize::try_from(heard.first)?.saturating_sub(1);
             for told in told.iter().skip(first).take(usize::try_from(heard.consumed)?) {
                 times.push(u64::try_from(heard.at.saturating_duration_since(*told).as_nanos()).unwrap_or(u64::MAX));

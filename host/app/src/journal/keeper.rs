@@ -10,7 +10,6 @@ use flate2::write::GzEncoder;
 use model::SessionId;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
@@ -57,11 +56,11 @@ fn cover(reading: &mut Reading, file: &Path) -> anyhow::Result<()> {
 fn pack(file: &Path) -> anyhow::Result<()> {
     let packed = PathBuf::from(format!("{}{PACKED}", file.display()));
     let fresh = packed.with_extension("new");
-    let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    let write = || -> std::io::Result<()> {
+    let mut source = File::open(file).with_context(|| format!("reading {}", file.display()))?;
+    let mut write = || -> std::io::Result<()> {
         let target = crate::private::options().write(true).create(true).truncate(true).open(&fresh)?;
         let mut encoder = GzEncoder::new(target, Compression::fast());
-        encoder.write_all(&bytes)?;
+        std::io::copy(&mut source, &mut encoder)?;
         encoder.finish()?.sync_all()?;
         std::fs::rename(&fresh, &packed)?;
         if let Some(dir) = packed.parent() {

@@ -2,6 +2,7 @@
 
 use super::queue::{Item, OWN_MAX, Queue, Taken, deadline};
 use super::states::States;
+use super::turns::Turns;
 use super::{Report, Sink, Who};
 use crate::fault::{Fault, cut};
 use crate::instance::{Batch, Instance, Usage};
@@ -24,6 +25,7 @@ pub(super) struct Job {
     pub(super) who: Who,
     pub(super) sink: Sink,
     pub(super) states: States,
+    pub(super) turns: Turns,
 }
 
 /// How an instance failed.
@@ -93,14 +95,19 @@ impl Runner {
 
 /// Starts the instance; the one that is `left` goes on if it does not start.
 fn begin(job: Job, left: Option<Running>, meter: Meter) -> Option<Running> {
-    let Job { sandbox, module, mut session, who, sink, states } = job;
+    let Job { sandbox, module, mut session, who, sink, states, turns } = job;
     session.restored = states.get(who.strategy).map(|state| state.to_vec());
     let every = Duration::from_millis(sandbox.settings.save_every_ms);
     let Who { strategy, instance: number, .. } = who;
-    match Instance::start(&sandbox, &module, session) {
+    let started = {
+        let _turn = turns.take();
+        Instance::start(&sandbox, &module, session)
+    };
+    match started {
         Ok(instance) => {
             sink(Report::Started { strategy, instance: number });
-            let running = Running { instance, who, heard: 0, saved: 0, every, lost: Vec::new(), sink, states, meter };
+            let (heard, saved, lost) = (0, 0, Vec::new());
+            let running = Running { instance, who, heard, saved, every, lost, sink, states, turns, meter };
             running.measure();
             Some(running)
         }
@@ -130,6 +137,7 @@ struct Running {
     lost: Vec<u64>,
     sink: Sink,
     states: States,
+    turns: Turns,
     meter: Meter,
 }
 
@@ -193,7 +201,10 @@ impl Running {
         if items.is_empty() {
             return Ok(());
         }
-        let said = self.instance.on_events(self.heard.saturating_add(1), batch);
+        let said = {
+            let _turn = self.turns.take();
+            self.instance.on_events(self.heard.saturating_add(1), batch)
+        };
         self.measure();
         let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
         let blank = StrategyAnswer { count, lost: std::mem::take(&mut self.lost), ..self.silence() };
@@ -261,7 +272,10 @@ impl Running {
 
     /// Asks for the state and keeps it.
     fn save(&mut self) -> Result<(), Fault> {
-        let state = self.instance.save()?;
+        let state = {
+            let _turn = self.turns.take();
+            self.instance.save()?
+        };
         self.tell_log();
         self.saved = self.heard;
         let Who { strategy, name, instance } = self.who.clone();

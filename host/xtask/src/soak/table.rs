@@ -67,8 +67,9 @@ impl Table {
         for (name, pick) in PROCESSES {
             let [first, middle, last] = self.thirds(pick);
             let slope = self.slope(pick);
+            let most = self.rows.iter().map(|row| pick(&row.family).resident).max().unwrap_or(0);
             say::line(&format!(
-                "   {name}: {first}, {middle}, {last} KiB in the thirds; {slope} KiB an hour in the second half"
+                "   {name}: {first}, {middle}, {last} KiB in the thirds, {most} at most; {slope} KiB an hour in the second half"
             ));
         }
     }
@@ -87,14 +88,14 @@ impl Table {
         Ok(())
     }
 
-    /// The average of each third, in kibibytes.
+    /// The median of each third, in kibibytes: a journal's file that is being packed takes more for a moment, and gives it back.
     fn thirds(&self, pick: fn(&Family) -> Use) -> [u64; 3] {
         let third = self.rows.len() / 3;
         [0, third, third.saturating_mul(2)].map(|from| {
-            let part: Vec<u64> =
+            let mut part: Vec<u64> =
                 self.rows.iter().skip(from).take(third).map(|row| pick(&row.family).resident).collect();
-            let sum = part.iter().fold(0, |sum: u64, resident| sum.saturating_add(*resident));
-            sum.checked_div(u64::try_from(part.len()).unwrap_or(u64::MAX)).unwrap_or(0)
+            part.sort_unstable();
+            part.get(part.len() / 2).copied().unwrap_or(0)
         })
     }
 
