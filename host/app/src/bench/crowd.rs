@@ -6,7 +6,7 @@ use super::{Figure, engine_paths::Rig, module, percentiles};
 use crate::cli::complain;
 use anyhow::Context;
 use model::StrategyId;
-use sandbox::{Report, Settings, Supervisor, Who};
+use sandbox::{Report, Sandbox, Settings, Supervisor, Who};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ const TURNS: u32 = 300;
 const PACE: Duration = Duration::from_millis(10);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The slow one, which the build makes beside those that ship; it is number 0.
+/// The slow one, which the build makes beside those that ship; it comes after the others.
 const SLOW: &str = "fixtures/burner.wasm";
 
 /// When a strategy said how much it had heard, and from which event on.
@@ -36,11 +36,14 @@ struct Heard {
 
 /// The strategies, and what they were told.
 struct Crowd {
+    sandbox: Sandbox,
     supervisor: Supervisor,
     dir: PathBuf,
     heard: mpsc::Receiver<Heard>,
     /// When each event was told, in the order of the strategies' numbers; the slow one's are not kept.
     told: Vec<Vec<Instant>>,
+    /// Whether the slow one is there.
+    slow: bool,
 }
 
 /// Measures all of it.
@@ -98,11 +101,11 @@ impl Crowd {
         let dir = std::env::temp_dir().join(format!("polytrader-crowd-{}", std::process::id()));
         let supervisor = Supervisor::open(sandbox.clone(), dir.clone(), Arc::new(sink))?;
         let told = vec![Vec::new(); usize::from(STRATEGIES)];
-        let crowd = Self { supervisor, dir, heard, told };
+        let crowd = Self { sandbox, supervisor, dir, heard, told, slow: false };
         for number in 0..STRATEGIES {
             // Another file each, with native code of its own.
-            let module = sandbox.load(&super::reload::variant(&bytes, u32::from(number)))?;
-            crowd.supervisor.start(who(number, 1), module, session(rig)?)?;
+            let module = crowd.sandbox.load(&super::reload::variant(&bytes, u32::from(number)))?;
+            crowd.supervisor.start(who(number), module, session(rig)?)?;
         }
         for _ in 0..STRATEGIES {
             crowd.next()?;
@@ -110,11 +113,11 @@ impl Crowd {
         Ok(crowd)
     }
 
-    /// Puts the slow one in place of number 0.
-    fn begin_slow(&self, rig: &Rig, strategies: &Path) -> anyhow::Result<()> {
-        let sandbox = crate::compile::sandbox(Settings::default(), None)?;
-        let module = sandbox.load(&module(strategies, SLOW)?)?;
-        self.supervisor.start(who(0, 2), module, session(rig)?)?;
+    /// Adds the slow one.
+    fn begin_slow(&mut self, rig: &Rig, strategies: &Path) -> anyhow::Result<()> {
+        let module = self.sandbox.load(&module(strategies, SLOW)?)?;
+        self.supervisor.start(who(STRATEGIES), module, session(rig)?)?;
+        self.slow = true;
         self.next().map(drop)
     }
 
@@ -122,11 +125,11 @@ impl Crowd {
         self.heard.recv_timeout(PATIENCE).context("a strategy does not answer")
     }
 
-    /// Tells each strategy one event a turn and returns how long each of the others than the first took to answer, in nanoseconds.
+    /// Tells each strategy one event a turn and returns how long each but the slow one took to answer, in nanoseconds.
     fn turns(&mut self, rig: &Rig, turns: u32, pace: Duration) -> anyhow::Result<Vec<u64>> {
         for turn in 0..turns {
             let note = top(rig.now(), turn)?;
-            for number in 0..STRATEGIES {
+            for number in 0..STRATEGIES.saturating_add(self.slow.into()) {
                 if let Some(told) = self.told.get_mut(usize::from(number)) {
                     told.push(Instant::now());
                 }
@@ -134,12 +137,12 @@ impl Crowd {
             }
             std::thread::sleep(pace);
         }
-        let mut due = usize::from(STRATEGIES.saturating_sub(1)).saturating_mul(usize::try_from(turns)?);
+        let mut due = usize::from(STRATEGIES).saturating_mul(usize::try_from(turns)?);
         let mut times = Vec::with_capacity(due);
         while due > 0 {
             let heard = self.next()?;
             let number = usize::from(heard.strategy.0);
-            let Some(told) = self.told.get(number).filter(|_| number > 0) else { continue };
+            let Some(told) = self.told.get(number) else { continue };
             due = due.saturating_sub(heard.lost);
             let first = usize::try_from(heard.first)?.saturating_sub(1);
             for told in told.iter().skip(first).take(usize::try_from(heard.consumed)?) {
@@ -172,8 +175,8 @@ impl Drop for Crowd {
     }
 }
 
-fn who(number: u16, instance: u32) -> Who {
-    Who { strategy: StrategyId(number), name: format!("crowd-{number}"), instance }
+fn who(number: u16) -> Who {
+    Who { strategy: StrategyId(number), name: format!("crowd-{number}"), instance: 1 }
 }
 
 /// Returns the bytes that this process has resident; 0 where the system does not say.
