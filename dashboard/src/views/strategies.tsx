@@ -51,7 +51,8 @@ export function StrategiesPage() {
           <>
             <div class="pile w7">
               <About strategy={shown} />
-              {sayable(shown).arm || shown.armed_hash !== "" ? <BudgetPanel key={`budget ${shown.name}`} strategy={shown} /> : null}
+              {/* The key has the budget: what somebody else armed meanwhile is shown, and is not taken back by old fields. */}
+              {sayable(shown).arm || shown.armed_hash !== "" ? <BudgetPanel key={`budget ${shown.name} ${JSON.stringify(shown.armed_budget)}`} strategy={shown} /> : null}
               <VersionsPanel key={`versions ${shown.name}`} strategy={shown} />
             </div>
             <ParametersPanel key={`parameters ${shown.name}`} strategy={shown} class="w5" />
