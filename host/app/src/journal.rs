@@ -4,6 +4,7 @@
 mod keeper;
 mod lock;
 mod past;
+mod pieces;
 mod reserve;
 mod segments;
 mod snapshot;

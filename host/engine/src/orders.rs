@@ -3,15 +3,14 @@
 mod table;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use model::carry::DONE_MAX;
 use model::event::Reason;
 use model::input::Settlement;
 use model::{FillEntry, MarketIx, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd};
 use table::Table;
 
-/// Orders that are over and still remembered, for fills that arrive late.
-const DONE_MAX: usize = 10_000;
 /// Fills that are remembered, so that a repeated message is not booked twice.
-const FILLS_MAX: usize = 100_000;
+const FILLS_MAX: usize = 20_000;
 
 /// One order with all that the engine knows of it.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]

@@ -22,6 +22,8 @@ pub enum Step {
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// How much of the journal lies before `bytes`.
+    base: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -31,15 +33,21 @@ impl<'a> Reader<'a> {
     /// If they do not begin with [`MAGIC`].
     pub fn new(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         if bytes.starts_with(&MAGIC) {
-            Ok(Self { bytes, at: MAGIC.len() })
+            Ok(Self { bytes, at: MAGIC.len(), base: 0 })
         } else {
             Err(DecodeError { at: 0, what: What::Kind(0) })
         }
     }
 
-    /// Returns the place of the next record.
+    /// Goes on in a journal of which `base` bytes were read before; `bytes` begin with a record. Where they end although the journal does
+    /// not, the last record may be told as torn: it is to be read again with more of them.
+    pub const fn resume(bytes: &'a [u8], base: usize) -> Self {
+        Self { bytes, at: 0, base }
+    }
+
+    /// Returns the place of the next record in the journal.
     pub const fn at(&self) -> usize {
-        self.at
+        self.base.saturating_add(self.at)
     }
 
     /// Returns the next record, or `None` at a clean end.
@@ -47,8 +55,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If the record is corrupt although more follows it, or cannot be understood: nothing after it may be trusted.
     pub fn step(&mut self) -> Result<Option<Step>, DecodeError> {
-        let at = self.at;
-        let rest = self.bytes.get(at..).unwrap_or_default();
+        let at = self.at();
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
         if rest.is_empty() {
             return Ok(None);
         }
@@ -75,7 +83,7 @@ impl<'a> Reader<'a> {
         }
         let payload = covered.get(HEAD..).unwrap_or_default();
         let record = decode(kind, payload, at.saturating_add(HEAD))?;
-        self.at = at.saturating_add(end);
+        self.at = self.at.saturating_add(end);
         Ok(Some(Step::Record(record)))
     }
 }

@@ -3,6 +3,7 @@
 
 mod folder;
 mod loading;
+mod mark;
 mod queue;
 mod runner;
 mod states;

@@ -6,6 +6,8 @@ use crate::bindings::polytrader::strategy::types::{Batch, OwnEvent, Quote, Side}
 pub const WORD_LAYOUT: u32 = 2;
 
 const TOP: u8 = 1;
+/// The words of a top, in this layout.
+const TOP_WORDS: u8 = 6;
 const TRADE: u8 = 2;
 const STATUS: u8 = 3;
 const DEPTH: u8 = 4;
@@ -139,10 +141,22 @@ impl<'a> Events<'a> {
     }
 }
 
-impl Iterator for Events<'_> {
-    type Item = Option<Event>;
+impl Events<'_> {
+    /// Returns the next event if it is what nearly all are: a top, with nothing of its own before it.
+    #[inline]
+    pub(crate) fn top(&mut self) -> Option<Top> {
+        let [head, venue_time, host_time, prices, bid_size, ask_size, rest @ ..] = self.words else { return None };
+        let [TOP, TOP_WORDS, ..] = head.to_be_bytes() else { return None };
+        if !self.own.is_empty() {
+            return None;
+        }
+        self.words = rest;
+        self.market_seen = self.market_seen.saturating_add(1);
+        Some(top(*head, *venue_time, *host_time, [*prices, *bid_size, *ask_size]))
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
+    /// Returns the next event, whatever it is.
+    pub(crate) fn other(&mut self) -> Option<Option<Event>> {
         if let Some((own, rest)) = self.own.split_first()
             && (own.after <= self.market_seen || self.words.is_empty())
         {
@@ -161,6 +175,24 @@ impl Iterator for Events<'_> {
     }
 }
 
+impl Iterator for Events<'_> {
+    type Item = Option<Event>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.top() {
+            Some(top) => Some(Some(Event::Top(top))),
+            None => self.other(),
+        }
+    }
+}
+
+#[inline]
+fn top(head: u64, venue_time: u64, host_time: u64, [prices, bid_size, ask_size]: [u64; 3]) -> Top {
+    let ((_, token), (bid, ask)) = (halves(head), halves(prices));
+    let (bid, ask) = (level(bid, bid_size), level(ask, ask_size));
+    Top { token, bid, ask, venue_time, host_time }
+}
+
 fn market_event(words: &[u64]) -> Option<Event> {
     let [head, venue_time, host_time, body @ ..] = words else { return None };
     let (venue_time, host_time) = (*venue_time, *host_time);
@@ -168,9 +200,7 @@ fn market_event(words: &[u64]) -> Option<Event> {
     let (_, token) = halves(*head);
     match (kind, body) {
         (TOP, [prices, bid_size, ask_size, ..]) => {
-            let (bid, ask) = halves(*prices);
-            let (bid, ask) = (level(bid, *bid_size), level(ask, *ask_size));
-            Some(Event::Top(Top { token, bid, ask, venue_time, host_time }))
+            Some(Event::Top(top(*head, venue_time, host_time, [*prices, *bid_size, *ask_size])))
         }
         (TRADE, [side_price, size, ..]) => {
             let (side, price) = halves(*side_price);
@@ -234,7 +264,7 @@ pub fn pack(event: &Event, words: &mut Vec<u64>) {
     match event {
         Event::Top(top) => {
             let [bid, ask] = [top.bid, top.ask].map(|side| side.unwrap_or(Quote { price: 0, size: 0 }));
-            words.extend([head(TOP, 6, top.token), top.venue_time, top.host_time]);
+            words.extend([head(TOP, TOP_WORDS, top.token), top.venue_time, top.host_time]);
             words.extend([join(bid.price, ask.price), bid.size, ask.size]);
         }
         Event::Trade(trade) => {

@@ -3,6 +3,7 @@
 use crate::bindings::polytrader::strategy::types::{Batch, Manifest, Reaction, Selection, Session, Subscription};
 use crate::event::{DEPTH_MAX, Event, Events, WORD_LAYOUT};
 use crate::intents::Intents;
+use core::mem::ManuallyDrop;
 
 /// A trading strategy: events in, intents out.
 ///
@@ -121,16 +122,31 @@ impl Manifest {
 pub fn react<S: Strategy>(strategy: &mut S, batch: &Batch) -> Reaction {
     let mut out = Intents::default();
     let mut consumed = 0_u32;
-    for event in Events::new(batch) {
-        consumed = consumed.saturating_add(1);
-        if let Some(event) = event {
-            strategy.on_event(&event, &mut out);
+    let mut events = Events::new(batch);
+    loop {
+        // An event is some hundred bytes, and all but its own few of them would be copied for nothing if there were one way for all.
+        if let Some(top) = events.top() {
+            // Nothing in a top is to be dropped, so nothing looks for it.
+            strategy.on_event(&ManuallyDrop::new(Event::Top(top)), &mut out);
+        } else if !hear_other(strategy, &mut events, &mut out) {
+            break;
         }
+        consumed = consumed.saturating_add(1);
         if !out.is_empty() {
             break;
         }
     }
     Reaction { consumed, intents: out.take() }
+}
+
+/// Shows the next event, whatever it is, and says whether there was one.
+#[inline(never)]
+fn hear_other<S: Strategy>(strategy: &mut S, events: &mut Events<'_>, out: &mut Intents) -> bool {
+    let Some(event) = events.other() else { return false };
+    if let Some(event) = event {
+        strategy.on_event(&event, out);
+    }
+    true
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@
 //! }
 //! ```
 
-use crate::event::{Event, MarketState, Top};
+use crate::event::{Event, MarketState, Status, Top};
 use crate::units::{complement, cost};
 use crate::{
     FillEvent, Market, OpenOrder, OrderEvent, OrderState, OwnEvent, OwnKind, Quote, Session, SessionState, Settlement,
@@ -78,8 +78,12 @@ impl Tracker {
             let (yes, no) = (market.yes.handle, market.no.handle);
             [view(yes, no, market.tick), view(no, yes, market.tick)]
         };
-        let mut tokens: Vec<TokenView> = session.markets.iter().flat_map(of).collect();
-        tokens.sort_by_key(|token| token.handle);
+        // Their handles rise nearly always; sorting would be more code than all else here.
+        let mut tokens: Vec<TokenView> = Vec::new();
+        for token in session.markets.iter().flat_map(of) {
+            let place = tokens.partition_point(|other| other.handle < token.handle);
+            tokens.insert(place, token);
+        }
         let (markets, orders) = (session.markets.clone(), session.orders.clone());
         let state = SessionState::Stopped;
         let mut tracker = Self { now: session.now, state, cash: 0, markets, tokens, orders };
@@ -91,19 +95,28 @@ impl Tracker {
     }
 
     /// Hears an event.
+    #[inline]
     pub fn hear(&mut self, event: &Event) {
         self.now = self.now.max(event.time());
         match event {
-            Event::Top(top) => self.change(top.token, |token| token.top = Some(*top)),
-            Event::Status(status) => self.change(status.token, |token| {
-                (token.state, token.tick) = (status.state, status.tick);
-                token.pays = status.pays.or(token.pays);
-                // What is not known now must not be traded on.
-                token.top = token.top.filter(|_| status.state == MarketState::Open);
-            }),
+            // Field by field: as a whole it is just large enough to be copied by a call.
+            Event::Top(top) => {
+                let Top { token, bid, ask, venue_time, host_time } = *top;
+                self.change(token, |view| view.top = Some(Top { token, bid, ask, venue_time, host_time }));
+            }
+            Event::Status(status) => self.hear_status(status),
             Event::Trade(_) | Event::Depth(_) => {}
             Event::Own(own) => self.hear_own(own),
         }
+    }
+
+    fn hear_status(&mut self, status: &Status) {
+        self.change(status.token, |token| {
+            (token.state, token.tick) = (status.state, status.tick);
+            token.pays = status.pays.or(token.pays);
+            // What is not known now must not be traded on.
+            token.top = token.top.filter(|_| status.state == MarketState::Open);
+        });
     }
 
     fn hear_own(&mut self, own: &OwnEvent) {
@@ -122,11 +135,23 @@ impl Tracker {
         }
     }
 
+    #[inline]
     fn change(&mut self, handle: u32, change: impl FnOnce(&mut TokenView)) {
-        let place = self.tokens.binary_search_by_key(&handle, |token| token.handle);
-        if let Some(token) = place.ok().and_then(|place| self.tokens.get_mut(place)) {
+        let place = self.place(handle);
+        if let Some(token) = self.tokens.get_mut(place) {
             change(token);
         }
+    }
+
+    /// Returns where a token is, or where none is.
+    #[inline]
+    fn place(&self, handle: u32) -> usize {
+        // A strategy's handles count from 0 until markets of it end.
+        let first = usize::try_from(handle).unwrap_or(usize::MAX);
+        if self.tokens.get(first).is_some_and(|token| token.handle == handle) {
+            return first;
+        }
+        self.tokens.binary_search_by_key(&handle, |token| token.handle).unwrap_or(usize::MAX)
     }
 
     /// Shares of a resolved market that are gone were paid out.
@@ -180,8 +205,7 @@ impl Tracker {
     /// Returns what is known of a token.
     #[must_use]
     pub fn token(&self, handle: u32) -> Option<&TokenView> {
-        let place = self.tokens.binary_search_by_key(&handle, |token| token.handle).ok()?;
-        self.tokens.get(place)
+        self.tokens.get(self.place(handle))
     }
 
     /// Returns the market of a token, by either of its two.

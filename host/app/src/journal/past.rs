@@ -1,6 +1,7 @@
 //! What a journal brings back. A torn end is what a crash leaves; damage in the middle is refused with its place.
 
-use super::segments::{content, folder, named, segments_of};
+use super::pieces::{PIECE, Pieces};
+use super::segments::{folder, named, segments_of};
 use super::snapshot;
 use anyhow::{Context, ensure};
 use engine::{Engine, Purpose};
@@ -10,10 +11,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// More than the first record of a journal takes.
-const HEADER_MAX: u64 = 256 * 1024;
-/// More than a file of a journal has: it is followed by the next one when it has grown to 64 MiB.
-const FILE_MAX: u64 = 1 << 30;
+/// Placements that are kept; beyond it those go whose orders the engine has forgotten, which is at least half of them.
+const PLACEMENTS_MAX: usize = 40_000;
 
 /// The last session of an account.
 #[derive(Debug)]
@@ -55,30 +54,49 @@ pub(crate) enum Step {
 /// If a file cannot be read, or is damaged where more follows.
 pub(crate) fn walk(files: &[PathBuf], mut each: impl FnMut(Step)) -> anyhow::Result<()> {
     for (place, file) in (1usize..).zip(files) {
-        let bytes = content(file, FILE_MAX).with_context(|| format!("reading {}", file.display()))?;
-        let last = place == files.len();
-        if last && bytes.len() < journal::MAGIC.len() {
-            // A crash in the moment in which the file was made.
-            each(Step::Torn { file: file.clone(), at: 0 });
-            continue;
-        }
-        let mut reader = Reader::new(&bytes).map_err(|error| damaged(file, &error))?;
-        loop {
-            let at = reader.at();
-            match reader.step().map_err(|error| damaged(file, &error))? {
-                None => break,
-                Some(journal::Step::Record(record)) => each(Step::Record(record)),
-                Some(journal::Step::Torn { .. }) if last => {
-                    each(Step::Torn { file: file.clone(), at });
-                    break;
-                }
-                Some(journal::Step::Torn { .. }) => {
-                    return Err(damaged(file, &format_args!("byte {at}, where it ends although more files follow")));
-                }
-            }
-        }
+        walk_file(file, place == files.len(), PIECE, &mut each)?;
     }
     Ok(())
+}
+
+fn walk_file(file: &Path, last: bool, piece: u64, each: &mut impl FnMut(Step)) -> anyhow::Result<()> {
+    let reading = || format!("reading {}", file.display());
+    let mut pieces = Pieces::open(file, piece).with_context(reading)?;
+    while pieces.bytes().len() < journal::MAGIC.len() && pieces.more().with_context(reading)? {}
+    if last && pieces.bytes().len() < journal::MAGIC.len() {
+        // A crash in the moment in which the file was made.
+        each(Step::Torn { file: file.to_owned(), at: 0 });
+        return Ok(());
+    }
+    pieces.forget(Reader::new(pieces.bytes()).map_err(|error| damaged(file, &error))?.at());
+    loop {
+        let (at, torn) = records(&pieces, each).map_err(|error| damaged(file, &error))?;
+        pieces.forget(at);
+        if pieces.more().with_context(reading)? {
+            continue;
+        }
+        return match (torn, last) {
+            (false, _) => Ok(()),
+            (true, true) => {
+                each(Step::Torn { file: file.to_owned(), at });
+                Ok(())
+            }
+            (true, false) => Err(damaged(file, &format_args!("byte {at}, where it ends although more files follow"))),
+        };
+    }
+}
+
+/// Steps through the records that were read whole; returns where they end, and whether a part of one follows.
+fn records(pieces: &Pieces, each: &mut impl FnMut(Step)) -> Result<(usize, bool), journal::DecodeError> {
+    let mut reader = Reader::resume(pieces.bytes(), pieces.base());
+    loop {
+        let at = reader.at();
+        match reader.step()? {
+            None => return Ok((at, false)),
+            Some(journal::Step::Record(record)) => each(Step::Record(record)),
+            Some(journal::Step::Torn { .. }) => return Ok((at, true)),
+        }
+    }
 }
 
 fn damaged(file: &Path, place: &dyn std::fmt::Display) -> anyhow::Error {
@@ -90,11 +108,13 @@ fn damaged(file: &Path, place: &dyn std::fmt::Display) -> anyhow::Error {
 
 /// Reads whose journal it is; none if a crash left less than that.
 pub(super) fn header_of(file: &Path) -> anyhow::Result<Option<Header>> {
-    let bytes = content(file, HEADER_MAX).with_context(|| format!("reading {}", file.display()))?;
-    if bytes.len() < journal::MAGIC.len() {
+    let reading = || format!("reading {}", file.display());
+    let mut pieces = Pieces::open(file, PIECE).with_context(reading)?;
+    pieces.more().with_context(reading)?;
+    if pieces.bytes().len() < journal::MAGIC.len() {
         return Ok(None);
     }
-    let mut reader = Reader::new(&bytes).map_err(|error| damaged(file, &error))?;
+    let mut reader = Reader::new(pieces.bytes()).map_err(|error| damaged(file, &error))?;
     match reader.step().map_err(|error| damaged(file, &error))? {
         Some(journal::Step::Record(Record::Header(header))) => Ok(Some(header)),
         _ => Ok(None),
@@ -186,6 +206,9 @@ impl Reading {
             }
             Step::Record(Record::Placement(placement)) => {
                 self.placements.insert(placement.order, placement.venue);
+                if self.placements.len() > PLACEMENTS_MAX {
+                    self.forget_placements();
+                }
             }
             Step::Record(Record::Header(_) | Record::Effects { .. }) => {}
             Step::Record(Record::End(_)) => self.ended = true,
@@ -193,6 +216,13 @@ impl Reading {
                 tracing::warn!(file = %file.display(), at, "the journal's last record was cut off; all before it holds");
             }
         }
+    }
+
+    /// The newest one may be told before the order that it is of.
+    fn forget_placements(&mut self) {
+        let Self { engine, placements, .. } = self;
+        let newest = placements.last_key_value().map(|(order, _)| *order);
+        placements.retain(|order, _| engine.order_state(*order).is_some() || newest == Some(*order));
     }
 
     fn past(self, session: SessionId) -> Past {

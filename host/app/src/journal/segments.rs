@@ -1,11 +1,10 @@
 //! The files of a session's journal: `SESSION-NNNN.journal`, a new one when the last has grown enough.
 
 use super::{Storage, beginning};
-use flate2::read::GzDecoder;
 use journal::Header;
 use model::SessionId;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 
@@ -139,19 +138,4 @@ pub(super) fn named(path: &Path) -> Option<(SessionId, u32)> {
     let name = name.strip_suffix(PACKED).unwrap_or(name);
     let (session, segment) = name.strip_suffix(ENDING)?.split_once('-')?;
     Some((SessionId(session.parse().ok()?), segment.parse().ok()?))
-}
-
-/// Reads a file of a journal, packed or not, at most `max` bytes of it.
-///
-/// # Errors
-/// If it cannot be read.
-pub(super) fn content(path: &Path, max: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path)?;
-    if path.to_string_lossy().ends_with(PACKED) {
-        GzDecoder::new(file).take(max).read_to_end(&mut bytes)?;
-    } else {
-        file.take(max).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
 }

@@ -1,8 +1,11 @@
 //! The strategies folder. It is looked at twenty times a second: a look at twenty files takes tens of microseconds, works on
-//! every file system, and misses nothing. A file is read when it was left alone for a moment, which its own times tell: a look that
-//! comes late costs nothing. One that makes no sense yet is tried again for two seconds, as it may still be on its way.
+//! every file system, and misses nothing. In between a glance at the folder's own times finds what came and went. A file counts when it
+//! was left alone for a moment, which its own times tell: a look that comes late costs nothing. It is compiled meanwhile, and what came
+//! of that is used if the file still says the same then. One that makes no sense yet is tried again for two seconds, as it may still be
+//! on its way.
 
-use super::loading::{Done, Loading, Outcome, Ticket};
+use super::loading::{Done, Early, Loading, Outcome, Ticket};
+use super::mark::{Mark, Now, changed};
 use super::{Report, Sink};
 use crate::module::Sandbox;
 use sha2::{Digest, Sha256};
@@ -11,11 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How often the folder is looked at.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long a file must be left alone before it is read.
+/// How often it is glanced at.
+const GLANCE: Duration = Duration::from_millis(5);
+/// How long a file must be left alone before it counts.
 const DEBOUNCE: Duration = Duration::from_millis(50);
 /// How long a file that makes no sense is tried again after its last change.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -25,56 +30,6 @@ const FILES_MAX: usize = 256;
 const TEXT_MAX: usize = 64 * 1024;
 /// The longest name.
 const NAME_MAX: usize = 64;
-
-/// What shows that a file changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
-    length: u64,
-    modified: Option<SystemTime>,
-    /// Which file it is and when anything of it changed: a copy that keeps length and time of the one before is another all the same.
-    identity: (u64, i64, i64),
-}
-
-/// A moment, by the clock that only goes on and by the one that files have.
-#[derive(Debug, Clone, Copy)]
-struct Now {
-    steady: Instant,
-    wall: SystemTime,
-}
-
-impl Now {
-    fn read() -> Self {
-        Self { steady: Instant::now(), wall: SystemTime::now() }
-    }
-}
-
-impl Mark {
-    pub(super) fn of(meta: &std::fs::Metadata) -> Self {
-        #[cfg(unix)]
-        let identity = {
-            use std::os::unix::fs::MetadataExt;
-            (meta.ino(), meta.ctime(), meta.ctime_nsec())
-        };
-        #[cfg(not(unix))]
-        let identity = (0, 0, 0);
-        Self { length: meta.len(), modified: meta.modified().ok(), identity }
-    }
-
-    /// Returns when anything of the file changed, by its file system's clock. A copy may keep its time of modification; this one it cannot.
-    fn changed(&self) -> Option<SystemTime> {
-        let (_, seconds, nanos) = self.identity;
-        let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanos).ok()?);
-        if cfg!(unix) { SystemTime::UNIX_EPOCH.checked_add(since) } else { self.modified }
-    }
-}
-
-/// Returns when a file changed that is seen to have changed now and was not the last time. Its own time may come from another machine's
-/// clock, so it counts only as far as it lies between the two looks.
-fn changed(mark: &Mark, now: Now, before: Option<Instant>) -> Instant {
-    let Some(before) = before else { return now.steady };
-    let age = mark.changed().and_then(|changed| now.wall.duration_since(changed).ok()).unwrap_or_default();
-    now.steady.checked_sub(age).map_or(before, |changed| changed.max(before))
-}
 
 #[derive(Debug)]
 struct File {
@@ -87,6 +42,17 @@ struct File {
     loaded: Option<[u8; 32]>,
     /// Whether something else was given up since.
     rejected: bool,
+    /// Whether it was loaded early since it was settled last: a file that is written slowly is not compiled again and again.
+    hasty: bool,
+    /// What came of that.
+    early: Option<Early>,
+}
+
+impl File {
+    const fn new(mark: Mark, changed: Instant) -> Self {
+        let (settled, tried, loaded, rejected, hasty, early) = (false, None, None, false, false, None);
+        Self { mark, changed, settled, tried, loaded, rejected, hasty, early }
+    }
 }
 
 /// A file of settings beside a module.
@@ -100,9 +66,18 @@ struct Text {
 impl Text {
     /// Returns how long it must still be left alone. An empty file is most likely one that is being written, and would mean the defaults.
     fn waits_for(&self, now: Instant) -> Duration {
-        let quiet = if self.mark.length == 0 { PATIENCE } else { DEBOUNCE };
+        let quiet = if self.mark.length() == 0 { PATIENCE } else { DEBOUNCE };
         quiet.saturating_sub(now.saturating_duration_since(self.changed))
     }
+}
+
+/// Why a file is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// It was left alone for long enough.
+    Due,
+    /// It will be, as far as can be seen, and it takes time.
+    Early,
 }
 
 /// What the folder has.
@@ -125,7 +100,8 @@ impl Folder {
         let ended = Arc::clone(&end);
         let (files, texts) = (BTreeMap::new(), BTreeMap::new());
         let loading = Loading::new();
-        let mut watcher = Watcher { sandbox, dir, sink, files, texts, loading, crowded: false, looked: None };
+        let (looked, glanced) = (None, None);
+        let mut watcher = Watcher { sandbox, dir, sink, files, texts, loading, crowded: false, looked, glanced };
         let thread = std::thread::Builder::new().name("strategies-folder".to_owned()).spawn(move || {
             while !ended.load(Ordering::Relaxed) {
                 watcher.look(Now::read());
@@ -155,6 +131,8 @@ struct Watcher {
     crowded: bool,
     /// When the last look began.
     looked: Option<Instant>,
+    /// The folder itself, as it was then.
+    glanced: Option<Mark>,
 }
 
 impl Watcher {
@@ -167,20 +145,31 @@ impl Watcher {
         // Who waits for another one's turn looks busy.
         let most =
             if self.loading.is_busy() { LOOK } else { modules.map(quiet).chain(texts).fold(LOOK, Duration::min) };
-        for done in self.loading.wait(most) {
-            self.settle(done, Instant::now());
+        loop {
+            let left = most.saturating_sub(now.elapsed());
+            let done = self.loading.wait(left.min(GLANCE));
+            let over = !done.is_empty() || left <= GLANCE || self.glance() != self.glanced;
+            done.into_iter().for_each(|done| self.settle(done, Instant::now()));
+            if over {
+                return;
+            }
         }
     }
 
+    fn glance(&self) -> Option<Mark> {
+        std::fs::metadata(&self.dir).ok().map(|meta| Mark::of(&meta))
+    }
+
     fn look(&mut self, now: Now) {
-        for name in self.due(now) {
-            self.load(name, now.steady);
+        for (name, when) in self.due(now) {
+            self.load(name, when, now.steady);
         }
     }
 
     /// Looks at what changed, and returns which modules are due to be loaded.
-    fn due(&mut self, now: Now) -> Vec<String> {
+    fn due(&mut self, now: Now) -> Vec<(String, When)> {
         let mut due = Vec::new();
+        self.glanced = self.glance();
         // A folder that cannot be read for a moment is no reason to stop what runs.
         let Ok(Found { modules: found, texts }) = self.list() else { return due };
         let before = self.looked.replace(now.steady);
@@ -194,16 +183,18 @@ impl Watcher {
         }
         for (name, mark) in found {
             let changed = changed(&mark, now, before);
-            let fresh = || File { mark, changed, settled: false, tried: None, loaded: None, rejected: false };
+            let fresh = || File::new(mark, changed);
             let file = self.files.entry(name.clone()).or_insert_with(fresh);
             if file.mark != mark {
-                *file = File { loaded: file.loaded, rejected: file.rejected, ..fresh() };
+                *file = File { loaded: file.loaded, rejected: file.rejected, hasty: file.hasty, ..fresh() };
             }
             let since = |then| now.steady.saturating_duration_since(then);
             let quiet = since(file.changed);
             let again = file.tried.is_none_or(|tried| since(tried) >= DEBOUNCE.saturating_mul(4));
             if !file.settled && quiet >= DEBOUNCE && again {
-                due.push(name);
+                due.push((name, When::Due));
+            } else if !file.settled && quiet < DEBOUNCE && !file.hasty && mark.length() > 0 {
+                due.push((name, When::Early));
             }
         }
         due
@@ -227,7 +218,7 @@ impl Watcher {
             text.told = true;
             match read(&self.dir.join(&name).with_extension("toml"), TEXT_MAX) {
                 // It was emptied since it was looked at.
-                Ok(bytes) if bytes.is_empty() && mark.length > 0 => text.told = false,
+                Ok(bytes) if bytes.is_empty() && mark.length() > 0 => text.told = false,
                 Ok(bytes) => {
                     let text = Some(String::from_utf8_lossy(&bytes).into_owned());
                     (self.sink)(Report::Settings { name, text });
@@ -268,14 +259,21 @@ impl Watcher {
     }
 
     /// Has a file loaded if it is its turn.
-    fn load(&mut self, name: String, now: Instant) {
-        let Some(&File { mark, loaded, .. }) = self.files.get(&name) else { return };
+    fn load(&mut self, name: String, when: When, now: Instant) {
+        let Some(file) = self.files.get_mut(&name) else { return };
+        let (mark, loaded) = (file.mark, file.loaded);
+        if !self.loading.has_room(&name, now) {
+            return;
+        }
+        let early = file.early.take();
+        file.hasty |= when == When::Early;
         let path = self.dir.join(&name).with_extension("wasm");
         let sandbox = self.sandbox.clone();
         let limit = sandbox.settings.module_max;
-        let load = move || match read(&path, limit) {
-            Ok(bytes) => load(&sandbox, &bytes, loaded),
-            Err(error) => Outcome::Failed { error, may_pass: true },
+        let load = move || match (read(&path, limit), when) {
+            (Ok(bytes), When::Due) => load(&sandbox, &bytes, loaded, early),
+            (Ok(bytes), When::Early) => load_early(&sandbox, &bytes, loaded),
+            (Err(error), _) => Outcome::Failed { error, may_pass: true },
         };
         self.loading.begin(Ticket { name, mark, at: now }, load);
     }
@@ -284,10 +282,16 @@ impl Watcher {
     fn settle(&mut self, done: Done, now: Instant) {
         let Done { ticket: Ticket { name, mark, at }, outcome } = done;
         let Some(file) = self.files.get_mut(&name).filter(|file| file.mark == mark) else { return };
+        if let Outcome::Early(early) = outcome {
+            file.early = early;
+            return;
+        }
         let quiet = at.saturating_duration_since(file.changed);
         file.tried = Some(now);
         file.settled = true;
+        file.hasty = false;
         match outcome {
+            Outcome::Early(_) => {}
             Outcome::Same => {
                 // Touched, or the same again: nothing has changed.
                 if std::mem::take(&mut file.rejected) {
@@ -311,9 +315,25 @@ impl Watcher {
     }
 }
 
-/// Loads what was read, unless it is what was loaded last.
-fn load(sandbox: &Sandbox, bytes: &[u8], loaded: Option<[u8; 32]>) -> Outcome {
+/// Loads what was read, unless it is what was loaded last, or what was loaded early.
+fn load(sandbox: &Sandbox, bytes: &[u8], loaded: Option<[u8; 32]>, early: Option<Early>) -> Outcome {
     let hash = <[u8; 32]>::from(Sha256::digest(bytes));
+    match early {
+        Some(early) if early.hash == hash => *early.outcome,
+        _ => outcome_of(sandbox, bytes, hash, loaded),
+    }
+}
+
+/// Loads what was read although more may be to come. What may be otherwise in a moment is forgotten.
+fn load_early(sandbox: &Sandbox, bytes: &[u8], loaded: Option<[u8; 32]>) -> Outcome {
+    let hash = <[u8; 32]>::from(Sha256::digest(bytes));
+    match outcome_of(sandbox, bytes, hash, loaded) {
+        Outcome::Failed { may_pass: true, .. } => Outcome::Early(None),
+        outcome => Outcome::Early(Some(Early { hash, outcome: Box::new(outcome) })),
+    }
+}
+
+fn outcome_of(sandbox: &Sandbox, bytes: &[u8], hash: [u8; 32], loaded: Option<[u8; 32]>) -> Outcome {
     if loaded == Some(hash) {
         return Outcome::Same;
     }
@@ -333,7 +353,7 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
     let listed = std::fs::symlink_metadata(path).map_err(|error| format!("looking at it: {error}"))?;
     let file = std::fs::File::open(path).map_err(|error| format!("opening it: {error}"))?;
     let opened = file.metadata().map_err(|error| format!("looking at it: {error}"))?;
-    if !listed.is_file() || !opened.is_file() || Mark::of(&listed).identity.0 != Mark::of(&opened).identity.0 {
+    if !listed.is_file() || !opened.is_file() || !Mark::of(&listed).is_same_file(&Mark::of(&opened)) {
         return Err("it is a link, or no file".to_owned());
     }
     let mut bytes = Vec::new();
@@ -369,22 +389,24 @@ pub fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn mark(changed: SystemTime) -> Mark {
-        let since = changed.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let identity = (1, i64::try_from(since.as_secs()).unwrap(), i64::from(since.subsec_nanos()));
-        Mark { length: 1, modified: Some(changed), identity }
-    }
+    use crate::compile::Compiler;
+    use crate::settings::Settings;
 
     #[test]
-    fn a_look_that_comes_late_costs_nothing_and_a_clock_that_is_elsewhere_is_not_believed() {
-        let (first, wall) = (Instant::now(), SystemTime::now());
-        let millis = Duration::from_millis;
-        let now = Now { steady: first + millis(50), wall };
-        let age = |changed: SystemTime, before| now.steady - super::changed(&mark(changed), now, before);
-        assert_eq!(age(wall - millis(20), Some(first)), millis(20), "as old as it says");
-        assert_eq!(age(wall - millis(70), Some(first)), millis(50), "the last look did not see it");
-        assert_eq!(age(wall + millis(70), Some(first)), millis(0), "a clock that is ahead");
-        assert_eq!(age(wall - millis(20), None), millis(0), "at the first look nothing is known of it");
+    fn what_was_loaded_early_is_used_only_for_the_same_bytes() {
+        let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
+        let early = |bytes: &[u8]| {
+            let outcome = Outcome::Failed { error: "told early".to_owned(), may_pass: false };
+            Some(Early { hash: Sha256::digest(bytes).into(), outcome: Box::new(outcome) })
+        };
+        let error = |outcome| match outcome {
+            Outcome::Failed { error, .. } => error,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(error(load(&sandbox, b"this", None, early(b"this"))), "told early");
+        assert_ne!(error(load(&sandbox, b"this", None, early(b"that"))), "told early");
+        assert_ne!(error(load(&sandbox, b"this", None, None)), "told early");
+        // What may be whole in a moment is not kept.
+        assert!(matches!(load_early(&sandbox, b"\0asm", None), Outcome::Early(None)));
     }
 }

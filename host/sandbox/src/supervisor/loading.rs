@@ -1,7 +1,7 @@
 //! Loading files beside the watcher, so that one which takes long to compile delays no other, nor keeps a file's removal from being
 //! seen. Files come one after another, in order, as long as they are quick.
 
-use super::folder::Mark;
+use super::mark::Mark;
 use crate::module::Module;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,16 +23,24 @@ pub(super) struct Ticket {
 
 /// What came of it.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made one at a time and taken apart at once")]
 pub(super) enum Outcome {
     /// It is what was loaded last.
     Same,
     Loaded(Module),
+    /// It was loaded before it counts; none if that came to nothing.
+    Early(Option<Early>),
     Failed {
         error: String,
         /// Whether the same file may load later, with more bytes or with time.
         may_pass: bool,
     },
+}
+
+/// What came of the file with this content, when it was read early.
+#[derive(Debug)]
+pub(super) struct Early {
+    pub(super) hash: [u8; 32],
+    pub(super) outcome: Box<Outcome>,
 }
 
 /// A file, and what came of it.
@@ -62,11 +70,16 @@ impl Loading {
         !self.under_way.is_empty()
     }
 
+    /// Says whether it is a file's turn.
+    pub(super) fn has_room(&self, name: &str, now: Instant) -> bool {
+        let slow = |since: &Instant| now.saturating_duration_since(*since) >= ALONE;
+        let room = self.under_way.len() < AT_ONCE && self.under_way.values().all(slow);
+        room && !self.under_way.contains_key(name)
+    }
+
     /// Loads a file in a thread of its own if it is its turn; it is to be asked for again otherwise.
     pub(super) fn begin(&mut self, ticket: Ticket, load: impl FnOnce() -> Outcome + Send + 'static) {
-        let slow = |since: &Instant| ticket.at.saturating_duration_since(*since) >= ALONE;
-        let room = self.under_way.len() < AT_ONCE && self.under_way.values().all(slow);
-        if !room || self.under_way.contains_key(&ticket.name) {
+        if !self.has_room(&ticket.name, ticket.at) {
             return;
         }
         let (tell, name, at) = (self.tell.clone(), ticket.name.clone(), ticket.at);

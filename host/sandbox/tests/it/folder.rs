@@ -107,6 +107,33 @@ fn a_file_that_is_written_slowly_is_loaded_when_it_is_whole() {
     rig.ready("slow");
 }
 
+/// Asserts that nothing is reported for so long.
+fn nothing(rig: &Rig, millis: u64) {
+    if let Ok(report) = rig.reports.recv_timeout(Duration::from_millis(millis)) {
+        panic!("{report:?}");
+    }
+}
+
+#[test]
+fn a_file_counts_only_when_it_was_left_alone_although_it_is_loaded_before() {
+    let rig = Rig::new("early");
+    let version = |number: usize| Guest { on_events: answer(1, 0) + &" (nop)".repeat(number), ..Guest::default() };
+    // Whole files, each of which would run, one every few milliseconds: the watcher sees and loads some of them.
+    for number in 0..30 {
+        rig.drop_file("beside", &version(number).core());
+        std::fs::rename(rig.dir.join("beside"), rig.dir.join("one.wasm")).unwrap();
+        std::thread::sleep(Duration::from_millis(12));
+    }
+    let last = rig.sandbox.load(&version(29).core()).unwrap().hash();
+    assert_eq!(rig.ready("one").hash(), last, "the first that is told is the one that stays");
+    nothing(&rig, 300);
+    // The same name with what it said before: it is told again, not what was loaded meanwhile.
+    rig.drop_file("one.wasm", &version(3).core());
+    std::thread::sleep(Duration::from_millis(20));
+    rig.drop_file("one.wasm", &version(29).core());
+    nothing(&rig, 300);
+}
+
 #[test]
 fn a_file_that_never_makes_sense_is_rejected_with_its_reason() {
     let rig = Rig::new("garbage");

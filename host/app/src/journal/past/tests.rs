@@ -188,6 +188,58 @@ fn a_torn_end_is_tolerated_and_a_damaged_middle_is_refused_with_its_place() {
     assert!(error.contains("7-0001.journal") && error.contains("damaged at byte"), "{error}");
 }
 
+/// What a walk comes to: the inputs, where it was torn, and the error.
+fn walked(file: &Path, last: bool, piece: u64) -> (Vec<u64>, Option<usize>, Option<String>) {
+    let (mut inputs, mut torn) = (Vec::new(), None);
+    let outcome = walk_file(file, last, piece, &mut |step| match step {
+        Step::Record(Record::Input(input)) => inputs.push(input.seq.0),
+        Step::Record(_) => {}
+        Step::Torn { at, .. } => torn = Some(at),
+    });
+    (inputs, torn, outcome.err().map(|error| error.to_string()))
+}
+
+#[test]
+fn what_a_file_says_does_not_depend_on_how_it_is_cut_into_pieces() {
+    let dir = Folder::new("pieces");
+    let whole = bytes(&header(7, None), bodies(7), &[1, 2]);
+    let file = folder(&dir.0).join("7-0001.journal");
+    let mut damaged = whole.clone();
+    let place = whole.len() - 100;
+    damaged[place] ^= 1;
+    let mut ends = whole.clone();
+    *ends.last_mut().unwrap() ^= 1;
+    let contents = [&whole[..], &whole[..whole.len() - 1], &whole[..5], &whole[..0], &damaged, &ends];
+    for (which, content) in contents.into_iter().enumerate() {
+        write(&dir.0, "7-0001.journal", content);
+        for last in [true, false] {
+            let expected = walked(&file, last, u64::MAX);
+            assert_eq!(expected.0.len() == 8, which == 0, "{expected:?}");
+            assert!(which == 0 || expected.1.is_some() || expected.2.is_some(), "{which} is whole: {expected:?}");
+            for piece in 1..=u64::try_from(whole.len()).unwrap() {
+                assert_eq!(walked(&file, last, piece), expected, "content {which}, {piece} bytes at once");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_packed_file_is_read_as_the_plain_one() {
+    let dir = Folder::new("gzip");
+    let whole = bytes(&header(7, None), bodies(7), &[1, 2]);
+    write(&dir.0, "7-0001.journal", &whole);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &whole).unwrap();
+    let packed = encoder.finish().unwrap();
+    write(&dir.0, "7-0001.journal.gz", &packed);
+    let [plain, gz] = ["7-0001.journal", "7-0001.journal.gz"].map(|name| folder(&dir.0).join(name));
+    assert_eq!(walked(&gz, true, 64), walked(&plain, true, 64));
+    write(&dir.0, "7-0001.journal.gz", &packed[..packed.len() / 2]);
+    let (_, torn, error) = walked(&gz, true, 64);
+    assert_eq!(torn, None, "packed files are whole before they have their name");
+    assert!(error.unwrap().contains("reading"));
+}
+
 #[test]
 fn a_file_that_ends_early_although_more_follow_is_damage() {
     let dir = Folder::new("middle");
