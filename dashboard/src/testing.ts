@@ -171,6 +171,7 @@ export function strategy(change: Partial<StrategyView> = {}): StrategyView {
     fees_micro_usd: 0,
     today_micro_usd: 0,
     fuel: 0,
+    fuel_limit: 50_000_000,
     log: "",
     loaded_at_ms: 1_000,
     armed_hash: "",

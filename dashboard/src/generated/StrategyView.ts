@@ -51,6 +51,10 @@ today_micro_usd: number,
  */
 fuel: number, 
 /**
+ * The fuel that a call may use at most: what the sandbox gives, or what `NAME.toml` leaves of it.
+ */
+fuel_limit: number, 
+/**
  * Its last log line.
  */
 log: string, loaded_at_ms: number, 

@@ -145,7 +145,7 @@ function About({ strategy: it }: { strategy: StrategyView }) {
           {budgetWords(it.budget)}
           {it.bounded === "" ? null : <span class="failure">{` (${it.bounded})`}</span>}
         </Fact>
-        <Fact name="Last call">{count(it.fuel)} units of fuel</Fact>
+        <Fact name="Last call">{count(it.fuel)} of {count(it.fuel_limit)} units of fuel</Fact>
         {it.log === "" ? null : (
           <Fact name="Last log line">
             <span class="said">{it.log}</span>

@@ -339,6 +339,7 @@ impl Wires {
             db: db.clone(),
             inbox: self.inbox.clone(),
             picture: self.picture.clone(),
+            latest: Arc::clone(&self.latest),
             starts: self.starts.clone(),
             listing: self.listing.clone(),
             states: self.states.clone(),

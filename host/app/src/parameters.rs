@@ -11,6 +11,8 @@ use std::cmp::Ordering;
 pub(crate) const FILE_MAX: usize = 64 * 1024;
 /// The most markets that one names.
 const MARKETS_MAX: usize = 256;
+/// The key of the fuel.
+const FUEL: &str = "fuel_per_call";
 const MARKETS: &str = "`markets` takes slugs and condition ids: markets = [\"will-it-rain-tomorrow\"]";
 
 /// What a parameters file says.
@@ -22,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) markets: Vec<String>,
     /// What its operator leaves to it.
     pub(crate) budget: Budget,
+    /// The fuel of a call that its operator leaves to it.
+    pub(crate) fuel: Option<u64>,
 }
 
 impl Settings {
@@ -40,7 +44,7 @@ impl Settings {
                     });
                     settings.parameters = named.collect::<anyhow::Result<_>>()?;
                 }
-                ("budget", toml::Value::Table(table)) => settings.budget = budget(table)?,
+                ("budget", toml::Value::Table(table)) => (settings.budget, settings.fuel) = budget(table)?,
                 ("markets", toml::Value::Array(names)) => settings.markets = markets(names)?,
                 ("markets", _) => bail!(MARKETS),
                 (name @ ("parameters" | "budget"), other) => bail!("`{name}` is {other}, and not a table: [{name}]"),
@@ -79,8 +83,9 @@ fn markets(names: Vec<toml::Value>) -> anyhow::Result<Vec<String>> {
     names.into_iter().map(name).collect()
 }
 
-fn budget(table: toml::Table) -> anyhow::Result<Budget> {
-    let mut budget = Budget::NONE;
+/// Returns what an operator leaves to a strategy, and the fuel of a call.
+fn budget(table: toml::Table) -> anyhow::Result<(Budget, Option<u64>)> {
+    let (mut budget, mut fuel) = (Budget::NONE, None);
     for (key, value) in table {
         match key.as_str() {
             "capital_usd" => budget.capital = Some(dollars(&key, &value)?),
@@ -90,12 +95,17 @@ fn budget(table: toml::Table) -> anyhow::Result<Budget> {
                 let orders = orders.with_context(|| format!("budget.{key} is {value}, expected a whole number"))?;
                 budget.orders_per_minute = Some(orders);
             }
+            FUEL => {
+                let units = value.as_integer().and_then(|units| u64::try_from(units).ok()).filter(|units| *units > 0);
+                fuel =
+                    Some(units.with_context(|| format!("budget.{key} is {value}, expected units, such as 5000000"))?);
+            }
             _ => bail!(
-                "the key `budget.{key}` is not known; there are capital_usd, daily_loss_usd and orders_per_minute"
+                "the key `budget.{key}` is not known; there are capital_usd, daily_loss_usd, orders_per_minute and {FUEL}"
             ),
         }
     }
-    Ok(budget)
+    Ok((budget, fuel))
 }
 
 fn dollars(key: &str, value: &toml::Value) -> anyhow::Result<Usd> {
@@ -255,6 +265,8 @@ mod tests {
             ("daily_loss_usd = true", "budget.daily_loss_usd is true"),
             ("orders_per_minute = 1.5", "expected a whole number"),
             ("orders_per_minute = -1", "expected a whole number"),
+            ("fuel_per_call = 0", "budget.fuel_per_call is 0, expected units"),
+            ("fuel_per_call = 1.5", "budget.fuel_per_call is 1.5"),
             ("capital = 5", "`budget.capital` is not known"),
         ] {
             let error = read(text).unwrap_err();

@@ -35,6 +35,8 @@ pub(crate) struct Strategies {
     pub(crate) told: BTreeMap<StrategyId, SessionState>,
     /// What operators leave to them, whether they are loaded or not; those of whom nothing is said are left out.
     budgets: BTreeMap<StrategyId, Budget>,
+    /// The fuel of a call that they leave to instances to come; of the others nothing is said.
+    fuel: BTreeMap<StrategyId, u64>,
 }
 
 /// An instance that is being replaced.
@@ -111,6 +113,11 @@ impl Strategies {
         }
     }
 
+    fn set_fuel(&mut self, strategy: StrategyId, most: Option<u64>) {
+        self.fuel.remove(&strategy);
+        self.fuel.extend(most.map(|most| (strategy, most)));
+    }
+
     /// Says whether a strategy is loaded.
     pub(crate) fn has(&self, strategy: StrategyId) -> bool {
         self.instances.contains_key(&strategy)
@@ -142,6 +149,7 @@ impl Engine {
                 self.tell_loaded(*strategy, OwnEvent::Signal(signal.clone()), effects);
             }
             StrategyChange::Budget { strategy, budget } => self.on_budget(*strategy, *budget, effects),
+            StrategyChange::Fuel { strategy, most } => self.strategies.set_fuel(*strategy, *most),
             StrategyChange::Removed { strategy, reason } => {
                 self.strategies.instances.remove(strategy);
                 self.strategies.leaving.remove(strategy);
@@ -187,6 +195,11 @@ impl Engine {
     /// Returns what a strategy may use now: the smaller of its budget and the session's limits.
     pub fn allowance_of(&self, strategy: StrategyId) -> Allowance {
         self.strategies.budget(strategy).within(&self.limits, self.portfolio_value())
+    }
+
+    /// Returns the fuel of a call that its operator leaves to the next instance of a strategy; none if nothing is said.
+    pub fn fuel_of(&self, strategy: StrategyId) -> Option<u64> {
+        self.strategies.fuel.get(&strategy).copied()
     }
 
     fn grant(&mut self, strategy: StrategyId, markets: &[MarketIx], wants: Wants) {

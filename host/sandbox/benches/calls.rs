@@ -192,6 +192,7 @@ fn session() -> Session {
         orders: Vec::new(),
         limits: Limits::DEFAULT,
         budget: Budget::NONE.within(&Limits::DEFAULT, Usd::dollars(1_000)),
+        fuel: None,
         restored: None,
     }
 }

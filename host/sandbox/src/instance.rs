@@ -176,6 +176,7 @@ impl Instance {
         let wire = session.to_wire();
         let (started, _) = running.call(fuel, |strategy, store| strategy.call_start(store, &wire))?;
         started.map_err(|refusal| Fault::Start(words(&refusal)))?;
+        running.settings.fuel = running.settings.fuel.min(session.fuel.unwrap_or(u64::MAX));
         Ok(Self { running, grants: session.grants, fuel: (0, 0) })
     }
 

@@ -100,6 +100,11 @@ impl Sandbox {
         Ok(Self { engine, linker, settings, compiler })
     }
 
+    /// Returns the fuel of one call of `on-events`; an operator may leave less to a strategy.
+    pub const fn fuel(&self) -> u64 {
+        self.settings.fuel
+    }
+
     /// Checks and compiles a file, and asks the strategy what it is.
     ///
     /// # Errors

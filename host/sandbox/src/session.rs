@@ -22,6 +22,8 @@ pub struct Session {
     pub limits: Limits,
     /// What this strategy may use.
     pub budget: Allowance,
+    /// The fuel of one call of `on-events`, if that is less than the sandbox's.
+    pub fuel: Option<u64>,
     /// What `save` of the previous instance returned.
     pub restored: Option<Vec<u8>>,
 }
@@ -100,6 +102,7 @@ mod tests {
             orders: Vec::new(),
             limits: Limits::DEFAULT,
             budget: budget.within(&Limits::DEFAULT, Usd::dollars(1_000)),
+            fuel: None,
             restored: None,
         };
         let types::Budget { capital, max_loss, max_orders_per_minute } = session.to_wire().limits.budget;

@@ -37,7 +37,7 @@ impl Strategy for Quoter {
     fn new(session: &Session) -> Result<Self, String> {
         let settings = Settings::parse(&session.parameters)?;
         let makers = session.markets.iter().map(|market| Maker::new(market.clone(), session.now, &settings)).collect();
-        log(Level::Info, &format!("{} markets, {settings:?}", session.markets.len()));
+        log(Level::Info, &format!("it quotes {} markets", session.markets.len()));
         Ok(Self { settings, tracker: Tracker::new(session), makers })
     }
 

@@ -1,9 +1,10 @@
-import { useId, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import type { StrategyView } from "../../generated/StrategyView";
 import { useMayConfigure } from "../../live";
 import { perform } from "../../notices";
 import { budgetFields, type TypedBudget, typedBudget } from "../../strategies";
 import { Panel } from "../../ui/basics";
+import { ConfirmButton } from "../../ui/confirm";
 
 const DOLLARS = "[0-9]+([.][0-9]{1,6})?";
 
@@ -15,21 +16,20 @@ export function BudgetPanel({ strategy }: { strategy: StrategyView }) {
   const row = (field: keyof TypedBudget, label: string, unit: string, pattern: string) => (
     <Row label={label} unit={unit} pattern={pattern} value={typed[field]} disabled={!may} onValue={(value) => setTyped({ ...typed, [field]: value })} />
   );
-  const submit = (event: Event) => {
-    event.preventDefault();
-    void perform({ kind: "arm", name, hash, budget: typedBudget(typed) });
-  };
+  const form = useRef<HTMLFormElement>(null);
+  // The browser says what is wrong with a field; nothing is armed then.
+  const arm = async () => form.current?.reportValidity() && perform({ kind: "arm", name, hash, budget: typedBudget(typed) });
   return (
     <Panel title={`Arm ${name}`} aside={<code title={hash}>{hash.slice(0, 12)}</code>}>
-      <form class="parameters" onSubmit={submit}>
+      <form class="parameters" ref={form} onSubmit={(event) => event.preventDefault()}>
         {row("capital", "Capital", "dollars", DOLLARS)}
         {row("loss", "Loss of a day", "dollars", DOLLARS)}
         {row("orders", "Orders a minute", "", "[0-9]+")}
         <footer>
           <span class="note">An empty field has the session's limit.</span>
-          <button type="submit" class="small" disabled={!may || hash === ""}>
+          <ConfirmButton class="small" label={`Arm ${name} with this budget`} confirm="Arm it?" disabled={!may || hash === ""} onConfirm={arm}>
             Arm with this budget
-          </button>
+          </ConfirmButton>
         </footer>
       </form>
     </Panel>

@@ -29,6 +29,7 @@ pub(super) fn session(rig: &Rig) -> anyhow::Result<Session> {
         orders: Vec::new(),
         limits: Limits::DEFAULT,
         budget: Budget::NONE.within(&Limits::DEFAULT, Usd::dollars(1_000)),
+        fuel: None,
         restored: None,
     })
 }

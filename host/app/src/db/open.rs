@@ -12,6 +12,9 @@ static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// Connections to one database.
 const CONNECTIONS_MAX: u32 = 4;
+/// What each connection to SQLite may keep of the file in memory, in KiB (a number below zero says that it is that). Rows are written once
+/// and read seldom.
+const CACHE: &str = "-512";
 /// How long to wait for a connection, or for another process's lock.
 const ACQUIRE_TIME: Duration = Duration::from_secs(5);
 
@@ -53,6 +56,7 @@ async fn open_sqlite(file: &Path) -> Result<Pools, DbError> {
         .filename(file)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
+        .pragma("cache_size", CACHE)
         .busy_timeout(ACQUIRE_TIME);
     let pool = |max| SqlitePoolOptions::new().max_connections(max).acquire_timeout(ACQUIRE_TIME);
     let primary = options.clone().synchronous(SqliteSynchronous::Full);

@@ -7,7 +7,7 @@ use super::inbox::{Arrival, Inbox, Reply, Taken};
 use crate::http::types::WaitView;
 use engine::{Effect, Effects, Engine, Purpose, Record, Summary, digest};
 use model::input::{Channel, Command, HostFault};
-use model::{Body, Input, OrderId, OrderState, Seq, Size, StrategyId, Time, TokenIx};
+use model::{Body, Input, Limits, OrderId, OrderState, Seq, Size, StrategyId, Time, TokenIx};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -77,6 +77,8 @@ pub(crate) struct View {
     pub(crate) at: Time,
     /// The account.
     pub(crate) summary: Summary,
+    /// What the gate holds orders to.
+    pub(crate) limits: Limits,
     /// Shares owned.
     pub(crate) positions: Vec<(TokenIx, Size)>,
     /// Whether the venue's account differed when it was last read.
@@ -235,6 +237,7 @@ impl Core {
         let view = View {
             at: clock::now(),
             summary: self.engine.summary(),
+            limits: *self.engine.limits(),
             positions: positions.map(|(token, position)| (token, position.size)).collect(),
             differs: self.engine.differs(),
             waiting: u64::try_from(self.engine.told().count()).unwrap_or(u64::MAX),

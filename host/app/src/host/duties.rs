@@ -117,12 +117,13 @@ impl Duties {
             StrategyChange::Saved { strategy, instance: 0, state: Some(state) } => {
                 self.supervisor.restore(*strategy, &state.0);
             }
-            // The last three are the engine's.
+            // The others are the engine's.
             StrategyChange::Saved { .. }
             | StrategyChange::Kept { .. }
             | StrategyChange::Parameters { .. }
             | StrategyChange::Signal { .. }
-            | StrategyChange::Budget { .. } => {}
+            | StrategyChange::Budget { .. }
+            | StrategyChange::Fuel { .. } => {}
         }
     }
 
@@ -292,6 +293,7 @@ pub(crate) fn session_of(
         orders: open.map(|(order, state, filled)| (order, filled, state)).collect(),
         limits: *engine.limits(),
         budget: engine.allowance_of(strategy),
+        fuel: engine.fuel_of(strategy),
         restored: None,
     }
 }

@@ -15,6 +15,7 @@ mod versions;
 mod words;
 
 use super::clock;
+use super::core::Latest;
 use super::granting::grant;
 use super::inbox::Inbox;
 use super::listing::Listing;
@@ -74,6 +75,7 @@ pub(crate) struct Tools {
     pub(crate) db: Db,
     pub(crate) inbox: Inbox,
     pub(crate) picture: Picture,
+    pub(crate) latest: Latest,
     pub(crate) starts: Starts,
     pub(crate) listing: Listing,
     pub(crate) states: SavedStates,
@@ -272,7 +274,14 @@ impl Strategies {
         let instance = known.announce(&version);
         let (strategy, hash, wants) = (known.id, version.module.hash(), version.module.manifest().wants);
         let (markets, places) = (known.markets.clone(), known.places.clone());
-        let (since, parameters) = (version.since, version.parameters);
+        let (since, parameters, fuel) = (version.since, version.parameters, version.fuel);
+        let refuelled = known.fuel != fuel;
+        known.fuel = fuel;
+        if refuelled {
+            self.tell(StrategyChange::Fuel { strategy, most: fuel });
+        }
+        let most = self.tools.sandbox.fuel();
+        self.edit(strategy, |view| view.fuel_limit = most.min(fuel.unwrap_or(most)));
         self.note_run(name, hash);
         self.tools.starts.put(strategy, instance, Start { module: version.module });
         self.tell(StrategyChange::Loaded {

@@ -107,7 +107,8 @@ impl Strategies {
             | StrategyChange::Removed { .. }
             | StrategyChange::Parameters { .. }
             | StrategyChange::Signal { .. }
-            | StrategyChange::Budget { .. } => Ok(()),
+            | StrategyChange::Budget { .. }
+            | StrategyChange::Fuel { .. } => Ok(()),
         }
     }
 
@@ -135,8 +136,9 @@ impl Strategies {
     /// If its module is not kept.
     pub(super) fn change(&mut self, engine: &Engine, input: &Input, change: &StrategyChange) -> anyhow::Result<()> {
         match change {
-            // The engine tells of the first three, and of the others `told` hears.
-            StrategyChange::Parameters { .. } | StrategyChange::Signal { .. } | StrategyChange::Budget { .. } => {}
+            // The engine tells of these, or knows them when it is asked, and of the others `told` hears.
+            StrategyChange::Parameters { .. } | StrategyChange::Signal { .. } => {}
+            StrategyChange::Budget { .. } | StrategyChange::Fuel { .. } => {}
             StrategyChange::Kept { .. } | StrategyChange::Saved { .. } => {}
             StrategyChange::Removed { strategy, .. } => {
                 if let Some(stream) = self.streams.get_mut(strategy) {

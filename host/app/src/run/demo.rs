@@ -66,7 +66,7 @@ pub(super) fn running(address: &str) -> anyhow::Result<&str> {
 }
 
 fn exchange_command(dir: &Path, flow: &FlowArgs) -> anyhow::Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("finding this program")?);
+    let mut command = super::children::this_program()?;
     command.arg("exchange").args(["--listen", "127.0.0.1:0"]).arg("--data-dir").arg(dir);
     command.args(["--seed", &flow.seed.to_string(), "--speed", &flow.speed.to_string()]);
     if flow.invented != exchange::INVENTED {

@@ -21,6 +21,11 @@ impl Stage {
         std::fs::write(self.dropped.join(format!("{name}.toml")), format!("[parameters]\nword = {word}\n")).unwrap();
     }
 
+    /// Leaves the listener so much fuel.
+    fn limit(&self, units: &str) {
+        std::fs::write(self.dropped.join("listener.toml"), format!("[budget]\nfuel_per_call = {units}\n")).unwrap();
+    }
+
     /// Waits until a strategy is as wanted.
     #[track_caller]
     fn row(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
@@ -38,6 +43,45 @@ impl Stage {
     fn word(&self) -> Value {
         self.api.get("/v1/strategies/listener/parameters")["parameters"]["word"].clone()
     }
+}
+
+#[test]
+fn a_file_leaves_a_strategy_less_fuel_and_never_more() {
+    let Some(built) = strategies("a strategy with little fuel") else { return };
+    let folder = Folder::new("fuel");
+    let dropped = folder.0.join("dropped");
+    std::fs::create_dir_all(&dropped).unwrap();
+    let module = std::fs::read(built.join("fixtures/listener.wasm")).unwrap();
+    std::fs::write(dropped.join("listener.wasm"), &module).unwrap();
+    std::fs::write(dropped.join("listener.toml"), "[budget]\nfuel_per_call = 5000000\n").unwrap();
+    let mut run = Run::start(&folder.0, &dropped, &["--seed", "12"]);
+    let stage = Stage { api: Api::new(&folder.0, &run.addresses()), dropped };
+    let row = stage.row("listener", |row| row["state"] == "running");
+    assert_eq!((&row["fuel_limit"], &row["instance"]), (&json!(5_000_000), &json!(1)));
+
+    // Less than it needs for anything: another instance has it, and fails as with any other limit.
+    stage.limit("40");
+    let row = stage.row("listener", |row| row["state"] == "quarantined");
+    assert_eq!(
+        (&row["fuel_limit"], &row["error"]),
+        (
+            &json!(40),
+            &json!("failed 3 times within a minute: it used up its fuel of 40 for one call: an endless loop?")
+        )
+    );
+
+    // What the sandbox gives is the most.
+    stage.limit("900000000");
+    std::fs::write(stage.dropped.join("listener.wasm"), [&module[..], &[0, 3, 1, b'v', 1]].concat()).unwrap();
+    let row = stage.row("listener", |row| row["state"] == "running");
+    assert_eq!(row["fuel_limit"], 50_000_000);
+    stage.limit("0");
+    let words = "listener.toml: budget.fuel_per_call is 0, expected units, such as 5000000; what ran before goes on";
+    stage.row("listener", |row| row["error"] == words);
+
+    run.signal(Signal::INT);
+    run.finish();
+    assert_eq!(replay_all(&folder.0), 1, "with the same fuel it fails again where it failed");
 }
 
 #[test]

@@ -19,6 +19,7 @@ const SIGNAL: u8 = 4;
 const KEPT: u8 = 5;
 const SAVED: u8 = 6;
 const BUDGET: u8 = 20;
+const FUEL: u8 = 21;
 
 impl Field for StrategyChange {
     fn put(&self, out: &mut Vec<u8>) {
@@ -70,6 +71,11 @@ impl Field for StrategyChange {
                 strategy.put(out);
                 budget.put(out);
             }
+            Self::Fuel { strategy, most } => {
+                out.push(FUEL);
+                strategy.put(out);
+                most.put(out);
+            }
         }
     }
 
@@ -88,6 +94,7 @@ impl Field for StrategyChange {
                 Ok(Self::Saved { strategy, instance, state: Field::take(bytes)? })
             }
             BUDGET => Ok(Self::Budget { strategy: Field::take(bytes)?, budget: Field::take(bytes)? }),
+            FUEL => Ok(Self::Fuel { strategy: Field::take(bytes)?, most: Field::take(bytes)? }),
             tag => Err(bytes.error(What::Tag(tag, "change of a strategy"))),
         }
     }

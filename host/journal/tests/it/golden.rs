@@ -1,8 +1,8 @@
 //! The bytes of version 1, as committed: what was written once is read for ever.
 
 use crate::inputs::{
-    every_input, inputs_of_assignments, inputs_of_budgets, inputs_of_failed_saves, inputs_of_saved_states,
-    inputs_of_the_second_contract, later_inputs,
+    every_input, inputs_of_assignments, inputs_of_budgets, inputs_of_failed_saves, inputs_of_fuel,
+    inputs_of_saved_states, inputs_of_the_second_contract, later_inputs,
 };
 use journal::{Header, MAGIC, Placement, Reader, Record, Step, encode};
 use model::{OrderId, SessionId, Time, VenueOrderId};
@@ -86,6 +86,12 @@ fn what_saved_states_added_is_written_and_read_as_it_was_committed() {
 fn budgets_are_written_and_read_as_they_were_committed() {
     let records: Vec<Record> = inputs_of_budgets().into_iter().map(Record::Input).collect();
     is_as_committed("v1-budgets.journal", &records);
+}
+
+#[test]
+fn fuel_is_written_and_read_as_it_was_committed() {
+    let records: Vec<Record> = inputs_of_fuel().into_iter().map(Record::Input).collect();
+    is_as_committed("v1-fuel.journal", &records);
 }
 
 #[test]

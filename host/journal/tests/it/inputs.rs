@@ -313,6 +313,13 @@ pub(crate) fn inputs_of_budgets() -> Vec<Input> {
     bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
 }
 
+/// What came with the fuel that is left to a strategy: some, and as much as there is.
+pub(crate) fn inputs_of_fuel() -> Vec<Input> {
+    let strategy = StrategyId(2);
+    let bodies = [Some(49), None].map(|most| Body::Strategy(StrategyChange::Fuel { strategy, most }));
+    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+}
+
 /// What came with positions that are assigned: all of one, and a part.
 pub(crate) fn inputs_of_assignments() -> Vec<Input> {
     let (token, from, to) = (TokenIx(3), StrategyId(2), StrategyId(5));

@@ -63,6 +63,14 @@ pub enum StrategyChange {
         /// The whole of it.
         budget: Budget,
     },
+    /// Instances of it that are loaded from now on have so much fuel for a call, until another such input; as much as the sandbox gives if
+    /// nothing is said, and never more. A carry has none, as with budgets.
+    Fuel {
+        /// Its number; it need not be loaded yet.
+        strategy: StrategyId,
+        /// Units of fuel, about one an instruction.
+        most: Option<u64>,
+    },
     /// The instance that was announced last did not start. The one before it goes on in its place, under its number.
     Kept {
         /// Its number.

@@ -143,6 +143,7 @@ pub(crate) fn session() -> Session {
         orders: Vec::new(),
         limits: Limits::DEFAULT,
         budget: Budget::NONE.within(&Limits::DEFAULT, Usd::dollars(1_000)),
+        fuel: None,
         restored: None,
     }
 }

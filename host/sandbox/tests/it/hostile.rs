@@ -3,7 +3,7 @@
 use crate::corpus::{Fate, corpus};
 use crate::guest::{Guest, answer, corpus_settings, levels, one_event, sandbox, session, words};
 use model::Time;
-use sandbox::{Batch, Compiler, Fault, Grants, Instance, LoadError, Measure, Reaction, Sandbox, Settings};
+use sandbox::{Batch, Compiler, Fault, Grants, Instance, LoadError, Measure, Reaction, Sandbox, Session, Settings};
 
 fn on_events(sandbox: &Sandbox, guest: &Guest) -> Result<Reaction, Fault> {
     let module = sandbox.load(&guest.core()).unwrap();
@@ -179,4 +179,21 @@ fn a_file_that_was_cut_off_or_damaged_is_an_error_or_a_strategy_and_never_a_pani
         refused += u32::from(sandbox.load(&bytes).is_err());
     }
     assert!(refused > 50, "{refused} of {rounds} were refused");
+}
+
+#[test]
+fn a_session_leaves_a_strategy_less_fuel_and_never_more() {
+    let sandbox = sandbox();
+    let call = |guest: &Guest, fuel: Option<u64>| {
+        let module = sandbox.load(&guest.core()).unwrap();
+        let mut instance = Instance::start(&sandbox, &module, Session { fuel, ..session() }).unwrap();
+        let mut batch = one_event(instance.grants());
+        instance.on_events(1, &mut batch)
+    };
+    let endless = Guest { on_events: "(loop (br 0))".to_owned() + &answer(1, 0), ..Guest::default() };
+    assert_eq!(call(&endless, Some(5_000)).unwrap_err(), Fault::Fuel { limit: 5_000 });
+    assert_eq!(call(&endless, Some(u64::MAX)).unwrap_err(), Fault::Fuel { limit: sandbox.fuel() });
+    let quick = Guest::default();
+    let used = call(&quick, None).unwrap().fuel;
+    assert_eq!(call(&quick, Some(used)).unwrap().fuel, used);
 }

@@ -6,6 +6,7 @@ use super::known::{Known, Version};
 use super::{Strategies, StrategyChange};
 use model::{Limits, Usd};
 use sandbox::{Grant, Grants, Instance, Module, Session};
+use std::sync::PoisonError;
 
 impl Strategies {
     /// Tells what runs the parameters of this version, if nothing else changes. Says whether it did; if not, the version is to be started.
@@ -40,8 +41,10 @@ impl Strategies {
         let places = known.markets.iter().zip(&known.places);
         let granted =
             places.filter_map(|(ix, place)| Some(Grant { ix: *ix, market: listing.market(*ix)?, place: *place }));
-        let limits = Limits::DEFAULT;
-        let portfolio = Usd(self.tools.picture.snapshot().pnl.portfolio_micro_usd);
+        let view = self.tools.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Nothing runs before there was a first look at the engine.
+        let (limits, portfolio) =
+            view.map_or((Limits::DEFAULT, Usd::ZERO), |view| (view.limits, view.summary.portfolio));
         Session {
             now: clock::now(),
             parameters: parameters.to_owned(),
@@ -50,6 +53,7 @@ impl Strategies {
             orders: Vec::new(),
             limits,
             budget: known.budget.within(&limits, portfolio),
+            fuel: known.fuel,
             restored: self.tools.states.get(name).map(|state| state.0),
         }
     }

@@ -22,12 +22,14 @@ pub(super) struct Version {
     pub(super) parameters: String,
     /// The only markets that it may have, as its file of settings names them; any if it names none.
     pub(super) named: Vec<String>,
+    /// The fuel of a call that its file of settings leaves to it.
+    pub(super) fuel: Option<u64>,
 }
 
 impl Version {
     /// Returns a version whose settings have not been read yet.
     pub(super) const fn new(module: Module, since: Time) -> Self {
-        Self { module, since, parameters: String::new(), named: Vec::new() }
+        Self { module, since, parameters: String::new(), named: Vec::new(), fuel: None }
     }
 }
 
@@ -45,6 +47,8 @@ pub(super) struct Known {
     pub(super) budget: Budget,
     /// The budget that its file of settings gives.
     pub(super) file_budget: Budget,
+    /// The fuel that the engine was told last.
+    pub(super) fuel: Option<u64>,
     /// What should run; none if its file is gone.
     pub(super) wanted: Option<Version>,
     /// What runs.
@@ -76,6 +80,7 @@ impl Known {
             missing,
             budget,
             file_budget,
+            fuel: None,
             wanted,
             running,
             announced,
@@ -139,8 +144,8 @@ impl Known {
     pub(super) fn runs(&self, wanted: &Version) -> bool {
         let is = |version: &Option<Version>| {
             version.as_ref().is_some_and(|version| {
-                let is_same = |of: fn(&Version) -> (&str, &[String])| of(version) == of(wanted);
-                version.module.hash() == wanted.module.hash() && is_same(|of| (&of.parameters, &of.named))
+                let is_same = |of: fn(&Version) -> (&str, &[String], Option<u64>)| of(version) == of(wanted);
+                version.module.hash() == wanted.module.hash() && is_same(|of| (&of.parameters, &of.named, of.fuel))
             })
         };
         is(&self.wanted) && is(&self.running)
@@ -152,8 +157,9 @@ impl Known {
         let manifest = wanted.module.manifest();
         let (Some(running), Some(last)) = (&self.running, &self.wanted) else { return false };
         let is_it = |version: &Version| {
-            let (hash, named, parameters) = (version.module.hash(), &version.named, &version.parameters);
-            hash == wanted.module.hash() && *named == wanted.named && *parameters == running.parameters
+            let (hash, parameters) = (version.module.hash(), &version.parameters);
+            let rest = (&version.named, version.fuel) == (&wanted.named, wanted.fuel);
+            hash == wanted.module.hash() && rest && *parameters == running.parameters
         };
         let idle = self.announced.is_empty() && is_it(running) && is_it(last);
         idle && self.is_up() && running.parameters != wanted.parameters && manifest.contract != Contract::V0_1

@@ -37,7 +37,7 @@ impl Strategies {
             check(&version.module.manifest().parameter_schema, &settings.parameters)?;
         }
         let (parameters, budget) = (settings.to_json(), settings.budget);
-        Ok((Version { parameters, named: settings.markets, ..version }, budget))
+        Ok((Version { parameters, named: settings.markets, fuel: settings.fuel, ..version }, budget))
     }
 
     /// Parameters do not fit; those before stay in force.

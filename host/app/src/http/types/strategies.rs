@@ -50,6 +50,9 @@ pub struct StrategyView {
     /// Fuel of the last call.
     #[ts(type = "number")]
     pub fuel: u64,
+    /// The fuel that a call may use at most: what the sandbox gives, or what `NAME.toml` leaves of it.
+    #[ts(type = "number")]
+    pub fuel_limit: u64,
     /// Its last log line.
     pub log: String,
     #[ts(type = "number")]
