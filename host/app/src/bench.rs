@@ -94,10 +94,15 @@ fn paths(strategies: &Path, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     sandbox_paths::measure(strategies, figures)?;
     signing::measure(figures)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(async {
+    let bare = figures.iter().find(|figure| figure.path == signing::BARE).map_or(0, |figure| figure.p50_ns);
+    let strategies = strategies.to_owned();
+    // In a task, as the host signs: the thread that waits for the runtime is another one, which would have to be woken each time.
+    let line = runtime.spawn(async move {
         let signer = signer::Client::connect_inherited().await.context("connecting to the signer")?;
-        line::measure(strategies, &signer, figures).await
-    })
+        line::measure(&strategies, &signer, bare).await
+    });
+    figures.extend(runtime.block_on(line).context("measuring the line")??);
+    Ok(())
 }
 
 fn line(figure: &Figure) -> String {

@@ -5,8 +5,13 @@ use crate::run::fresh_key;
 use anyhow::Context;
 use model::{NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TickSize, TokenId, TokenIx};
 use order::{Account, Chain, Domains, Exchange, Listing, UnsignedOrder};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 
-/// Measures both and their ratio.
+/// The path that others are held against.
+pub(super) const BARE: &str = "bare secp256k1 signature";
+
+/// Measures both and their ratio, and what it takes this machine to wake another process and be woken by it.
 pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     let key = fresh_key()?;
     let account = Account::eoa(key.address(), Chain::Polygon);
@@ -33,13 +38,7 @@ pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
         std::hint::black_box(built.map(|built| built.sign(domains.of(listing.exchange), &key)).ok());
     });
     let hundredths = whole.saturating_mul(100).checked_div(bare).unwrap_or(0);
-    let bare_figure = Figure {
-        path: "bare secp256k1 signature",
-        p50_ns: bare,
-        p99_ns: bare_p99,
-        budget_ns: None,
-        note: String::new(),
-    };
+    let bare_figure = Figure { path: BARE, p50_ns: bare, p99_ns: bare_p99, budget_ns: None, note: String::new() };
     figures.push(bare_figure);
     figures.push(Figure {
         path: "build + hash + sign, in one process",
@@ -48,5 +47,21 @@ pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
         budget_ns: Some(bare.saturating_mul(12) / 10),
         note: format!("{}.{:02}x the bare signature", hundredths / 100, hundredths % 100),
     });
+    figures.extend(to_another_process());
     Ok(())
+}
+
+/// Measures one byte to a process that gives it back. None where there is no such program.
+fn to_another_process() -> Option<Figure> {
+    let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+    let (mut there, mut back) = (child.stdin.take()?, child.stdout.take()?);
+    let mut byte = [0];
+    let (p50_ns, p99_ns) = time(500, 10, || {
+        let _answered = there.write_all(&byte).and_then(|()| back.read_exact(&mut byte));
+    });
+    drop(there);
+    let ended = child.wait().ok()?;
+    let note = "cat, over two pipes: two processes wake each other".to_owned();
+    let figure = Figure { path: "a byte to another process and back", p50_ns, p99_ns, budget_ns: None, note };
+    ended.success().then_some(figure)
 }

@@ -31,6 +31,12 @@ impl Version {
     pub(super) const fn new(module: Module, since: Time) -> Self {
         Self { module, since, parameters: String::new(), named: Vec::new(), fuel: None }
     }
+
+    /// Says whether it is the same but for its parameters.
+    fn fits(&self, other: &Self) -> bool {
+        let is_same_module = self.module.hash() == other.module.hash();
+        is_same_module && self.named == other.named && self.fuel == other.fuel
+    }
 }
 
 /// A strategy by its name.
@@ -143,10 +149,7 @@ impl Known {
     /// Says whether this module runs and should, with these settings.
     pub(super) fn runs(&self, wanted: &Version) -> bool {
         let is = |version: &Option<Version>| {
-            version.as_ref().is_some_and(|version| {
-                let is_same = |of: fn(&Version) -> (&str, &[String], Option<u64>)| of(version) == of(wanted);
-                version.module.hash() == wanted.module.hash() && is_same(|of| (&of.parameters, &of.named, of.fuel))
-            })
+            version.as_ref().is_some_and(|version| version.fits(wanted) && version.parameters == wanted.parameters)
         };
         is(&self.wanted) && is(&self.running)
     }
@@ -156,11 +159,7 @@ impl Known {
     pub(super) fn can_be_told(&self, wanted: &Version) -> bool {
         let manifest = wanted.module.manifest();
         let (Some(running), Some(last)) = (&self.running, &self.wanted) else { return false };
-        let is_it = |version: &Version| {
-            let (hash, parameters) = (version.module.hash(), &version.parameters);
-            let rest = (&version.named, version.fuel) == (&wanted.named, wanted.fuel);
-            hash == wanted.module.hash() && rest && *parameters == running.parameters
-        };
+        let is_it = |version: &Version| version.fits(wanted) && version.parameters == running.parameters;
         let idle = self.announced.is_empty() && is_it(running) && is_it(last);
         idle && self.is_up() && running.parameters != wanted.parameters && manifest.contract != Contract::V0_1
     }
