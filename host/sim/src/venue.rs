@@ -38,7 +38,7 @@ pub const ACCOUNTS_MAX: u32 = 10_000;
 /// The most open orders of one account.
 pub const ORDERS_MAX: usize = 1_000;
 /// How many used order ids are remembered; an id that is older and no longer open could be used again.
-pub const SEEN_MAX: usize = 131_072;
+pub const SEEN_MAX: usize = 32_768;
 
 /// A market on the venue.
 #[derive(Debug, Clone)]

@@ -23,7 +23,7 @@ use sandbox::{Grant, Grants, Session, Supervisor, Who};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Fills that are remembered, so that each is counted once.
-const FILLS_MAX: usize = 40_000;
+const FILLS_MAX: usize = 20_000;
 
 /// Everything that the engine's thread hands things to.
 pub(crate) struct Duties {

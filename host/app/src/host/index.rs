@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Orders that are remembered; far more than the engine remembers of orders that are over.
-const KNOWN_MAX: usize = 50_000;
+const KNOWN_MAX: usize = 20_000;
 
 #[derive(Debug, Default)]
 struct Ids {

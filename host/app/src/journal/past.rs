@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Placements that are kept; beyond it those go whose orders the engine has forgotten, which is at least half of them.
-const PLACEMENTS_MAX: usize = 40_000;
+/// Placements that are kept; beyond it those go whose orders the engine has forgotten, which are most of them.
+const PLACEMENTS_MAX: usize = 15_000;
 
 /// The last session of an account.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Orders that are remembered after they ended.
-const REMEMBERED_MAX: usize = 50_000;
+const REMEMBERED_MAX: usize = 20_000;
 
 /// What is kept of an order besides what the venue knows.
 #[derive(Debug, Clone)]

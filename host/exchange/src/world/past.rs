@@ -8,7 +8,7 @@ use sim::{AccountId, Turned};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Acts that are remembered.
-const ACTS_MAX: usize = 100_000;
+const ACTS_MAX: usize = 20_000;
 
 /// What somebody did without trading.
 #[derive(Debug, Clone)]

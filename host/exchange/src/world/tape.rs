@@ -11,7 +11,7 @@ use sim::{AccountId, Part, Trade, Venue};
 use std::collections::VecDeque;
 
 /// Trades that are remembered.
-const TRADES_MAX: usize = 100_000;
+const TRADES_MAX: usize = 20_000;
 
 /// How far a trade has settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
