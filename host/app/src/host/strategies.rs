@@ -280,8 +280,6 @@ impl Strategies {
         if refuelled {
             self.tell(StrategyChange::Fuel { strategy, most: fuel });
         }
-        let most = self.tools.sandbox.fuel();
-        self.edit(strategy, |view| view.fuel_limit = most.min(fuel.unwrap_or(most)));
         self.note_run(name, hash);
         self.tools.starts.put(strategy, instance, Start { module: version.module });
         self.tell(StrategyChange::Loaded {

@@ -54,6 +54,26 @@ fn it_begins_with_the_sessions_positions_and_orders() {
 }
 
 #[test]
+fn it_finds_tokens_whatever_their_handles_are() {
+    // After a restart without markets that ended: gaps, and not in order.
+    let mut session = session(6);
+    session.markets = [5, 1, 4].map(|place| session.markets[place].clone()).to_vec();
+    let mut tracker = Tracker::new(&session);
+    for market in &session.markets {
+        for token in [&market.yes, &market.no] {
+            let price = 10_000 * (token.handle + 1);
+            tracker.hear(&top(token.handle, price, price + 10_000));
+        }
+    }
+    let bid = |handle: u32| tracker.bid(handle).map(|bid| bid.price);
+    let bids: Vec<Option<u32>> = (0..13).map(bid).collect();
+    let known = |handle: u32| [2, 3, 8, 9, 10, 11].contains(&handle).then_some(10_000 * (handle + 1));
+    assert_eq!(bids, (0..13).map(known).collect::<Vec<_>>());
+    assert_eq!(bid(u32::MAX), None);
+    assert_eq!(tracker.token(9).unwrap().other, 8);
+}
+
+#[test]
 fn it_follows_prices_until_a_market_is_blind() {
     let mut tracker = Tracker::new(&started());
     assert_eq!(tracker.mid(YES), None);

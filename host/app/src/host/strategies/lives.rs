@@ -20,6 +20,7 @@ impl Strategies {
         known.started(instance);
         let (markets, running) = (known.markets.len(), known.running.clone());
         let note = known.note();
+        let most = self.tools.sandbox.fuel();
         tracing::info!(name, instance, "a strategy runs");
         self.prune_at.get_or_insert_with(pruning::soon);
         self.edit(strategy, |view| {
@@ -29,6 +30,7 @@ impl Strategies {
             view.markets = u32::try_from(markets).unwrap_or(u32::MAX);
             if let Some(version) = &running {
                 describe(view, &version.module);
+                view.fuel_limit = most.min(version.fuel.unwrap_or(most));
             }
         });
     }

@@ -188,6 +188,24 @@ fn a_torn_end_is_tolerated_and_a_damaged_middle_is_refused_with_its_place() {
     assert!(error.contains("7-0001.journal") && error.contains("damaged at byte"), "{error}");
 }
 
+#[test]
+fn placements_of_orders_that_nobody_remembers_are_forgotten() {
+    let mut reading = Reading::default();
+    for (seq, body) in (1u64..).zip(bodies(7)) {
+        reading.take(Step::Record(Record::Input(Input { seq: Seq(seq), at: Time(1_000_000 + seq), body })));
+    }
+    for order in 1..=u64::try_from(PLACEMENTS_MAX).unwrap() + 5 {
+        let (salt, timestamp_ms, venue) = (0, 0, VenueOrderId([0; 32]));
+        let placement = ::journal::Placement { order: OrderId(order), salt, timestamp_ms, venue };
+        reading.take(Step::Record(Record::Placement(placement)));
+        let newest = reading.placements.last_key_value().map(|(order, _)| order.0);
+        assert_eq!(newest, Some(order), "its order may be told after it");
+    }
+    assert!(reading.placements.len() < 10, "{}", reading.placements.len());
+    let past = reading.past(SessionId(7));
+    assert_eq!(past.placements.keys().map(|order| order.0).collect::<Vec<_>>(), [1, 2]);
+}
+
 /// What a walk comes to: the inputs, where it was torn, and the error.
 fn walked(file: &Path, last: bool, piece: u64) -> (Vec<u64>, Option<usize>, Option<String>) {
     let (mut inputs, mut torn) = (Vec::new(), None);
