@@ -5,6 +5,8 @@ use polytrader_sdk::{
     Event, Intents, Level, Manifest, Market, OwnKind, Parameters, Quote, Session, Strategy, Top, Tracker, log,
 };
 
+/// What operators read of it.
+const WHAT: &str = "Bids for YES in one market and offers what it bought.";
 /// How long it stays away after it was refused.
 const REFUSED_WAIT: u64 = 30 * SECOND;
 /// The mark of what it wants; what follows from that carries it.
@@ -34,7 +36,7 @@ pub struct Template {
 
 impl Strategy for Template {
     fn describe() -> Manifest {
-        let manifest = Manifest::new("template", "0.2.0", "Bids for YES in one market and offers what it bought.");
+        let manifest = Manifest::new("template", env!("CARGO_PKG_VERSION"), WHAT);
         manifest.parameters(&Settings::schema()).markets_max(1).without_trades()
     }
 
