@@ -45,6 +45,11 @@ DEPOSIT_WALLET = "0xBc0fF067b7740Eff76C1ca93c875Ba6B890d6B50"
 ELSEWHERE = "0x00000000000000000000000000000000000000E1"
 
 
+def faults(wanted):
+    """Switches faults of the exchange on, and all others off."""
+    httpx.put(VENUE + "/exchange/faults", json=wanted).raise_for_status()
+
+
 def trader(key=None, **options):
     """Returns a client with a key of its own that is logged in."""
     client = ClobClient(VENUE, CHAIN, key=key or "0x" + secrets.token_hex(32), **options)
@@ -356,13 +361,17 @@ class Taking(unittest.TestCase):
         other = trader()
         # Inside the spread of an exclusive market there is nobody; both of us buy, and together pay a dollar.
         _, tokens = market(self.client, neg_risk=True)
+        self.addCleanup(lambda: faults({}))
         deadline = time.monotonic() + 30
         while True:
+            # Nobody else meets us in between.
+            faults({"still": True})
             best_bid, best_ask = touch(self.client, tokens[0])
             inside = round(best_ask - 0.01, 2)
             if inside > best_bid:
                 break
             self.assertLess(time.monotonic(), deadline, "the spread never was more than a tick")
+            faults({})
             time.sleep(0.05)
         resting = self.client.create_and_post_order(bid(tokens[0], inside, 10))
         self.assertEqual(resting["status"], "live")
@@ -373,7 +382,7 @@ class Taking(unittest.TestCase):
         self.assertEqual(maker[0]["asset_id"], tokens[1])
 
     def test_a_failed_settlement_is_seen_as_one(self):
-        httpx.put(VENUE + "/exchange/faults", json={"fail_settlements": 1}).raise_for_status()
+        faults({"fail_settlements": 1})
         self.take(Side.BUY, 5, OrderType.FAK)
         deadline = time.monotonic() + 10
         while not any(trade["status"] == "FAILED" for trade in self.client.get_trades()):
@@ -405,7 +414,7 @@ class Events(unittest.TestCase):
     def test_a_delayed_order_is_settled_later(self):
         condition, tokens = market(self.client)
         told = {"sports_delay_s": 1, "sports_delay_markets": [condition]}
-        httpx.put(VENUE + "/exchange/faults", json=told).raise_for_status()
+        faults(told)
         try:
             self.assertEqual(self.client.get_clob_market_info(condition)["sd"], 1)
             order = MarketOrderArgs(token_id=tokens[0], amount=5, side=Side.BUY, price=0.95)
@@ -418,7 +427,7 @@ class Events(unittest.TestCase):
                 time.sleep(0.1)
             self.assertEqual(self.client.get_trades()[0]["taker_order_id"], answer["orderID"])
         finally:
-            httpx.put(VENUE + "/exchange/faults", json={}).raise_for_status()
+            faults({})
 
 
 class Wallets(unittest.TestCase):
@@ -447,12 +456,12 @@ class Wallets(unittest.TestCase):
 
     def test_the_version_can_become_three(self):
         client = trader()
-        httpx.put(VENUE + "/exchange/faults", json={"version_3": True}).raise_for_status()
+        faults({"version_3": True})
         try:
             self.assertEqual(client.get_version(), 3)
             self.trade(client)
         finally:
-            httpx.put(VENUE + "/exchange/faults", json={}).raise_for_status()
+            faults({})
 
 
 if __name__ == "__main__":
