@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 /// How every snapshot begins, with the version of what follows: a SHA-256 of the rest, then the rest.
 const MAGIC: &[u8; 8] = b"PTSNAP01";
 const DIGEST: usize = 32;
+/// Where the rest begins.
+const BODY: usize = MAGIC.len() + DIGEST;
 /// The largest snapshot that is read.
 const SNAPSHOT_MAX: u64 = 1 << 30;
 /// How every file's name ends.
@@ -37,8 +39,11 @@ pub(super) fn path(dir: &Path, session: SessionId) -> PathBuf {
 /// If it cannot be written; the one before stays.
 pub(super) fn write(dir: &Path, session: SessionId, segment: u32, reading: &Reading) -> anyhow::Result<()> {
     let content = Content { build: crate::build_name(), session, segment, reading };
-    let body = postcard::to_allocvec(&content).context("writing a snapshot down")?;
-    let bytes = [MAGIC.as_slice(), Sha256::digest(&body).as_slice(), &body].concat();
+    // In one piece: it is some megabytes.
+    let start = [MAGIC.as_slice(), &[0; DIGEST]].concat();
+    let mut bytes = postcard::to_extend(&content, start).context("writing a snapshot down")?;
+    let digest = Sha256::digest(bytes.get(BODY..).unwrap_or_default());
+    bytes.get_mut(MAGIC.len()..BODY).context("it has a beginning")?.copy_from_slice(&digest);
     let path = path(dir, session);
     crate::private::replace(&path, &bytes).with_context(|| format!("writing {}", path.display()))
 }

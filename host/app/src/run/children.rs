@@ -6,15 +6,17 @@ use order::SigningKey;
 use signer::{Config as SignerConfig, Notice};
 use std::process::{Command, ExitCode};
 
-/// The heaps that the GNU allocator keeps for a process of ours. It would make eight for each processor, one after another as threads come
-/// to it, and what lies idle in each of them is lost to the others: most of what a host seemed to grow by in its first hours was that.
-/// Other allocators do not know the variable.
-const HEAPS: (&str, &str) = ("MALLOC_ARENA_MAX", "4");
+/// How the GNU allocator keeps memory for a process of ours (mallopt(3)); others do not know these variables. It would make eight heaps for
+/// each processor, one after another as threads come to it, and what lies idle in each of them is lost to the others: most of what a host
+/// seemed to grow by in its first hours was that. And it would raise the size from which memory goes back to the system at once, so that a
+/// large buffer that was needed for a moment leaves a hole.
+const HEAPS: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "4"), ("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
 
 /// Returns a command that starts this program.
 pub(super) fn this_program() -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
-    command.env(HEAPS.0, HEAPS.1);
+    command.envs(HEAPS);
     Ok(command)
 }
 
