@@ -41,10 +41,11 @@ impl Strategies {
         let places = known.markets.iter().zip(&known.places);
         let granted =
             places.filter_map(|(ix, place)| Some(Grant { ix: *ix, market: listing.market(*ix)?, place: *place }));
-        let view = self.tools.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let view = self.tools.latest.lock().unwrap_or_else(PoisonError::into_inner);
         // Nothing runs before there was a first look at the engine.
         let (limits, portfolio) =
-            view.map_or((Limits::DEFAULT, Usd::ZERO), |view| (view.limits, view.summary.portfolio));
+            view.as_ref().map_or((Limits::DEFAULT, Usd::ZERO), |view| (view.limits, view.summary.portfolio));
+        drop(view);
         Session {
             now: clock::now(),
             parameters: parameters.to_owned(),
