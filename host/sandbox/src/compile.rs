@@ -9,6 +9,7 @@ mod child;
 #[cfg(target_os = "linux")]
 mod confine;
 mod inside;
+mod own_program;
 
 use crate::cache::Cache;
 use crate::check::{self, Kind};
@@ -17,6 +18,7 @@ use crate::native::LENGTH;
 use crate::settings::Settings;
 pub use child::Program;
 pub use inside::work;
+pub use own_program::OwnProgramError;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -119,8 +121,8 @@ fn encoded<'a>(engine: &Engine, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, LoadEr
     wasmtime::Module::validate(engine, bytes).map_err(|error| LoadError::Invalid(words(&format!("{error:#}"))))?;
     // And it may do so at what it finds in the sections of a module that is one.
     let encoded = std::panic::catch_unwind(|| {
-        let mut encoder = ComponentEncoder::default();
-        encoder.validate(true).module(bytes).and_then(|encoder| encoder.encode())
+        let encoder = ComponentEncoder::default();
+        encoder.validate(true).module(bytes).and_then(|mut encoder| encoder.encode())
     });
     let encoded = encoded.map_err(|_panic| LoadError::Contract("what it says of itself makes no sense".into()))?;
     encoded.map(Cow::Owned).map_err(|error| LoadError::Contract(words(&format!("{error:#}"))))

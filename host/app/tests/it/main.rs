@@ -17,4 +17,5 @@ mod db;
 #[allow(dead_code, reason = "the sandbox's own tests use the rest")]
 mod guest;
 mod postgres;
+mod replay;
 mod scratch;
