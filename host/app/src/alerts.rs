@@ -14,11 +14,11 @@ mod waiting;
 
 pub(crate) use address::Webhook;
 pub(crate) use command::{now, reachable, test};
-pub(crate) use facts::{Fact, Standing, of};
+use facts::Fact;
+pub(crate) use facts::RecordAlerts;
 pub(crate) use message::Bot;
 
 use crate::hex::hex;
-use crate::http::types::AlertsView;
 use model::Time;
 use post::Door;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -101,13 +101,21 @@ pub(crate) struct Settings {
     pub(crate) level: Severity,
 }
 
-/// What became of alerts so far.
-#[derive(Debug, Clone, Default)]
-struct Figures {
-    sent: u64,
-    failed: u64,
-    dropped: u64,
-    error: String,
+/// The counts of alerts since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    /// Whether a webhook is configured. Without one, no alert is sent.
+    pub(crate) configured: bool,
+    /// Alerts that the webhook took.
+    pub(crate) sent: u64,
+    /// Alerts that did not get through, however often they were tried.
+    pub(crate) failed: u64,
+    /// Alerts for which there was no room.
+    pub(crate) dropped: u64,
+    /// Alerts in the queue.
+    pub(crate) waiting: u64,
+    /// Why the last one has not got through; empty if it did.
+    pub(crate) error: String,
 }
 
 /// What the handles and the sender share.
@@ -176,7 +184,7 @@ impl Alerts {
     }
 
     /// Does what a fact of the engine asks for.
-    pub(crate) fn tell(&self, fact: Fact) {
+    fn tell(&self, fact: Fact) {
         match fact {
             Fact::Raise(alert) => self.raise(alert),
             Fact::Hold(alert, for_) => self.put(alert, for_),
@@ -203,11 +211,11 @@ impl Alerts {
     }
 
     /// Returns what became of alerts so far.
-    pub(crate) fn figures(&self) -> AlertsView {
-        let Some(shared) = &self.shared else { return AlertsView::default() };
-        let Figures { sent, failed, dropped, error } = shared.figures().clone();
+    pub(crate) fn figures(&self) -> Figures {
+        let Some(shared) = &self.shared else { return Figures::default() };
+        let figures = shared.figures().clone();
         let waiting = u64::try_from(shared.waiting().len()).unwrap_or(u64::MAX);
-        AlertsView { configured: true, sent, failed, dropped, waiting, error }
+        Figures { configured: true, waiting, ..figures }
     }
 
     /// Sends what is left, as far as that takes no longer than this, and ends.

@@ -1,4 +1,4 @@
-//! `polytrader backtest`: market events through the engine, the paper venue and a strategy in WebAssembly, as fast as they
+//! Backtests: market events through the engine, the paper venue and a strategy in WebAssembly, as fast as they
 //! go. Time is the events' own. Start reading in `run`.
 
 mod events;
@@ -11,53 +11,53 @@ mod world;
 
 pub(crate) use trial::{Tape, Trial, trial};
 
-use crate::bench;
-use crate::cli::{BacktestArgs, complain, say};
+use crate::measure::percentiles;
 use anyhow::Context;
 use model::{MarketIx, StrategyId};
 use run::Run;
 use sandbox::{Compiler, Instance, Module, Sandbox, Settings};
 use serde::Serialize;
-use std::process::ExitCode;
 use std::time::Instant;
 use world::World;
 
 /// Rounds of a measurement; the median counts.
 const ROUNDS: usize = 5;
 /// What is measured: it hears everything and trades a little.
-const TEMPLATE: &str = "template.wasm";
+pub(crate) const TEMPLATE: &str = "template.wasm";
 /// The one strategy.
 const STRATEGY: StrategyId = StrategyId(1);
 
-/// What a measurement prints.
+/// The figures of a measurement.
 #[derive(Debug, Serialize)]
-struct Figures {
+pub(crate) struct Figures {
     /// Events of one round.
-    events: u64,
-    rounds: usize,
+    pub(crate) events: u64,
+    /// Rounds of the measurement.
+    pub(crate) rounds: usize,
     /// Of the median round.
-    events_per_second: u64,
-    ns_per_event: f64,
-    intents: u64,
-    orders: u64,
-    fills: u64,
-    /// Times that the engine had gone past an event at which the strategy acted, and was set back.
-    set_back: u64,
-    strategy: &'static str,
+    pub(crate) events_per_second: u64,
+    /// Of the median round.
+    pub(crate) ns_per_event: f64,
+    /// Intents of the strategy.
+    pub(crate) intents: u64,
+    /// Orders that were approved.
+    pub(crate) orders: u64,
+    /// Fills.
+    pub(crate) fills: u64,
+    /// How often the engine had gone past an event at which the strategy acted, and was set back.
+    pub(crate) set_back: u64,
+    /// The file of the strategy.
+    pub(crate) strategy: &'static str,
 }
 
-/// Runs `polytrader backtest --bench`.
+/// Measures how fast generated events run through the engine, the paper venue and a strategy.
 ///
 /// # Errors
-/// If there is no strategy to run, or it fails.
-pub(crate) fn backtest(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
-    if cfg!(debug_assertions) {
-        complain("this is a development build: for real figures run `cargo run --release -p app -- backtest --bench`");
-    }
-    let folder = bench::strategies(args.strategies.as_deref())?;
+/// If the module cannot be loaded, or the strategy fails.
+pub(crate) fn measure(template: &[u8], seed: u64, events: u64) -> anyhow::Result<Figures> {
     let sandbox = Sandbox::new(Settings::default(), Compiler::Inline)?;
-    let module = sandbox.load(&bench::module(&folder, TEMPLATE)?)?;
-    let tape = events::tape(args.seed, usize::try_from(args.events)?);
+    let module = sandbox.load(template)?;
+    let tape = events::tape(seed, usize::try_from(events)?);
     let mut rounds = Vec::with_capacity(ROUNDS);
     let mut last = None;
     for _ in 0..ROUNDS {
@@ -67,10 +67,9 @@ pub(crate) fn backtest(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
         rounds.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
         last = Some(run);
     }
-    let (took, _) = bench::percentiles(rounds);
+    let (took, _) = percentiles(rounds);
     let run = last.context("no round was run")?;
-    print(args, &figures(args.events, took, &run))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(figures(events, took, &run))
 }
 
 /// What a strategy did with made-up events.
@@ -128,17 +127,4 @@ fn figures(events: u64, took: u64, run: &Run) -> Figures {
         set_back: run.set_back,
         strategy: TEMPLATE,
     }
-}
-
-fn print(args: &BacktestArgs, figures: &Figures) -> anyhow::Result<()> {
-    if args.json {
-        say(&serde_json::to_string(figures)?);
-        return Ok(());
-    }
-    let Figures { events, rounds, events_per_second, ns_per_event, intents, orders, fills, set_back, strategy } =
-        figures;
-    say(&format!("{events} events through {strategy}, the median of {rounds} rounds"));
-    say(&format!("{events_per_second} events a second, {ns_per_event} ns an event"));
-    say(&format!("{intents} intents, {orders} orders, {fills} fills; the engine was set back {set_back} times"));
-    Ok(())
 }

@@ -9,7 +9,9 @@ mod reload;
 mod sandbox_paths;
 mod signing;
 
-use crate::cli::{BenchArgs, complain, say};
+use crate::cli::BenchArgs;
+use crate::console::{complain, say};
+use crate::measure::percentiles;
 use anyhow::Context;
 use model::Usd;
 use order::{Account, Chain};
@@ -141,16 +143,6 @@ fn time(rounds: u32, each: u32, mut operation: impl FnMut()) -> (u64, u64) {
         }
     }
     percentiles(times)
-}
-
-/// Returns the median and the 99th percentile.
-pub(crate) fn percentiles(mut times: Vec<u64>) -> (u64, u64) {
-    times.sort_unstable();
-    let at = |hundredths: usize| {
-        let place = times.len().saturating_mul(hundredths) / 100;
-        times.get(place).or(times.last()).copied().unwrap_or(0)
-    };
-    (at(50), at(99))
 }
 
 /// Reads a strategy that was built.

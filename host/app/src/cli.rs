@@ -1,64 +1,20 @@
-//! The command line: what there is, with its help. Each command's work is in a module of its own.
+//! The arguments of the command line, with their help. Each command's work is in a module of its own.
 
 mod alert;
 mod authors;
 mod positions;
 mod strategy;
 
-use crate::config::Config;
+use crate::config::{Config, Mode, Sources};
 pub(crate) use alert::{AlertAction, AlertArgs};
+use anyhow::anyhow;
 pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 pub(crate) use positions::{AssignArgs, PositionsAction, PositionsArgs};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 pub(crate) use strategy::{ArmArgs, FileArgs, HostedArgs, NameArgs, StrategyAction, StrategyArgs, VersionArgs};
-
-/// Trades prediction markets with strategies that need not be trusted.
-#[derive(Debug, Parser)]
-#[command(name = "polytrader", version, about, max_term_width = 100)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Trade: start the signer, the host and, in demo mode, a local exchange. Ends on Ctrl-C, with all orders cancelled.
-    Run(Box<RunArgs>),
-    /// Serve a local Polymarket: the venue's REST and WebSocket protocol with play money, on one port.
-    Exchange(ExchangeArgs),
-    /// Step through a session's journal again and check that every decision comes out the same. Exits with 1 if one does not.
-    Replay(ReplayArgs),
-    /// Look at everything that live trading needs, and trade nothing: key, wallet, allowances, clock, latency, limits. Exits
-    /// with 1 if something is not good. Takes the arguments of `run`.
-    Doctor(Box<RunArgs>),
-    /// End trading on the account: stop the host of this data folder if there is one, and cancel everything at the venue until nothing is
-    /// open. Needs the keystore and its passphrase, and no running host. Takes the arguments of `run`.
-    Kill(Box<RunArgs>),
-    /// Bring a private key into the keystore, show whose it is, show or change what the signer may sign with it.
-    Keys(KeysArgs),
-    /// Measure the paths of an order and print a table of figures with their budgets.
-    Bench(BenchArgs),
-    /// Run market events through a strategy as fast as they go.
-    Backtest(BacktestArgs),
-    /// Write, build, look at and try strategies without trading them, or say something to the host about one.
-    Strategy(StrategyArgs),
-    /// List what the running host's account holds and whose it is, or give it to another strategy.
-    Positions(PositionsArgs),
-    /// Send an alert to the webhook that is configured, and say what it answered.
-    Alert(Box<AlertArgs>),
-    /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
-    Config(CommonArgs),
-    /// The host process; started by `run`, with a socket to the signer as its standard input.
-    #[command(hide = true)]
-    Host(Box<HostArgs>),
-    /// Compile the module on standard input and write native code; started by whoever loads strategies.
-    #[command(hide = true)]
-    Compile,
-}
 
 impl CommonArgs {
     /// Returns the arguments that say the same to another process of this program.
@@ -82,6 +38,32 @@ impl CommonArgs {
         arguments.extend(self.stopped.then(|| "--stopped".into()));
         arguments
     }
+
+    /// Reads the configuration that these arguments and the environment of this process give.
+    ///
+    /// # Errors
+    /// A sentence naming the layer, the key, the value and its range.
+    pub(crate) fn load_config(&self) -> anyhow::Result<Config> {
+        Config::from_sources(self.sources()?, std::env::vars_os())
+    }
+
+    /// Returns the places of the configuration's layers.
+    fn sources(&self) -> anyhow::Result<Sources> {
+        let mut flags = Vec::new();
+        for set in &self.set {
+            let (key, value) =
+                set.split_once('=').ok_or_else(|| anyhow!("`--set {set}` is not of the form key=value"))?;
+            flags.push((key.trim().to_owned(), value.trim().to_owned()));
+        }
+        let port = |port: u16| format!("127.0.0.1:{port}");
+        flags.extend(self.api_port.map(|at| ("api.listen".to_owned(), port(at))));
+        flags.extend(self.dashboard_port.map(|at| ("dashboard.listen".to_owned(), port(at))));
+        if let Some(folder) = &self.strategies {
+            let folder = folder.to_str().ok_or_else(|| anyhow!("{} is not UTF-8", folder.display()))?;
+            flags.push(("strategies_dir".to_owned(), folder.to_owned()));
+        }
+        Ok(Sources { mode: self.mode.into(), data_dir: self.data_dir.clone(), file: self.config.clone(), flags })
+    }
 }
 
 /// How to trade.
@@ -93,6 +75,16 @@ pub(crate) enum ModeArg {
     Paper,
     /// Real money.
     Live,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(arg: ModeArg) -> Self {
+        match arg {
+            ModeArg::Demo => Self::Demo,
+            ModeArg::Paper => Self::Paper,
+            ModeArg::Live => Self::Live,
+        }
+    }
 }
 
 /// What both `run` and its host process are told.
@@ -232,6 +224,9 @@ pub(crate) struct ReplayArgs {
     /// Run the strategies again too, and hold every answer against the one that was journaled.
     #[arg(long)]
     pub(crate) wasm: bool,
+    /// Exit with 1 on any difference, even if another build wrote the journal.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -325,58 +320,6 @@ pub(crate) struct HostArgs {
     pub(crate) relayer: String,
 }
 
-/// Runs the command line of this process.
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match cli.command {
-        Command::Run(args) => crate::run::run(&args),
-        Command::Exchange(args) => crate::run::exchange(&args),
-        Command::Replay(args) => crate::replay::run(&args),
-        Command::Doctor(args) => crate::doctor::run(&args),
-        Command::Kill(args) => crate::kill::run(&args),
-        Command::Keys(args) => crate::keys::run(&args),
-        Command::Bench(args) => crate::bench::bench(&args),
-        Command::Backtest(args) => crate::backtest::backtest(&args),
-        Command::Strategy(args) => crate::strategy::run(&args),
-        Command::Positions(args) => crate::positions::run(&args),
-        Command::Alert(args) => crate::alerts::test(&args),
-        Command::Config(args) => show_config(&args),
-        Command::Host(args) => crate::host::run(&args),
-        Command::Compile => crate::compile::run(),
-    };
-    outcome.unwrap_or_else(|error| {
-        complain(&format!("polytrader: {error:#}"));
-        ExitCode::FAILURE
-    })
-}
-
-/// Prints a line for each key: what holds, and where it comes from.
-fn show_config(args: &CommonArgs) -> anyhow::Result<ExitCode> {
-    let config = Config::load(args, std::env::vars_os())?;
-    for entry in config.entries() {
-        say(&format!("{:34} {:28} {}", entry.key, entry.value, entry.source.as_str()));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Writes a line for people to standard error.
-#[expect(clippy::print_stderr, reason = "the command line speaks to people here, not to the log")]
-pub(crate) fn complain(line: &str) {
-    eprintln!("{}", shown(line));
-}
-
-/// Writes a line of output.
-#[expect(clippy::print_stdout, reason = "the command line's output")]
-pub(crate) fn say(line: &str) {
-    println!("{}", shown(line));
-}
-
-/// What we print may have been said by strategies, markets or the venue, and must not act on the terminal. Our own lines end where they end.
-fn shown(text: &str) -> String {
-    let lines: Vec<_> = text.split('\n').map(sandbox::visible).collect();
-    lines.join("\n")
-}
-
 /// Parses `250ms`, `30s`, `5m`, `2h` or plain seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -397,38 +340,6 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn the_host_is_told_what_run_was_told() {
-        let line = "polytrader run --mode demo --for 90s --data-dir /d --config /c --strategies /s --api-port 0 \
-                    --dashboard-port 1 --set a=b --set c=d --json --stopped --adopt";
-        let Command::Run(run) = Cli::parse_from(line.split_whitespace()).command else { panic!("not run") };
-        let told = [
-            "polytrader",
-            "host",
-            "--exchange",
-            "x",
-            "--channels",
-            "y",
-            "--catalog",
-            "z",
-            "--records",
-            "r",
-            "--relayer",
-            "q",
-        ]
-        .map(OsString::from);
-        let told = told.into_iter().chain(run.common.to_arguments());
-        let Command::Host(host) = Cli::parse_from(told).command else { panic!("not host") };
-        assert_eq!(format!("{:?}", host.common), format!("{:?}", run.common));
-        assert_eq!(host.common.run_for, Some(Duration::from_secs(90)));
-    }
 
     #[test]
     fn a_number_of_invented_markets_has_a_limit() {

@@ -133,17 +133,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads all layers as the command line says.
-    ///
-    /// # Errors
-    /// A sentence naming the layer, the key, the value and its range.
-    pub(crate) fn load(
-        args: &crate::cli::CommonArgs,
-        env: impl Iterator<Item = (OsString, OsString)>,
-    ) -> anyhow::Result<Self> {
-        Self::from_sources(Sources::of(args)?, env)
-    }
-
     /// Reads all layers.
     ///
     /// # Errors

@@ -1,9 +1,20 @@
 //! What operators can make the host do: the API's only way to the engine.
 
-use crate::host::{Access, Door, Inbox, Wanted, Word, Words, clock};
+mod claim_requests;
+mod engine_view;
+mod strategy_commands;
+
+pub(crate) use claim_requests::{CLAIMS_WAITING_MAX, Door, Wanted};
+pub(crate) use engine_view::{Latest, View};
+pub(crate) use strategy_commands::{Asked, Word, Words};
+
+use crate::host::{Inbox, clock};
 use crate::http::types::VenueOrderView;
 use model::input::{Command, StrategyChange};
 use model::{Assignment, Body, Limits, Signal, StrategyId, Transfer};
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -21,19 +32,28 @@ pub enum ControlError {
     Silent,
 }
 
+/// The answer to a question about open orders: a sentence if there is none.
+pub(crate) type OpenOrdersAnswer<'a> = Pin<Box<dyn Future<Output = Result<Vec<VenueOrderView>, String>> + Send + 'a>>;
+
+/// Answers which orders of the account are open where they are executed.
+pub(crate) trait OpenOrders: Debug + Send + Sync {
+    /// Returns the orders of the account that are open now.
+    fn open_orders(&self) -> OpenOrdersAnswer<'_>;
+}
+
 /// A cheap handle on the host.
 #[derive(Debug, Clone)]
 pub struct Control {
     inbox: Inbox,
-    access: Option<Access>,
+    open_orders: Option<Arc<dyn OpenOrders>>,
     words: Option<Words>,
     claims: Door,
 }
 
 impl Control {
-    /// Returns a handle that gives commands to `inbox` and asks `access` what is open at the venue.
-    pub(crate) fn new(inbox: Inbox, access: Option<Access>) -> Self {
-        Self { inbox, access, words: None, claims: Door::closed("there is no account at the venue here") }
+    /// Returns a handle that sends commands to `inbox` and asks `open_orders` what is open at the venue.
+    pub(crate) fn new(inbox: Inbox, open_orders: Option<Arc<dyn OpenOrders>>) -> Self {
+        Self { inbox, open_orders, words: None, claims: Door::closed("there is no account at the venue here") }
     }
 
     /// Has words about strategies go there.
@@ -60,7 +80,7 @@ impl Control {
     ///
     /// # Errors
     /// Why it would not.
-    pub(crate) async fn upload(&self, name: &str, bytes: axum::body::Bytes) -> Result<(), ControlError> {
+    pub(crate) async fn upload(&self, name: &str, bytes: bytes::Bytes) -> Result<(), ControlError> {
         self.words()?.upload(name, bytes).await
     }
 
@@ -135,7 +155,7 @@ impl Control {
     /// # Errors
     /// A sentence, if the venue gives no answer.
     pub async fn venue_orders(&self) -> Result<Vec<VenueOrderView>, String> {
-        let Some(access) = &self.access else { return Err("there is no venue".to_owned()) };
-        access.open_orders().await
+        let Some(venue) = &self.open_orders else { return Err("there is no venue".to_owned()) };
+        venue.open_orders().await
     }
 }

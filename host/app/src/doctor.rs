@@ -1,8 +1,9 @@
 //! `polytrader doctor`: looks at everything that live trading needs, and trades nothing. Each line says what was found and, where it
 //! is not good, what to do.
 
-use crate::cli::{RunArgs, say};
+use crate::cli::RunArgs;
 use crate::config::Config;
+use crate::console::say;
 use crate::host::clock;
 use crate::keys::{Secret, runbook};
 use crate::run::{Venue, account};
@@ -72,7 +73,7 @@ impl Report {
 /// # Errors
 /// If the configuration cannot be read.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&args.common, std::env::vars_os()).context("reading the configuration")?;
+    let config = args.common.load_config().context("reading the configuration")?;
     let mut report = Report::default();
     machine(&config, &mut report);
     limits(&config, &mut report);

@@ -1,5 +1,5 @@
 //! The host process: everything between the venue, the engine, the signer, the strategies and the operators. It holds no key.
-//! Start reading in [`trade`], which sets everything up in order; then `core`, the engine's thread, and `duties`, its hands.
+//! Start reading in [`begin`], which sets everything up in order; then `core`, the engine's thread, and `duties`, its hands.
 
 mod access;
 mod claims;
@@ -20,40 +20,31 @@ mod paper;
 mod pulse;
 mod records;
 mod rows;
-mod serve;
+pub(crate) mod serve;
 mod strategies;
 mod takeover;
-mod told;
 mod venue;
 mod venue_account;
 
 pub(crate) use access::Access;
-pub(crate) use claims::{Door, Wanted};
-pub(crate) use duties::session_of;
+pub(crate) use finish::Outcome;
 pub(crate) use inbox::Inbox;
 #[cfg(test)]
 pub(crate) use inbox::Taken;
 pub(crate) use pulse::skew;
-#[cfg(test)]
-pub(crate) use strategies::Asked;
-pub(crate) use strategies::{Word, Words};
-pub(crate) use venue::ORDER_VERSIONS;
+pub(crate) use strategies::session_of;
+pub(crate) use venue::{ORDER_VERSIONS, Venue, VenueAddresses};
 
-use crate::alerts::{Alerts, Bot, CLOSE_WITHIN};
-use crate::auth::{Auth, Identity, Role};
-use crate::cli::{HostArgs, complain, say};
+use crate::alerts::{Alerts, Bot, CLOSE_WITHIN, RecordAlerts};
 use crate::config::Config;
-use crate::control::Control;
+use crate::control::{Control, Latest, OpenOrders, Words};
 use crate::db::{Db, SessionRow};
-use crate::http::Parts;
-use crate::journal::{Journal, Past, RunLock};
+use crate::journal::{Journal, Past};
 use crate::picture::{Begin, Picture};
-use crate::settings::Settings;
 use anyhow::{Context, bail};
-use core::{Core, Ended, Latest};
+use core::{Core, Ended};
 use desk::{Desk, Tools};
 use duties::{Duties, Seen};
-use finish::Outcome;
 use heartbeat::Heart;
 use index::Index;
 use listing::Listing;
@@ -63,117 +54,38 @@ use model::{Body, Carry, Limits, SessionId, Size, StrategyId, Time};
 use paper::PaperVenue;
 use rows::Rows;
 use sandbox::{Sandbox, Supervisor};
-use serve::Served;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use strategies::{REPORTS_MAX, SavedStates, Starts, Strategies, supervise};
 use tokio::runtime::Handle;
-use told::{Told, wait};
-use venue::{Login, Venue};
+use venue::Login;
 use venue_account::VenueAccount;
 
 /// How long both channels may take before the bot is started all the same; breakers hold it back then.
 const CHANNELS_WITHIN: Duration = Duration::from_secs(15);
-/// How long tasks may take to end after everything was said.
-const GRACE: Duration = Duration::from_secs(2);
 /// How long the database may take to write what waits.
 const ROWS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Runs the hidden `polytrader host`.
-///
-/// # Errors
-/// What keeps it from trading, as a sentence.
-pub(crate) fn run(args: &HostArgs) -> anyhow::Result<ExitCode> {
-    crate::logging::start();
-    signer::process::harden().context("closing this process to others")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    let outcome = runtime.block_on(async {
-        let outcome = trade(args).await;
-        if let Err(error) = &outcome {
-            told::failed(args, error).await;
-        }
-        outcome
-    });
-    runtime.shutdown_timeout(GRACE);
-    let outcome = outcome?;
-    if args.common.json {
-        say(&serde_json::to_string(&outcome)?);
-    }
-    Ok(if outcome.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
 /// The parts that outlive the set-up.
-struct Session {
-    started: Instant,
-    mode: Mode,
-    signer: Arc<signer::Client>,
-    inbox: Inbox,
-    latest: Latest,
-    picture: Picture,
-    journal: Journal,
-    supervisor: Supervisor,
-    access: Access,
-    control: Control,
-    db: Db,
-    engine: JoinHandle<Ended>,
+pub(crate) struct Session {
+    pub(crate) started: Instant,
+    pub(crate) mode: Mode,
+    pub(crate) signer: Arc<signer::Client>,
+    pub(crate) inbox: Inbox,
+    pub(crate) latest: Latest,
+    pub(crate) picture: Picture,
+    pub(crate) alerts: Alerts,
+    pub(crate) journal: Journal,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) access: Access,
+    pub(crate) control: Control,
+    pub(crate) db: Db,
+    pub(crate) engine: JoinHandle<Ended>,
     /// Ends when it is dropped; none on paper.
     _user_channel: Option<polymarket::Feed>,
-}
-
-async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
-    // First: a signal before its handler would end this process with orders open.
-    let told = Told::listen()?;
-    // A gate with a silent rule must not trade.
-    engine::self_test().map_err(anyhow::Error::msg)?;
-    let common = &args.common;
-    let config = Config::load(common, std::env::vars_os()).context("reading the configuration")?;
-    std::fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("creating the data folder {}", config.data_dir.display()))?;
-    let _folder = RunLock::of_folder(&config.data_dir)?;
-    serve::forget_last_run(&config.data_dir)?;
-    let signer = Arc::new(signer::Client::connect_inherited().await.context("connecting to the signer")?);
-    let _account = RunLock::of_account(&signer.account().funder.to_string())?;
-    let db = Db::open(&config.database_url).await?;
-    let auth = Auth::open(&db, &config.data_dir, clock::now()).await?;
-    let past = past(&config, &signer).await?;
-    let venue = Venue::open(args, &config, &signer, past.as_ref()).await?;
-    let settings = Settings::open(&config, &db).await?;
-    let session = begin(&config, settings.limits().await, signer, db, venue, past).await?;
-    let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
-    let code = auth.login_code(admin, clock::now())?;
-    let parts = Parts {
-        picture: session.picture.clone(),
-        control: session.control.clone(),
-        auth,
-        db: session.db.clone(),
-        settings,
-        chain: order::Chain::from_id(config.chain_id),
-        account: session.signer.account().funder.to_string(),
-        keep_versions: config.keep_versions,
-        session: session.picture.bot().session,
-        remote: config.api_allow_remote,
-        clock: clock::now,
-    };
-    let served = Served::start(&config, Arc::new(parts), &args.exchange, &code).await?;
-    complain(&format!("dashboard: {} (this link logs in once)", served.login));
-    complain(&format!(
-        "api:       {} (token in {})",
-        served.api,
-        crate::auth::admin_token_path(&config.data_dir).display()
-    ));
-    // With real money somebody looks first.
-    if !common.stopped && session.mode != Mode::Live {
-        start(&session).await;
-    }
-    let why = wait(&session, told, common.run_for).await;
-    complain(&format!("{why}; cancelling all orders"));
-    let outcome = end(session).await;
-    served.stop();
-    outcome
 }
 
 /// What the engine's thread, its hands and the channels share.
@@ -183,6 +95,7 @@ struct Wires {
     index: Index,
     latest: Latest,
     picture: Picture,
+    alerts: Alerts,
     journal: Journal,
     starts: Starts,
     listing: Listing,
@@ -190,7 +103,10 @@ struct Wires {
 }
 
 /// Begins the session: journal, engine, strategies and channels.
-async fn begin(
+///
+/// # Errors
+/// What keeps the session from beginning.
+pub(crate) async fn begin(
     config: &Config,
     limits: Limits,
     signer: Arc<signer::Client>,
@@ -212,9 +128,8 @@ async fn begin(
         inbox: Inbox::default(),
         index: Index::default(),
         latest: Latest::default(),
-        picture: Picture::new(&Begin { mode: mode.as_str().to_owned(), session: session.0, at: now }).with_alerts(
-            Alerts::start(&config.alerts, Bot { mode: mode.as_str().to_owned(), account: funder.clone() })?,
-        ),
+        picture: Picture::new(&Begin { mode: mode.as_str().to_owned(), session: session.0, at: now }),
+        alerts: Alerts::start(&config.alerts, Bot { mode: mode.as_str().to_owned(), account: funder.clone() })?,
         journal: journal(config, session, &funder, past.as_ref().map(|past| past.session), now)?,
         starts: Starts::default(),
         listing: Listing::new(&venue.markets),
@@ -236,7 +151,7 @@ async fn begin(
     let sandbox = compiling(config)?;
     let supervisor = supervise(config, sandbox.clone(), &wires.inbox, wires.states.clone(), sink)?;
     let row = SessionRow { session: session.0, mode: mode.as_str(), account: funder, started_at_ms: now.millis() };
-    let core = Core::new(wires.duties(&db, venue, &access, &supervisor, &row)?, Arc::clone(&wires.latest));
+    let core = Core::new(wires.duties(&db, venue, &access, &supervisor, &row)?, wires.latest.clone());
     let heard = wires.inbox.clone();
     let engine = std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&heard))?;
     let user_channel = wires.user_channel(venue, &access)?;
@@ -248,8 +163,9 @@ async fn begin(
     let (words, asked) = Words::new(Some((sandbox.clone(), config.strategies_dir.clone())));
     tokio::spawn(wires.strategies(config, &db, sandbox, holders).run(reports, asked));
     let claims = claims::open(&wires, config, &db, venue);
-    let control = Control::new(wires.inbox.clone(), Some(access.clone())).with_words(words).with_claims(claims);
-    let Wires { signer, inbox, latest, picture, journal, .. } = wires;
+    let venue_orders: Arc<dyn OpenOrders> = Arc::new(access.clone());
+    let control = Control::new(wires.inbox.clone(), Some(venue_orders)).with_words(words).with_claims(claims);
+    let Wires { signer, inbox, latest, picture, alerts, journal, .. } = wires;
     Ok(Session {
         started,
         mode,
@@ -257,6 +173,7 @@ async fn begin(
         inbox,
         latest,
         picture,
+        alerts,
         journal,
         supervisor,
         access,
@@ -296,9 +213,9 @@ impl Wires {
             inbox: inbox.clone(),
             index: index.clone(),
             runtime: Handle::current(),
-            alerts: self.picture.alerts().clone(),
+            alerts: self.alerts.clone(),
         };
-        let latest = Arc::clone(&self.latest);
+        let latest = self.latest.clone();
         let account = VenueAccount::new(client.clone(), inbox, index, latest, self.listing.clone(), since);
         for order in foreign {
             // What they traded before the first session of this account is in its opening balance.
@@ -314,7 +231,7 @@ impl Wires {
         let heart = Heart {
             client: login.account.clone(),
             inbox: self.inbox.clone(),
-            latest: Arc::clone(&self.latest),
+            latest: self.latest.clone(),
             journal: self.journal.clone(),
             picture: self.picture.clone(),
             id,
@@ -339,7 +256,8 @@ impl Wires {
             db: db.clone(),
             inbox: self.inbox.clone(),
             picture: self.picture.clone(),
-            latest: Arc::clone(&self.latest),
+            alerts: self.alerts.clone(),
+            latest: self.latest.clone(),
             starts: self.starts.clone(),
             listing: self.listing.clone(),
             states: self.states.clone(),
@@ -370,6 +288,7 @@ impl Wires {
             listing: self.listing.clone(),
             access: access.clone(),
             picture: self.picture.clone(),
+            alerts: RecordAlerts::new(self.alerts.clone()),
             rows: Rows::new(db, Handle::current(), row, self.listing.clone()),
             signer: Arc::clone(&self.signer),
             seen: Seen::default(),
@@ -405,7 +324,10 @@ async fn session_start(
 }
 
 /// Reads what the last session on this account left.
-async fn past(config: &Config, signer: &signer::Client) -> anyhow::Result<Option<Past>> {
+///
+/// # Errors
+/// If a journal is damaged or cannot be read.
+pub(crate) async fn past(config: &Config, signer: &signer::Client) -> anyhow::Result<Option<Past>> {
     let (data_dir, funder) = (config.data_dir.clone(), signer.account().funder.to_string());
     let read = tokio::task::spawn_blocking(move || crate::journal::last_of(&data_dir, &funder));
     let past = read.await.context("reading the journals")??;
@@ -426,7 +348,7 @@ fn journal(
 ) -> anyhow::Result<Journal> {
     let entries = format!("{:?}", config.entries());
     let header = journal::Header {
-        build: crate::build_name(),
+        build: crate::build_id::build_name(),
         session,
         segment: 1,
         account: account.to_owned(),
@@ -443,11 +365,11 @@ fn journal(
 
 /// Returns the sandbox of strategies, which keeps what it compiled in the data folder.
 fn compiling(config: &Config) -> anyhow::Result<Sandbox> {
-    crate::compile::sandbox(sandbox::Settings::default(), Some(&config.data_dir))
+    Ok(Sandbox::of_own_program(sandbox::Settings::default(), Some(&config.data_dir))?)
 }
 
 /// Starts the bot when both channels are up.
-async fn start(session: &Session) {
+pub(crate) async fn start(session: &Session) {
     let asked = Instant::now();
     loop {
         let bot = session.picture.bot();
@@ -457,16 +379,19 @@ async fn start(session: &Session) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     if let Err(error) = session.control.command(Command::Start).await {
-        complain(&format!("the bot stays STOPPED: {error}"));
+        tracing::warn!(%error, "start refused; the bot stays STOPPED");
     }
 }
 
 /// Stops, checks, and closes everything in order.
-async fn end(session: Session) -> anyhow::Result<Outcome> {
+///
+/// # Errors
+/// If the engine's thread panicked.
+pub(crate) async fn end(session: Session) -> anyhow::Result<Outcome> {
     finish::stop(&session.control, &session.latest).await;
     let end = finish::check(&session.access, &session.latest).await;
-    let Session { started, mode, inbox, picture, journal, supervisor, db, engine, .. } = session;
-    end.alert().into_iter().for_each(|alert| picture.alerts().raise(alert));
+    let Session { started, mode, inbox, alerts, journal, supervisor, db, engine, .. } = session;
+    end.alert().into_iter().for_each(|alert| alerts.raise(alert));
     let closed = tokio::task::spawn_blocking(move || {
         supervisor.shutdown();
         inbox.close();
@@ -476,10 +401,10 @@ async fn end(session: Session) -> anyhow::Result<Outcome> {
     });
     let (ended, journal_failure) = closed.await.context("closing the host")?;
     db.close(ROWS_WITHIN).await;
-    picture.alerts().close(CLOSE_WITHIN).await;
+    alerts.close(CLOSE_WITHIN).await;
     let Ok(Ended { engine, counts }) = ended else { bail!("the engine's thread panicked") };
     if let Some(failure) = journal_failure {
-        complain(&format!("the journal failed: {failure}"));
+        tracing::error!(%failure, "journal failed");
     }
     Ok(Outcome::new(mode, started.elapsed(), &engine.summary(), &counts, end))
 }

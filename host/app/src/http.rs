@@ -23,6 +23,7 @@ pub mod types;
 pub use openapi::document;
 pub use problem::ProblemResponse;
 
+use crate::alerts::Alerts;
 use crate::auth::Auth;
 use crate::control::Control;
 use crate::db::Db;
@@ -42,6 +43,8 @@ const BODY_MAX: usize = 64 * 1024;
 pub struct Parts {
     /// What is shown.
     pub picture: Picture,
+    /// The counts of alerts.
+    pub(crate) alerts: Alerts,
     /// What acts.
     pub control: Control,
     /// Who may.

@@ -6,7 +6,8 @@ mod passphrase;
 pub(crate) mod records;
 pub(crate) mod runbook;
 
-use crate::cli::{KeysAction, KeysArgs, PassphraseArgs, complain, say};
+use crate::cli::{KeysAction, KeysArgs, PassphraseArgs};
+use crate::console::{complain, say};
 use anyhow::{Context, bail, ensure};
 use order::{Address, Chain, Domains, SigningKey, Wallet};
 use polymarket::{Client, Credentials, L1Headers};

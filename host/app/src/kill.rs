@@ -1,8 +1,8 @@
 //! `polytrader kill`: ends trading on the account, whether or not a host runs, answers or is well. Works from the keystore and the
 //! venue alone; a host that is there is stopped first, or it would go on placing orders.
 
-use crate::cli::{RunArgs, complain, say};
-use crate::config::Config;
+use crate::cli::RunArgs;
+use crate::console::{complain, say};
 use crate::journal::RunLock;
 use crate::run::{Venue, account};
 use anyhow::{Context, bail};
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// # Errors
 /// If there is no key, or orders are still open after a minute; then the venue's own page is the last resort.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&args.common, std::env::vars_os()).context("reading the configuration")?;
+    let config = args.common.load_config().context("reading the configuration")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(stop_host(&config.data_dir));
     let key = crate::keys::of_live(&config.data_dir, &args.passphrase)?.key;

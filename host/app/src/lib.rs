@@ -5,11 +5,14 @@ mod alerts;
 pub mod auth;
 mod backtest;
 mod bench;
-pub mod cli;
-mod compile;
+mod build_id;
+mod cli;
+mod commands;
 pub mod config;
+mod console;
 pub mod control;
 pub mod db;
+pub mod dispatch;
 mod doctor;
 mod hex;
 mod host;
@@ -18,6 +21,7 @@ mod journal;
 mod keys;
 mod kill;
 mod logging;
+mod measure;
 mod modules;
 mod parameters;
 pub mod picture;
@@ -28,8 +32,3 @@ mod replay;
 mod run;
 pub mod settings;
 mod strategy;
-
-/// Returns what names this build: two builds of one name decide the same.
-pub(crate) fn build_name() -> String {
-    format!("polytrader {} engine {}", env!("CARGO_PKG_VERSION"), env!("ENGINE_BUILD"))
-}

@@ -9,9 +9,8 @@ mod words;
 
 pub use feed::{Follow, Message};
 
-use crate::alerts::{Alerts, Standing, Trouble};
 use crate::http::types::{
-    BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update, WaitView,
+    BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update,
 };
 use engine::{Gain, Record};
 use feed::Stream;
@@ -46,6 +45,15 @@ pub struct Top {
     pub tick: TickSize,
 }
 
+/// How long market events waited for the engine from the moment they were received, in the last whole second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EventWait {
+    /// On average, in microseconds.
+    pub mean_micros: u64,
+    /// At worst, in microseconds.
+    pub worst_micros: u64,
+}
+
 /// The picture. A cheap handle.
 #[derive(Debug, Clone)]
 pub struct Picture {
@@ -54,49 +62,20 @@ pub struct Picture {
     connections: Arc<Mutex<Vec<ConnectionView>>>,
     /// How the venue's records of the account are read; none where there is no such account.
     records: Arc<Mutex<Option<RecordsView>>>,
-    event_wait: Arc<Mutex<WaitView>>,
-    /// Who tells those that do not look.
-    alerts: Alerts,
-    standing: Arc<Mutex<Standing>>,
+    event_wait: Arc<Mutex<EventWait>>,
 }
 
 impl Picture {
     /// Returns the picture of a session in which nothing has happened yet.
     pub fn new(begin: &Begin) -> Self {
         let shared = Arc::new(Mutex::new((State::new(begin), Stream::new())));
-        let standing = Arc::new(Mutex::new(Standing::FIRST));
         let (connections, records, event_wait) = (Arc::default(), Arc::default(), Arc::default());
-        Self { shared, connections, records, event_wait, alerts: Alerts::default(), standing }
+        Self { shared, connections, records, event_wait }
     }
 
-    /// Has alerts go there.
-    #[must_use]
-    pub(crate) fn with_alerts(self, alerts: Alerts) -> Self {
-        Self { alerts, ..self }
-    }
-
-    /// Returns who tells those that do not look.
-    pub(crate) const fn alerts(&self) -> &Alerts {
-        &self.alerts
-    }
-
-    /// Tells that a strategy is in trouble.
-    pub(crate) fn trouble(&self, at: Time, trouble: &Trouble, strategy: &str, runs: bool, why: &str) {
-        self.alerts.raise(trouble.alert(at, strategy, runs, why));
-    }
-
-    /// Tells a fact of the engine, if somebody should hear of it.
-    fn alert(&self, at: Time, record: &Record) {
-        if !self.alerts.is_on() {
-            return;
-        }
-        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (fact, after) = crate::alerts::of(at, record, *standing, |scope| self.lock().0.scope_name(scope));
-        *standing = after;
-        drop(standing);
-        if let Some(fact) = fact {
-            self.alerts.tell(fact);
-        }
+    /// Returns the slug or the name of a scope; empty for the session.
+    pub fn scope_name(&self, scope: Scope) -> String {
+        self.lock().0.scope_name(scope)
     }
 
     /// Returns the condition of the market of that slug, and whether its outcomes exclude those of others.
@@ -121,7 +100,6 @@ impl Picture {
             changed = state.record(at, record);
             changed.clone()
         });
-        self.alert(at, record);
         changed
     }
 
@@ -185,12 +163,12 @@ impl Picture {
     }
 
     /// Shows how long market events waited for the engine in the last second.
-    pub fn set_event_wait(&self, wait: WaitView) {
+    pub fn set_event_wait(&self, wait: EventWait) {
         *self.event_wait.lock().unwrap_or_else(PoisonError::into_inner) = wait;
     }
 
     /// Returns how long market events waited for the engine in the last second.
-    pub fn event_wait(&self) -> WaitView {
+    pub fn event_wait(&self) -> EventWait {
         *self.event_wait.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

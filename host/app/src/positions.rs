@@ -1,6 +1,7 @@
 //! `polytrader positions`: what a running host's account holds, whose it is, and giving it to another strategy.
 
-use crate::cli::{AssignArgs, HostedArgs, PositionsAction, PositionsArgs, say};
+use crate::cli::{AssignArgs, HostedArgs, PositionsAction, PositionsArgs};
+use crate::console::say;
 use crate::remote::Remote;
 use anyhow::Context;
 use model::{Size, Usd};

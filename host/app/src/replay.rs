@@ -1,16 +1,14 @@
-//! `polytrader replay`: steps an engine through a journal again and holds every decision against the one that was journaled.
+//! Replays: steps an engine through a journal again and holds every decision against the one that was journaled.
 
 mod strategies;
 
-use crate::cli::{ReplayArgs, complain, say};
-use crate::journal::{Step, folder, is_first, segments_of, walk};
-use anyhow::{Context, bail, ensure};
+use crate::journal::{Step, is_first, walk};
+use anyhow::ensure;
 use engine::{Effects, Engine, Purpose, digest};
 use journal::Record;
 use model::{Body, Input, Seq, SessionId};
 use serde::Serialize;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Instant;
 use strategies::Strategies;
 
@@ -19,19 +17,19 @@ const LISTED_MAX: usize = 20;
 
 /// What a replay came to; the last line of `replay --json`.
 #[derive(Debug, Default, Serialize)]
-struct Outcome {
-    session: u64,
-    build: String,
-    inputs: u64,
-    decisions: u64,
-    differences: u64,
+pub(crate) struct Outcome {
+    pub(crate) session: u64,
+    pub(crate) build: String,
+    pub(crate) inputs: u64,
+    pub(crate) decisions: u64,
+    pub(crate) differences: u64,
     /// The inputs whose decisions differ, the first ones.
-    differ_at: Vec<u64>,
-    ended_in_order: bool,
+    pub(crate) differ_at: Vec<u64>,
+    pub(crate) ended_in_order: bool,
     /// Answers of strategies that were compared; none unless they were run again.
-    answers: u64,
-    answers_differ: u64,
-    inputs_per_second: u64,
+    pub(crate) answers: u64,
+    pub(crate) answers_differ: u64,
+    pub(crate) inputs_per_second: u64,
 }
 
 /// A journal that is stepped through.
@@ -47,58 +45,21 @@ struct Replay {
     outcome: Outcome,
 }
 
-/// Runs `polytrader replay`. Fails if a decision of the same build differs.
+/// Replays one session: `files` are its journal in order. With a data folder the strategies are run again too, from the modules kept there.
 ///
 /// # Errors
-/// If there is no such journal, or it is damaged.
-pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    crate::logging::start();
-    let (session, files) = find(args)?;
+/// If the journal's beginning is missing, a record is damaged, or a module is not kept.
+pub(crate) fn replay(session: SessionId, files: &[PathBuf], modules: Option<PathBuf>) -> anyhow::Result<Outcome> {
     ensure!(
         files.first().is_some_and(|file| is_first(file)),
         "the beginning of session {} is no longer kept (journal.keep_days); a replay needs all of it",
         session.0
     );
     let started = Instant::now();
-    let strategies = args.wasm.then(|| Strategies::new(args.data_dir.clone())).transpose()?;
+    let strategies = modules.map(Strategies::new).transpose()?;
     let mut replay = Replay::new(session, strategies);
-    walk(&files, |step| replay.take(step))?;
-    let outcome = replay.end(started)?;
-    if args.json {
-        say(&serde_json::to_string(&outcome)?);
-    } else {
-        say(&format!(
-            "session {}: {} inputs, {} of them decided something, {} differences, {} inputs/s",
-            outcome.session, outcome.inputs, outcome.decisions, outcome.differences, outcome.inputs_per_second
-        ));
-        if args.wasm {
-            say(&format!("{} answers of strategies, {} differences", outcome.answers, outcome.answers_differ));
-        }
-        outcome.differ_at.iter().for_each(|seq| say(&format!("input {seq} was decided differently")));
-    }
-    let same_build = outcome.build == crate::build_name();
-    let differences = outcome.differences.saturating_add(outcome.answers_differ);
-    if differences > 0 && !same_build {
-        complain(&format!(
-            "the journal is of {}, this is {}: differences are news, not faults",
-            outcome.build,
-            crate::build_name()
-        ));
-    }
-    Ok(if differences > 0 && same_build { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// Returns the session that is asked for, or the newest.
-fn find(args: &ReplayArgs) -> anyhow::Result<(SessionId, Vec<PathBuf>)> {
-    let dir = folder(&args.data_dir);
-    let sessions = segments_of(&dir).with_context(|| format!("reading {}", dir.display()))?;
-    let known = sessions.len();
-    let mut wanted = sessions.into_iter().filter(|(session, _)| args.session.is_none_or(|wanted| wanted == session.0));
-    match (wanted.next(), args.session) {
-        (Some(found), _) => Ok(found),
-        (None, Some(session)) => bail!("no session {session} among the {known} in {}", dir.display()),
-        (None, None) => bail!("no journal in {}", dir.display()),
-    }
+    walk(files, |step| replay.take(step))?;
+    replay.end(started)
 }
 
 impl Replay {
@@ -146,7 +107,7 @@ impl Replay {
         if let Err(difference) = compared {
             self.outcome.answers_differ = self.outcome.answers_differ.saturating_add(1);
             if self.outcome.answers_differ <= u64::try_from(LISTED_MAX).unwrap_or(0) {
-                complain(&difference);
+                tracing::warn!(difference, "answer of a strategy differs");
             }
         }
     }

@@ -8,8 +8,9 @@ mod key;
 pub(crate) use demo::shipped_strategies;
 pub(crate) use key::fresh_key;
 
-use crate::cli::{ExchangeArgs, ModeArg, RunArgs, complain};
+use crate::cli::{ExchangeArgs, ModeArg, RunArgs};
 use crate::config::Config;
+use crate::console::complain;
 use crate::keys::runbook;
 use anyhow::{Context, bail, ensure};
 use order::{Account, Address, Chain, SignatureType, SigningKey, Wallet};
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let common = &args.common;
     std::fs::create_dir_all(&common.data_dir)
         .with_context(|| format!("creating the data folder {}", common.data_dir.display()))?;
-    let config = Config::load(common, std::env::vars_os()).context("reading the configuration")?;
+    let config = common.load_config().context("reading the configuration")?;
     // Keys that are worth nothing hold their own funds.
     let sign = |key: SigningKey, venue: &Venue| {
         let account = Account::eoa(key.address(), Chain::Polygon);

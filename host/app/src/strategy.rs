@@ -8,7 +8,8 @@ mod test;
 mod toolchain;
 
 use crate::backtest::rehearse;
-use crate::cli::{FileArgs, StrategyAction, StrategyArgs, say};
+use crate::cli::{FileArgs, StrategyAction, StrategyArgs};
+use crate::console::say;
 use crate::hex::hex;
 use anyhow::{Context, ensure};
 use model::Wants;
@@ -47,7 +48,7 @@ type Look = fn(&Sandbox, &[u8], &FileArgs) -> anyhow::Result<ExitCode>;
 
 fn look(args: &FileArgs, how: Look) -> anyhow::Result<ExitCode> {
     let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
-    how(&crate::compile::sandbox(Settings::default(), None)?, &bytes, args)
+    how(&Sandbox::of_own_program(Settings::default(), None)?, &bytes, args)
 }
 
 /// A module as it is shown.

@@ -24,7 +24,7 @@ mod state;
 pub mod supervisor;
 
 pub use cache::Cache;
-pub use compile::{Compiler, Program, work};
+pub use compile::{Compiler, OwnProgramError, Program, work};
 pub use contract::Contract;
 pub use fault::{Fault, LoadError, Measure, visible};
 pub use grants::{Grant, Grants};

@@ -4,8 +4,9 @@ use super::message::{Bot, body};
 use super::post::{Door, Outcome};
 use super::waiting::Post;
 use super::{Alert, CLOSE_WITHIN, Severity, Webhook};
-use crate::cli::{AlertAction, AlertArgs, complain, say};
+use crate::cli::{AlertAction, AlertArgs};
 use crate::config::Config;
+use crate::console::{complain, say};
 use crate::host::clock;
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -21,7 +22,7 @@ const REACH_WITHIN: Duration = Duration::from_secs(3);
 /// If there is no webhook, or the alert is not taken.
 pub(crate) fn test(args: &AlertArgs) -> anyhow::Result<ExitCode> {
     let AlertAction::Test(common) = &args.action;
-    let config = Config::load(common, std::env::vars_os()).context("reading the configuration")?;
+    let config = common.load_config().context("reading the configuration")?;
     let Some(webhook) = &config.alerts.webhook else {
         bail!("alerts.webhook is not set: write it into polytrader.toml, or set POLYTRADER_ALERTS_WEBHOOK");
     };

@@ -1,6 +1,6 @@
 //! Which facts of the engine somebody should hear of.
 
-use super::{Alert, Severity};
+use super::{Alert, Alerts, Severity};
 use engine::{BotState, Record};
 use model::Time;
 use model::input::{Breaker, Restriction, Scope};
@@ -13,7 +13,7 @@ const CLOSED: &str = "breaker_closed";
 
 /// What to do about a fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fact {
+pub(super) enum Fact {
     /// Tell it.
     Raise(Alert),
     /// Tell it if it is not over by then.
@@ -29,23 +29,44 @@ pub(crate) enum Fact {
 
 /// How the bot stood before a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
+struct Standing {
     pub(crate) state: BotState,
     pub(crate) halted: bool,
 }
 
 impl Standing {
     /// At the start.
-    pub(crate) const FIRST: Self = Self { state: BotState::Stopped, halted: false };
+    const FIRST: Self = Self { state: BotState::Stopped, halted: false };
+}
+
+/// Raises the alerts that follow from the engine's records. Owned by the one thread that sees all of them in order.
+#[derive(Debug)]
+pub(crate) struct RecordAlerts {
+    alerts: Alerts,
+    standing: Standing,
+}
+
+impl RecordAlerts {
+    /// Returns a watcher of a session in which nothing has happened yet.
+    pub(crate) const fn new(alerts: Alerts) -> Self {
+        Self { alerts, standing: Standing::FIRST }
+    }
+
+    /// Raises, holds or ends an alert if this record asks for it. `names` returns the name of a scope.
+    pub(crate) fn record(&mut self, at: Time, record: &Record, names: impl Fn(Scope) -> String) {
+        if !self.alerts.is_on() {
+            return;
+        }
+        let (fact, after) = of(at, record, self.standing, names);
+        self.standing = after;
+        if let Some(fact) = fact {
+            self.alerts.tell(fact);
+        }
+    }
 }
 
 /// Returns what to do about a fact, and how the bot stands after it. `names` says what a scope is called.
-pub(crate) fn of(
-    at: Time,
-    record: &Record,
-    before: Standing,
-    names: impl Fn(Scope) -> String,
-) -> (Option<Fact>, Standing) {
+fn of(at: Time, record: &Record, before: Standing, names: impl Fn(Scope) -> String) -> (Option<Fact>, Standing) {
     let mut after = before;
     let fact = match record {
         Record::State { state, restriction, reason } => {

@@ -92,7 +92,7 @@ fn alert(kind: &'static str) -> Alert {
 }
 
 /// Waits until the figures are so.
-async fn settled(alerts: &Alerts, wanted: (u64, u64, u64)) -> AlertsView {
+async fn settled(alerts: &Alerts, wanted: (u64, u64, u64)) -> Figures {
     let started = Instant::now();
     loop {
         let view = alerts.figures();

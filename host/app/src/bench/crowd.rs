@@ -3,7 +3,7 @@
 
 use super::sandbox_paths::{session, top};
 use super::{Figure, engine_paths::Rig, module, percentiles};
-use crate::cli::complain;
+use crate::console::complain;
 use anyhow::Context;
 use model::StrategyId;
 use sandbox::{Report, Sandbox, Settings, Supervisor, Who};
@@ -79,7 +79,7 @@ fn answers(path: &'static str, times: Vec<u64>) -> Figure {
 impl Crowd {
     fn start(rig: &Rig, strategies: &Path) -> anyhow::Result<Self> {
         let bytes = module(strategies, "template.wasm")?;
-        let sandbox = crate::compile::sandbox(Settings::default(), None)?;
+        let sandbox = Sandbox::of_own_program(Settings::default(), None)?;
         let (answers, heard) = mpsc::channel();
         let sink = move |report| {
             let at = Instant::now();

@@ -50,32 +50,6 @@ pub struct Sources {
     pub flags: Vec<(String, String)>,
 }
 
-impl Sources {
-    /// Returns what the command line says.
-    pub(super) fn of(args: &crate::cli::CommonArgs) -> anyhow::Result<Self> {
-        use crate::cli::ModeArg;
-        let mut flags = Vec::new();
-        for set in &args.set {
-            let (key, value) =
-                set.split_once('=').ok_or_else(|| anyhow!("`--set {set}` is not of the form key=value"))?;
-            flags.push((key.trim().to_owned(), value.trim().to_owned()));
-        }
-        let port = |port: u16| format!("127.0.0.1:{port}");
-        flags.extend(args.api_port.map(|at| ("api.listen".to_owned(), port(at))));
-        flags.extend(args.dashboard_port.map(|at| ("dashboard.listen".to_owned(), port(at))));
-        if let Some(folder) = &args.strategies {
-            let folder = folder.to_str().ok_or_else(|| anyhow!("{} is not UTF-8", folder.display()))?;
-            flags.push(("strategies_dir".to_owned(), folder.to_owned()));
-        }
-        let mode = match args.mode {
-            ModeArg::Demo => Mode::Demo,
-            ModeArg::Paper => Mode::Paper,
-            ModeArg::Live => Mode::Live,
-        };
-        Ok(Self { mode, data_dir: args.data_dir.clone(), file: args.config.clone(), flags })
-    }
-}
-
 /// All values with their sources.
 #[derive(Debug)]
 pub(super) struct Layers(BTreeMap<&'static str, (Value, Source)>);

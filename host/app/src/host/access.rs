@@ -3,6 +3,7 @@
 use super::desk::{Desk, Job};
 use super::paper::PaperVenue;
 use super::venue_account::VenueAccount;
+use crate::control::{OpenOrders, OpenOrdersAnswer};
 use crate::http::types::VenueOrderView;
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel};
@@ -136,6 +137,12 @@ impl Access {
             Self::Paper(_) => false,
         };
         Ok(open.iter().filter(|order| !by_hand(&order.venue_id)).count())
+    }
+}
+
+impl OpenOrders for Access {
+    fn open_orders(&self) -> OpenOrdersAnswer<'_> {
+        Box::pin(Self::open_orders(self))
     }
 }
 

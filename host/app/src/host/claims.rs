@@ -8,7 +8,7 @@ use super::records;
 use super::venue::Venue;
 use super::{Wires, clock};
 use crate::config::Config;
-use crate::control::ControlError;
+use crate::control::{CLAIMS_WAITING_MAX, Door, Wanted};
 use crate::db::{ClaimRow, Db, DbError};
 use crate::picture::Picture;
 use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TransferKind, Usd};
@@ -24,8 +24,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The most claims of operators that wait.
-const WAITING_MAX: usize = 16;
 /// How often what is under way is looked at.
 pub(super) const LOOK: Duration = Duration::from_secs(2);
 /// How often it is looked for markets to redeem.
@@ -42,51 +40,6 @@ const TRIES_MAX: usize = 3;
 const ROWS: u32 = 500;
 /// Who wants what nobody asked for.
 const HOST: &str = "host";
-
-/// What is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    /// The market's slug.
-    pub(crate) market: String,
-    /// Its condition.
-    pub(crate) condition: ConditionId,
-    /// Whether it is a negative-risk market.
-    pub(crate) neg_risk: bool,
-    /// What to do: redeem or merge.
-    pub(crate) claim: Claim,
-    /// Shares, or pairs.
-    pub(crate) size: Size,
-    /// What is to be paid for them.
-    pub(crate) worth: Usd,
-    /// Who wants it.
-    pub(crate) who: String,
-}
-
-/// Where operators ask for claims.
-#[derive(Debug, Clone)]
-pub(crate) struct Door(Result<mpsc::Sender<Wanted>, String>);
-
-impl Door {
-    /// Returns a door that is closed, and why.
-    pub(crate) fn closed(why: impl Into<String>) -> Self {
-        Self(Err(why.into()))
-    }
-
-    /// Returns why nothing can be executed here; nothing if it can.
-    pub(crate) fn why_closed(&self) -> Option<&str> {
-        self.0.as_ref().err().map(String::as_str)
-    }
-
-    /// Asks for a claim. It is done when those before it are.
-    ///
-    /// # Errors
-    /// If nothing can be executed here, or too much waits.
-    pub(crate) fn ask(&self, wanted: Wanted) -> Result<(), ControlError> {
-        let sender = self.0.as_ref().map_err(|why| ControlError::Refused(why.clone()))?;
-        let full = |_| ControlError::Refused(format!("{WAITING_MAX} claims wait already"));
-        sender.try_send(wanted).map_err(full)
-    }
-}
 
 type Signing = Pin<Box<dyn Future<Output = Result<Signature65, String>> + Send>>;
 /// Asks the signer's process for the signature of a batch.
@@ -186,9 +139,9 @@ fn refreshing(client: AccountClient, listing: Listing) -> Refresh {
 impl Executor {
     /// Begins to execute, and returns where to ask.
     pub(super) fn start(self) -> Door {
-        let (sender, asked) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(self.run(asked));
-        Door(Ok(sender))
+        let (door, requests) = Door::open();
+        tokio::spawn(self.run(requests));
+        door
     }
 
     async fn run(self, mut asked: mpsc::Receiver<Wanted>) {
@@ -199,7 +152,7 @@ impl Executor {
         loop {
             tokio::select! {
                 biased;
-                wanted = asked.recv(), if waiting.len() < WAITING_MAX => match wanted {
+                wanted = asked.recv(), if waiting.len() < CLAIMS_WAITING_MAX => match wanted {
                     Some(wanted) => waiting.push_back(wanted),
                     // The host ends. What is under way is followed by the next session.
                     None => return,

@@ -4,11 +4,11 @@
 use super::clock;
 use super::duties::Duties;
 use super::inbox::{Arrival, Inbox, Reply, Taken};
-use crate::http::types::WaitView;
-use engine::{Effect, Effects, Engine, Purpose, Record, Summary, digest};
-use model::input::{Channel, Command, HostFault};
-use model::{Body, Input, Limits, OrderId, OrderState, Seq, Size, StrategyId, Time, TokenIx};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::control::{Latest, View};
+use crate::picture::EventWait;
+use engine::{Effect, Effects, Engine, Purpose, Record, digest};
+use model::input::{Channel, HostFault};
+use model::{Body, Input, OrderState, Seq, StrategyId, Time};
 use std::time::Duration;
 
 /// How often the engine is told that time passes.
@@ -64,37 +64,11 @@ impl Waits {
         self.worst = self.worst.max(micros);
     }
 
-    fn take(&mut self) -> WaitView {
+    fn take(&mut self) -> EventWait {
         let Self { count, sum, worst } = std::mem::take(self);
-        WaitView { mean_micros: sum.checked_div(count).unwrap_or(0), worst_micros: worst }
+        EventWait { mean_micros: sum.checked_div(count).unwrap_or(0), worst_micros: worst }
     }
 }
-
-/// What the rest of the host may see of the engine, ten times a second.
-#[derive(Debug, Clone)]
-pub(crate) struct View {
-    /// When it was made.
-    pub(crate) at: Time,
-    /// The account.
-    pub(crate) summary: Summary,
-    /// What the gate holds orders to.
-    pub(crate) limits: Limits,
-    /// Shares owned.
-    pub(crate) positions: Vec<(TokenIx, Size)>,
-    /// Whether the venue's account differed when it was last read.
-    pub(crate) differs: bool,
-    /// How many activities of the venue's records wait to be seen in the account.
-    pub(crate) waiting: u64,
-    /// Tokens that the venue's records tell of and that may be in the account: they are looked at too.
-    pub(crate) told: Vec<TokenIx>,
-    /// The orders that are not over.
-    pub(crate) open: Vec<OrderId>,
-    /// How many of them are ours, not placed by hand.
-    pub(crate) ours: usize,
-}
-
-/// The newest view; none before the first.
-pub(crate) type Latest = Arc<Mutex<Option<View>>>;
 
 /// What is left when the thread ends.
 pub(crate) struct Ended {
@@ -183,6 +157,10 @@ impl Core {
             self.act(effect, &mut reply);
         }
         self.effects = effects;
+        // After the effects: nothing stands between a decision to cancel and the cancel.
+        if let Body::Command(command) = &input.body {
+            tracing::info!(?command, "operator command");
+        }
     }
 
     fn act(&mut self, effect: Effect, reply: &mut Option<Reply>) {
@@ -227,7 +205,6 @@ impl Core {
                 let intents = u64::try_from(answer.intents.len()).unwrap_or(u64::MAX);
                 self.counts.intents = self.counts.intents.saturating_add(intents);
             }
-            Body::Command(command) => log_command(command),
             _ => {}
         }
     }
@@ -245,7 +222,7 @@ impl Core {
             open: self.engine.open_orders().map(|(order, ..)| order.id).collect(),
             ours: self.engine.open_orders().filter(|(order, ..)| order.strategy != StrategyId::BY_HAND).count(),
         };
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(view);
+        self.latest.set(view);
     }
 
     fn show_account(&mut self) {
@@ -258,10 +235,6 @@ fn bump(count: &mut u64) {
     *count = count.saturating_add(1);
 }
 
-fn log_command(command: &Command) {
-    tracing::info!(?command, "an operator's word");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,7 +243,7 @@ mod tests {
     fn waits_are_shown_once() {
         let mut waits = Waits::default();
         [10, 30, 5].into_iter().for_each(|micros| waits.add(micros));
-        assert_eq!(waits.take(), WaitView { mean_micros: 15, worst_micros: 30 });
-        assert_eq!(waits.take(), WaitView::default(), "a quiet second");
+        assert_eq!(waits.take(), EventWait { mean_micros: 15, worst_micros: 30 });
+        assert_eq!(waits.take(), EventWait::default(), "a quiet second");
     }
 }

@@ -7,7 +7,8 @@ use super::index::Index;
 use super::listing::Listing;
 use super::market::MarketFeeds;
 use super::rows::Rows;
-use super::strategies::Starts;
+use super::strategies::{Starts, session_of};
+use crate::alerts::RecordAlerts;
 use crate::http::types::{OwnerView, PnlView, PositionView};
 use crate::journal::Journal;
 use crate::picture::{Picture, Top};
@@ -19,7 +20,7 @@ use model::{
     VenueOrderId,
 };
 use order::{Exchange, UnsignedOrder};
-use sandbox::{Grant, Grants, Session, Supervisor, Who};
+use sandbox::{Supervisor, Who};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Fills that are remembered, so that each is counted once.
@@ -37,6 +38,7 @@ pub(crate) struct Duties {
     pub(crate) access: Access,
     pub(crate) picture: Picture,
     pub(crate) rows: Rows,
+    pub(crate) alerts: RecordAlerts,
     pub(crate) signer: std::sync::Arc<signer::Client>,
     pub(crate) seen: Seen,
 }
@@ -211,6 +213,7 @@ impl Duties {
         }
         let shown = self.picture.record(at, &record);
         self.rows.write(seq, at, &record, shown);
+        self.alerts.record(at, &record, |scope| self.picture.scope_name(scope));
     }
 
     /// Says whether a fill is told for the first time.
@@ -270,34 +273,6 @@ impl Duties {
     }
 }
 
-/// Returns what an instance starts with: the account as it stands in `engine`. Markets without places have those of their ranks.
-pub(crate) fn session_of(
-    engine: &Engine,
-    now: Time,
-    strategy: StrategyId,
-    (markets, places): (&[MarketIx], &[u32]),
-    parameters: String,
-) -> Session {
-    let ranks = (0u32..).skip(places.len());
-    let numbered = markets.iter().zip(places.iter().copied().chain(ranks));
-    let granted =
-        numbered.filter_map(|(ix, place)| Some(Grant { ix: *ix, market: engine.market(*ix)?.clone(), place }));
-    let grants = Grants::at(granted.collect());
-    let parts = engine.ledger().parts().filter(|(who, ..)| *who == strategy);
-    let open = engine.open_orders().filter(|(order, ..)| order.strategy == strategy);
-    Session {
-        now,
-        parameters,
-        grants,
-        positions: parts.map(|(_, token, part)| (token, part.size, part.cost)).collect(),
-        orders: open.map(|(order, state, filled)| (order, filled, state)).collect(),
-        limits: *engine.limits(),
-        budget: engine.allowance_of(strategy),
-        fuel: engine.fuel_of(strategy),
-        restored: None,
-    }
-}
-
 impl Seen {
     fn is_first(&mut self, fill: (TradeId, u32, OrderId)) -> bool {
         if !self.fills.insert(fill) {
@@ -310,22 +285,5 @@ impl Seen {
             self.fills.remove(&oldest);
         }
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use engine::{Effects, Purpose};
-    use model::Usd;
-
-    #[test]
-    fn an_instance_begins_with_the_budget_that_is_in_force() {
-        let (strategy, mut engine) = (StrategyId(3), Engine::new(Purpose::Rehearse));
-        let budget = model::Budget { daily_loss: Some(Usd::dollars(7)), ..model::Budget::NONE };
-        let body = Body::Strategy(StrategyChange::Budget { strategy, budget });
-        engine.step(&Input { seq: Seq(1), at: Time(1), body }, &mut Effects::new());
-        let told = |who| session_of(&engine, Time(1), who, (&[], &[]), String::new()).budget.daily_loss;
-        assert_eq!((told(strategy), told(StrategyId(4))), (Usd::dollars(7), engine.limits().max_strategy_loss));
     }
 }

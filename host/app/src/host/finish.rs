@@ -2,15 +2,14 @@
 
 use super::access::Access;
 use super::clock;
-use super::core::{Counts, Latest, View};
+use super::core::Counts;
 use crate::alerts::{Alert, Severity};
-use crate::cli::complain;
 use crate::control::Control;
+use crate::control::{Latest, View};
 use engine::{BotState, Summary};
 use model::Usd;
 use model::input::{AccountView, Command, Mode};
 use serde::Serialize;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// How long cancels may take.
@@ -44,7 +43,7 @@ impl End {
 
 /// The last line of `run --json`.
 #[derive(Debug, Serialize)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     mode: &'static str,
     uptime_s: u64,
     events: u64,
@@ -79,7 +78,7 @@ impl Outcome {
     }
 
     /// Says whether nothing is left to look after.
-    pub(super) const fn is_clean(&self) -> bool {
+    pub(crate) const fn is_clean(&self) -> bool {
         matches!(self.open_orders_at_exit, Some(0)) && self.ledger_matches_exchange
     }
 }
@@ -89,25 +88,21 @@ fn number(amount: Usd) -> serde_json::Number {
     amount.to_string().parse().unwrap_or_else(|_| 0.into())
 }
 
-fn view(latest: &Latest) -> Option<View> {
-    latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
 /// Stops the bot and waits until the engine, once stopped, knows of no open order of ours.
 pub(super) async fn stop(control: &Control, latest: &Latest) {
     if let Err(error) = control.command(Command::Stop).await {
-        complain(&format!("the bot did not take the stop: {error}"));
+        tracing::error!(%error, "stop not taken by the engine");
     }
     let (started, told) = (Instant::now(), clock::now());
     while started.elapsed() < CANCELS_WITHIN {
         // A view from before the stop says nothing: the bot may have been started, and orders approved, since.
-        let stopped = |view: View| view.at > told && view.summary.state == BotState::Stopped && view.ours == 0;
-        if view(latest).is_some_and(stopped) {
+        let stopped = |view: &View| view.at > told && view.summary.state == BotState::Stopped && view.ours == 0;
+        if latest.get().as_deref().is_some_and(stopped) {
             return;
         }
         tokio::time::sleep(LOOK).await;
     }
-    complain("some orders are not known to be cancelled; asking the venue");
+    tracing::warn!("some orders are not known to be cancelled; asking the venue");
 }
 
 /// Asks the venue what is open and what we own, and compares.
@@ -115,21 +110,21 @@ pub(super) async fn check(access: &Access, latest: &Latest) -> End {
     let open = match access.ours_open().await {
         Ok(open) => Some(open),
         Err(error) => {
-            complain(&error);
+            tracing::error!(error, "reading the open orders failed");
             None
         }
     };
     let started = Instant::now();
     loop {
         let whole = access.whole().await;
-        let ours = view(latest);
+        let ours = latest.get();
         let equal = matches!((&whole, &ours), (Ok(theirs), Some(ours)) if is_equal(ours, theirs));
         if equal || started.elapsed() > FILLS_WITHIN {
             if !equal {
-                complain(&format!(
-                    "the ledger differs from the exchange's account: {}",
-                    difference(ours.as_ref(), whole)
-                ));
+                tracing::error!(
+                    difference = difference(ours.as_deref(), whole),
+                    "ledger differs from the venue's account"
+                );
             }
             return End { open, equal };
         }

@@ -2,14 +2,13 @@
 //! journal and the user channel have proved alive, and goes on for as long as this process does.
 
 use super::clock;
-use super::core::Latest;
 use super::inbox::Inbox;
+use crate::control::Latest;
 use crate::journal::Journal;
 use crate::picture::Picture;
 use model::{Body, Time};
 use polymarket::AccountClient;
 use polymarket::client::HeartbeatError;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 /// How often it is sent; the venue waits for twice as long.
@@ -80,7 +79,7 @@ impl Heart {
 
     /// Says why no heartbeat may be sent, if there is a reason.
     async fn silence(&self) -> Option<&'static str> {
-        let seen = self.latest.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(Time(0), |view| view.at);
+        let seen = self.latest.get().as_ref().map_or(Time(0), |view| view.at);
         if clock::now().since(seen) > PROOF_MICROS {
             return Some("the engine does not move");
         }

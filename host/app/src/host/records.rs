@@ -1,11 +1,11 @@
 //! The venue's public records of our account, read slowly and never on the order path: what moved without a trade goes to the engine,
 //! which books what the account shows too, and positions are a third witness beside our books and the order book's balances.
 
-use super::core::Latest;
 use super::inbox::Inbox;
 use super::listing::Listing;
 use super::venue::Venue;
 use super::{Wires, clock};
+use crate::control::Latest;
 use crate::http::types::RecordsView;
 use crate::picture::Picture;
 use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TokenId, TransferKind, Usd};
@@ -15,7 +15,6 @@ use polymarket::client::DataApi;
 use polymarket::parse::{Deed, Holding, RecordCounts, Recorded};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -63,7 +62,7 @@ pub(super) fn read(wires: &Wires, venue: &Venue, since: Time, told: Vec<[u8; 32]
         user: wires.signer.account().funder,
         inbox: wires.inbox.clone(),
         listing: wires.listing.clone(),
-        latest: Arc::clone(&wires.latest),
+        latest: wires.latest.clone(),
         picture: wires.picture.clone(),
         since,
         sent: told.into_iter().collect(),
@@ -126,13 +125,13 @@ impl Records {
 
     /// Says whether the account differs from our books; nothing before the engine has shown itself.
     fn differs(&self) -> Option<bool> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = self.latest.get();
         latest.as_ref().map(|view| view.differs)
     }
 
     /// Returns how many activities wait for the account to show them.
     fn waiting(&self) -> u64 {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = self.latest.get();
         latest.as_ref().map_or(0, |view| view.waiting)
     }
 
@@ -204,7 +203,7 @@ impl Records {
 
     /// The shares in our books, by the venue's ids.
     fn held(&self) -> BTreeMap<TokenId, Size> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = self.latest.get();
         let positions = latest.iter().flat_map(|view| &view.positions);
         positions.filter_map(|(token, size)| Some((self.listing.token_id(*token)?, *size))).collect()
     }

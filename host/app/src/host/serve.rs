@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 const STATE: &str = "run.json";
 
 /// Removes what a run left behind that did not end in order: its addresses are nobody's now.
-pub(super) fn forget_last_run(data_dir: &std::path::Path) -> anyhow::Result<()> {
+pub(crate) fn forget_last_run(data_dir: &std::path::Path) -> anyhow::Result<()> {
     let path = data_dir.join(STATE);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -25,11 +25,11 @@ pub(super) fn forget_last_run(data_dir: &std::path::Path) -> anyhow::Result<()> 
 }
 
 /// What is served.
-pub(super) struct Served {
+pub(crate) struct Served {
     /// The API's address.
-    pub(super) api: String,
+    pub(crate) api: String,
     /// A link that logs in once.
-    pub(super) login: String,
+    pub(crate) login: String,
     state: PathBuf,
     tasks: [JoinHandle<()>; 2],
 }
@@ -39,7 +39,7 @@ impl Served {
     ///
     /// # Errors
     /// If a port is taken or `run.json` cannot be written.
-    pub(super) async fn start(config: &Config, parts: Arc<Parts>, exchange: &str, code: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn start(config: &Config, parts: Arc<Parts>, exchange: &str, code: &str) -> anyhow::Result<Self> {
         let (api, api_task) = serve(config.api_listen, Arc::clone(&parts), "api.listen").await?;
         let (dashboard, dashboard_task) = serve(config.dashboard_listen, parts, "dashboard.listen").await?;
         let login = format!("{dashboard}/login?code={code}");
@@ -58,7 +58,7 @@ impl Served {
     }
 
     /// Stops serving and takes `run.json` away.
-    pub(super) fn stop(self) {
+    pub(crate) fn stop(self) {
         self.tasks.iter().for_each(JoinHandle::abort);
         if let Err(error) = std::fs::remove_file(&self.state) {
             tracing::warn!(%error, "run.json stays behind");

@@ -5,6 +5,7 @@ mod budgets;
 mod files;
 mod folder;
 mod hot;
+mod instance_session;
 mod known;
 mod lives;
 mod pruning;
@@ -15,15 +16,16 @@ mod versions;
 mod words;
 
 use super::clock;
-use super::core::Latest;
 use super::granting::grant;
 use super::inbox::Inbox;
 use super::listing::Listing;
-use crate::alerts::Trouble;
+use crate::alerts::{Alerts, Trouble};
 use crate::config::{Config, Mode};
+use crate::control::{Asked, Latest};
 use crate::db::Db;
 use crate::http::types::StrategyView;
 use crate::picture::Picture;
+pub(crate) use instance_session::session_of;
 use known::{Known, Version};
 use model::input::StrategyChange;
 use model::{Body, MarketIx, StrategyId};
@@ -37,9 +39,6 @@ use std::time::Duration;
 pub(crate) use supervise::supervise;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-#[cfg(test)]
-pub(crate) use words::Asked;
-pub(crate) use words::{Word, Words};
 
 /// New markets that come within so long of each other are granted at once.
 const TOGETHER: Duration = Duration::from_millis(250);
@@ -75,6 +74,7 @@ pub(crate) struct Tools {
     pub(crate) db: Db,
     pub(crate) inbox: Inbox,
     pub(crate) picture: Picture,
+    pub(crate) alerts: Alerts,
     pub(crate) latest: Latest,
     pub(crate) starts: Starts,
     pub(crate) listing: Listing,
@@ -132,7 +132,7 @@ impl Strategies {
     }
 
     /// Works until the supervisor is gone.
-    pub(crate) async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut words: mpsc::Receiver<words::Asked>) {
+    pub(crate) async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut words: mpsc::Receiver<Asked>) {
         self.show_orphans().await;
         self.prune().await;
         let mut changes = self.tools.listing.changes();
@@ -301,7 +301,7 @@ impl Strategies {
 
     /// Tells those that do not look of a strategy in trouble.
     fn trouble(&self, trouble: &Trouble, name: &str, runs: bool, why: &str) {
-        self.tools.picture.trouble(clock::now(), trouble, name, runs, why);
+        self.tools.alerts.raise(trouble.alert(clock::now(), name, runs, why));
     }
 
     fn name(&self, strategy: StrategyId) -> String {

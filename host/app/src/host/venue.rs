@@ -3,7 +3,6 @@
 use super::discovery::Discovery;
 use super::market::Listen;
 use super::{clock, heartbeat};
-use crate::cli::HostArgs;
 use crate::config::{Config, Mode};
 use crate::journal::Past;
 use anyhow::{Context, ensure};
@@ -18,8 +17,23 @@ use std::collections::BTreeSet;
 /// The version of orders that we sign (PROTOCOL 1.4).
 pub(crate) const ORDER_VERSIONS: [u32; 2] = [2, 3];
 
+/// Where the venue's services are.
+#[derive(Debug, Clone)]
+pub(crate) struct VenueAddresses {
+    /// The REST address.
+    pub(crate) exchange: String,
+    /// The WebSocket address.
+    pub(crate) channels: String,
+    /// The catalog of markets.
+    pub(crate) catalog: String,
+    /// The public records of accounts.
+    pub(crate) records: String,
+    /// The relayer.
+    pub(crate) relayer: String,
+}
+
 /// The venue, and our account there.
-pub(super) struct Venue {
+pub(crate) struct Venue {
     pub(super) client: Client,
     /// Our account there; none on paper.
     pub(super) login: Option<Login>,
@@ -48,8 +62,9 @@ impl Venue {
     ///
     /// # Errors
     /// If the venue does not answer, speaks another version, has orders of ours that we know nothing of, or no markets.
-    pub(super) async fn open(
-        args: &HostArgs,
+    pub(crate) async fn open(
+        args: &VenueAddresses,
+        adopt: bool,
         config: &Config,
         signer: &signer::Client,
         past: Option<&Past>,
@@ -64,7 +79,7 @@ impl Venue {
         let (login, cash) = if config.mode == Mode::Paper {
             (None, past.map_or(config.paper_cash, |past| past.carry.cash))
         } else {
-            let login = Login::open(&client, signer, past, args.common.adopt, config.heartbeat).await?;
+            let login = Login::open(&client, signer, past, adopt, config.heartbeat).await?;
             let cash = login.account.cash().await.context("reading the cash")?;
             (Some(login), cash)
         };

@@ -1,10 +1,10 @@
 //! Our account at the venue: the user channel, and what REST says where the channel may have missed something.
 
 use super::clock;
-use super::core::Latest;
 use super::inbox::Inbox;
 use super::index::Index;
 use super::listing::Listing;
+use crate::control::Latest;
 use model::input::{AccountView, Channel, HandOrder, TradeUpdate};
 use model::{Body, MarketIx, OrderId, Size, Time, TokenIx, VenueOrderId};
 use polymarket::client::Looked;
@@ -12,7 +12,6 @@ use polymarket::feed::FeedError;
 use polymarket::parse::{TradeEvent, VenueOrder};
 use polymarket::{AccountClient, Credentials, Feed, FeedConfig, FeedEvent, RequestError, UserEvent, parse_user};
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -205,7 +204,7 @@ impl VenueAccount {
 
     /// The orders that the engine thinks are open.
     fn open(&self) -> Vec<OrderId> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = self.latest.get();
         latest.as_ref().map(|view| view.open.clone()).unwrap_or_default()
     }
 
@@ -263,7 +262,7 @@ impl VenueAccount {
         loop {
             ticks.tick().await;
             let held = {
-                let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+                let latest = self.latest.get();
                 latest.as_ref().map(|view| {
                     let held = view.positions.iter().map(|(token, _)| *token);
                     let tokens: BTreeSet<TokenIx> = held.chain(view.told.iter().copied()).collect();

@@ -3,6 +3,8 @@
 use super::App;
 use super::guard::Caller;
 use super::types::{AlertsView, ConnectionView, HealthView, Snapshot, WaitView};
+use crate::alerts::Figures;
+use crate::picture::EventWait;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -42,12 +44,21 @@ pub(super) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         rows_lost: rows.lost,
         rows_waiting: u64::try_from(rows.waiting).unwrap_or(u64::MAX),
         events: snapshot.bot.events,
-        event_wait: app.picture.event_wait(),
-        alerts: app.picture.alerts().figures(),
+        event_wait: wait_view(app.picture.event_wait()),
+        alerts: alerts_view(app.alerts.figures()),
     };
     // Probes look at the status; a bot that an operator stopped is well.
     let status = if channels { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(view))
+}
+
+fn wait_view(wait: EventWait) -> WaitView {
+    WaitView { mean_micros: wait.mean_micros, worst_micros: wait.worst_micros }
+}
+
+fn alerts_view(figures: Figures) -> AlertsView {
+    let Figures { configured, sent, failed, dropped, waiting, error } = figures;
+    AlertsView { configured, sent, failed, dropped, waiting, error }
 }
 
 /// The figures of the picture in Prometheus' text format.
@@ -58,8 +69,8 @@ pub(super) async fn metrics(State(app): State<App>, _: Caller) -> ([(HeaderName,
         write_metrics(
             &app.picture.snapshot(),
             &app.picture.connections(),
-            app.picture.event_wait(),
-            &app.picture.alerts().figures(),
+            wait_view(app.picture.event_wait()),
+            &alerts_view(app.alerts.figures()),
         ),
     )
 }

@@ -8,7 +8,7 @@ use super::types::{
     ArmBody, BudgetBody, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,
 };
 use crate::auth::Role;
-use crate::host::Word;
+use crate::control::Word;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};

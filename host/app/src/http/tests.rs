@@ -11,7 +11,8 @@ mod strategies;
 
 use super::*;
 use crate::auth::Role;
-use crate::host::{Asked, Inbox, Word, Words};
+use crate::control::{Asked, Word, Words};
+use crate::host::Inbox;
 use crate::picture::Begin;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
@@ -65,6 +66,7 @@ impl Rig {
         let settings = Settings::open(&config(&dir), &db).await.unwrap();
         let parts = Parts {
             picture,
+            alerts: Alerts::default(),
             control,
             auth,
             db,

@@ -38,7 +38,7 @@ pub(super) fn path(dir: &Path, session: SessionId) -> PathBuf {
 /// # Errors
 /// If it cannot be written; the one before stays.
 pub(super) fn write(dir: &Path, session: SessionId, segment: u32, reading: &Reading) -> anyhow::Result<()> {
-    let content = Content { build: crate::build_name(), session, segment, reading };
+    let content = Content { build: crate::build_id::build_name(), session, segment, reading };
     // In one piece: it is some megabytes.
     let start = [MAGIC.as_slice(), &[0; DIGEST]].concat();
     let mut bytes = postcard::to_extend(&content, start).context("writing a snapshot down")?;
@@ -67,7 +67,7 @@ pub(super) fn read(dir: &Path, session: SessionId) -> anyhow::Result<Option<(Rea
     ensure!(Sha256::digest(body).as_slice() == digest, "{}", damaged());
     // The build comes first, so that another build's content is never looked at.
     let (build, _): (String, _) = postcard::take_from_bytes(body).with_context(damaged)?;
-    if build != crate::build_name() {
+    if build != crate::build_id::build_name() {
         return Ok(None);
     }
     let content: Content<Reading> = postcard::from_bytes(body).with_context(damaged)?;

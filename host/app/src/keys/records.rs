@@ -1,7 +1,7 @@
 //! The signer's counter and log in a data folder: begun when a key is imported, taken up by a run, renewed by its operator.
 
 use super::Secret;
-use crate::cli::complain;
+use crate::console::complain;
 use crate::host::clock;
 use anyhow::Context;
 use model::Time;

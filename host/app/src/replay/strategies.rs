@@ -67,7 +67,7 @@ impl Strategies {
     /// If this machine has no sandbox.
     pub(super) fn new(data_dir: PathBuf) -> anyhow::Result<Self> {
         let settings = Settings { deadline_ms: DEADLINE_MS, ..Settings::default() };
-        let sandbox = crate::compile::sandbox(settings, None)?;
+        let sandbox = Sandbox::of_own_program(settings, None)?;
         Ok(Self {
             data_dir,
             sandbox,

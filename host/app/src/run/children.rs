@@ -1,6 +1,7 @@
 //! The host as a child of the signer, and what all our children are started with.
 
-use crate::cli::{CommonArgs, complain};
+use crate::cli::CommonArgs;
+use crate::console::complain;
 use anyhow::Context;
 use order::SigningKey;
 use signer::{Config as SignerConfig, Notice};

@@ -1,6 +1,7 @@
 //! What demo mode brings with it: a local exchange, a fresh key, and strategies to begin with.
 
-use crate::cli::{ExchangeArgs, FlowArgs, RunArgs, complain};
+use crate::cli::{ExchangeArgs, FlowArgs, RunArgs};
+use crate::console::complain;
 use anyhow::{Context, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};

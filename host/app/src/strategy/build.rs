@@ -1,10 +1,11 @@
 //! `polytrader strategy build`: a project to WebAssembly, and into a folder that a host watches.
 
 use super::toolchain::{TARGET, Toolchain};
-use crate::cli::{BuildArgs, complain, say};
+use crate::cli::BuildArgs;
+use crate::console::{complain, say};
 use crate::hex::hex;
 use anyhow::{Context, bail, ensure};
-use sandbox::Settings;
+use sandbox::{Sandbox, Settings};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
     ensure!(status.success(), "cargo could not build {}: {status}", args.dir.display());
     let Project { name, module } = project(&toolchain, args)?;
     let bytes = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
-    let sandbox = crate::compile::sandbox(Settings::default(), None)?;
+    let sandbox = Sandbox::of_own_program(Settings::default(), None)?;
     let loaded = sandbox.load(&bytes).with_context(|| format!("{} was built, but is no strategy", module.display()))?;
     let place = match &args.into {
         Some(folder) => drop_into(folder, &name, &bytes, &args.dir)?,

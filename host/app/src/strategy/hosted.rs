@@ -1,6 +1,7 @@
 //! What is said to a running host about its strategies.
 
-use crate::cli::{ArmArgs, HostedArgs, NameArgs, VersionArgs, say};
+use crate::cli::{ArmArgs, HostedArgs, NameArgs, VersionArgs};
+use crate::console::say;
 use crate::remote::Remote;
 use anyhow::Context;
 use model::Usd;

@@ -1,7 +1,8 @@
 //! `polytrader strategy new`: a project of its own, outside this repository, with the SDK's sources beside it. It needs nothing but
 //! cargo, a WebAssembly target and the crates that the SDK's lock file pins.
 
-use crate::cli::{NewArgs, say};
+use crate::cli::NewArgs;
+use crate::console::say;
 use anyhow::{Context, bail, ensure};
 use include_dir::{Dir, include_dir};
 use std::fs;

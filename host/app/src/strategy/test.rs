@@ -1,11 +1,12 @@
 //! `polytrader strategy test`: what a strategy does with a tape, and what that costs.
 
 use crate::backtest::{Tape, Trial, trial};
-use crate::bench::percentiles;
-use crate::cli::{TestArgs, say};
+use crate::cli::TestArgs;
+use crate::console::say;
+use crate::measure::percentiles;
 use anyhow::Context;
 use model::{Intent, IntentKind, OrderKind, Quote, Side, Time, TokenIx};
-use sandbox::Settings;
+use sandbox::{Sandbox, Settings};
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -47,7 +48,7 @@ struct Wanted {
 /// If the file or the tape cannot be read, or the strategy fails.
 pub(crate) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::default();
-    let sandbox = crate::compile::sandbox(settings, None)?;
+    let sandbox = Sandbox::of_own_program(settings, None)?;
     let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
     let module = sandbox.load(&bytes).with_context(|| format!("{} is no strategy", args.file.display()))?;
     let tape = match &args.tape {

@@ -4,6 +4,7 @@
 mod venue;
 
 use super::*;
+use crate::control::ControlError;
 use crate::host::Taken;
 use crate::picture::Begin;
 use model::{FeeRate, Market, MarketIx, TickSize, TokenId};

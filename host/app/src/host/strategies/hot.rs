@@ -6,7 +6,6 @@ use super::known::{Known, Version};
 use super::{Strategies, StrategyChange};
 use model::{Limits, Usd};
 use sandbox::{Grant, Grants, Instance, Module, Session};
-use std::sync::PoisonError;
 
 impl Strategies {
     /// Tells what runs the parameters of this version, if nothing else changes. Says whether it did; if not, the version is to be started.
@@ -41,7 +40,7 @@ impl Strategies {
         let places = known.markets.iter().zip(&known.places);
         let granted =
             places.filter_map(|(ix, place)| Some(Grant { ix: *ix, market: listing.market(*ix)?, place: *place }));
-        let view = self.tools.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = self.tools.latest.get();
         // Nothing runs before there was a first look at the engine.
         let (limits, portfolio) =
             view.as_ref().map_or((Limits::DEFAULT, Usd::ZERO), |view| (view.limits, view.summary.portfolio));

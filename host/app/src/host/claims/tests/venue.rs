@@ -1,7 +1,7 @@
 //! The whole way on the local exchange: the relayer does it, the account and the records show it, the engine books it once.
 
 use super::*;
-use crate::host::core::Latest;
+use crate::control::Latest;
 use crate::host::records::{Records, Witness};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;

@@ -1,9 +1,8 @@
 //! Why a session ends.
 
-use super::{Session, clock};
 use crate::alerts::{Alert, Severity};
 use crate::cli::HostArgs;
-use crate::config::Config;
+use crate::host::{Session, clock};
 use anyhow::Context;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -12,6 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(super) struct Told {
     interrupt: Signal,
     terminate: Signal,
+    /// The terminal is gone.
+    hangup: Signal,
 }
 
 impl Told {
@@ -19,6 +20,7 @@ impl Told {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).context("listening for Ctrl-C")?,
             terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
+            hangup: signal(SignalKind::hangup()).context("listening for SIGHUP")?,
         })
     }
 }
@@ -39,18 +41,19 @@ pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Dura
     let (why, severity) = tokio::select! {
         _ = told.interrupt.recv() => ("Ctrl-C", Severity::Info),
         _ = told.terminate.recv() => ("told to end", Severity::Info),
+        _ = told.hangup.recv() => ("the terminal was closed", Severity::Warning),
         () = over => ("the time is over", Severity::Info),
         () = session.signer.gone() => ("the signer is gone", Severity::Critical),
         () = engine_ended => ("the engine's thread ended", Severity::Critical),
     };
-    session.picture.alerts().raise(Alert::new(clock::now(), severity, "host_ends", "the host ends", why));
+    session.alerts.raise(Alert::new(clock::now(), severity, "host_ends", "the host ends", why));
     why
 }
 
 /// Tells those that do not look that the host could not begin, or failed at its end.
 pub(super) async fn failed(args: &HostArgs, error: &anyhow::Error) {
     // What is wrong may be the configuration itself.
-    if let Ok(config) = Config::load(&args.common, std::env::vars_os()) {
+    if let Ok(config) = args.common.load_config() {
         crate::alerts::now(&config, "host_failed", "the host failed", &format!("{error:#}")).await;
     }
 }

@@ -1,0 +1,108 @@
+//! The hidden `polytrader host`: composes one session with the API and the page, and ends it in order. Start reading in `trade`.
+
+mod signals;
+
+use crate::auth::{Auth, Identity, Role};
+use crate::cli::HostArgs;
+use crate::console::{complain, say};
+use crate::db::Db;
+use crate::host::serve::{Served, forget_last_run};
+use crate::host::{Outcome, Venue, VenueAddresses, begin, clock, end, past, start};
+use crate::http::Parts;
+use crate::journal::RunLock;
+use crate::settings::Settings;
+use anyhow::Context;
+use model::input::Mode;
+use signals::{Told, wait};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long tasks may take to end after everything was said.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Runs the hidden `polytrader host`.
+///
+/// # Errors
+/// What keeps it from trading, as a sentence.
+pub(crate) fn run(args: &HostArgs) -> anyhow::Result<ExitCode> {
+    crate::logging::start();
+    signer::process::harden().context("closing this process to others")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let outcome = runtime.block_on(async {
+        let outcome = trade(args).await;
+        if let Err(error) = &outcome {
+            signals::failed(args, error).await;
+        }
+        outcome
+    });
+    runtime.shutdown_timeout(GRACE);
+    let outcome = outcome?;
+    if args.common.json {
+        say(&serde_json::to_string(&outcome)?);
+    }
+    Ok(if outcome.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
+    // First: a signal before its handler would end this process with orders open.
+    let told = Told::listen()?;
+    // A gate with a silent rule must not trade.
+    engine::self_test().map_err(anyhow::Error::msg)?;
+    let common = &args.common;
+    let config = common.load_config().context("reading the configuration")?;
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("creating the data folder {}", config.data_dir.display()))?;
+    let _folder = RunLock::of_folder(&config.data_dir)?;
+    forget_last_run(&config.data_dir)?;
+    let signer = Arc::new(signer::Client::connect_inherited().await.context("connecting to the signer")?);
+    let _account = RunLock::of_account(&signer.account().funder.to_string())?;
+    let db = Db::open(&config.database_url).await?;
+    let auth = Auth::open(&db, &config.data_dir, clock::now()).await?;
+    let past = past(&config, &signer).await?;
+    let venue = Venue::open(&addresses(args), common.adopt, &config, &signer, past.as_ref()).await?;
+    let settings = Settings::open(&config, &db).await?;
+    let session = begin(&config, settings.limits().await, signer, db, venue, past).await?;
+    let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
+    let code = auth.login_code(admin, clock::now())?;
+    let parts = Parts {
+        picture: session.picture.clone(),
+        alerts: session.alerts.clone(),
+        control: session.control.clone(),
+        auth,
+        db: session.db.clone(),
+        settings,
+        chain: order::Chain::from_id(config.chain_id),
+        account: session.signer.account().funder.to_string(),
+        keep_versions: config.keep_versions,
+        session: session.picture.bot().session,
+        remote: config.api_allow_remote,
+        clock: clock::now,
+    };
+    let served = Served::start(&config, Arc::new(parts), &args.exchange, &code).await?;
+    complain(&format!("dashboard: {} (this link logs in once)", served.login));
+    complain(&format!(
+        "api:       {} (token in {})",
+        served.api,
+        crate::auth::admin_token_path(&config.data_dir).display()
+    ));
+    // With real money somebody looks first.
+    if !common.stopped && session.mode != Mode::Live {
+        start(&session).await;
+    }
+    let why = wait(&session, told, common.run_for).await;
+    complain(&format!("{why}; cancelling all orders"));
+    let outcome = end(session).await;
+    served.stop();
+    outcome
+}
+
+fn addresses(args: &HostArgs) -> VenueAddresses {
+    VenueAddresses {
+        exchange: args.exchange.clone(),
+        channels: args.channels.clone(),
+        catalog: args.catalog.clone(),
+        records: args.records.clone(),
+        relayer: args.relayer.clone(),
+    }
+}

@@ -1,0 +1,55 @@
+//! `polytrader replay`: finds a session's journal, replays it, and prints what differs.
+
+use crate::cli::ReplayArgs;
+use crate::console::{complain, say};
+use crate::journal::{folder, segments_of};
+use crate::replay::replay;
+use anyhow::{Context, bail};
+use model::SessionId;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs `polytrader replay`. Fails if a decision of the same build differs.
+///
+/// # Errors
+/// If there is no such journal, or it is damaged.
+pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    crate::logging::start();
+    let (session, files) = find(args)?;
+    let outcome = replay(session, &files, args.wasm.then(|| args.data_dir.clone()))?;
+    if args.json {
+        say(&serde_json::to_string(&outcome)?);
+    } else {
+        say(&format!(
+            "session {}: {} inputs, {} of them decided something, {} differences, {} inputs/s",
+            outcome.session, outcome.inputs, outcome.decisions, outcome.differences, outcome.inputs_per_second
+        ));
+        if args.wasm {
+            say(&format!("{} answers of strategies, {} differences", outcome.answers, outcome.answers_differ));
+        }
+        outcome.differ_at.iter().for_each(|seq| say(&format!("input {seq} was decided differently")));
+    }
+    let same_build = outcome.build == crate::build_id::build_name();
+    let differences = outcome.differences.saturating_add(outcome.answers_differ);
+    if differences > 0 && !same_build {
+        complain(&format!(
+            "the journal is of {}, this is {}: differences are news, not faults",
+            outcome.build,
+            crate::build_id::build_name()
+        ));
+    }
+    Ok(if differences > 0 && (same_build || args.strict) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Returns the session that is asked for, or the newest.
+fn find(args: &ReplayArgs) -> anyhow::Result<(SessionId, Vec<PathBuf>)> {
+    let dir = folder(&args.data_dir);
+    let sessions = segments_of(&dir).with_context(|| format!("reading {}", dir.display()))?;
+    let known = sessions.len();
+    let mut wanted = sessions.into_iter().filter(|(session, _)| args.session.is_none_or(|wanted| wanted == session.0));
+    match (wanted.next(), args.session) {
+        (Some(found), _) => Ok(found),
+        (None, Some(session)) => bail!("no session {session} among the {known} in {}", dir.display()),
+        (None, None) => bail!("no journal in {}", dir.display()),
+    }
+}

@@ -1,0 +1,44 @@
+//! The state of the engine as the rest of the host sees it, published by the engine's thread ten times a second.
+
+use engine::Summary;
+use model::{Limits, OrderId, Size, Time, TokenIx};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What the rest of the host may see of the engine, ten times a second.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    /// When it was made.
+    pub(crate) at: Time,
+    /// The account.
+    pub(crate) summary: Summary,
+    /// What the gate holds orders to.
+    pub(crate) limits: Limits,
+    /// Shares owned.
+    pub(crate) positions: Vec<(TokenIx, Size)>,
+    /// Whether the venue's account differed when it was last read.
+    pub(crate) differs: bool,
+    /// How many activities of the venue's records wait to be seen in the account.
+    pub(crate) waiting: u64,
+    /// Tokens that the venue's records tell of and that may be in the account: they are looked at too.
+    pub(crate) told: Vec<TokenIx>,
+    /// The orders that are not over.
+    pub(crate) open: Vec<OrderId>,
+    /// How many of them are ours, not placed by hand.
+    pub(crate) ours: usize,
+}
+
+/// The newest view; none before the first. A cheap handle.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Latest(Arc<Mutex<Option<Arc<View>>>>);
+
+impl Latest {
+    /// Replaces the view.
+    pub(crate) fn set(&self, view: View) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(view));
+    }
+
+    /// Returns the newest view. The lock is held for the copy of a pointer only, so that readers never hold up the engine.
+    pub(crate) fn get(&self) -> Option<Arc<View>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
