@@ -18,8 +18,8 @@ use facts::Fact;
 pub(crate) use facts::RecordAlerts;
 pub(crate) use message::Bot;
 
-use crate::hex::hex;
 use model::Time;
+use model::hex;
 use post::Door;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -268,7 +268,7 @@ impl Trouble {
             Self::Quarantined => format!("{why}; it stays down until its file changes or `strategy enable {strategy}`"),
             Self::Restarted => why.to_owned(),
             Self::Unloadable | Self::NotStarted | Self::Settings => format!("{why}{goes_on}"),
-            Self::Unarmed(hash) => format!("{}{goes_on}; `polytrader strategy arm {strategy}`", hex(hash)),
+            Self::Unarmed(hash) => format!("{}{goes_on}; `polytrader strategy arm {strategy}`", hex::encode(hash)),
         };
         Alert::new(at, severity, kind, &format!("{strategy} {title}"), &detail).about(strategy)
     }

@@ -3,10 +3,9 @@
 //! The HTTP extractors that ask this module are in `http`.
 
 use crate::db::{Db, DbError, TokenRow};
-use crate::hex::hex;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::Time;
+use model::{Time, hex};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -301,15 +300,14 @@ fn lend(leases: &mut BTreeMap<Hash, Lease>, max: usize, hash: Hash, identity: Id
 
 fn new_token(name: &str, role: Role, now: Time) -> Result<(String, TokenRow), AuthError> {
     let secret = secret()?;
-    let hash = hash(&secret).map(|hash| hex(&hash)).unwrap_or_default();
+    let hash = hash(&secret).map(|hash| hex::encode(&hash)).unwrap_or_default();
     let row = TokenRow { name: name.to_owned(), role: role.as_str().to_owned(), hash, created_at_ms: now.millis() };
     Ok((secret, row))
 }
 
 fn known(row: &TokenRow) -> Result<(Hash, Identity), AuthError> {
     let unknown = || AuthError::Role(row.name.clone(), row.role.clone());
-    let mut hash = [0; 32];
-    model::id::parse_hex(&row.hash, &mut hash).ok_or_else(unknown)?;
+    let hash = hex::decode_array(&row.hash).ok_or_else(unknown)?;
     Ok((hash, Identity { name: row.name.clone(), role: Role::parse(&row.role).ok_or_else(unknown)? }))
 }
 

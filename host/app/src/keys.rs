@@ -9,6 +9,7 @@ pub(crate) mod runbook;
 use crate::cli::{KeysAction, KeysArgs, PassphraseArgs};
 use crate::console::{complain, say};
 use anyhow::{Context, bail, ensure};
+use model::hex;
 use order::{Address, Chain, Domains, SigningKey, Wallet};
 use polymarket::{Client, Credentials, L1Headers};
 use signer::Limits;
@@ -98,7 +99,7 @@ fn import(args: &KeysArgs) -> anyhow::Result<()> {
     let text = private_key()?;
     let mut bytes = Zeroizing::new([0; 32]);
     let digits = text.trim().trim_start_matches("0x");
-    model::id::parse_hex(digits, bytes.as_mut()).context("that is no private key: 64 hexadecimal digits are one")?;
+    hex::decode_into(digits, bytes.as_mut()).context("that is no private key: 64 hexadecimal digits are one")?;
     let key = SigningKey::from_bytes(&bytes).ok().context("that number is no private key of this curve")?;
     let passphrase = passphrase::ask(&args.passphrase, true)?;
     ensure!(

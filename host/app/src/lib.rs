@@ -14,7 +14,6 @@ pub mod control;
 pub mod db;
 pub mod dispatch;
 mod doctor;
-mod hex;
 mod host;
 pub mod http;
 mod journal;

@@ -1,8 +1,8 @@
 //! Modules that were loaded, by the hash of their files: what a journal speaks of can be run again, and one can go back to the last
 //! versions of a strategy. Beside each module stands which sessions ran it.
 
-use crate::hex::hex;
 use anyhow::{Context, ensure};
+use model::hex;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Write};
@@ -17,7 +17,7 @@ fn folder(data_dir: &Path) -> PathBuf {
 }
 
 fn path(data_dir: &Path, hash: &[u8; 32]) -> PathBuf {
-    folder(data_dir).join(format!("{}.wasm", hex(hash)))
+    folder(data_dir).join(format!("{}.wasm", hex::encode(hash)))
 }
 
 /// Keeps a module's file, unless it is there. Who must not wait for the disk calls [`settle`] later: until then the file outlives this
@@ -136,7 +136,7 @@ mod tests {
         keep(&dir, &hash, b"module").unwrap();
         keep(&dir, &hash, b"module").unwrap();
         assert_eq!(get(&dir, &hash).unwrap(), b"module");
-        assert!(has(&dir, &hex(&hash)) && !has(&dir, "ab"));
+        assert!(has(&dir, &hex::encode(&hash)) && !has(&dir, "ab"));
         settle(&dir, &hash).unwrap();
         std::fs::write(path(&dir, &hash), b"another").unwrap();
         assert!(get(&dir, &hash).unwrap_err().to_string().contains("is not the file that was loaded"));
@@ -158,8 +158,8 @@ mod tests {
         // A crash cut the line short.
         list(&path(&dir, &gone)).unwrap().write_all(b"x9").unwrap();
         let old: Vec<String> =
-            [never, gone, here, legacy].iter().map(|hash| hex(hash)).chain(["ab".to_owned()]).collect();
-        let left = || hashes.map(|hash| has(&dir, &hex(&hash)));
+            [never, gone, here, legacy].iter().map(|hash| hex::encode(hash)).chain(["ab".to_owned()]).collect();
+        let left = || hashes.map(|hash| has(&dir, &hex::encode(&hash)));
         assert_eq!(prune(&dir, &old, &BTreeSet::from([8, 9])).unwrap(), (2, 12));
         assert_eq!(left(), [false, false, true, true, true]);
         assert_eq!(
@@ -172,7 +172,7 @@ mod tests {
         let files = std::fs::read_dir(folder(&dir)).unwrap().count();
         assert_eq!(files, 2, "the lists go with their modules");
         keep(&dir, &never, b"module").unwrap();
-        assert!(get(&dir, &young).is_err() && has(&dir, &hex(&never)), "what comes again is kept again");
+        assert!(get(&dir, &young).is_err() && has(&dir, &hex::encode(&never)), "what comes again is kept again");
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

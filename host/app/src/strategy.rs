@@ -10,9 +10,8 @@ mod toolchain;
 use crate::backtest::rehearse;
 use crate::cli::{FileArgs, StrategyAction, StrategyArgs};
 use crate::console::say;
-use crate::hex::hex;
 use anyhow::{Context, ensure};
-use model::Wants;
+use model::{Wants, hex};
 use sandbox::{Module, Sandbox, Selection, Settings};
 use serde::Serialize;
 use serde_json::Map;
@@ -80,7 +79,7 @@ fn inspect(sandbox: &Sandbox, bytes: &[u8], args: &FileArgs) -> anyhow::Result<E
     let manifest = module.manifest();
     let shown = Shown {
         identity: identity(&args.file),
-        sha256: hex(&module.hash()),
+        sha256: hex::encode(&module.hash()),
         bytes: bytes.len(),
         name: manifest.name.clone(),
         version: manifest.version.clone(),

@@ -1,8 +1,7 @@
 //! What a deposit wallet is asked to do, as its owner signs it and as contracts read it (PROTOCOL 17). Nothing here is shared with
 //! the client: each side is held against what the venue's own clients send.
 
-use model::id::parse_hex;
-use model::{ConditionId, EventId, Size};
+use model::{ConditionId, EventId, Size, hex};
 use order::eip712::{hash_words, keccak, word};
 use order::{Address, Chain, Signature65, recover};
 
@@ -144,28 +143,25 @@ fn number(word: &[u8; 32]) -> Option<u64> {
 }
 
 fn address(digits: &str) -> Option<Address> {
-    let mut bytes = [0; 20];
-    parse_hex(digits, &mut bytes)?;
-    Some(Address(bytes))
+    hex::decode_array(digits).map(Address)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     #[test]
     fn the_type_hashes_are_those_of_the_wallet_on_the_chain() {
-        assert_eq!(hex(&keccak(BATCH_TYPE)), "712ef66e8362c387e862cabf0923c209db0fa24cfc97d25eccba7c86f3ee1dd3");
-        assert_eq!(hex(&keccak(CALL_TYPE)), "84fa2cf05cd88e992eae77e851af68a4ee278dcff6ef504e487a55b3baadfbe5");
+        assert_eq!(
+            hex::encode(&keccak(BATCH_TYPE)),
+            "712ef66e8362c387e862cabf0923c209db0fa24cfc97d25eccba7c86f3ee1dd3"
+        );
+        assert_eq!(hex::encode(&keccak(CALL_TYPE)), "84fa2cf05cd88e992eae77e851af68a4ee278dcff6ef504e487a55b3baadfbe5");
     }
 
     #[test]
     fn the_selectors_are_those_of_the_signatures() {
-        let of = |signature: &[u8]| hex(keccak(signature).first_chunk::<4>().unwrap());
+        let of = |signature: &[u8]| hex::encode(keccak(signature).first_chunk::<4>().unwrap());
         assert_eq!(of(b"approve(address,uint256)"), "095ea7b3");
         assert_eq!(of(b"setApprovalForAll(address,bool)"), "a22cb465");
         assert_eq!(of(b"convertPositions(bytes32,uint256,uint256)"), "c64748c4");

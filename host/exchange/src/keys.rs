@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use hmac::{Hmac, KeyInit, Mac};
-use model::{Time, TradeId};
+use model::{Time, TradeId, hex};
 use order::{Address, Domains, Signature65, recover};
 use sha2::Sha256;
 use sim::AccountId;
@@ -67,7 +67,7 @@ impl Keys {
         ApiKey {
             id: uuid(&part(b"id")),
             secret: URL_SAFE.encode(part(b"secret")),
-            passphrase: part(b"passphrase").iter().map(|byte| format!("{byte:02x}")).collect(),
+            passphrase: hex::encode(&part(b"passphrase")),
         }
     }
 

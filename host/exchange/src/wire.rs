@@ -1,6 +1,6 @@
 //! The venue's words on the wire. Nothing here is shared with the client: each side is held against the venue's samples.
 
-use model::{Level, Market, Price, Side, Size, Time, TokenIx, Usd};
+use model::{Level, Market, Price, Side, Size, Time, TokenIx, Usd, hex};
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use std::str::FromStr;
@@ -70,7 +70,7 @@ impl WireBook {
 
 /// Returns the venue's hash of a text.
 pub(crate) fn hash(text: &[u8]) -> String {
-    Sha1::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha1::digest(text))
 }
 
 fn worst_first(levels: &[Level]) -> Vec<WireLevel> {

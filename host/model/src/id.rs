@@ -1,5 +1,6 @@
 //! Identifiers. Two that could be confused are two types.
 
+use crate::hex;
 use core::fmt;
 
 macro_rules! number_id {
@@ -92,16 +93,14 @@ macro_rules! hex_id {
         impl $name {
             /// Parses `0x` and 64 hexadecimal digits of either case.
             pub fn parse(text: &str) -> Option<Self> {
-                let mut bytes = [0; 32];
-                parse_hex(text.strip_prefix("0x")?, &mut bytes)?;
-                Some(Self(bytes))
+                hex::decode_array(text.strip_prefix("0x")?).map(Self)
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("0x")?;
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                hex::write(f, &self.0)
             }
         }
 
@@ -126,22 +125,6 @@ hex_id!(
     ConditionId
 );
 
-/// Fills `bytes` from exactly twice as many hexadecimal digits.
-pub fn parse_hex(digits: &str, bytes: &mut [u8]) -> Option<()> {
-    if digits.len() != bytes.len().checked_mul(2)? {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        let &[high, low] = pair else { return None };
-        *byte = hex_digit(high)?.checked_mul(16)?.checked_add(hex_digit(low)?)?;
-    }
-    Some(())
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
 /// A trade's id: the UUID that the venue gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TradeId(pub [u8; 16]);
@@ -159,7 +142,7 @@ impl TradeId {
                 }
                 continue;
             }
-            let digit = hex_digit(byte)?;
+            let digit = hex::value(byte)?;
             match high.take() {
                 None => high = Some(digit),
                 Some(upper) => {
@@ -178,7 +161,7 @@ impl fmt::Display for TradeId {
             if matches!(place, 4 | 6 | 8 | 10) {
                 f.write_str("-")?;
             }
-            write!(f, "{byte:02x}")?;
+            hex::write(f, &[*byte])?;
         }
         Ok(())
     }

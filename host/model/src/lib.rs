@@ -15,6 +15,7 @@ pub mod breaker;
 pub mod budget;
 pub mod carry;
 pub mod event;
+pub mod hex;
 pub mod id;
 pub mod input;
 pub mod intent;

@@ -150,8 +150,8 @@ fn allowances() -> impl Iterator<Item = Action> {
 mod tests {
     use super::*;
     use alloc::format;
-    use alloc::string::String;
     use alloc::vec::Vec;
+    use model::hex;
 
     const CONDITION: ConditionId = ConditionId([0xab; 32]);
 
@@ -161,10 +161,6 @@ mod tests {
             .into_iter()
             .flat_map(|claim| [false, true].map(|neg_risk| Action::Claim { claim, condition: CONDITION, neg_risk }));
         claims.chain(allowances()).collect()
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     #[test]
@@ -206,7 +202,7 @@ mod tests {
     fn approvals_are_encoded_as_the_tokens_read_them() {
         let allow = |holding, operator| {
             let call = Action::Allow { holding, operator, allowed: true }.call(Chain::Polygon).unwrap();
-            (call.to.checksummed(), hex(&call.data))
+            (call.to.checksummed(), hex::encode(&call.data))
         };
         let (to, data) = allow(Holding::Dollars, Operator::Exchange(Exchange::Standard));
         assert_eq!(to, "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB");

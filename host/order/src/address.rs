@@ -3,7 +3,7 @@
 use crate::eip712::keccak;
 use alloc::string::String;
 use core::fmt;
-use model::id::parse_hex;
+use model::hex;
 
 /// An address of an account or a contract: 20 bytes. Compared as bytes, so the case of its digits never matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,26 +13,18 @@ impl Address {
     /// Parses `0x` and 40 hexadecimal digits of any case. A checksum in mixed case is not checked: clients of the venue
     /// write addresses in every case.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 20];
-        parse_hex(text.strip_prefix("0x")?, &mut bytes)?;
-        Some(Self(bytes))
+        hex::decode_array(text.strip_prefix("0x")?).map(Self)
     }
 
     /// Returns the address with the mixed-case checksum of EIP-55, as the venue's Python client writes it.
     pub fn checksummed(&self) -> String {
-        let mut digits = [0u8; 40];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
-            for (digit, value) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
-                *digit = b"0123456789abcdef".get(usize::from(value)).copied().unwrap_or(b'0');
-            }
-        }
-        let hash = keccak(&digits);
+        let digits = hex::encode(&self.0);
+        let hash = keccak(digits.as_bytes());
         let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]);
         let mut text = String::with_capacity(42);
         text.push_str("0x");
-        for (digit, nibble) in digits.iter().zip(nibbles) {
-            let digit = if nibble >= 8 { digit.to_ascii_uppercase() } else { *digit };
-            text.push(char::from(digit));
+        for (digit, nibble) in digits.chars().zip(nibbles) {
+            text.push(if nibble >= 8 { digit.to_ascii_uppercase() } else { digit });
         }
         text
     }
@@ -50,7 +42,7 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("0x")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(f, &self.0)
     }
 }
 

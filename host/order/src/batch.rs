@@ -66,33 +66,23 @@ fn call_hash(call: &Call) -> [u8; 32] {
 mod tests {
     use super::*;
     use alloc::format;
-    use alloc::string::{String, ToString};
+    use alloc::string::ToString;
     use alloc::vec;
-    use model::id::parse_hex;
-
-    fn bytes(digits: &str) -> Vec<u8> {
-        let mut bytes = vec![0; digits.len() / 2];
-        parse_hex(digits, &mut bytes).unwrap();
-        bytes
-    }
+    use model::hex;
 
     fn call(to: &str, selector: &str, words: [&str; 2]) -> Call {
         let data = format!("{selector}{:0>64}{:0>64}", words[0], words[1]);
-        Call { to: Address::parse(to).unwrap(), data: bytes(&data) }
-    }
-
-    fn hex(digest: &[u8]) -> String {
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        Call { to: Address::parse(to).unwrap(), data: hex::decode(&data).unwrap() }
     }
 
     #[test]
     fn the_types_hash_as_the_wallets_contract_has_them() {
         assert_eq!(
-            hex(&keccak(CALL_TYPE.as_bytes())),
+            hex::encode(&keccak(CALL_TYPE.as_bytes())),
             "84fa2cf05cd88e992eae77e851af68a4ee278dcff6ef504e487a55b3baadfbe5"
         );
         assert_eq!(
-            hex(&keccak(&[BATCH_TYPE, CALL_TYPE].concat().into_bytes())),
+            hex::encode(&keccak(&[BATCH_TYPE, CALL_TYPE].concat().into_bytes())),
             "712ef66e8362c387e862cabf0923c209db0fa24cfc97d25eccba7c86f3ee1dd3"
         );
     }
@@ -109,7 +99,7 @@ mod tests {
             calls: vec![call("0x0000000000000000000000000000000000000001", "095ea7b3", ["2", &all])],
         };
         let digest = batch.digest(Chain::Polygon);
-        assert_eq!(hex(&digest), "78766dd507106379818ad3fea96d1099cbf6f42c7a763d6a0eb2d4832ecf9735");
+        assert_eq!(hex::encode(&digest), "78766dd507106379818ad3fea96d1099cbf6f42c7a763d6a0eb2d4832ecf9735");
         assert_eq!(
             batch.sign(Chain::Polygon, &key).to_string(),
             "0x67fe391bcfef7723e17f7e2b4627a5c3b2cec4ac53a73fd568197d5d5d55cd280126e07488501b898bcc47519edc50d8b30c00ce\
@@ -132,7 +122,7 @@ mod tests {
             ],
         };
         assert_eq!(
-            hex(&batch.digest(Chain::Polygon)),
+            hex::encode(&batch.digest(Chain::Polygon)),
             "1914c1a6c4a12d53fc90aed2dee262ad4ee08324a311caecbc273071d09cf6de"
         );
         let mut swapped = batch.clone();

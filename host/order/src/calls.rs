@@ -76,13 +76,9 @@ pub(crate) fn selector(signature: &str) -> Vec<u8> {
 mod tests {
     use super::*;
     use alloc::format;
-    use alloc::string::String;
+    use model::hex;
 
     const CONDITION: ConditionId = ConditionId([0xab; 32]);
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
 
     fn call(claim: Claim) -> Call {
         Call::new(Chain::Polygon, claim, &CONDITION, false).unwrap()
@@ -101,7 +97,7 @@ mod tests {
     #[test]
     fn a_merge_is_encoded_as_the_contract_reads_it() {
         // Selectors as the Conditional Tokens contract has them on chain.
-        let data = hex(&call(Claim::Merge(Size::shares(7))).data);
+        let data = hex::encode(&call(Claim::Merge(Size::shares(7))).data);
         let (selector, arguments) = data.split_at(8);
         assert_eq!(selector, "9e7212ad");
         let words: Vec<&str> = (0..arguments.len() / 64).map(|at| &arguments[at * 64..(at + 1) * 64]).collect();
@@ -111,13 +107,13 @@ mod tests {
         let expected =
             [collateral, number(0), condition, number(160), number(7_000_000), number(2), number(1), number(2)];
         assert_eq!(words, expected);
-        let split = hex(&call(Claim::Split(Size::shares(7))).data);
+        let split = hex::encode(&call(Claim::Split(Size::shares(7))).data);
         assert_eq!(split.split_at(8), ("72ce4275", arguments));
     }
 
     #[test]
     fn a_redemption_names_both_outcomes_and_no_amount() {
-        let data = hex(&call(Claim::Redeem).data);
+        let data = hex::encode(&call(Claim::Redeem).data);
         let (selector, arguments) = data.split_at(8);
         assert_eq!((selector, arguments.len()), ("01b7037c", 7 * 64));
         assert_eq!(arguments[3 * 64..], [128, 2, 1, 2].map(|value| format!("{value:064x}")).concat());

@@ -7,9 +7,7 @@ use crate::eip712::{Domain, hash_words, word};
 use crate::signing::{Signature65, SigningKey, recover};
 use crate::wrapped;
 use alloc::string::{String, ToString};
-use core::fmt::Write;
-use model::id::parse_hex;
-use model::{NewOrder, OrderKind, Side, Size, TickSize, TokenId, VenueOrderId};
+use model::{NewOrder, OrderKind, Side, Size, TickSize, TokenId, VenueOrderId, hex};
 
 /// Salts travel as JSON numbers, which are exact below 2^53 only.
 pub const SALT_END: u64 = 1 << 53;
@@ -226,8 +224,7 @@ impl UnsignedOrder {
     /// of it.
     pub fn signed_by(&self, domain: &Domain, signature: &str) -> Option<Address> {
         if self.signature_type == SignatureType::Deposit {
-            let mut bytes = [0; wrapped::WRAPPED_LEN];
-            parse_hex(signature.strip_prefix("0x")?, &mut bytes)?;
+            let bytes: [u8; wrapped::WRAPPED_LEN] = hex::decode_array(signature.strip_prefix("0x")?)?;
             return wrapped::signer(self, domain, &bytes);
         }
         recover(&self.order_id(domain).0, &Signature65::parse(signature)?)
@@ -253,14 +250,7 @@ impl SignedOrder {
         if self.order.signature_type != SignatureType::Deposit {
             return self.signature.to_string();
         }
-        let bytes = wrapped::wrap(&self.domain, &self.order.struct_hash(), &self.signature);
-        let mut text = String::with_capacity(bytes.len().saturating_mul(2).saturating_add(2));
-        text.push_str("0x");
-        for byte in bytes {
-            // Writing to a string does not fail.
-            let _written = write!(text, "{byte:02x}");
-        }
-        text
+        hex::encode_prefixed(&wrapped::wrap(&self.domain, &self.order.struct_hash(), &self.signature))
     }
 }
 

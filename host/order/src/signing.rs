@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::eip712::keccak;
 use core::fmt;
 use k256::ecdsa::{self, RecoveryId, VerifyingKey};
-use model::id::parse_hex;
+use model::hex;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Recovery ids travel as 27 and 28.
@@ -28,16 +28,14 @@ pub struct Signature65(pub [u8; 65]);
 impl Signature65 {
     /// Parses `0x` and 130 hexadecimal digits. Does not say that they are a signature of anything: see [`recover`].
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 65];
-        parse_hex(text.strip_prefix("0x")?, &mut bytes)?;
-        Some(Self(bytes))
+        hex::decode_array(text.strip_prefix("0x")?).map(Self)
     }
 }
 
 impl fmt::Display for Signature65 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("0x")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(f, &self.0)
     }
 }
 
@@ -61,7 +59,7 @@ impl SigningKey {
     /// If the text is something else or the number is no key. The caller wipes the text.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let mut bytes = [0; 32];
-        let parsed = parse_hex(text.strip_prefix("0x").unwrap_or(text), &mut bytes);
+        let parsed = hex::decode_into(text.strip_prefix("0x").unwrap_or(text), &mut bytes);
         let key = parsed.ok_or(KeyError::NotHex).and_then(|()| Self::from_bytes(&bytes));
         bytes.zeroize();
         key

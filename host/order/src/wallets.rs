@@ -6,7 +6,7 @@ use crate::eip712::keccak;
 use crate::order::SignatureType;
 use alloc::vec::Vec;
 use core::fmt;
-use model::id::parse_hex;
+use model::hex;
 
 const SAFE_FACTORY: &str = "aacFeEa03eb1561C4e67d661e40682Bd20E3541b";
 const SAFE_INIT_HASH: &str = "2bce2127ff07fb632d16c8347c4ebf501f4841168bed00d9e6ef715ddb6fcecf";
@@ -90,11 +90,7 @@ impl fmt::Display for Wallet {
 
 /// Reads constant digits; what is none is zeros, which the vectors find.
 fn bytes<const N: usize>(digits: &str) -> [u8; N] {
-    let mut bytes = [0; N];
-    if parse_hex(digits, &mut bytes).is_none() {
-        bytes = [0; N];
-    }
-    bytes
+    hex::decode_array(digits).unwrap_or([0; N])
 }
 
 /// Returns the address at which a factory makes a contract (EIP-1014).
@@ -120,11 +116,7 @@ fn deposit(key: Address, head: &str, target: &str, body: &str) -> Address {
         *place = byte;
     }
     code.extend(bytes::<20>(target));
-    let mut tail = alloc::vec![0; body.len() / 2];
-    if parse_hex(body, &mut tail).is_none() {
-        tail.clear();
-    }
-    code.extend(tail);
+    code.extend(hex::decode(body).unwrap_or_default());
     code.extend(&arguments);
     create2(DEPOSIT_FACTORY, keccak(&arguments), keccak(&code))
 }

@@ -2,6 +2,7 @@
 //! only with its code (see [`crate::native`]); anything else is as if it were not there.
 
 use crate::native::{Authentic, LENGTH, Secret};
+use model::hex;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -45,12 +46,7 @@ impl Cache {
     }
 
     fn path(&self, key: &[u8; LENGTH]) -> PathBuf {
-        let mut name = String::with_capacity(80);
-        for byte in key {
-            // Writing to a string cannot fail.
-            let _written = std::fmt::Write::write_fmt(&mut name, format_args!("{byte:02x}"));
-        }
-        self.dir.join(name).with_extension(ENDING)
+        self.dir.join(hex::encode(key)).with_extension(ENDING)
     }
 
     /// Returns what is kept under a key and proves to be ours.

@@ -54,6 +54,8 @@ fn ship(from: &Path, folder: &Path, prefix: &str) -> anyhow::Result<String> {
     Ok(format!("{sum}  {name}\n"))
 }
 
+/// Returns two lower-case digits for each byte. `model::hex` does the same, but this program uses no crate of the host: they must be
+/// buildable, and it builds them.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string does not fail.

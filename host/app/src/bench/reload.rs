@@ -7,7 +7,7 @@ use crate::remote::Remote;
 use anyhow::{Context, ensure};
 use journal::Record;
 use model::input::StrategyChange;
-use model::{Body, Input, StrategyId};
+use model::{Body, Input, StrategyId, hex};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -152,7 +152,7 @@ impl Demo {
         let hash: [u8; 32] = Sha256::digest(&bytes).into();
         let at_micros = crate::host::clock::now().0;
         std::fs::rename(&fresh, &file)?;
-        let wanted = crate::hex::hex(&hash);
+        let wanted = hex::encode(&hash);
         let text = |view: &Value, key: &str| view.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
         let runs = |view: &Value| {
             let is = |key: &str, value: &str| text(view, key).as_deref() == Some(value);

@@ -3,7 +3,7 @@
 use super::keys::{Key, Kind};
 use crate::alerts::Webhook;
 use anyhow::{anyhow, ensure};
-use model::Usd;
+use model::{Usd, hex};
 
 /// The longest text of a value.
 const TEXT_MAX: usize = 4_096;
@@ -127,7 +127,7 @@ fn fits(kind: Kind, text: &str) -> bool {
         Kind::Url(schemes) => plain && !text.contains(' ') && begins(schemes),
         Kind::Account => {
             let digits = text.strip_prefix("0x");
-            text.is_empty() || digits.is_some_and(|digits| model::id::parse_hex(digits, &mut [0; 20]).is_some())
+            text.is_empty() || digits.is_some_and(|digits| hex::decode_array::<20>(digits).is_some())
         }
         Kind::Folder => plain,
         Kind::Numbers => words(text).all(|word| count(word).is_some()),

@@ -9,12 +9,11 @@ use crate::auth::Role;
 use crate::control::Wanted;
 use crate::db::ClaimRow;
 use crate::db::claims::CLAIMS_MAX;
-use crate::hex::hex;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use model::{Size, Usd};
+use model::{Size, Usd, hex};
 use order::{Call, Claim};
 
 /// What is said of a claim that can be executed here.
@@ -131,7 +130,7 @@ fn claims_of(positions: &[PositionView], call: impl Fn(&str, Claim) -> Option<Ca
     let claim = |kind: &str, position: &PositionView, outcome: &str, size_micros: u64, pays: u32| {
         let wanted = if kind == "merge" { Claim::Merge(Size(size_micros)) } else { Claim::Redeem };
         let call = call(&position.market, wanted);
-        let data = call.as_ref().map(|call| hex(&call.data));
+        let data = call.as_ref().map(|call| hex::encode(&call.data));
         let worth = u128::from(size_micros).saturating_mul(u128::from(pays));
         let worth = worth.checked_div(u128::from(model::SCALE)).unwrap_or(0);
         ClaimView {

@@ -13,7 +13,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use model::{Budget, Usd};
+use model::{Budget, Usd, hex};
 use sha2::Digest;
 
 type Taken = Result<StatusCode, ProblemResponse>;
@@ -143,7 +143,7 @@ async fn permit(app: &App, caller: &Caller, name: &str, what: &str, word: Word, 
 pub(super) async fn upload(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
     caller.must_be(Role::Admin)?;
     let action = Action::new(&app, &caller, format!("strategies/{name}/upload"), &Bytes::new())?;
-    let hash = crate::hex::hex(&sha2::Sha256::digest(&body));
+    let hash = hex::encode(&sha2::Sha256::digest(&body));
     action.about(&hash).permitted(app.control.upload(&name, body)).await?;
     Ok(TAKEN)
 }

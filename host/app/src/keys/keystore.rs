@@ -3,10 +3,10 @@
 //! signer may sign stands in a member of our own ([`super::limits`]), which they leave alone.
 
 use super::limits;
-use crate::hex::hex as text;
 use aes::Aes128;
 use aes::cipher::{KeyIvInit, StreamCipher};
 use anyhow::{Context, bail, ensure};
+use model::hex;
 use order::SigningKey;
 use order::eip712::keccak;
 use serde::{Deserialize, Serialize};
@@ -137,11 +137,11 @@ fn decrypt(store: &Keystore, passphrase: &str) -> anyhow::Result<(Zeroizing<[u8;
         params.p,
         params.dklen
     );
-    let derived = derive(passphrase, &hex("salt", &params.salt)?, log_n, params.r, params.p)?;
+    let derived = derive(passphrase, &decode("salt", &params.salt)?, log_n, params.r, params.p)?;
     let mut key = Zeroizing::new([0; 32]);
-    model::id::parse_hex(&store.crypto.ciphertext, key.as_mut()).context("its ciphertext is not 32 bytes")?;
-    ensure!(hex("mac", &store.crypto.mac)? == mac(&derived, key.as_ref()), "the passphrase is wrong");
-    crypt(&derived, &hex("iv", &store.crypto.cipherparams.iv)?, key.as_mut())?;
+    hex::decode_into(&store.crypto.ciphertext, key.as_mut()).context("its ciphertext is not 32 bytes")?;
+    ensure!(decode("mac", &store.crypto.mac)? == mac(&derived, key.as_ref()), "the passphrase is wrong");
+    crypt(&derived, &decode("iv", &store.crypto.cipherparams.iv)?, key.as_mut())?;
     Ok((key, derived))
 }
 
@@ -172,11 +172,11 @@ fn create_with(path: &Path, key: &[u8; 32], passphrase: &str, log_n: u8) -> anyh
         address: address.to_string().trim_start_matches("0x").to_owned(),
         crypto: Crypto {
             cipher: "aes-128-ctr".to_owned(),
-            cipherparams: CipherParams { iv: text(&iv) },
-            ciphertext: text(secret.as_ref()),
+            cipherparams: CipherParams { iv: hex::encode(&iv) },
+            ciphertext: hex::encode(secret.as_ref()),
             kdf: "scrypt".to_owned(),
-            kdfparams: KdfParams { dklen: 32, n, p, r, salt: text(&salt) },
-            mac: text(&mac(&derived, secret.as_ref())),
+            kdfparams: KdfParams { dklen: 32, n, p, r, salt: hex::encode(&salt) },
+            mac: hex::encode(&mac(&derived, secret.as_ref())),
         },
     };
     let mut file = serde_json::to_value(&store).context("writing the keystore down")?;
@@ -206,14 +206,12 @@ fn mac(derived: &[u8; 32], ciphertext: &[u8]) -> [u8; 32] {
     keccak(&[half, ciphertext].concat())
 }
 
-fn hex(what: &str, digits: &str) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = vec![0; digits.len() / 2];
-    model::id::parse_hex(digits, &mut bytes).with_context(|| format!("its {what} is not hexadecimal"))?;
-    Ok(bytes)
+fn decode(what: &str, digits: &str) -> anyhow::Result<Vec<u8>> {
+    hex::decode(digits).with_context(|| format!("its {what} is not hexadecimal"))
 }
 
 fn uuid(random: [u8; 16]) -> String {
-    let digits = text(&random);
+    let digits = hex::encode(&random);
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
     format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
 }
@@ -250,7 +248,7 @@ mod tests {
     #[test]
     fn a_keystore_of_another_wallet_is_opened() {
         let (key, _) = decrypt(&serde_json::from_str(KNOWN).unwrap(), "testpassword").unwrap();
-        assert_eq!(text(key.as_ref()), "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d");
+        assert_eq!(hex::encode(key.as_ref()), "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d");
     }
 
     #[test]
@@ -266,7 +264,7 @@ mod tests {
         assert!(wrong.ends_with("the passphrase is wrong"), "{wrong}");
         let there = create_with(&path, &[8; 32], "x", 4).unwrap_err().to_string();
         assert!(there.contains("may be the only copy"), "{there}");
-        assert!(!fs::read_to_string(&path).unwrap().contains(&text(&[7; 32])), "the key is not in the file");
+        assert!(!fs::read_to_string(&path).unwrap().contains(&hex::encode(&[7; 32])), "the key is not in the file");
     }
 
     #[test]

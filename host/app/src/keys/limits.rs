@@ -4,7 +4,7 @@
 use crate::config::signer_limit;
 use anyhow::{Context, bail, ensure};
 use hmac::{Hmac, KeyInit, Mac};
-use model::Usd;
+use model::{Usd, hex};
 use order::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,7 +47,7 @@ struct Written {
 
 /// Returns the member.
 pub(super) fn write(limits: &Limits, address: Address, derived: &Zeroizing<[u8; 32]>) -> anyhow::Result<Value> {
-    let mac = crate::hex::hex(&mac(limits, address, derived)?.finalize().into_bytes());
+    let mac = hex::encode(&mac(limits, address, derived)?.finalize().into_bytes());
     let written = Written {
         order_max_usd: limits.order_max.to_string(),
         minute_max_usd: limits.minute_max.to_string(),
@@ -73,8 +73,7 @@ pub(super) fn read(member: &Value, address: Address, derived: &Zeroizing<[u8; 32
         orders_per_minute: member.limits.orders_per_minute,
         batches_per_minute: member.limits.batches_per_minute,
     };
-    let mut code = [0; 32];
-    model::id::parse_hex(&member.mac, &mut code).context("have a code that is not 32 bytes")?;
+    let code: [u8; 32] = hex::decode_array(&member.mac).context("have a code that is not 32 bytes")?;
     let genuine = mac(&limits, address, derived)?.verify_slice(&code).is_ok();
     ensure!(
         genuine,

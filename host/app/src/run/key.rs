@@ -2,6 +2,7 @@
 
 use crate::cli::RunArgs;
 use anyhow::{Context, bail};
+use model::hex;
 use order::SigningKey;
 use std::fs;
 use std::path::Path;
@@ -34,7 +35,7 @@ fn kept(path: &Path) -> anyhow::Result<SigningKey> {
 
 fn parse_key(text: &str) -> Option<SigningKey> {
     let mut bytes = zeroize::Zeroizing::new([0u8; 32]);
-    model::id::parse_hex(text, bytes.as_mut())?;
+    hex::decode_into(text, bytes.as_mut())?;
     SigningKey::from_bytes(&bytes).ok()
 }
 
@@ -50,7 +51,7 @@ fn drawn_key() -> anyhow::Result<(SigningKey, zeroize::Zeroizing<String>)> {
     for _ in 0..4 {
         getrandom::fill(bytes.as_mut()).context("asking the system for randomness")?;
         if let Ok(key) = SigningKey::from_bytes(&bytes) {
-            let text = crate::hex::hex(bytes.as_ref());
+            let text = hex::encode(bytes.as_ref());
             return Ok((key, zeroize::Zeroizing::new(text)));
         }
     }

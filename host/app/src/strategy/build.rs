@@ -3,8 +3,8 @@
 use super::toolchain::{TARGET, Toolchain};
 use crate::cli::BuildArgs;
 use crate::console::{complain, say};
-use crate::hex::hex;
 use anyhow::{Context, bail, ensure};
+use model::hex;
 use sandbox::{Sandbox, Settings};
 use serde_json::{Value, json};
 use std::fs;
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
         Some(folder) => drop_into(folder, &name, &bytes, &args.dir)?,
         None => module,
     };
-    let hash = hex(&loaded.hash());
+    let hash = hex::encode(&loaded.hash());
     if args.json {
         say(&json!({ "name": name, "module": place, "bytes": bytes.len(), "sha256": hash }).to_string());
     } else {

@@ -1,7 +1,7 @@
 //! The owner of the account that the host trades on, at work by himself.
 
 use model::input::PlaceOutcome;
-use model::{Market, NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TokenIx};
+use model::{Market, NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TokenIx, hex};
 use order::{Account, Chain, Domains, Listing, SigningKey, UnsignedOrder};
 use polymarket::client::Timeouts;
 use polymarket::{AccountClient, Client, L1Headers};
@@ -20,8 +20,7 @@ impl Person {
     /// Logs in with the key that the demo keeps in its data folder.
     pub(crate) async fn new(data: &Path, exchange: &str) -> Self {
         let text = std::fs::read_to_string(data.join("demo.key")).unwrap();
-        let mut bytes = [0; 32];
-        model::id::parse_hex(text.trim(), &mut bytes).unwrap();
+        let bytes = hex::decode_array(text.trim()).unwrap();
         let key = SigningKey::from_bytes(&bytes).unwrap();
         let client = Client::new(exchange, Timeouts::default()).unwrap();
         let timestamp_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use model::id::parse_hex;
+use model::hex;
 use order::{Address, SignatureType, Wallet};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -183,8 +183,7 @@ fn call(told: &PostedCall) -> Result<Call, Fail> {
         return Err(invalid("value", &told.value));
     }
     let digits = told.data.strip_prefix("0x").unwrap_or_default();
-    let mut data = vec![0; digits.len() / 2];
-    parse_hex(digits, &mut data).ok_or_else(|| invalid("data", &told.data))?;
+    let data = hex::decode(digits).ok_or_else(|| invalid("data", &told.data))?;
     Ok(Call { target, data })
 }
 

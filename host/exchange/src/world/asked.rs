@@ -3,9 +3,8 @@
 use crate::http::Fail;
 use crate::keys::Holder;
 use crate::wire::PostOrder;
-use model::id::parse_hex;
 use model::order::EXPIRES_EARLY_S;
-use model::{OrderKind, Price, SCALE, Side, Size, TickSize, Time, TokenId, Usd, VenueOrderId};
+use model::{OrderKind, Price, SCALE, Side, Size, TickSize, Time, TokenId, Usd, VenueOrderId, hex};
 use order::{Address, Domains, Exchange, SignatureType, UnsignedOrder, Wallet};
 
 /// The soonest end that may be asked for: three minutes from now as stated (PROTOCOL 6).
@@ -163,7 +162,5 @@ fn read(posted: &PostOrder, kind: OrderKind) -> Option<Asked> {
 }
 
 fn bytes(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    parse_hex(text.strip_prefix("0x")?, &mut bytes)?;
-    Some(bytes)
+    hex::decode_array(text.strip_prefix("0x")?)
 }

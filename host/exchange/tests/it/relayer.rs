@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use exchange::Config;
 use hmac::{Hmac, KeyInit, Mac};
-use model::{ConditionId, Size};
+use model::{ConditionId, Size, hex};
 use order::eip712::{hash_words, keccak, word};
 use order::{Address, Call, Chain, Claim, Wallet};
 use reqwest::Method;
@@ -18,10 +18,6 @@ use std::time::Duration;
 struct Desk {
     rig: Rig,
     key: String,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn call(claim: Claim, condition: &Value, neg_risk: bool) -> Call {
@@ -87,7 +83,9 @@ impl Desk {
         let signature = self.rig.key.sign_digest(&digest(wallet, nonce, deadline, calls)).to_string();
         let calls: Vec<Value> = calls
             .iter()
-            .map(|call| json!({"target": call.to.checksummed(), "value": "0", "data": hex(&call.data)}))
+            .map(
+                |call| json!({"target": call.to.checksummed(), "value": "0", "data": hex::encode_prefixed(&call.data)}),
+            )
             .collect();
         json!({
             "type": "WALLET",

@@ -1,7 +1,7 @@
 //! Answers have the keys and the kinds of values of the venue's samples.
 
 use crate::client::Rig;
-use model::{OrderKind, Side};
+use model::{OrderKind, Side, hex};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -108,7 +108,7 @@ async fn answers_have_the_shapes_of_the_samples() {
 async fn a_books_hash_is_that_of_its_own_text() {
     use sha1::{Digest, Sha1};
     let Some(shared) = shared() else { return };
-    let hash = |text: &str| Sha1::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hash = |text: &str| hex::encode(&Sha1::digest(text));
     // The venue's own vectors say what is hashed.
     let vectors: Value = serde_json::from_str(&std::fs::read_to_string(shared.join("vectors.json")).unwrap()).unwrap();
     let vectors = vectors["book_hashes"].as_array().unwrap();

@@ -1,7 +1,7 @@
 //! Every order of the vectors (both order versions, all signature types), every login (L1) and every exact amount, to the byte.
 
 use crate::shared::vectors;
-use model::{NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TickSize, TokenId, TokenIx};
+use model::{NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TickSize, TokenId, TokenIx, hex};
 use order::amounts::{limit_amounts, market_amounts};
 use order::{
     Account, Address, Amounts, Chain, Domain, Domains, Exchange, Listing, SignatureType, SigningKey, UnsignedOrder,
@@ -24,10 +24,6 @@ fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
 
 fn bytes32(value: &Value, path: &str) -> [u8; 32] {
     model::VenueOrderId::parse(text(value, path)).unwrap().0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::from("0x"), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn side(text: &str) -> Side {
@@ -76,7 +72,7 @@ fn every_domain_separator_is_the_venues() {
     for vector in domains {
         let contract = Address::parse(text(vector, "/verifying_contract")).unwrap();
         let domain = Domain::exchange(text(vector, "/version"), chain(vector, "/chain_id"), contract);
-        assert_eq!(hex(&domain.separator()), text(vector, "/domain_separator"), "{vector}");
+        assert_eq!(hex::encode_prefixed(&domain.separator()), text(vector, "/domain_separator"), "{vector}");
     }
     println!("{} domains", domains.len());
     assert_eq!(domains.len(), 10);
@@ -93,11 +89,11 @@ fn every_order_is_signed_to_the_byte() {
         assert_eq!(contract, Address::parse(text(vector, "/routing/verifying_contract")).unwrap(), "{name}");
         let domains = Domains::new(account);
         let domain = domains.of(exchange(vector));
-        assert_eq!(hex(&domain.separator()), text(vector, "/domain_separator"), "{name}");
+        assert_eq!(hex::encode_prefixed(&domain.separator()), text(vector, "/domain_separator"), "{name}");
 
         let order = unsigned(vector);
         let key = key(&all, text(vector, "/input/private_key"));
-        assert_eq!(hex(&order.struct_hash()), text(vector, "/struct_hash"), "{name}");
+        assert_eq!(hex::encode_prefixed(&order.struct_hash()), text(vector, "/struct_hash"), "{name}");
         let signed = order.sign(domain, &key);
         assert_eq!(signed.id.to_string(), text(vector, "/order_hash"), "{name}");
         let sent = signed.signature_text();
@@ -135,7 +131,7 @@ fn every_login_is_signed_to_the_byte() {
         let key = key(&all, text(vector, "/private_key"));
         let domains = Domains::new(chain(vector, "/chain_id"));
         let digest = domains.auth_digest(key.address(), number(vector, "/timestamp"), number(vector, "/nonce"));
-        assert_eq!(hex(&digest), text(vector, "/digest"), "{vector}");
+        assert_eq!(hex::encode_prefixed(&digest), text(vector, "/digest"), "{vector}");
         assert_eq!(key.sign_digest(&digest).to_string(), text(vector, "/headers/POLY_SIGNATURE"), "{vector}");
         assert_eq!(key.address().checksummed(), text(vector, "/headers/POLY_ADDRESS"), "{vector}");
     }

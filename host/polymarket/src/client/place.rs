@@ -5,7 +5,7 @@ use crate::parse::{ParseError, cut};
 use crate::wire::order::{OrderFields, PostAnswer, PostOrder};
 use model::event::Reason;
 use model::input::PlaceOutcome;
-use model::{OrderKind, Side, Size, TradeId, VenueOrderId};
+use model::{OrderKind, Side, Size, TradeId, VenueOrderId, hex};
 use order::SignedOrder;
 
 /// Words in a refusal after which the order may exist all the same.
@@ -167,8 +167,8 @@ pub fn order_body(signed: &SignedOrder, kind: OrderKind, owner: &str) -> Result<
             expiration: kind.expiration_s().to_string(),
             signature_type: order.signature_type.code(),
             timestamp: order.timestamp_ms.to_string(),
-            metadata: hex(&order.metadata),
-            builder: hex(&order.builder),
+            metadata: hex::encode_prefixed(&order.metadata),
+            builder: hex::encode_prefixed(&order.builder),
             signature: signed.signature_text(),
         },
         owner,
@@ -177,11 +177,6 @@ pub fn order_body(signed: &SignedOrder, kind: OrderKind, owner: &str) -> Result<
         post_only: kind.is_post_only(),
     };
     Ok(serde_json::to_string(&wire)?)
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    // The ids print as the venue writes 32 bytes.
-    VenueOrderId(*bytes).to_string()
 }
 
 /// Reads the answer to `POST /order`. The outer error is an answer without sense, the inner one a refusal in a good answer.

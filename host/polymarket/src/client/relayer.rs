@@ -7,6 +7,7 @@ use super::{Class, RequestError};
 use crate::auth::{Credentials, CredentialsError, Header};
 use crate::parse::{self, ParseError, Relayed};
 use model::event::Reason;
+use model::hex;
 use order::{Address, Batch, Signature65};
 use reqwest::Method;
 use serde_json::json;
@@ -182,11 +183,10 @@ impl Relayer {
 
 /// Returns the body of `POST /submit`, as the venue's clients write it.
 fn body(owner: Address, batch: &Batch, signature: &Signature65, note: &str) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().fold(String::from("0x"), |text, byte| text + &format!("{byte:02x}"));
     let calls: Vec<_> = batch
         .calls
         .iter()
-        .map(|call| json!({ "target": call.to.checksummed(), "value": "0", "data": hex(&call.data) }))
+        .map(|call| json!({ "target": call.to.checksummed(), "value": "0", "data": hex::encode_prefixed(&call.data) }))
         .collect();
     json!({
         "type": WALLET,

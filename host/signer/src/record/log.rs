@@ -3,10 +3,8 @@
 
 use super::counter::Counter;
 use super::{Entry, code};
-use model::Time;
-use model::id::parse_hex;
+use model::{Time, hex};
 use order::Address;
-use std::fmt::Write;
 use zeroize::Zeroizing;
 
 /// The word of a file's first line.
@@ -15,23 +13,15 @@ const FIRST: &str = "log";
 /// Returns a line without its code.
 pub(super) fn line(now: Time, entry: Entry, worth: u64) -> String {
     match entry {
-        Entry::Order(id) => format!("{} order 0x{} {worth}", now.0, hex(&id)),
+        Entry::Order(id) => format!("{} order {} {worth}", now.0, hex::encode_prefixed(&id)),
         Entry::Login(nonce) => format!("{} login {nonce} {worth}", now.0),
-        Entry::Batch(digest) => format!("{} batch 0x{} {worth}", now.0, hex(&digest)),
+        Entry::Batch(digest) => format!("{} batch {} {worth}", now.0, hex::encode_prefixed(&digest)),
     }
 }
 
 /// Returns the first line of a file without its code.
 pub(super) fn head_line(now: Time, segment: u64, address: Address, follows: &[u8; 32]) -> String {
-    format!("{} {FIRST} {segment} {address} {}", now.0, hex(follows))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _written = write!(text, "{byte:02x}");
-        text
-    })
+    format!("{} {FIRST} {segment} {address} {}", now.0, hex::encode(follows))
 }
 
 /// What the log's file says beyond what is counted.
@@ -67,7 +57,7 @@ impl Chain {
     /// Returns the whole line that follows a code, and its own code.
     pub(super) fn seal(&self, head: &[u8; 32], text: &str) -> (String, [u8; 32]) {
         let head = code(&self.secret, &[b"line", head, text.as_bytes()]);
-        (format!("{text} {}\n", hex(&head)), head)
+        (format!("{text} {}\n", hex::encode(&head)), head)
     }
 
     /// Reads a whole file and checks every line; with a counter, that its end is one of the lines.
@@ -96,10 +86,8 @@ impl Chain {
 /// Returns where a file's first line says that the file before it ended.
 fn follows(line: &str) -> Option<[u8; 32]> {
     let mut words = line.split(' ').skip(1);
-    let mut follows = [0; 32];
     words.next().filter(|word| *word == FIRST)?;
-    parse_hex(words.nth(2)?, &mut follows)?;
-    Some(follows)
+    hex::decode_array(words.nth(2)?)
 }
 
 /// Returns when a line says that something was signed, and its worth.

@@ -6,9 +6,8 @@ use super::supervise::cut;
 use super::{Strategies, StrategyChange};
 use crate::alerts::Trouble;
 use crate::db::{DbWrite, StrategyRow};
-use crate::hex::hex;
 use crate::http::types::StrategyView;
-use model::{StrategyId, Time};
+use model::{StrategyId, Time, hex};
 use sandbox::Module;
 
 impl Strategies {
@@ -17,7 +16,7 @@ impl Strategies {
             return;
         }
         self.keep(&name, &module);
-        let hash = hex(&module.hash());
+        let hash = hex::encode(&module.hash());
         let since = self.first_seen(&name, &hash).await;
         self.note_version(&name, &module);
         let Some(known) = self.known.get_mut(&name) else { return };
@@ -55,7 +54,7 @@ impl Strategies {
     /// Keeps that a version was loaded: its hash, where it is from and when.
     fn note_version(&self, name: &str, module: &Module) {
         let now = clock::now().millis();
-        let (hash, version) = (hex(&module.hash()), module.manifest().version.clone());
+        let (hash, version) = (hex::encode(&module.hash()), module.manifest().version.clone());
         let source = format!("{name}.wasm");
         let bytes = u64::try_from(module.bytes().len()).unwrap_or(u64::MAX);
         tracing::info!(name, hash, version, source, bytes, "a strategy's file was loaded");
@@ -72,14 +71,14 @@ impl Strategies {
             self.edit(id, |view| "disabled".clone_into(&mut view.state));
             return;
         }
-        if !known.may_trade(self.tools.arming, &hex(&hash)) {
-            tracing::warn!(name, hash = hex(&hash), "a version of a strategy waits to be armed");
+        if !known.may_trade(self.tools.arming, &hex::encode(&hash)) {
+            tracing::warn!(name, hash = hex::encode(&hash), "a version of a strategy waits to be armed");
             let runs = known.running.is_some();
             self.edit(id, |view| {
                 if !runs {
                     "unarmed".clone_into(&mut view.state);
                 }
-                view.error = format!("the version {:.12} waits to be armed", hex(&hash));
+                view.error = format!("the version {:.12} waits to be armed", hex::encode(&hash));
             });
             self.trouble(&Trouble::Unarmed(hash), name, runs, "");
             return;
@@ -181,7 +180,7 @@ fn loaded(name: &str, module: &Module, markets: usize) -> StrategyView {
 /// Shows which module runs.
 pub(super) fn describe(view: &mut StrategyView, module: &Module) {
     let manifest = module.manifest();
-    view.hash = hex(&module.hash());
+    view.hash = hex::encode(&module.hash());
     view.version.clone_from(&manifest.version);
     view.description.clone_from(&manifest.description);
     view.loaded_at_ms = clock::now().millis();

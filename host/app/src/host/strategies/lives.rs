@@ -6,8 +6,7 @@ use super::files::describe;
 use super::known::{FAULTS_MAX, Known};
 use super::pruning;
 use crate::alerts::Trouble;
-use crate::hex::hex;
-use model::StrategyId;
+use model::{StrategyId, hex};
 use sandbox::{LogLevel, LogLine};
 
 impl Strategies {
@@ -40,7 +39,7 @@ impl Strategies {
         let Some((name, known)) = self.by_number(strategy) else { return };
         let refused = known.kept(instance).map(|version| version.module.hash());
         let same = refused.is_some() && refused == known.running.as_ref().map(|running| running.module.hash());
-        let hash = refused.map(|hash| hex(&hash)).unwrap_or_default();
+        let hash = refused.map(|hash| hex::encode(&hash)).unwrap_or_default();
         tracing::error!(name, hash, error, "a new version of a strategy did not start; the one before goes on");
         let what =
             if same { "a new instance of the same version".to_owned() } else { format!("the new version {hash:.12}") };

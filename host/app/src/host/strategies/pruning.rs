@@ -2,10 +2,10 @@
 //! or should, what operators decided about, and what a journal that is here names.
 
 use super::Strategies;
-use crate::hex::hex;
 use crate::journal::{folder, segments_of};
 use crate::modules;
 use anyhow::Context;
+use model::hex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -53,7 +53,7 @@ impl Strategies {
     async fn pruned(&self) -> anyhow::Result<(u64, u64)> {
         let versions = self.tools.db.all_versions().await?;
         let decided = self.tools.db.decided_versions().await?;
-        let here = self.known.values().flat_map(|known| known.needs()).map(|hash| hex(&hash));
+        let here = self.known.values().flat_map(|known| known.needs()).map(|hash| hex::encode(&hash));
         let old = old(&versions, self.tools.keep_versions, decided.into_iter().chain(here).collect());
         if old.is_empty() {
             return Ok((0, 0));

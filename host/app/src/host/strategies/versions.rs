@@ -3,8 +3,8 @@
 use super::known::Version;
 use super::{Strategies, clock};
 use crate::db::{DecisionRow, StrategyRow};
-use crate::hex::hex;
 use anyhow::{Context, anyhow, bail};
+use model::hex;
 use sandbox::Module;
 
 impl Strategies {
@@ -16,7 +16,7 @@ impl Strategies {
         if decision.pinned.is_empty() {
             return file;
         }
-        if decision.over_file != hex(&file.module.hash()) {
+        if decision.over_file != hex::encode(&file.module.hash()) {
             tracing::info!(
                 name,
                 "the file has changed since somebody went back to another version: the file's runs again"
@@ -48,10 +48,10 @@ impl Strategies {
     /// Goes back to a version: the one before, if none is named. It runs until the file changes.
     pub(super) async fn roll_back(&mut self, name: &str, hash: Option<String>, who: String) -> anyhow::Result<()> {
         let known = self.known.get(name).context("there is no such strategy")?;
-        let file = known.file.as_ref().map(|file| hex(&file.module.hash()));
+        let file = known.file.as_ref().map(|file| hex::encode(&file.module.hash()));
         let over_file = file.ok_or_else(|| anyhow!("its file is gone, or cannot be loaded"))?;
-        let now = known.running.as_ref().or(known.wanted.as_ref()).map(|version| hex(&version.module.hash()));
-        let before = known.previous.as_ref().map(|hash| hex(hash));
+        let now = known.running.as_ref().or(known.wanted.as_ref()).map(|version| hex::encode(&version.module.hash()));
+        let before = known.previous.as_ref().map(|hash| hex::encode(hash));
         let mut versions = self.tools.db.strategy_versions(name, self.tools.keep_versions).await?;
         versions.retain(|version| crate::modules::has(&self.tools.data_dir, &version.hash));
         let pinned = choose(&versions, hash.as_deref(), before, now.as_deref())?;
@@ -65,7 +65,7 @@ impl Strategies {
 
     /// Reads and compiles a version that was loaded before.
     async fn kept_version(&self, name: &str, hash: &str) -> anyhow::Result<Version> {
-        let bytes = crate::hex::array(hash).ok_or_else(|| anyhow!("`{hash}` is no hash: 64 hexadecimal digits"))?;
+        let bytes = hex::decode_array(hash).ok_or_else(|| anyhow!("`{hash}` is no hash: 64 hexadecimal digits"))?;
         let (sandbox, data_dir) = (self.tools.sandbox.clone(), self.tools.data_dir.clone());
         let load = move || -> anyhow::Result<Module> { Ok(sandbox.load(&crate::modules::get(&data_dir, &bytes)?)?) };
         let module = tokio::task::spawn_blocking(load).await.context("loading a version")??;

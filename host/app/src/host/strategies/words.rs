@@ -4,9 +4,8 @@ use super::budgets::words;
 use super::{Strategies, clock};
 use crate::control::{Asked, Word};
 use crate::db::DecisionRow;
-use crate::hex::hex;
 use anyhow::{Context, bail, ensure};
-use model::Budget;
+use model::{Budget, hex};
 use serde_json::Value;
 
 impl Strategies {
@@ -68,7 +67,7 @@ impl Strategies {
             bail!("it is disabled; enable it first");
         }
         let version = self.chosen(name, file).await;
-        let armed = hex(&version.module.hash());
+        let armed = hex::encode(&version.module.hash());
         if let Some(hash) = hash {
             // Somebody looked at a version; another one must not be armed in its place.
             ensure!(!hash.is_empty() && armed.starts_with(&hash), "what would run is {armed:.12}, and not `{hash}`");
