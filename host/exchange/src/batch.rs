@@ -1,7 +1,8 @@
 //! What a deposit wallet is asked to do, as its owner signs it and as contracts read it (PROTOCOL 17). Nothing here is shared with
 //! the client: each side is held against what the venue's own clients send.
 
-use model::{ConditionId, EventId, Size, hex};
+use hex_literal::hex;
+use model::{ConditionId, EventId, Size};
 use order::eip712::{hash_words, keccak, word};
 use order::{Address, Chain, Signature65, recover};
 
@@ -10,10 +11,10 @@ const CALL_TYPE: &[u8] = b"Call(address target,uint256 value,bytes data)";
 const BATCH_TYPE: &[u8] = b"Batch(address wallet,uint256 nonce,uint256 deadline,Call[] calls)\
                             Call(address target,uint256 value,bytes data)";
 
-const COLLATERAL: &str = "C011a7E12a19f7B1f670d46F03B03f3342E82DFB";
-const CONDITIONAL_TOKENS: &str = "4D97DCd97eC945f40cF65F87097ACe5EA0476045";
-const ADAPTER: &str = "AdA100Db00Ca00073811820692005400218FcE1f";
-const NEG_RISK_ADAPTER: &str = "adA2005600Dec949baf300f4C6120000bDB6eAab";
+const COLLATERAL: Address = Address(hex!("C011a7E12a19f7B1f670d46F03B03f3342E82DFB"));
+const CONDITIONAL_TOKENS: Address = Address(hex!("4D97DCd97eC945f40cF65F87097ACe5EA0476045"));
+const ADAPTER: Address = Address(hex!("AdA100Db00Ca00073811820692005400218FcE1f"));
+const NEG_RISK_ADAPTER: Address = Address(hex!("adA2005600Dec949baf300f4C6120000bDB6eAab"));
 
 /// A call of a contract; no value is sent along.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Call {
     pub(crate) fn wanted(&self) -> Option<Wanted> {
         let (selector, arguments) = self.data.split_at_checked(4)?;
         let selector: &[u8; 4] = selector.try_into().ok()?;
-        let is = |digits| address(digits) == Some(self.target);
+        let is = |contract| self.target == contract;
         let neg_risk = is(NEG_RISK_ADAPTER);
         match selector {
             // approve(address,uint256) and setApprovalForAll(address,bool)
@@ -109,7 +110,7 @@ fn convert(arguments: &[u8]) -> Option<Wanted> {
 fn turn(selector: [u8; 4], arguments: &[u8], neg_risk: bool) -> Option<Wanted> {
     let words = words(arguments);
     let [collateral, parent, condition, rest @ ..] = words.as_slice() else { return None };
-    if address(COLLATERAL).map(|token| token.word()) != Some(*collateral) || *parent != [0; 32] {
+    if COLLATERAL.word() != *collateral || *parent != [0; 32] {
         return None;
     }
     let condition = ConditionId(*condition);
@@ -142,13 +143,10 @@ fn number(word: &[u8; 32]) -> Option<u64> {
     high.iter().all(|byte| *byte == 0).then(|| u64::from_be_bytes(*low))
 }
 
-fn address(digits: &str) -> Option<Address> {
-    hex::decode_array(digits).map(Address)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::hex;
 
     #[test]
     fn the_type_hashes_are_those_of_the_wallet_on_the_chain() {
@@ -215,9 +213,9 @@ mod tests {
         let mut set = word(0b1001);
         set[30] = 1;
         [[7; 32], set, word(2_000_000)].iter().for_each(|word| data.extend(word));
-        let call = Call { target: address(NEG_RISK_ADAPTER).unwrap(), data };
+        let call = Call { target: NEG_RISK_ADAPTER, data };
         let (event, places, size) = (EventId([7; 32]), vec![0, 3, 8], Size::shares(2));
         assert_eq!(call.wanted(), Some(Wanted::Convert { event, places, size }));
-        assert_eq!(Call { target: address(ADAPTER).unwrap(), ..call }.wanted(), None);
+        assert_eq!(Call { target: ADAPTER, ..call }.wanted(), None);
     }
 }

@@ -6,19 +6,14 @@ use crate::address::Address;
 use crate::calls::{ADAPTER, COLLATERAL, Call, Claim, NEG_RISK_ADAPTER, selector};
 use crate::contracts::{Chain, Exchange};
 use crate::eip712::word;
+use hex_literal::hex;
 use model::{ConditionId, Size};
 
-/// `0x4D97DCd97eC945f40cF65F87097ACe5EA0476045`: Conditional Tokens, the shares of CLOB V2's markets.
-const CONDITIONAL_TOKENS: Address = Address([
-    0x4d, 0x97, 0xdc, 0xd9, 0x7e, 0xc9, 0x45, 0xf4, 0x0c, 0xf6, 0x5f, 0x87, 0x09, 0x7a, 0xce, 0x5e, 0xa0, 0x47, 0x60,
-    0x45,
-]);
+/// Conditional Tokens, the shares of CLOB V2's markets.
+const CONDITIONAL_TOKENS: Address = Address(hex!("4D97DCd97eC945f40cF65F87097ACe5EA0476045"));
 
-/// `0x006F54F7f9A22e0000CC2AB60031000000ae9fEF`: the shares of Protocol V2.
-const POSITION_MANAGER: Address = Address([
-    0x00, 0x6f, 0x54, 0xf7, 0xf9, 0xa2, 0x2e, 0x00, 0x00, 0xcc, 0x2a, 0xb6, 0x00, 0x31, 0x00, 0x00, 0x00, 0xae, 0x9f,
-    0xef,
-]);
+/// The shares of Protocol V2.
+const POSITION_MANAGER: Address = Address(hex!("006F54F7f9A22e0000CC2AB60031000000ae9fEF"));
 
 /// Who may be allowed to move what a wallet holds: contracts of the venue, which move it by the owner's orders and claims only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,17 +197,17 @@ mod tests {
     fn approvals_are_encoded_as_the_tokens_read_them() {
         let allow = |holding, operator| {
             let call = Action::Allow { holding, operator, allowed: true }.call(Chain::Polygon).unwrap();
-            (call.to.checksummed(), hex::encode(&call.data))
+            (call.to, hex::encode(&call.data))
         };
         let (to, data) = allow(Holding::Dollars, Operator::Exchange(Exchange::Standard));
-        assert_eq!(to, "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB");
+        assert_eq!(to, COLLATERAL);
         let exchange = "000000000000000000000000e111180000d2663c0091e4f400237545b87b996b";
         assert_eq!(data, format!("095ea7b3{exchange}{}", "f".repeat(64)));
         let (to, data) = allow(Holding::Shares, Operator::Exchange(Exchange::Standard));
-        assert_eq!(to, "0x4D97DCd97eC945f40cF65F87097ACe5EA0476045");
+        assert_eq!(to, CONDITIONAL_TOKENS);
         assert_eq!(data, format!("a22cb465{exchange}{:064x}", 1));
         let (to, _) = allow(Holding::Shares, Operator::Exchange(Exchange::V3));
-        assert_eq!(to, "0x006F54F7f9A22e0000CC2AB60031000000ae9fEF");
+        assert_eq!(to, POSITION_MANAGER);
     }
 
     #[test]

@@ -5,25 +5,17 @@ use crate::address::Address;
 use crate::contracts::Chain;
 use crate::eip712::{keccak, word};
 use alloc::vec::Vec;
+use hex_literal::hex;
 use model::{ConditionId, Size};
 
-/// `0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB`: pUSD, which all markets are paid in (PROTOCOL 1.3).
-pub(crate) const COLLATERAL: Address = Address([
-    0xc0, 0x11, 0xa7, 0xe1, 0x2a, 0x19, 0xf7, 0xb1, 0xf6, 0x70, 0xd4, 0x6f, 0x03, 0xb0, 0x3f, 0x33, 0x42, 0xe8, 0x2d,
-    0xfb,
-]);
+/// pUSD, which all markets are paid in (PROTOCOL 1.3).
+pub(crate) const COLLATERAL: Address = Address(hex!("C011a7E12a19f7B1f670d46F03B03f3342E82DFB"));
 
-/// `0xAdA100Db00Ca00073811820692005400218FcE1f`: splits, merges and redeems CTF tokens in pUSD.
-pub(crate) const ADAPTER: Address = Address([
-    0xad, 0xa1, 0x00, 0xdb, 0x00, 0xca, 0x00, 0x07, 0x38, 0x11, 0x82, 0x06, 0x92, 0x00, 0x54, 0x00, 0x21, 0x8f, 0xce,
-    0x1f,
-]);
+/// Splits, merges and redeems CTF tokens in pUSD.
+pub(crate) const ADAPTER: Address = Address(hex!("AdA100Db00Ca00073811820692005400218FcE1f"));
 
-/// `0xadA2005600Dec949baf300f4C6120000bDB6eAab`: the same for negative-risk markets.
-pub(crate) const NEG_RISK_ADAPTER: Address = Address([
-    0xad, 0xa2, 0x00, 0x56, 0x00, 0xde, 0xc9, 0x49, 0xba, 0xf3, 0x00, 0xf4, 0xc6, 0x12, 0x00, 0x00, 0xbd, 0xb6, 0xea,
-    0xab,
-]);
+/// The same for negative-risk markets.
+pub(crate) const NEG_RISK_ADAPTER: Address = Address(hex!("adA2005600Dec949baf300f4C6120000bDB6eAab"));
 
 /// What is wanted of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +77,10 @@ mod tests {
     }
 
     #[test]
-    fn the_contracts_are_those_of_the_protocol() {
-        assert_eq!(COLLATERAL.checksummed(), "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB");
-        assert_eq!(call(Claim::Redeem).to.checksummed(), "0xAdA100Db00Ca00073811820692005400218FcE1f");
+    fn negative_risk_markets_have_an_adapter_of_their_own() {
+        assert_eq!(call(Claim::Redeem).to, ADAPTER);
         let exclusive = Call::new(Chain::Polygon, Claim::Redeem, &CONDITION, true).unwrap();
-        assert_eq!(exclusive.to.checksummed(), "0xadA2005600Dec949baf300f4C6120000bDB6eAab");
+        assert_eq!(exclusive.to, NEG_RISK_ADAPTER);
         assert_eq!(exclusive.data, call(Claim::Redeem).data);
         assert_eq!(Call::new(Chain::Amoy, Claim::Redeem, &CONDITION, false), None);
     }

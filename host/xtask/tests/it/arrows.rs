@@ -20,7 +20,11 @@ const CRATES: [Crate; 11] = [
     Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
     Crate { name: "sim", ours: &["engine", "journal", "model"], pure: Some(&["postcard", "serde", "thiserror"]) },
-    Crate { name: "order", ours: &["model"], pure: Some(&["serde", "thiserror", "sha3", "k256", "zeroize"]) },
+    Crate {
+        name: "order",
+        ours: &["model"],
+        pure: Some(&["serde", "thiserror", "hex-literal", "sha3", "k256", "zeroize"]),
+    },
     // The signer's client takes what the gate approved, so it must know the engine's type. See Decisions in ARCHITECTURE.md.
     Crate { name: "signer", ours: &["engine", "model", "order"], pure: None },
     Crate { name: "polymarket", ours: &["engine", "model", "order"], pure: None },
