@@ -14,7 +14,7 @@ mod rewards;
 mod switches;
 mod trading;
 
-pub(crate) use fail::Fail;
+pub(crate) use fail::{Answer, Fail};
 
 use crate::keys::{Holder, Request};
 use crate::world::Shared;

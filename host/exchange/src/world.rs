@@ -22,7 +22,7 @@ mod tape;
 pub(crate) use asked::Asked;
 pub(crate) use events::{Shown, exclusive};
 pub(crate) use faults::{Faults, Wants};
-pub(crate) use listeners::{Listening, MarketWish, UserWish};
+pub(crate) use listeners::{ListenerId, Listening, MarketWish, UserWish};
 pub(crate) use orders::is_open;
 pub(crate) use past::{Deed, Deeds, Holding};
 pub(crate) use rates::{Bucket, Rate};

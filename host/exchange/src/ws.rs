@@ -1,7 +1,7 @@
 //! The market and the user channel (PROTOCOL 12 to 14).
 
 use crate::keys::ApiKey;
-use crate::world::{Listening, MarketWish, Shared, UserWish};
+use crate::world::{ListenerId, Listening, MarketWish, Shared, UserWish};
 use axum::extract::State;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
@@ -87,12 +87,13 @@ async fn keepalive(socket: &mut WebSocket, text: &Utf8Bytes) -> Option<Said> {
     serde_json::from_str(text).ok()
 }
 
-pub(crate) async fn market(State(shared): State<Shared>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.max_message_size(FRAME_MAX).on_upgrade(|socket| serve_market(shared, socket))
-}
-
-async fn serve_market(shared: Shared, mut socket: WebSocket) {
-    let Some(Listening { id, mut frames }) = shared.lock().listen_to_markets() else { return };
+/// Sends a listener's frames and passes its client's requests to `on_text`, until either side ends the connection.
+async fn serve(
+    shared: &Shared,
+    mut socket: WebSocket,
+    Listening { id, mut frames }: Listening,
+    on_text: fn(&Shared, ListenerId, &Said),
+) {
     loop {
         match next(&mut socket, &mut frames).await {
             Next::Send(frame) => {
@@ -101,14 +102,8 @@ async fn serve_market(shared: Shared, mut socket: WebSocket) {
                 }
             }
             Next::Said(text) => {
-                let Some(said) = keepalive(&mut socket, &text).await else { continue };
-                let tokens = said.tokens();
-                let mut world = shared.lock();
-                if said.is_unsubscribe() {
-                    world.unsubscribe(id, &tokens);
-                } else {
-                    let dump = said.initial_dump.unwrap_or(true);
-                    world.subscribe(id, &MarketWish { tokens, custom: said.custom_feature_enabled, dump });
+                if let Some(said) = keepalive(&mut socket, &text).await {
+                    on_text(shared, id, &said);
                 }
             }
             Next::Idle => {}
@@ -116,6 +111,26 @@ async fn serve_market(shared: Shared, mut socket: WebSocket) {
         }
     }
     shared.lock().hang_up(id);
+}
+
+pub(crate) async fn market(State(shared): State<Shared>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.max_message_size(FRAME_MAX).on_upgrade(|socket| serve_market(shared, socket))
+}
+
+async fn serve_market(shared: Shared, socket: WebSocket) {
+    let Some(listening) = shared.lock().listen_to_markets() else { return };
+    serve(&shared, socket, listening, change_tokens).await;
+}
+
+fn change_tokens(shared: &Shared, id: ListenerId, said: &Said) {
+    let tokens = said.tokens();
+    let mut world = shared.lock();
+    if said.is_unsubscribe() {
+        world.unsubscribe(id, &tokens);
+    } else {
+        let dump = said.initial_dump.unwrap_or(true);
+        world.subscribe(id, &MarketWish { tokens, custom: said.custom_feature_enabled, dump });
+    }
 }
 
 pub(crate) async fn user(State(shared): State<Shared>, upgrade: WebSocketUpgrade) -> Response {
@@ -123,25 +138,14 @@ pub(crate) async fn user(State(shared): State<Shared>, upgrade: WebSocketUpgrade
 }
 
 async fn serve_user(shared: Shared, mut socket: WebSocket) {
-    let Some(Listening { id, mut frames }) = sign_in(&shared, &mut socket).await else { return };
-    loop {
-        match next(&mut socket, &mut frames).await {
-            Next::Send(frame) => {
-                if socket.send(Message::Text(frame)).await.is_err() {
-                    break;
-                }
-            }
-            Next::Said(text) => {
-                let Some(said) = keepalive(&mut socket, &text).await else { continue };
-                if let Some(markets) = said.conditions() {
-                    shared.lock().change_markets(id, &markets, !said.is_unsubscribe());
-                }
-            }
-            Next::Idle => {}
-            Next::Over => break,
-        }
+    let Some(listening) = sign_in(&shared, &mut socket).await else { return };
+    serve(&shared, socket, listening, change_conditions).await;
+}
+
+fn change_conditions(shared: &Shared, id: ListenerId, said: &Said) {
+    if let Some(markets) = said.conditions() {
+        shared.lock().change_markets(id, &markets, !said.is_unsubscribe());
     }
-    shared.lock().hang_up(id);
 }
 
 /// Waits for the frame that opens the channel; bad credentials close it.

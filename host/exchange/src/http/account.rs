@@ -1,6 +1,6 @@
 //! What an account reads, and the making of its key.
 
-use super::{Fail, Private, World};
+use super::{Answer, Fail, Private, World};
 use crate::keys::{ApiKey, login};
 use crate::world::{Shared, is_open};
 use axum::Json;
@@ -16,8 +16,6 @@ use std::collections::BTreeMap;
 const PAGE: usize = 500;
 /// What an allowance without end looks like.
 const UNLIMITED: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
-
-type Answer = Result<Response, Fail>;
 
 pub(super) async fn create_key(State(shared): World, headers: HeaderMap) -> Answer {
     let (address, nonce) = login(shared.domains(), crate::server::now(), &headers)?;

@@ -1,11 +1,11 @@
 //! The Data API (PROTOCOL 15.2), both generations, under `/data-api`: what wallets own and did, public and by address.
 
 use super::public::worth;
-use super::{Fail, World};
+use super::{Answer, Fail, World};
 use crate::wire::{self, number};
 use crate::world::{Deed, Deeds, Holding, Inside};
 use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use model::{Market, Size, TokenIx, Usd};
@@ -72,7 +72,6 @@ impl Asked {
     }
 }
 
-type Answer = Result<Response, Fail>;
 type Parameters = Query<Asked>;
 type Rows = fn(&Inside, &Asked, Generation) -> Result<Vec<Value>, Fail>;
 

@@ -10,6 +10,9 @@ use serde_json::json;
 use sim::Reject;
 use std::borrow::Cow;
 
+/// Response to a request, or why it was refused.
+pub(crate) type Answer = Result<Response, Fail>;
+
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fail {

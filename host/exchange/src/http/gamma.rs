@@ -2,11 +2,11 @@
 //! each other are one event, every other market is one of its own; all are tagged `local`.
 
 use super::public::{Quote, last_trade, worth};
-use super::{Fail, World};
+use super::{Answer, Fail, World};
 use crate::wire::{self, number};
 use crate::world::{Inside, Shared, Shown, exclusive};
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use model::{EventId, Market, MarketIx, Side, Usd};
@@ -30,8 +30,6 @@ pub(super) fn routes() -> Router<Shared> {
 
 /// The number of the one tag that all markets have.
 const TAG: &str = "1";
-
-type Answer = Result<Response, Fail>;
 
 fn tag() -> Value {
     json!({"id": TAG, "label": "Local", "slug": "local"})

@@ -1,11 +1,11 @@
 //! Charts: prices of the past, and the trades of a market.
 
 use super::public::with_token;
-use super::{Fail, World};
+use super::{Answer, Fail, World};
 use crate::world::{Inside, Shared};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use model::{TokenId, TokenIx};
@@ -81,8 +81,6 @@ impl Span {
         Ok([now.saturating_sub(back), self.end.unwrap_or(now), apart])
     }
 }
-
-type Answer = Result<Response, Fail>;
 
 async fn history(State(shared): World, Query(asked): Query<One>) -> Answer {
     let bounds = Span::of(&asked.rest)?.bounds()?;

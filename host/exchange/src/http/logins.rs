@@ -1,6 +1,6 @@
 //! The keys of an account besides making and deriving one: its end, and keys that only read or name a builder.
 
-use super::{Fail, Private, World};
+use super::{Answer, Fail, Private, World};
 use crate::world::Shared;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -15,8 +15,6 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/auth/readonly-api-keys", get(readonly))
         .route("/auth/builder-api-key", post(make_builder).get(builders).delete(revoke_builder))
 }
-
-type Answer = Result<Response, Fail>;
 
 pub(super) async fn delete_key(State(shared): World, private: Private) -> Response {
     shared.lock().delete_key(&private.caller);

@@ -2,7 +2,7 @@
 //! Tokens that the venue does not list are left out of the answer.
 
 use super::public::{Quote, full_market};
-use super::{Fail, World};
+use super::{Answer, Fail, World};
 use crate::world::{Inside, Shared};
 use axum::Json;
 use axum::Router;
@@ -36,8 +36,6 @@ struct Asked {
     #[serde(default)]
     side: String,
 }
-
-type Answer = Result<Response, Fail>;
 
 /// Reads which tokens are meant, and answers for each that is listed.
 fn each(

@@ -1,6 +1,6 @@
 //! What anybody may read: time, markets and books.
 
-use super::{Fail, World};
+use super::{Answer, Fail, World};
 use crate::wire::{self, WireBook};
 use crate::world::{Inside, Shared, exclusive};
 use axum::extract::{Path, Query, State};
@@ -51,8 +51,6 @@ struct Token {
     #[serde(default)]
     side: String,
 }
-
-type Answer = Result<Response, Fail>;
 
 /// Does something with a token that the venue lists.
 pub(super) fn with_token<T>(

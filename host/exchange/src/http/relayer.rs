@@ -1,14 +1,14 @@
 //! The relayer of deposit wallets (PROTOCOL 17), under `/relayer`: a batch of calls that a wallet's owner signed goes in, and is
 //! asked for until the chain has it.
 
-use super::{Fail, Private, World};
+use super::{Answer, Fail, Private, World};
 use crate::batch::{Batch, Call, Wanted};
 use crate::keys::Request;
 use crate::world::{Shared, Submission};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use model::hex;
@@ -33,8 +33,6 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/relayer/deployed", get(deployed))
         .route("/exchange/relayer-key", post(make_key))
 }
-
-type Answer = Result<Response, Fail>;
 
 /// The venue makes these keys on its website; here whoever has an API key makes one.
 async fn make_key(State(shared): World, private: Private) -> Answer {

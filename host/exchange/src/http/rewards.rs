@@ -3,7 +3,7 @@
 //! the middle.
 
 use super::public::{Quote, with_token};
-use super::{Fail, Private, World};
+use super::{Answer, Fail, Private, World};
 use crate::world::Shared;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -35,8 +35,6 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/data/pre-migration-orders", get(private_page))
         .route("/v1/user/rate-limit-tier", get(tier))
 }
-
-type Answer = Result<Response, Fail>;
 
 fn page() -> Response {
     Json(json!({"limit": 500, "count": 0, "next_cursor": "LTE=", "data": []})).into_response()

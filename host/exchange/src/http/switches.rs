@@ -1,6 +1,6 @@
 //! What is not the venue's: the switches by which a test makes this exchange fail.
 
-use super::{Fail, World};
+use super::{Answer, Fail, World};
 use crate::world::{Faults, Shared};
 use axum::Json;
 use axum::body::Bytes;
@@ -19,7 +19,7 @@ pub(super) async fn show(State(shared): World) -> Response {
     Json(shared.lock().faults().clone()).into_response()
 }
 
-pub(super) async fn set(State(shared): World, body: Bytes) -> Result<Response, Fail> {
+pub(super) async fn set(State(shared): World, body: Bytes) -> Answer {
     let faults: Faults =
         serde_json::from_slice(&body).map_err(|error| Fail::bad(format!("these are no faults: {error}")))?;
     let mut inside = shared.lock();
@@ -38,7 +38,7 @@ struct Resolution {
     redeem: bool,
 }
 
-pub(super) async fn resolve(State(shared): World, body: Bytes) -> Result<Response, Fail> {
+pub(super) async fn resolve(State(shared): World, body: Bytes) -> Answer {
     let told: Resolution =
         serde_json::from_slice(&body).map_err(|error| Fail::bad(format!("this is no resolution: {error}")))?;
     let yes = Usd::parse(&told.pays).filter(|pays| (Usd::ZERO..=Usd::dollars(1)).contains(pays));

@@ -2,7 +2,7 @@
 
 use super::account::MarketFilter;
 use super::fail::stamp;
-use super::{Fail, Private, World};
+use super::{Answer, Fail, Private, World};
 use crate::keys::Holder;
 use crate::wire::{PostAnswer, PostOrder};
 use crate::world::{Asked, Bucket, Inside, Shared, Wants};
@@ -20,8 +20,6 @@ use std::time::Duration;
 const ORDERS_MAX: usize = 15;
 /// The most ids of one cancel (PROTOCOL 21).
 const CANCEL_MAX: usize = 1_000;
-
-type Answer = Result<Response, Fail>;
 
 /// Does what costs so many tokens, and says in the answer, good or bad, what is left of them.
 fn rated(shared: &Shared, caller: &Holder, (bucket, count): (Bucket, usize), act: impl FnOnce() -> Answer) -> Answer {
