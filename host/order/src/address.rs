@@ -16,6 +16,11 @@ impl Address {
         hex::decode_array(text.strip_prefix("0x")?).map(Self)
     }
 
+    /// Returns the address at the end of a hash, where those of keys and of contracts stand.
+    pub(crate) fn at_end_of(hash: &[u8; 32]) -> Self {
+        Self(hash.last_chunk().copied().unwrap_or_default())
+    }
+
     /// Returns the address with the mixed-case checksum of EIP-55, as the venue's Python client writes it.
     pub fn checksummed(&self) -> String {
         let digits = hex::encode(&self.0);

@@ -126,13 +126,8 @@ pub fn recover(digest: &[u8; 32], signature: &Signature65) -> Option<Address> {
 
 fn address_of(key: &VerifyingKey) -> Address {
     let point = key.to_sec1_point(false);
-    // An uncompressed point is a tag and both coordinates; the address is the end of their hash.
-    let hash = keccak(point.as_bytes().get(1..).unwrap_or_default());
-    let mut address = [0; 20];
-    for (to, from) in address.iter_mut().rev().zip(hash.iter().rev()) {
-        *to = *from;
-    }
-    Address(address)
+    // An uncompressed point is a tag and both coordinates; the address is at the end of their hash.
+    Address::at_end_of(&keccak(point.as_bytes().get(1..).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -90,12 +90,7 @@ impl fmt::Display for Wallet {
 
 /// Returns the address at which a factory makes a contract (EIP-1014).
 fn create2(factory: Address, salt: [u8; 32], init_hash: [u8; 32]) -> Address {
-    let hash = keccak(&[&[0xff], factory.0.as_slice(), &salt, &init_hash].concat());
-    let mut address = [0; 20];
-    for (to, from) in address.iter_mut().rev().zip(hash.iter().rev()) {
-        *to = *from;
-    }
-    Address(address)
+    Address::at_end_of(&keccak(&[&[0xff], factory.0.as_slice(), &salt, &init_hash].concat()))
 }
 
 /// Deposit wallets carry their arguments behind their code: the factory, and the key's address as a word.

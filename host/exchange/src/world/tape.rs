@@ -137,6 +137,11 @@ impl Tape {
         VenueOrderId(self.digest(b"transaction", number)).to_string()
     }
 
+    /// Returns the hash that is shown of a trade: none until the trade is in a transaction.
+    fn shown_hash(&self, entry: &Entry) -> String {
+        if entry.stage == Stage::Matched { String::new() } else { self.hash(entry.trade.number) }
+    }
+
     fn digest(&self, label: &[u8], number: u64) -> [u8; 32] {
         Sha256::new().chain_update(self.root).chain_update(label).chain_update(number.to_be_bytes()).finalize().into()
     }
@@ -167,10 +172,6 @@ impl Tape {
                 })
             })
             .collect();
-        let hash = match entry.stage {
-            Stage::Matched => String::new(),
-            _ => self.hash(trade.number),
-        };
         let taker_order = trade.order.unwrap_or_else(|| VenueOrderId(self.digest(b"taker", trade.number)));
         Some(json!({
             "id": self.id(trade.number),
@@ -188,7 +189,7 @@ impl Tape {
             "bucket_index": 0,
             "owner": owner,
             "maker_address": if taker { address } else { own.funder.checksummed() },
-            "transaction_hash": hash,
+            "transaction_hash": self.shown_hash(entry),
             "maker_orders": makers,
             "trader_side": if taker { "TAKER" } else { "MAKER" },
         }))
@@ -257,7 +258,7 @@ impl Tape {
                 "price": trade.price.to_string(),
                 "outcome": wire::outcome(market, trade.token),
                 "outcome_index": trade.token.outcome(),
-                "transaction_hash": if entry.stage == Stage::Matched { String::new() } else { self.hash(trade.number) },
+                "transaction_hash": self.shown_hash(entry),
                 "timestamp": trade.at.seconds().to_string(),
             }))
         })

@@ -3,6 +3,7 @@
 use crate::client::Rig;
 use crate::samples::{differences, shared};
 use model::{OrderKind, Side};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 async fn of_user(rig: &Rig, path: &str) -> Value {
@@ -65,8 +66,7 @@ async fn a_position_is_what_was_traded_and_ends_as_a_redemption() {
     assert_eq!(page["pagination"], json!({"has_more": true, "next_cursor": "1"}));
 
     let end = json!({"condition": market["condition_id"], "pays": "1", "redeem": true});
-    let url = format!("http://{}/exchange/resolve", rig.running.addr);
-    assert_eq!(rig.http.post(url).body(end.to_string()).send().await.unwrap().status(), 200);
+    assert_eq!(rig.ask(Method::POST, "/exchange/resolve", &end).await.0, 200);
     assert_eq!(of_user(&rig, "positions").await, json!([]));
     let last = of_user(&rig, "activity").await[0].clone();
     assert_eq!((last["type"].as_str(), last["size"].as_f64()), (Some("REDEEM"), Some(15.0)), "{last}");

@@ -109,13 +109,11 @@ async fn one_call_ends_the_whole_event_and_pays_the_winner() {
         cash["balance"].as_str().unwrap().parse().unwrap()
     };
     let resolve = async |condition: &Value, pays: &str| {
-        let url = format!("http://{}/exchange/resolve", rig.running.addr);
-        let body = json!({"condition": condition, "pays": pays, "redeem": true}).to_string();
-        let response = rig.http.post(url).body(body).send().await.unwrap();
-        (response.status().as_u16(), response.text().await.unwrap())
+        let end = json!({"condition": condition, "pays": pays, "redeem": true});
+        rig.ask(Method::POST, "/exchange/resolve", &end).await
     };
-    let (status, text) = resolve(&markets[0]["conditionId"], "0.5").await;
-    assert!(status == 400 && text.contains("exactly one pays YES"), "{text}");
+    let (status, answer) = resolve(&markets[0]["conditionId"], "0.5").await;
+    assert!(status == 400 && answer.to_string().contains("exactly one pays YES"), "{answer}");
     let before = cash().await;
     assert_eq!(resolve(&markets[0]["conditionId"], "1").await.0, 200);
     // Ten YES of the winner and ten NO of a loser pay, ten YES of the loser do not.

@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 pub(crate) async fn faults(rig: &Rig, faults: Value) -> (u16, Value) {
-    let url = format!("http://{}/exchange/faults", rig.running.addr);
-    let response = rig.http.put(url).body(faults.to_string()).send().await.unwrap();
-    (response.status().as_u16(), response.json().await.unwrap())
+    rig.ask(Method::PUT, "/exchange/faults", &faults).await
 }
 
 #[tokio::test]

@@ -1,13 +1,8 @@
 //! Questions about many tokens say what the questions about one say.
 
 use crate::client::Rig;
+use reqwest::Method;
 use serde_json::{Value, json};
-
-async fn post(rig: &Rig, path: &str, body: &Value) -> (u16, Value) {
-    let url = format!("http://{}{path}", rig.running.addr);
-    let response = rig.http.post(url).body(body.to_string()).send().await.unwrap();
-    (response.status().as_u16(), response.json().await.unwrap())
-}
 
 #[tokio::test]
 async fn many_tokens_are_answered_as_one_is_and_unknown_ones_left_out() {
@@ -19,7 +14,7 @@ async fn many_tokens_are_answered_as_one_is_and_unknown_ones_left_out() {
     for (many, one, field) in [("/midpoints", "/midpoint", "mid"), ("/spreads", "/spread", "spread")] {
         let mut last = (Value::Null, Value::Null);
         for _ in 0..50 {
-            let all = post(&rig, many, &asked).await.1;
+            let all = rig.ask(Method::POST, many, &asked).await.1;
             assert_eq!(all.as_object().unwrap().len(), 1, "{all}");
             last = (all[token].clone(), rig.get(&format!("{one}?token_id={token}")).await.1[field].clone());
             if last.0 == last.1 {
@@ -29,14 +24,14 @@ async fn many_tokens_are_answered_as_one_is_and_unknown_ones_left_out() {
         assert!(last.0 == last.1 && last.0.is_string(), "{many}: {last:?}");
     }
     let sides = json!([{ "token_id": token, "side": "BUY" }, { "token_id": token, "side": "SELL" }]);
-    let prices = post(&rig, "/prices", &sides).await.1;
+    let prices = rig.ask(Method::POST, "/prices", &sides).await.1;
     let price = |side: &str| prices[token][side].as_str().unwrap().parse::<f64>().unwrap();
     assert!(price("BUY") < price("SELL"), "{prices}");
-    assert_eq!(post(&rig, "/prices", &asked).await.0, 400, "a price has a side");
-    assert_eq!(post(&rig, "/midpoints", &json!({})).await.0, 400);
+    assert_eq!(rig.ask(Method::POST, "/prices", &asked).await.0, 400, "a price has a side");
+    assert_eq!(rig.ask(Method::POST, "/midpoints", &json!({})).await.0, 400);
     let too_many: Vec<Value> = (0..501).map(|_| json!({ "token_id": token })).collect();
-    assert_eq!(post(&rig, "/spreads", &Value::Array(too_many)).await.0, 400);
-    let (status, trades) = post(&rig, "/last-trades-prices", &asked).await;
+    assert_eq!(rig.ask(Method::POST, "/spreads", &Value::Array(too_many)).await.0, 400);
+    let (status, trades) = rig.ask(Method::POST, "/last-trades-prices", &asked).await;
     assert!(status == 200 && trades.as_array().unwrap().len() <= 1, "{trades}");
     let simplified = rig.get("/sampling-simplified-markets").await.1;
     let first = &simplified["data"][0];

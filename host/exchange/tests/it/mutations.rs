@@ -1,6 +1,7 @@
 //! Bodies that no client sends: the exchange refuses them in the venue's way and goes on.
 
 use crate::client::Rig;
+use crate::faults::faults;
 use model::{OrderKind, Side};
 use reqwest::Method;
 use serde_json::json;
@@ -19,8 +20,7 @@ async fn spoiled_bodies_are_refused_and_the_exchange_goes_on() {
     let (market, _) = rig.market().await;
     let token = market["tokens"][0]["token_id"].as_str().unwrap();
     let order = rig.order(token, Side::Buy, "0.02", OrderKind::Gtc { post_only: false });
-    let unlimited = rig.http.put(format!("http://{}/exchange/faults", rig.running.addr));
-    assert_eq!(unlimited.body(json!({"unlimited": true}).to_string()).send().await.unwrap().status(), 200);
+    assert_eq!(faults(&rig, json!({"unlimited": true})).await.0, 200);
     let whole = [
         (Method::POST, "/order", order.to_string()),
         (Method::POST, "/orders", json!([order]).to_string()),

@@ -197,9 +197,8 @@ async fn a_split_a_merge_and_a_redemption_go_through_all_states_and_are_seen_eve
     assert_eq!(activity.as_array().unwrap().len(), 2, "one row each");
     assert_eq!(desk.of_wallet("trades").await, json!([]), "nothing was traded");
 
-    let end = json!({"condition": condition, "pays": "1"}).to_string();
-    let url = format!("http://{}/exchange/resolve", desk.rig.running.addr);
-    assert_eq!(desk.rig.http.post(url).body(end).send().await.unwrap().status(), 200);
+    let end = json!({"condition": condition, "pays": "1"});
+    assert_eq!(desk.rig.ask(Method::POST, "/exchange/resolve", &end).await.0, 200);
     desk.succeed(&[call(Claim::Redeem, condition, false)]).await;
     assert_eq!((desk.cash().await, desk.shares(token(0)).await, desk.shares(token(1)).await), (10_000_000_000, 0, 0));
     let activity = desk.of_wallet("activity").await;

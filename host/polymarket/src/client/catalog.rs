@@ -1,11 +1,10 @@
 //! Gamma, the venue's catalog (PROTOCOL 15.1): which markets there are to trade, found by rules. What it says of a market is
 //! hearsay: the order book is asked before anything is traded.
 
-use super::transport::{Call, ClientError, Timeouts, Transport, split};
-use super::{Class, Client, RequestError};
+use super::transport::{ClientError, Timeouts, Transport, split};
+use super::{Client, RequestError};
 use crate::parse::{self, Found};
 use model::{Market, Time, Usd};
-use reqwest::Method;
 use std::collections::BTreeSet;
 
 /// The most markets of one page (PROTOCOL 15.1).
@@ -142,11 +141,7 @@ impl Catalog {
     ) -> Result<parse::Items<Found>, RequestError> {
         query.extend(cursor.map(|cursor| ("after_cursor", cursor.to_owned())));
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let path = format!("{}/markets/keyset", self.prefix);
-        let timeout = self.transport.timeouts.read;
-        let (headers, body, class) = (&[], None, Class::Read);
-        let call = Call { method: Method::GET, path: &path, query: &query, headers, body, timeout, class };
-        self.transport.call(call, parse::catalog_page).await
+        self.transport.get(&format!("{}/markets/keyset", self.prefix), &query, parse::catalog_page).await
     }
 }
 

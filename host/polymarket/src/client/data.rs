@@ -1,12 +1,11 @@
 //! The Data API, the venue's public records (PROTOCOL 15.2): what an account did and what it holds. It lags the chain by seconds and
 //! counts with floating point, so it explains and it never drives orders.
 
-use super::transport::{Call, ClientError, Timeouts, Transport, split};
-use super::{Class, RequestError};
+use super::RequestError;
+use super::transport::{ClientError, Timeouts, Transport, split};
 use crate::parse::{self, Deed, Holding, Items, ParseError, RecordCounts};
 use model::Time;
 use order::Address;
-use reqwest::Method;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -140,10 +139,7 @@ impl DataApi {
         query: &[(&str, &str)],
         read: fn(&[u8]) -> Result<T, ParseError>,
     ) -> Result<T, RequestError> {
-        let path = format!("{}{path}", self.prefix);
-        let (headers, body, class, timeout) = (&[], None, Class::Read, self.transport.timeouts.read);
-        let call = Call { method: Method::GET, path: &path, query, headers, body, timeout, class };
-        self.transport.call(call, read).await
+        self.transport.get(&format!("{}{path}", self.prefix), query, read).await
     }
 }
 

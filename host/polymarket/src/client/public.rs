@@ -203,9 +203,7 @@ impl Client {
         query: &[(&str, &str)],
         parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
     ) -> Result<T, RequestError> {
-        let timeout = self.transport.timeouts.read;
-        let call = Call { method: Method::GET, path, query, headers: &[], body: None, timeout, class: Class::Read };
-        self.transport.call(call, parse).await
+        self.transport.get(path, query, parse).await
     }
 }
 

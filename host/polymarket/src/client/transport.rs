@@ -161,6 +161,17 @@ impl Transport {
         answer
     }
 
+    /// Reads what is public.
+    pub(super) async fn get<T>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+    ) -> Result<T, RequestError> {
+        let (headers, body, timeout, class) = (&[], None, self.timeouts.read, Class::Read);
+        self.call(Call { method: Method::GET, path, query, headers, body, timeout, class }, parse).await
+    }
+
     /// Waits for a request's turn, as long as such a request may.
     async fn admit(&self, class: Class) -> Result<(), RequestError> {
         let last = Instant::now().checked_add(class.patience());
