@@ -1,8 +1,6 @@
-//! Says where the built dashboard is, so that it is embedded (a page that says how to build it otherwise), and names the engine by
-//! its sources, so that a replay knows whether it runs the engine that wrote the journal.
+//! Says where the built dashboard is, so that it is embedded (a page that says how to build it otherwise).
 
-use std::hash::{DefaultHasher, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{env, fs};
 
 const MISSING: &str = "<!doctype html><meta charset=\"utf-8\"><title>PolyTrader</title>\
@@ -10,7 +8,6 @@ const MISSING: &str = "<!doctype html><meta charset=\"utf-8\"><title>PolyTrader<
     <p>Build it first (<code>cargo xtask dashboard</code>), then build this program again. The API works all the same.</p>\n";
 
 fn main() {
-    println!("cargo:rustc-env=ENGINE_BUILD={:016x}", engine_build());
     dashboard();
     // Projects of authors are made of these; cargo does not see what a macro embeds.
     for source in
@@ -18,29 +15,6 @@ fn main() {
     {
         println!("cargo:rerun-if-changed=../../{source}");
     }
-}
-
-/// Returns a hash of everything that decides.
-fn engine_build() -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for source in ["engine/src", "model/src"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(source);
-        println!("cargo:rerun-if-changed={}", folder.display());
-        for file in files(&folder) {
-            hasher.write(&fs::read(file).unwrap_or_default());
-        }
-    }
-    hasher.finish()
-}
-
-/// Returns all files below a folder, in a fixed order.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = Vec::new();
-    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found.sort();
-    found
 }
 
 fn dashboard() {

@@ -2,7 +2,9 @@
 //! Secrets are 256 random bits; what is kept of them is a SHA-256 hash. Tokens are rows, sessions and codes live in memory.
 //! The HTTP extractors that ask this module are in `http`.
 
-use crate::db::{Db, DbError, TokenRow};
+#[cfg(test)]
+mod tests;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{Time, hex};
@@ -10,9 +12,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-#[cfg(test)]
-mod tests;
+use store::db::{Db, DbError, TokenRow};
 
 /// How long a cookie session lasts, in milliseconds: 12 hours.
 pub const SESSION_MILLIS: u64 = 12 * 3_600_000;
@@ -154,7 +154,7 @@ impl Auth {
             let (secret, row) = new_token("admin", Role::Admin, now)?;
             // The file first: a token that only the database knows would lock everybody out.
             let path = admin_token_path(data_dir);
-            crate::private::replace(&path, format!("{secret}\n").as_bytes())
+            store::private_file::replace(&path, format!("{secret}\n").as_bytes())
                 .map_err(|source| AuthError::File { path, source })?;
             db.add_token(&row).await?;
             tokens.push(row);

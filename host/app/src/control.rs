@@ -8,7 +8,8 @@ pub(crate) use claim_requests::{CLAIMS_WAITING_MAX, Door, Wanted};
 pub(crate) use engine_view::{Latest, View};
 pub(crate) use strategy_commands::{Asked, Word, Words};
 
-use crate::host::{Inbox, clock};
+use crate::host::Inbox;
+use crate::host::clock;
 use crate::http::types::VenueOrderView;
 use model::input::{Command, StrategyChange};
 use model::{Assignment, Body, Limits, Signal, StrategyId, Transfer};

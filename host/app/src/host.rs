@@ -38,8 +38,6 @@ pub(crate) use venue::{ORDER_VERSIONS, Venue, VenueAddresses};
 use crate::alerts::{Alerts, Bot, CLOSE_WITHIN, RecordAlerts};
 use crate::config::Config;
 use crate::control::{Control, Latest, OpenOrders, Words};
-use crate::db::{Db, SessionRow};
-use crate::journal::{Journal, Past};
 use crate::picture::{Begin, Picture};
 use anyhow::{Context, bail};
 use core::{Core, Ended};
@@ -59,7 +57,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use strategies::{REPORTS_MAX, SavedStates, Starts, Strategies, supervise};
+use store::db::{Db, SessionRow};
+use store::journal_files::{Journal, Past};
+use store::strategy_state::SavedStates;
+use strategies::{REPORTS_MAX, Starts, Strategies, supervise};
 use tokio::runtime::Handle;
 use venue::Login;
 use venue_account::VenueAccount;
@@ -329,7 +330,7 @@ async fn session_start(
 /// If a journal is damaged or cannot be read.
 pub(crate) async fn past(config: &Config, signer: &signer::Client) -> anyhow::Result<Option<Past>> {
     let (data_dir, funder) = (config.data_dir.clone(), signer.account().funder.to_string());
-    let read = tokio::task::spawn_blocking(move || crate::journal::last_of(&data_dir, &funder));
+    let read = tokio::task::spawn_blocking(move || store::journal_files::last_of(&data_dir, &funder));
     let past = read.await.context("reading the journals")??;
     if let Some(past) = &past {
         let open = past.carry.orders.iter().filter(|carried| !carried.state.is_over()).count();
@@ -348,7 +349,7 @@ fn journal(
 ) -> anyhow::Result<Journal> {
     let entries = format!("{:?}", config.entries());
     let header = journal::Header {
-        build: crate::build_id::build_name(),
+        build: store::build_id::build_name(),
         session,
         segment: 1,
         account: account.to_owned(),

@@ -26,7 +26,6 @@ pub use problem::ProblemResponse;
 use crate::alerts::Alerts;
 use crate::auth::Auth;
 use crate::control::Control;
-use crate::db::Db;
 use crate::picture::Picture;
 use crate::settings::Settings;
 use axum::Router;
@@ -34,6 +33,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
 use std::sync::Arc;
+use store::db::Db;
 
 /// The largest body of a request.
 const BODY_MAX: usize = 64 * 1024;

@@ -3,7 +3,6 @@
 
 use crate::cli::RunArgs;
 use crate::console::{complain, say};
-use crate::journal::RunLock;
 use crate::run::{Venue, account};
 use anyhow::{Context, bail};
 use order::{Account, SigningKey};
@@ -14,6 +13,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use store::journal_files::RunLock;
 
 /// A host that does not answer within this is not asked again.
 const HOST_PATIENCE: Duration = Duration::from_secs(3);

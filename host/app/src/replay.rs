@@ -2,7 +2,6 @@
 
 mod strategies;
 
-use crate::journal::{Step, is_first, walk};
 use anyhow::ensure;
 use engine::{Effects, Engine, Purpose, digest};
 use journal::Record;
@@ -10,6 +9,7 @@ use model::{Body, Input, Seq, SessionId};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Instant;
+use store::journal_files::{Step, is_first, walk};
 use strategies::Strategies;
 
 /// Differences that are listed; one leads to many.

@@ -3,8 +3,8 @@
 use crate::config::limits::{Changed, change, is_limit};
 use crate::config::{Config, ConfigEntry, Source};
 use crate::control::{Control, ControlError};
-use crate::db::{AuditRow, Db, DbError, SettingRow};
 use model::Limits;
+use store::db::{AuditRow, Db, DbError, SettingRow};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Why a change was not made.

@@ -71,8 +71,8 @@ fn for_slack(text: &str) -> String {
 mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "test code may fail loudly")]
 
-    use super::super::{Alert, Severity};
     use super::*;
+    use crate::alerts::{Alert, Severity};
     use model::Time;
 
     fn told(title: &str, detail: &str, count: u64, missed: u64) -> Value {

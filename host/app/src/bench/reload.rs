@@ -2,7 +2,6 @@
 //! its strategies trade. The journal has when an instance answered first.
 
 use super::{Figure, module, percentiles};
-use crate::journal::{Step, folder, segments_of, walk};
 use crate::remote::Remote;
 use anyhow::{Context, ensure};
 use journal::Record;
@@ -14,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use store::journal_files::{Step, folder, segments_of, walk};
 
 /// What is reloaded, and how its figures are called.
 const NAMES: [(&str, [&str; 2]); 4] = [

@@ -5,11 +5,9 @@ mod signals;
 use crate::auth::{Auth, Identity, Role};
 use crate::cli::HostArgs;
 use crate::console::{complain, say};
-use crate::db::Db;
 use crate::host::serve::{Served, forget_last_run};
 use crate::host::{Outcome, Venue, VenueAddresses, begin, clock, end, past, start};
 use crate::http::Parts;
-use crate::journal::RunLock;
 use crate::settings::Settings;
 use anyhow::Context;
 use model::input::Mode;
@@ -17,6 +15,8 @@ use signals::{Told, wait};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use store::db::Db;
+use store::journal_files::RunLock;
 
 /// How long tasks may take to end after everything was said.
 const GRACE: Duration = Duration::from_secs(2);

@@ -2,12 +2,12 @@
 
 use crate::cli::ReplayArgs;
 use crate::console::{complain, say};
-use crate::journal::{folder, segments_of};
 use crate::replay::replay;
 use anyhow::{Context, bail};
 use model::SessionId;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use store::journal_files::{folder, segments_of};
 
 /// Runs `polytrader replay`. Fails if a decision of the same build differs.
 ///
@@ -29,13 +29,13 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         }
         outcome.differ_at.iter().for_each(|seq| say(&format!("input {seq} was decided differently")));
     }
-    let same_build = outcome.build == crate::build_id::build_name();
+    let same_build = outcome.build == store::build_id::build_name();
     let differences = outcome.differences.saturating_add(outcome.answers_differ);
     if differences > 0 && !same_build {
         complain(&format!(
             "the journal is of {}, this is {}: differences are news, not faults",
             outcome.build,
-            crate::build_id::build_name()
+            store::build_id::build_name()
         ));
     }
     Ok(if differences > 0 && (same_build || args.strict) { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -91,7 +91,7 @@ impl Words {
         let path = dir.join(format!("{name}.wasm"));
         let write = move || {
             sandbox.load(&bytes).map_err(|error| error.to_string())?;
-            crate::private::replace(&path, &bytes).map_err(|error| format!("writing {}: {error}", path.display()))
+            store::private_file::replace(&path, &bytes).map_err(|error| format!("writing {}: {error}", path.display()))
         };
         let written = tokio::task::spawn_blocking(write).await;
         written.map_err(|error| refused(error.to_string()))?.map_err(refused)

@@ -2,6 +2,9 @@
 //! which nobody knows whether it arrived is not sent again: its number in the wallet or its deadline tells what became of it.
 //! Nothing is booked here. The engine hears of the transaction and books it when the account shows it, as anything else that moved.
 
+#[cfg(test)]
+mod tests;
+
 use super::inbox::Inbox;
 use super::listing::Listing;
 use super::records;
@@ -9,7 +12,6 @@ use super::venue::Venue;
 use super::{Wires, clock};
 use crate::config::Config;
 use crate::control::{CLAIMS_WAITING_MAX, Door, Wanted};
-use crate::db::{ClaimRow, Db, DbError};
 use crate::picture::Picture;
 use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TransferKind, Usd};
 use order::{Address, Batch, Call, Chain, Claim, Signature65, SignatureType};
@@ -22,6 +24,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use store::db::{ClaimRow, Db, DbError};
 use tokio::sync::mpsc;
 
 /// How often what is under way is looked at.
@@ -356,6 +359,3 @@ impl Executor {
         self.inbox.account(clock::now(), Body::Activity(Activity { key, at, kind, reference }));
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,7 +5,6 @@ use super::clock;
 use super::inbox::Inbox;
 use super::index::Index;
 use crate::alerts::{Alert, Alerts, Severity};
-use crate::journal::{Journal, Place};
 use engine::{Approved, Placement};
 use futures_util::future::Either;
 use model::input::{CancelOutcome, PlaceOutcome};
@@ -16,6 +15,7 @@ use polymarket::client::{BATCH_MAX, CANCEL_MAX};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use store::journal_files::{Journal, Place};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 

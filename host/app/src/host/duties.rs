@@ -10,7 +10,6 @@ use super::rows::Rows;
 use super::strategies::{Starts, session_of};
 use crate::alerts::RecordAlerts;
 use crate::http::types::{OwnerView, PnlView, PositionView};
-use crate::journal::Journal;
 use crate::picture::{Picture, Top};
 use engine::{Approved, Engine, Placement, Record};
 use model::event::MarketEventKind;
@@ -22,6 +21,7 @@ use model::{
 use order::{Exchange, UnsignedOrder};
 use sandbox::{Supervisor, Who};
 use std::collections::{BTreeSet, VecDeque};
+use store::journal_files::Journal;
 
 /// Fills that are remembered, so that each is counted once.
 const FILLS_MAX: usize = 20_000;
@@ -151,7 +151,7 @@ impl Duties {
         let listing = order::Listing { token_id, tick: market.tick, exchange };
         // What cannot be built is refused by the signer's client in the same way, and told there.
         let built = UnsignedOrder::build(&order, self.signer.account(), &listing, salt, timestamp_ms);
-        let mut place = crate::journal::Place::default();
+        let mut place = store::journal_files::Place::default();
         if let Ok(built) = built {
             let venue = built.order_id(self.signer.domains().of(listing.exchange));
             self.index.insert(order.id, venue);

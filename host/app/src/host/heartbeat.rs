@@ -4,12 +4,12 @@
 use super::clock;
 use super::inbox::Inbox;
 use crate::control::Latest;
-use crate::journal::Journal;
 use crate::picture::Picture;
 use model::{Body, Time};
 use polymarket::AccountClient;
 use polymarket::client::HeartbeatError;
 use std::time::Duration;
+use store::journal_files::Journal;
 
 /// How often it is sent; the venue waits for twice as long.
 const EVERY: Duration = Duration::from_secs(5);

@@ -6,7 +6,6 @@ use super::desk::Job;
 use super::inbox::Inbox;
 use super::index::Index;
 use crate::http::types::VenueOrderView;
-use crate::journal::Journal;
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
 use model::{
@@ -16,6 +15,7 @@ use model::{
 use sim::{Latency, Paper};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use store::journal_files::Journal;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 

@@ -1,11 +1,11 @@
 //! Facts as rows of the database.
 
 use super::listing::Listing;
-use crate::db::{BreakerRow, Db, DbWrite, DbWriter, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow};
 use crate::http::types::{OrderView, PositionView, RefusalView, TradeView, Update};
 use engine::Record;
 use model::input::Scope;
 use model::{Seq, Time, Usd};
+use store::db::{BreakerRow, Db, DbWrite, DbWriter, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow};
 use tokio::runtime::Handle;
 
 /// Writes a session's rows; never waits.

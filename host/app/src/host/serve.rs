@@ -52,7 +52,7 @@ impl Served {
             "pid": std::process::id(),
             "signer": std::os::unix::process::parent_id(),
         });
-        crate::private::replace(&state, text.to_string().as_bytes())
+        store::private_file::replace(&state, text.to_string().as_bytes())
             .with_context(|| format!("writing {}", state.display()))?;
         Ok(Self { api, login, state, tasks: [api_task, dashboard_task] })
     }

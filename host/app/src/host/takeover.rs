@@ -1,10 +1,10 @@
 //! What the last session on this account left, said in the numbers of the session that begins.
 
 use super::Wires;
-use crate::journal::Past;
 use anyhow::Context;
 use model::{Body, Carry, ConditionId, Market, MarketIx, OrderId, StrategyId, Time};
 use std::collections::{BTreeMap, BTreeSet};
+use store::journal_files::Past;
 
 /// Returns the carry with `markets` numbered as they stand. Markets that the venue no longer lists but the account still holds are
 /// added at the end.

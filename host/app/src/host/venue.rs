@@ -4,7 +4,6 @@ use super::discovery::Discovery;
 use super::market::Listen;
 use super::{clock, heartbeat};
 use crate::config::{Config, Mode};
-use crate::journal::Past;
 use anyhow::{Context, ensure};
 use model::{Market, Usd, VenueOrderId};
 use order::Address;
@@ -13,6 +12,7 @@ use polymarket::feed::Timings;
 use polymarket::parse::VenueOrder;
 use polymarket::{AccountClient, Client, Credentials, FeedConfig, L1Headers};
 use std::collections::BTreeSet;
+use store::journal_files::Past;
 
 /// The version of orders that we sign (PROTOCOL 1.4).
 pub(crate) const ORDER_VERSIONS: [u32; 2] = [2, 3];

@@ -1,5 +1,8 @@
 //! Our account at the venue: the user channel, and what REST says where the channel may have missed something.
 
+#[cfg(test)]
+mod tests;
+
 use super::clock;
 use super::inbox::Inbox;
 use super::index::Index;
@@ -303,6 +306,3 @@ impl VenueAccount {
         self.view(&all).await
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,7 +7,6 @@ use super::problem::ProblemResponse;
 use super::types::BotView;
 use crate::auth::Role;
 use crate::control::ControlError;
-use crate::db::AuditRow;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -15,6 +14,7 @@ use axum::http::StatusCode;
 use model::event::{REASON_MAX, Reason};
 use model::input::{Breaker, Command};
 use serde::Deserialize;
+use store::db::AuditRow;
 
 type Done = Result<Json<BotView>, ProblemResponse>;
 

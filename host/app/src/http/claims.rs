@@ -7,14 +7,14 @@ use super::problem::ProblemResponse;
 use super::types::{ClaimBody, ClaimRunView, ClaimView, OrderView, PositionView};
 use crate::auth::Role;
 use crate::control::Wanted;
-use crate::db::ClaimRow;
-use crate::db::claims::CLAIMS_MAX;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::{Size, Usd, hex};
 use order::{Call, Claim};
+use store::db::ClaimRow;
+use store::db::claims::CLAIMS_MAX;
 
 /// What is said of a claim that can be executed here.
 const HERE: &str = "POST /v1/positions/claims/execute sends it through the venue's relayer";

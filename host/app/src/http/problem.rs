@@ -3,10 +3,10 @@
 use super::types::Problem;
 use crate::auth::AuthError;
 use crate::control::ControlError;
-use crate::db::DbError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use store::db::DbError;
 
 /// An error of a request.
 #[derive(Debug)]

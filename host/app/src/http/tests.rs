@@ -159,8 +159,8 @@ async fn the_versions_of_a_strategy_are_told_with_where_they_are_from() {
     for (hash, loaded_at_ms) in [("ab", 1), ("cd", 2)] {
         let (name, version, source) = ("quoter".to_owned(), "1.0.0".to_owned(), "quoter.wasm".to_owned());
         let (hash, first_seen_ms, bytes) = (hash.to_owned(), loaded_at_ms, 7);
-        let row = crate::db::StrategyRow { hash, name, version, first_seen_ms, source, bytes, loaded_at_ms };
-        rig.parts.db.writer().write(crate::db::DbWrite::Strategy(row));
+        let row = store::db::StrategyRow { hash, name, version, first_seen_ms, source, bytes, loaded_at_ms };
+        rig.parts.db.writer().write(store::db::DbWrite::Strategy(row));
     }
     assert!(rig.parts.db.writer().flush(Duration::from_secs(5)).await);
     let (status, said) = rig.as_(&rig.viewer, "GET", "/v1/strategies/quoter/versions", "").await;

@@ -9,7 +9,6 @@ use super::types::{
     VenueOrderView,
 };
 use crate::auth::Role;
-use crate::db::{FillRow, OrderRow};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -17,6 +16,7 @@ use axum::http::StatusCode;
 use model::input::{Command, Scope};
 use model::{Assignment, OrderId, Size, StrategyId};
 use serde::Deserialize;
+use store::db::{FillRow, OrderRow};
 
 /// How many trades a page has unless it says otherwise.
 const TRADES: u32 = 100;
@@ -56,7 +56,7 @@ pub(super) async fn order(
     let history = app.db.order_history(app.session, id).await?;
     let history =
         history.ok_or_else(|| ProblemResponse::not_found(format!("there is no order {id} in this session")))?;
-    let event = |row: crate::db::OrderEventRow| OrderEventView {
+    let event = |row: store::db::OrderEventRow| OrderEventView {
         seq: row.seq,
         state: row.state,
         filled_micros: row.filled_micros,

@@ -112,7 +112,8 @@ fn unlock(path: &Path, passphrase: &str) -> anyhow::Result<(Value, Derived, Open
 
 fn save(path: &Path, file: &Value) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(file).context("writing the keystore down")?;
-    crate::private::replace(path, format!("{json}\n").as_bytes()).with_context(|| format!("writing {}", path.display()))
+    store::private_file::replace(path, format!("{json}\n").as_bytes())
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// Returns the key and what its passphrase becomes.

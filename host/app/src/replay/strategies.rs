@@ -160,7 +160,7 @@ impl Strategies {
         if let Some(module) = self.modules.get(hash) {
             return Ok(module.clone());
         }
-        let module = self.sandbox.load(&crate::modules::get(&self.data_dir, hash)?)?;
+        let module = self.sandbox.load(&store::module_archive::get(&self.data_dir, hash)?)?;
         self.modules.insert(*hash, module.clone());
         Ok(module)
     }

@@ -26,7 +26,8 @@ fn kept(path: &Path) -> anyhow::Result<SigningKey> {
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let (key, text) = drawn_key()?;
-            crate::private::replace(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+            store::private_file::replace(path, text.as_bytes())
+                .with_context(|| format!("writing {}", path.display()))?;
             Ok(key)
         }
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),

@@ -12,10 +12,8 @@
 mod batch;
 mod compile;
 mod config;
-mod db;
 #[path = "../../../sandbox/tests/it/guest.rs"]
 #[allow(dead_code, reason = "the sandbox's own tests use the rest")]
 mod guest;
-mod postgres;
 mod replay;
 mod scratch;

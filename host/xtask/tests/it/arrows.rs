@@ -13,9 +13,9 @@ struct Crate {
 }
 
 const EVERYTHING: &[&str] =
-    &["engine", "exchange", "journal", "model", "order", "polymarket", "sandbox", "signer", "sim"];
+    &["engine", "exchange", "journal", "model", "order", "polymarket", "sandbox", "signer", "sim", "store"];
 
-const CRATES: [Crate; 11] = [
+const CRATES: [Crate; 12] = [
     Crate { name: "model", ours: &[], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
@@ -31,6 +31,8 @@ const CRATES: [Crate; 11] = [
     Crate { name: "sandbox", ours: &["model"], pure: None },
     // Not polymarket: shared wire types would hide every parse bug.
     Crate { name: "exchange", ours: &["model", "order", "sim"], pure: None },
+    // The shell, bottom up.
+    Crate { name: "store", ours: &["engine", "journal", "model"], pure: None },
     Crate { name: "app", ours: EVERYTHING, pure: None },
     Crate { name: "xtask", ours: &[], pure: None },
 ];

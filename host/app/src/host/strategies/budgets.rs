@@ -2,11 +2,11 @@
 //! of that and the session's limits.
 
 use super::Strategies;
-use crate::db::DecisionRow;
 use crate::http::types::BudgetView;
 use model::Budget;
 use model::input::StrategyChange;
 use std::fmt::Display;
+use store::db::DecisionRow;
 
 impl Strategies {
     /// Takes what a strategy's file gives.

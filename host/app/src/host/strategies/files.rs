@@ -1,14 +1,14 @@
 //! What follows from the strategies folder: files that came, changed, make no sense, or went.
 
-use super::super::clock;
 use super::known::Version;
 use super::supervise::cut;
 use super::{Strategies, StrategyChange};
 use crate::alerts::Trouble;
-use crate::db::{DbWrite, StrategyRow};
+use crate::host::clock;
 use crate::http::types::StrategyView;
 use model::{StrategyId, Time, hex};
 use sandbox::Module;
+use store::db::{DbWrite, StrategyRow};
 
 impl Strategies {
     pub(super) async fn ready(&mut self, name: String, module: Module) {
@@ -42,12 +42,12 @@ impl Strategies {
             tracing::error!(%error, name, "the module's file is not kept: it cannot be run again from the journal");
         };
         let (data_dir, hash) = (self.tools.data_dir.clone(), module.hash());
-        if let Err(error) = crate::modules::keep(&data_dir, &hash, module.bytes()) {
+        if let Err(error) = store::module_archive::keep(&data_dir, &hash, module.bytes()) {
             return not_kept(error, name);
         }
         let name = name.to_owned();
         drop(tokio::task::spawn_blocking(move || {
-            crate::modules::settle(&data_dir, &hash).unwrap_or_else(|error| not_kept(error, &name));
+            store::module_archive::settle(&data_dir, &hash).unwrap_or_else(|error| not_kept(error, &name));
         }));
     }
 

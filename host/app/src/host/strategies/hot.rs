@@ -1,9 +1,9 @@
 //! Parameters that change while a strategy runs: it is told of them between two events, and goes on. One that has no word for that, or
 //! that would not start with them, is started anew from its state instead, as with any other change.
 
-use super::super::clock;
 use super::known::{Known, Version};
 use super::{Strategies, StrategyChange};
+use crate::host::clock;
 use model::{Limits, Usd};
 use sandbox::{Grant, Grants, Instance, Module, Session};
 

@@ -1,10 +1,10 @@
 //! What is known of one strategy.
 
 use super::Arming;
-use crate::db::DecisionRow;
 use model::{Budget, MarketIx, StrategyId, Time};
 use sandbox::{Contract, Module};
 use std::collections::{BTreeMap, VecDeque};
+use store::db::DecisionRow;
 
 /// Failures within a minute after which a strategy stays down until its file changes or somebody enables it.
 pub(super) const FAULTS_MAX: usize = 3;

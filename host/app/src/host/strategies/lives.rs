@@ -1,11 +1,11 @@
 //! What follows from what instances do: they start, do not start, fail, and log.
 
-use super::super::clock;
 use super::Strategies;
 use super::files::describe;
 use super::known::{FAULTS_MAX, Known};
 use super::pruning;
 use crate::alerts::Trouble;
+use crate::host::clock;
 use model::{StrategyId, hex};
 use sandbox::{LogLevel, LogLine};
 

@@ -2,12 +2,12 @@
 //! or should, what operators decided about, and what a journal that is here names.
 
 use super::Strategies;
-use crate::journal::{folder, segments_of};
-use crate::modules;
 use anyhow::Context;
 use model::hex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use store::journal_files::{folder, segments_of};
+use store::module_archive;
 use tokio::time::Instant;
 
 /// What starts within so long of each other is looked at once.
@@ -32,7 +32,7 @@ impl Strategies {
         if !self.noted.insert(hash) {
             return;
         }
-        if let Err(error) = modules::note(&self.tools.data_dir, &hash, self.tools.session) {
+        if let Err(error) = module_archive::note(&self.tools.data_dir, &hash, self.tools.session) {
             tracing::error!(%error, name, "nobody will know that this session ran a module: its file may go before the journal");
         }
     }
@@ -62,7 +62,7 @@ impl Strategies {
         let work = move || -> anyhow::Result<(u64, u64)> {
             let journaled = segments_of(&folder(&data_dir)).context("reading the folder of the journals")?;
             let journaled = journaled.into_iter().map(|(session, _)| session.0).collect();
-            modules::prune(&data_dir, &old, &journaled).context("in the folder of the modules")
+            module_archive::prune(&data_dir, &old, &journaled).context("in the folder of the modules")
         };
         tokio::task::spawn_blocking(work).await.context("throwing modules away")?
     }

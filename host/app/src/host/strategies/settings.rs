@@ -72,7 +72,7 @@ impl Strategies {
         let text = with_parameters(self.texts.get(name).map_or("", String::as_str), &parameters)
             .with_context(|| format!("{name}.toml"))?;
         let path = self.tools.strategies_dir.join(format!("{name}.toml"));
-        crate::private::replace(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+        store::private_file::replace(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
     }
 }
 

@@ -1,14 +1,14 @@
 //! Who hears what the supervisor reports.
 
-use super::super::clock;
-use super::super::inbox::Inbox;
-use super::states::SavedStates;
 use crate::config::{Config, Mode};
+use crate::host::Inbox;
+use crate::host::clock;
 use model::Body;
 use model::event::{REASON_MAX, Reason};
 use model::input::{Blob, StrategyChange};
 use sandbox::{Report, Sandbox, Supervisor};
 use std::sync::Arc;
+use store::strategy_state::SavedStates;
 use tokio::sync::mpsc;
 
 /// Watches the strategies folder. What strategies say goes straight to the engine, from their own threads and so in their order; the

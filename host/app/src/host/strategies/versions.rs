@@ -2,10 +2,10 @@
 
 use super::known::Version;
 use super::{Strategies, clock};
-use crate::db::{DecisionRow, StrategyRow};
 use anyhow::{Context, anyhow, bail};
 use model::hex;
 use sandbox::Module;
+use store::db::{DecisionRow, StrategyRow};
 
 impl Strategies {
     /// Returns the version that should run where the file has this one: the one that somebody went back to, as long as the file is the
@@ -53,7 +53,7 @@ impl Strategies {
         let now = known.running.as_ref().or(known.wanted.as_ref()).map(|version| hex::encode(&version.module.hash()));
         let before = known.previous.as_ref().map(|hash| hex::encode(hash));
         let mut versions = self.tools.db.strategy_versions(name, self.tools.keep_versions).await?;
-        versions.retain(|version| crate::modules::has(&self.tools.data_dir, &version.hash));
+        versions.retain(|version| store::module_archive::has(&self.tools.data_dir, &version.hash));
         let pinned = choose(&versions, hash.as_deref(), before, now.as_deref())?;
         let version = self.kept_version(name, &pinned).await?;
         let decision = self.known.get(name).map(|known| known.decision.clone()).unwrap_or_default();
@@ -67,7 +67,8 @@ impl Strategies {
     async fn kept_version(&self, name: &str, hash: &str) -> anyhow::Result<Version> {
         let bytes = hex::decode_array(hash).ok_or_else(|| anyhow!("`{hash}` is no hash: 64 hexadecimal digits"))?;
         let (sandbox, data_dir) = (self.tools.sandbox.clone(), self.tools.data_dir.clone());
-        let load = move || -> anyhow::Result<Module> { Ok(sandbox.load(&crate::modules::get(&data_dir, &bytes)?)?) };
+        let load =
+            move || -> anyhow::Result<Module> { Ok(sandbox.load(&store::module_archive::get(&data_dir, &bytes)?)?) };
         let module = tokio::task::spawn_blocking(load).await.context("loading a version")??;
         let since = self.first_seen(name, hash).await;
         Ok(Version::new(module, since))

@@ -3,10 +3,10 @@
 use super::budgets::words;
 use super::{Strategies, clock};
 use crate::control::{Asked, Word};
-use crate::db::DecisionRow;
 use anyhow::{Context, bail, ensure};
 use model::{Budget, hex};
 use serde_json::Value;
+use store::db::DecisionRow;
 
 impl Strategies {
     /// Does what was asked for, and says so.

@@ -1,6 +1,9 @@
 //! What a journal brings back. A torn end is what a crash leaves; damage in the middle is refused with its place.
 
-use super::pieces::{PIECE, Pieces};
+#[cfg(test)]
+mod tests;
+
+use super::chunks::{PIECE, Pieces};
 use super::segments::{folder, named, segments_of};
 use super::snapshot;
 use anyhow::{Context, ensure};
@@ -16,27 +19,27 @@ const PLACEMENTS_MAX: usize = 15_000;
 
 /// The last session of an account.
 #[derive(Debug)]
-pub(crate) struct Past {
+pub struct Past {
     /// The session.
-    pub(crate) session: SessionId,
+    pub session: SessionId,
     /// What the next one goes on from, in this session's numbers of markets.
-    pub(crate) carry: Carry,
+    pub carry: Carry,
     /// The session's markets by number.
-    pub(crate) markets: Vec<Market>,
+    pub markets: Vec<Market>,
     /// The venue's ids of the orders in `carry` that may have left.
-    pub(crate) placements: BTreeMap<OrderId, VenueOrderId>,
+    pub placements: BTreeMap<OrderId, VenueOrderId>,
     /// The activities of the venue's records that are done with, oldest first.
-    pub(crate) activities: Vec<[u8; 32]>,
+    pub activities: Vec<[u8; 32]>,
     /// Whether it ended in order.
-    pub(crate) ended: bool,
+    pub ended: bool,
     /// Inputs read.
-    pub(crate) inputs: u64,
+    pub inputs: u64,
 }
 
 /// One step through a session's files.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "made one at a time and taken apart at once")]
-pub(crate) enum Step {
+pub enum Step {
     /// A record.
     Record(Record),
     /// The last file ends inside of a record: a crash cut it off.
@@ -52,7 +55,7 @@ pub(crate) enum Step {
 ///
 /// # Errors
 /// If a file cannot be read, or is damaged where more follows.
-pub(crate) fn walk(files: &[PathBuf], mut each: impl FnMut(Step)) -> anyhow::Result<()> {
+pub fn walk(files: &[PathBuf], mut each: impl FnMut(Step)) -> anyhow::Result<()> {
     for (place, file) in (1usize..).zip(files) {
         walk_file(file, place == files.len(), PIECE, &mut each)?;
     }
@@ -126,7 +129,7 @@ pub(super) fn header_of(file: &Path) -> anyhow::Result<Option<Header>> {
 ///
 /// # Errors
 /// If a journal is damaged, as a sentence with the file and the place.
-pub(crate) fn last_of(data_dir: &Path, account: &str) -> anyhow::Result<Option<Past>> {
+pub fn last_of(data_dir: &Path, account: &str) -> anyhow::Result<Option<Past>> {
     let dir = folder(data_dir);
     let sessions = segments_of(&dir).with_context(|| format!("reading {}", dir.display()))?;
     for (session, files) in sessions {
@@ -235,6 +238,3 @@ impl Reading {
         Past { session, carry, markets, placements, activities, ended, inputs }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,7 +16,7 @@ pub(crate) fn options() -> OpenOptions {
 ///
 /// # Errors
 /// If it cannot be written; what was there stays.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     fresh(path, content)?.sync_all()?;
     fs::rename(fresh_path(path), path)
 }

@@ -1,7 +1,7 @@
 //! Snapshots: what a session's journal comes to up to the end of one of its files, so that a start reads only what follows.
 //! A snapshot is of one build; another build reads the whole journal.
 
-use super::past::Reading;
+use super::recovery::Reading;
 use anyhow::{Context, ensure};
 use model::SessionId;
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub(super) fn write(dir: &Path, session: SessionId, segment: u32, reading: &Read
     let digest = Sha256::digest(bytes.get(BODY..).unwrap_or_default());
     bytes.get_mut(MAGIC.len()..BODY).context("it has a beginning")?.copy_from_slice(&digest);
     let path = path(dir, session);
-    crate::private::replace(&path, &bytes).with_context(|| format!("writing {}", path.display()))
+    crate::private_file::replace(&path, &bytes).with_context(|| format!("writing {}", path.display()))
 }
 
 /// Returns what a session's snapshot says, and the last file that is in it; none if there is none, or it is another build's.

@@ -307,7 +307,7 @@ fn a_journal_goes_on_in_another_file_when_one_is_full() {
 /// Writes the session of `bodies` in files of about 300 bytes, with a keeper that covers and packs them.
 fn write_kept(dir: &Path) {
     let storage = super::super::segments::Segments::sized(&folder(dir), &header(7, None), 300).unwrap();
-    let storage = storage.told(super::super::keeper::start(30).unwrap());
+    let storage = storage.told(crate::journal_files::retention::start(30).unwrap());
     let journal = super::super::Journal::on(storage, &header(7, None)).unwrap();
     for (seq, body) in (1u64..).zip(bodies(7)) {
         journal.input(&Input { seq: Seq(seq), at: Time(1_000_000 + seq), body });
@@ -360,7 +360,7 @@ fn a_snapshot_and_what_follows_are_as_good_as_the_whole_journal() {
 
 #[test]
 fn old_files_go_and_what_a_start_needs_stays() {
-    use super::super::keeper::discard;
+    use crate::journal_files::retention::discard;
     let dir = Folder::new("old");
     write(&dir.0, "5-0001.journal", &bytes(&header(5, None), bodies(5), &[]));
     let other = Header { account: "0xother".into(), ..header(6, None) };

@@ -2,12 +2,12 @@
 
 use crate::postgres::Cluster;
 use crate::scratch::Scratch;
-use app::db::{
+use model::{ConditionId, StrategyId, Usd};
+use std::time::Duration;
+use store::db::{
     AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, FillRow, Halt, OrderRow, PositionRow,
     RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
-use model::{ConditionId, StrategyId, Usd};
-use std::time::Duration;
 
 const SESSION: u64 = 1_800_000_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -4,8 +4,8 @@
 //! Start reading in [`rows`], then [`reads`] and [`primary`].
 
 pub mod claims;
+pub mod market_handles;
 mod open;
-pub mod places;
 pub mod primary;
 mod projections;
 pub mod reads;

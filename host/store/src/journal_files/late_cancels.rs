@@ -74,7 +74,7 @@ pub(super) fn left(dir: &Path) -> std::io::Result<Vec<LateCancel>> {
 /// # Errors
 /// If there is no room.
 pub(super) fn open(dir: &Path) -> std::io::Result<SyncSender<LateCancel>> {
-    let mut file = crate::private::options().write(true).create(true).truncate(true).open(path(dir))?;
+    let mut file = crate::private_file::options().write(true).create(true).truncate(true).open(path(dir))?;
     std::io::copy(&mut std::io::repeat(0).take(ROOM), &mut file)?;
     file.sync_all()?;
     let (late, told) = sync_channel(WAITING_MAX);

@@ -1,7 +1,7 @@
 //! What becomes of the journal's files when they are full: a snapshot covers them, then they are packed, and packed files are
 //! thrown away when they are older than the operator wants to keep them. A thread of its own, which nobody waits for.
 
-use super::past::{Reading, header_of, walk};
+use super::recovery::{Reading, header_of, walk};
 use super::segments::{PACKED, named, segments_of};
 use super::snapshot;
 use anyhow::Context;
@@ -58,7 +58,7 @@ fn pack(file: &Path) -> anyhow::Result<()> {
     let fresh = packed.with_extension("new");
     let mut source = File::open(file).with_context(|| format!("reading {}", file.display()))?;
     let mut write = || -> std::io::Result<()> {
-        let target = crate::private::options().write(true).create(true).truncate(true).open(&fresh)?;
+        let target = crate::private_file::options().write(true).create(true).truncate(true).open(&fresh)?;
         let mut encoder = GzEncoder::new(target, Compression::fast());
         std::io::copy(&mut source, &mut encoder)?;
         encoder.finish()?.sync_all()?;

@@ -11,13 +11,13 @@ const MAGIC: &[u8; 8] = b"PTSTATE1";
 
 /// The files of an account. A cheap handle.
 #[derive(Debug, Clone)]
-pub(crate) struct SavedStates {
+pub struct SavedStates {
     dir: PathBuf,
 }
 
 impl SavedStates {
     /// Returns those of an account, `account` being its address. A demo's account is new each time, so those before it are forgotten.
-    pub(crate) fn new(data_dir: &Path, mode: Mode, account: &str) -> Self {
+    pub fn new(data_dir: &Path, mode: Mode, account: &str) -> Self {
         let all = data_dir.join("states").join(mode.as_str());
         let dir = all.join(account.to_ascii_lowercase());
         if mode == Mode::Demo
@@ -35,10 +35,10 @@ impl SavedStates {
     }
 
     /// Keeps a state in place of the one before. What cannot be kept costs a restart of the host, not the strategy.
-    pub(crate) fn keep(&self, name: &str, state: &[u8]) {
+    pub fn keep(&self, name: &str, state: &[u8]) {
         let kept = std::fs::create_dir_all(&self.dir).and_then(|()| {
             let sum: [u8; 32] = Sha256::digest(state).into();
-            crate::private::replace(&self.path(name), &[MAGIC, sum.as_slice(), state].concat())
+            crate::private_file::replace(&self.path(name), &[MAGIC, sum.as_slice(), state].concat())
         });
         if let Err(error) = kept {
             tracing::error!(%error, name, "a strategy's state is not kept: it would not outlive a restart");
@@ -46,7 +46,7 @@ impl SavedStates {
     }
 
     /// Returns what a strategy saved last; none if that is nothing, or damaged.
-    pub(crate) fn get(&self, name: &str) -> Option<Blob> {
+    pub fn get(&self, name: &str) -> Option<Blob> {
         let path = self.path(name);
         let size = std::fs::metadata(&path).ok()?.len();
         let read = if size > STATE_MAX { Err(format!("it has {size} bytes")) } else { read(&path) };

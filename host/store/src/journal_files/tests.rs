@@ -112,7 +112,8 @@ fn after_a_failure_cancels_are_written_to_the_reserve_and_not_before() {
     let dir = std::env::temp_dir().join(format!("polytrader-late-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let disk = Disk::default();
-    let journal = Journal { late: Some(reserve::open(&dir).unwrap()), ..Journal::on(disk.clone(), &header()).unwrap() };
+    let journal =
+        Journal { late: Some(late_cancels::open(&dir).unwrap()), ..Journal::on(disk.clone(), &header()).unwrap() };
     journal.cancel(OrderId(1), Time(1));
     disk.full.store(true, std::sync::atomic::Ordering::Relaxed);
     journal.input(&tick(1));
@@ -120,11 +121,11 @@ fn after_a_failure_cancels_are_written_to_the_reserve_and_not_before() {
         std::thread::sleep(Duration::from_millis(5));
     }
     journal.cancel(OrderId(2), Time(2));
-    while reserve::left(&dir).unwrap().is_empty() {
+    while late_cancels::left(&dir).unwrap().is_empty() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let late = LateCancel { session: SessionId(7), order: OrderId(2), at: Time(2) };
-    assert_eq!(reserve::left(&dir).unwrap(), [late]);
+    assert_eq!(late_cancels::left(&dir).unwrap(), [late]);
     std::fs::remove_dir_all(&dir).unwrap();
 }
 

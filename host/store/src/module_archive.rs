@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const SESSIONS_MAX: u64 = 1024 * 1024;
 
 /// The folder of a data folder's modules.
-fn folder(data_dir: &Path) -> PathBuf {
+pub fn folder(data_dir: &Path) -> PathBuf {
     data_dir.join("modules")
 }
 
@@ -25,20 +25,20 @@ fn path(data_dir: &Path, hash: &[u8; 32]) -> PathBuf {
 ///
 /// # Errors
 /// If it cannot be written.
-pub(crate) fn keep(data_dir: &Path, hash: &[u8; 32], bytes: &[u8]) -> std::io::Result<()> {
+pub fn keep(data_dir: &Path, hash: &[u8; 32], bytes: &[u8]) -> std::io::Result<()> {
     let path = path(data_dir, hash);
     // One that the machine's end tore is made anew.
     if std::fs::read(&path).is_ok_and(|kept| kept == bytes) {
         return Ok(());
     }
     std::fs::create_dir_all(folder(data_dir))?;
-    crate::private::replace_unsynced(&path, bytes)?;
+    crate::private_file::replace_unsynced(&path, bytes)?;
     // That no session has run it yet is known from now on.
     list(&path).map(drop)
 }
 
 /// Says whether a module's file is here.
-pub(crate) fn has(data_dir: &Path, hash: &str) -> bool {
+pub fn has(data_dir: &Path, hash: &str) -> bool {
     folder(data_dir).join(format!("{hash}.wasm")).exists()
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn has(data_dir: &Path, hash: &str) -> bool {
 ///
 /// # Errors
 /// If it cannot be written.
-pub(crate) fn note(data_dir: &Path, hash: &[u8; 32], session: u64) -> std::io::Result<()> {
+pub fn note(data_dir: &Path, hash: &[u8; 32], session: u64) -> std::io::Result<()> {
     let mut list = list(&path(data_dir, hash))?;
     list.write_all(format!("{session}\n").as_bytes())?;
     list.sync_all()
@@ -54,7 +54,7 @@ pub(crate) fn note(data_dir: &Path, hash: &[u8; 32], session: u64) -> std::io::R
 
 /// Opens the list of the sessions that ran a module.
 fn list(module: &Path) -> std::io::Result<std::fs::File> {
-    crate::private::options().create(true).append(true).open(sessions_path(module))
+    crate::private_file::options().create(true).append(true).open(sessions_path(module))
 }
 
 fn sessions_path(module: &Path) -> PathBuf {
@@ -82,7 +82,7 @@ fn sessions(module: &Path) -> std::io::Result<Option<BTreeSet<u64>>> {
 ///
 /// # Errors
 /// If the folder cannot be read or a file not removed.
-pub(crate) fn prune(data_dir: &Path, old: &[String], journaled: &BTreeSet<u64>) -> std::io::Result<(u64, u64)> {
+pub fn prune(data_dir: &Path, old: &[String], journaled: &BTreeSet<u64>) -> std::io::Result<(u64, u64)> {
     let (mut count, mut bytes) = (0_u64, 0_u64);
     for hash in old {
         let path = folder(data_dir).join(format!("{hash}.wasm"));
@@ -107,15 +107,15 @@ pub(crate) fn prune(data_dir: &Path, old: &[String], journaled: &BTreeSet<u64>) 
 ///
 /// # Errors
 /// If the disk fails.
-pub(crate) fn settle(data_dir: &Path, hash: &[u8; 32]) -> std::io::Result<()> {
-    crate::private::sync(&path(data_dir, hash))
+pub fn settle(data_dir: &Path, hash: &[u8; 32]) -> std::io::Result<()> {
+    crate::private_file::sync(&path(data_dir, hash))
 }
 
 /// Returns a module's file.
 ///
 /// # Errors
 /// If it is not there, or is not what its name says.
-pub(crate) fn get(data_dir: &Path, hash: &[u8; 32]) -> anyhow::Result<Vec<u8>> {
+pub fn get(data_dir: &Path, hash: &[u8; 32]) -> anyhow::Result<Vec<u8>> {
     let path = path(data_dir, hash);
     let bytes = std::fs::read(&path).with_context(|| format!("reading the module {}", path.display()))?;
     ensure!(Sha256::digest(&bytes).as_slice() == hash, "{} is not the file that was loaded", path.display());

@@ -16,7 +16,7 @@ const ENDING: &str = ".journal";
 pub(super) const PACKED: &str = ".gz";
 
 /// Returns the folder of the journals.
-pub(crate) fn folder(data_dir: &Path) -> PathBuf {
+pub fn folder(data_dir: &Path) -> PathBuf {
     data_dir.join("journal")
 }
 
@@ -93,7 +93,7 @@ fn path(dir: &Path, header: &Header) -> PathBuf {
 }
 
 fn open(dir: &Path, path: &Path) -> std::io::Result<File> {
-    let file = crate::private::options().create_new(true).append(true).open(path)?;
+    let file = crate::private_file::options().create_new(true).append(true).open(path)?;
     // The file's name has to be on the disk too.
     File::open(dir)?.sync_all()?;
     Ok(file)
@@ -103,7 +103,7 @@ fn open(dir: &Path, path: &Path) -> std::io::Result<File> {
 ///
 /// # Errors
 /// If the folder cannot be read. One that is not there has no sessions.
-pub(crate) fn segments_of(dir: &Path) -> std::io::Result<Vec<(SessionId, Vec<PathBuf>)>> {
+pub fn segments_of(dir: &Path) -> std::io::Result<Vec<(SessionId, Vec<PathBuf>)>> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -128,7 +128,7 @@ pub(crate) fn segments_of(dir: &Path) -> std::io::Result<Vec<(SessionId, Vec<Pat
 }
 
 /// Says whether a file is its session's first.
-pub(crate) fn is_first(path: &Path) -> bool {
+pub fn is_first(path: &Path) -> bool {
     named(path).is_some_and(|(_, segment)| segment == 1)
 }
 

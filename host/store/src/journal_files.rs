@@ -1,23 +1,23 @@
 //! The journal's files. The engine's thread appends to a buffer in memory and never waits; a thread of its own writes and
 //! syncs. What must be on the disk before it acts (a placement) waits for its place to be synced.
 
-mod keeper;
-mod lock;
-mod past;
-mod pieces;
-mod reserve;
+mod chunks;
+mod late_cancels;
+mod recovery;
+mod retention;
+mod run_lock;
 mod segments;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use lock::RunLock;
-pub(crate) use past::{Past, Step, last_of, walk};
-pub(crate) use segments::{folder, is_first, segments_of};
+pub use recovery::{Past, Step, last_of, walk};
+pub use run_lock::RunLock;
+pub use segments::{folder, is_first, segments_of};
 
 use journal::{Header, Placement, Record, encode, encode_input};
+use late_cancels::LateCancel;
 use model::{Input, OrderId, SessionId, Time};
-use reserve::LateCancel;
 use segments::Segments;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
@@ -41,7 +41,7 @@ pub(crate) trait Storage: Send + 'static {
 
 /// A place in the journal: bytes from its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Place(u64);
+pub struct Place(u64);
 
 /// How far the journal is on the disk, and what broke it.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +71,7 @@ struct Shared {
 
 /// The journal of one session. A cheap handle.
 #[derive(Debug, Clone)]
-pub(crate) struct Journal {
+pub struct Journal {
     shared: Arc<Shared>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     session: SessionId,
@@ -85,15 +85,15 @@ impl Journal {
     ///
     /// # Errors
     /// If the file exists or cannot be made.
-    pub(crate) fn create(data_dir: &Path, header: &Header, keep_days: u32) -> std::io::Result<(Self, PathBuf)> {
+    pub fn create(data_dir: &Path, header: &Header, keep_days: u32) -> std::io::Result<(Self, PathBuf)> {
         let dir = folder(data_dir);
         let (storage, path) = Segments::create(&dir, header)?;
-        let storage = storage.told(keeper::start(keep_days)?);
-        for LateCancel { session, order, at } in reserve::left(&dir)? {
+        let storage = storage.told(retention::start(keep_days)?);
+        for LateCancel { session, order, at } in late_cancels::left(&dir)? {
             let (session, order, at_ms) = (session.0, order.0, at.millis());
             tracing::warn!(session, order, at_ms, "this cancel left after the journal had failed");
         }
-        let late = Some(reserve::open(&dir)?);
+        let late = Some(late_cancels::open(&dir)?);
         Ok((Self { late, ..Self::on(storage, header)? }, path))
     }
 
@@ -114,27 +114,27 @@ impl Journal {
     }
 
     /// Appends an input. Never waits.
-    pub(crate) fn input(&self, input: &Input) {
+    pub fn input(&self, input: &Input) {
         self.append(|bytes| encode_input(input, bytes).is_ok(), false);
     }
 
     /// Appends a placement and asks for a sync; returns the place to wait for.
-    pub(crate) fn placement(&self, placement: &Placement) -> Place {
+    pub fn placement(&self, placement: &Placement) -> Place {
         self.append(|bytes| encode(&Record::Placement(*placement), bytes).is_ok(), true)
     }
 
     /// Asks for a sync of all that was appended, and returns the place to wait for.
-    pub(crate) fn mark(&self) -> Place {
+    pub fn mark(&self) -> Place {
         self.append(|_| true, true)
     }
 
     /// Appends the digest of what the input before came to. Never waits.
-    pub(crate) fn effects(&self, count: u32, digest: u64) {
+    pub fn effects(&self, count: u32, digest: u64) {
         self.append(|bytes| encode(&Record::Effects { count, digest }, bytes).is_ok(), false);
     }
 
     /// Writes a cancel down where the journal has failed; before that its input's decisions tell it. Never waits.
-    pub(crate) fn cancel(&self, order: OrderId, at: Time) {
+    pub fn cancel(&self, order: OrderId, at: Time) {
         let late = LateCancel { session: self.session, order, at };
         if self.shared.lock().failed
             && let Some(reserve) = &self.late
@@ -174,7 +174,7 @@ impl Journal {
     ///
     /// # Errors
     /// What broke the journal; it stays broken.
-    pub(crate) async fn synced(&self, place: Place) -> Result<(), Arc<str>> {
+    pub async fn synced(&self, place: Place) -> Result<(), Arc<str>> {
         let mut progress = self.shared.progress.subscribe();
         let reached = progress.wait_for(|progress| progress.synced >= place || progress.failed.is_some()).await;
         match reached {
@@ -186,12 +186,12 @@ impl Journal {
     }
 
     /// Returns what broke the journal.
-    pub(crate) fn failure(&self) -> Option<Arc<str>> {
+    pub fn failure(&self) -> Option<Arc<str>> {
         self.shared.progress.borrow().failed.clone()
     }
 
     /// Writes the end, syncs and closes.
-    pub(crate) fn close(&self, now: Time) {
+    pub fn close(&self, now: Time) {
         self.append(|bytes| encode(&Record::End(now), bytes).is_ok(), true);
         self.shared.lock().closing = true;
         self.shared.signal.notify_all();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Held for as long as a run lasts; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
-pub(crate) struct RunLock {
+pub struct RunLock {
     _file: File,
 }
 
@@ -15,7 +15,7 @@ impl RunLock {
     ///
     /// # Errors
     /// If another run has it.
-    pub(crate) fn of_folder(data_dir: &Path) -> anyhow::Result<Self> {
+    pub fn of_folder(data_dir: &Path) -> anyhow::Result<Self> {
         Self::take(&data_dir.join("lock"))?.with_context(|| {
             format!(
                 "another run uses the data folder {}; stop it first, or give another --data-dir",
@@ -29,14 +29,14 @@ impl RunLock {
     ///
     /// # Errors
     /// If another run has it.
-    pub(crate) fn of_account(funder: &str) -> anyhow::Result<Self> {
+    pub fn of_account(funder: &str) -> anyhow::Result<Self> {
         let dir = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let path = dir.join(format!("polytrader-{}.lock", funder.to_ascii_lowercase()));
         Self::take(&path)?.with_context(|| format!("another run trades on the account {funder}; stop it first"))
     }
 
     fn take(path: &Path) -> anyhow::Result<Option<Self>> {
-        let file = crate::private::options().write(true).create(true).truncate(false).open(path);
+        let file = crate::private_file::options().write(true).create(true).truncate(false).open(path);
         let file = file.with_context(|| format!("opening {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),

@@ -1,0 +1,14 @@
+//! The program's parts over real files, databases and sockets.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "test code may fail loudly"
+)]
+
+mod db;
+mod postgres;
+mod scratch;
