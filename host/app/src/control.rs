@@ -10,9 +10,9 @@ pub(crate) use strategy_commands::{Asked, Word, Words};
 
 use crate::host::Inbox;
 use crate::host::clock;
-use crate::http::types::VenueOrderView;
 use model::input::{Command, StrategyChange};
 use model::{Assignment, Body, Limits, Signal, StrategyId, Transfer};
+use readmodel::views::VenueOrderView;
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;

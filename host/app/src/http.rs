@@ -18,7 +18,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod trading;
-pub mod types;
 
 pub use openapi::document;
 pub use problem::ProblemResponse;
@@ -26,12 +25,12 @@ pub use problem::ProblemResponse;
 use crate::alerts::Alerts;
 use crate::auth::Auth;
 use crate::control::Control;
-use crate::picture::Picture;
 use crate::settings::Settings;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
+use readmodel::Picture;
 use std::sync::Arc;
 use store::db::Db;
 

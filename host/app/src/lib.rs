@@ -19,7 +19,6 @@ mod kill;
 mod logging;
 mod measure;
 mod parameters;
-pub mod picture;
 mod positions;
 mod remote;
 mod replay;

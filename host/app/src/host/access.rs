@@ -4,10 +4,10 @@ use super::desk::{Desk, Job};
 use super::paper::PaperVenue;
 use super::venue_account::VenueAccount;
 use crate::control::{OpenOrders, OpenOrdersAnswer};
-use crate::http::types::VenueOrderView;
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel};
 use model::{Body, Market, OrderId, Time};
+use readmodel::views::VenueOrderView;
 
 /// A cheap handle on the account, wherever it is.
 #[derive(Debug, Clone)]

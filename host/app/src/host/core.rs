@@ -5,10 +5,10 @@ use super::clock;
 use super::duties::Duties;
 use super::inbox::{Arrival, Inbox, Reply, Taken};
 use crate::control::{Latest, View};
-use crate::picture::EventWait;
 use engine::{Effect, Effects, Engine, Purpose, Record, digest};
 use model::input::{Channel, HostFault};
 use model::{Body, Input, OrderState, Seq, StrategyId, Time};
+use readmodel::EventWait;
 use std::time::Duration;
 
 /// How often the engine is told that time passes.

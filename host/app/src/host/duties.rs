@@ -9,8 +9,6 @@ use super::market::MarketFeeds;
 use super::rows::Rows;
 use super::strategies::{Starts, session_of};
 use crate::alerts::RecordAlerts;
-use crate::http::types::{OwnerView, PnlView, PositionView};
-use crate::picture::{Picture, Top};
 use engine::{Approved, Engine, Placement, Record};
 use model::event::MarketEventKind;
 use model::input::{StrategyAnswer, StrategyChange};
@@ -19,6 +17,8 @@ use model::{
     VenueOrderId,
 };
 use order::{Exchange, UnsignedOrder};
+use readmodel::views::{OwnerView, PnlView, PositionView};
+use readmodel::{Picture, Top};
 use sandbox::{Supervisor, Who};
 use std::collections::{BTreeSet, VecDeque};
 use store::journal_files::Journal;

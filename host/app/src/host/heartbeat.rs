@@ -4,10 +4,10 @@
 use super::clock;
 use super::inbox::Inbox;
 use crate::control::Latest;
-use crate::picture::Picture;
 use model::{Body, Time};
 use polymarket::AccountClient;
 use polymarket::client::HeartbeatError;
+use readmodel::Picture;
 use std::time::Duration;
 use store::journal_files::Journal;
 

@@ -6,8 +6,6 @@ mod witness;
 
 use super::clock;
 use super::inbox::Inbox;
-use crate::http::types::ConnectionView;
-use crate::picture::Picture;
 use anyhow::ensure;
 use model::event::MarketEventKind;
 use model::input::Channel;
@@ -15,6 +13,8 @@ use model::{Body, Market, MarketEvent, MarketIx, Time, TokenId, TokenIx};
 use polymarket::feed::{ASSETS_MAX, Brought, Verdict};
 use polymarket::parse::{Element, TooManyTokens, parse_elements};
 use polymarket::{Client, Feed, FeedConfig, FeedEvent, TokenMap};
+use readmodel::Picture;
+use readmodel::views::ConnectionView;
 use shard::Shard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};

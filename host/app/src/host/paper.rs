@@ -5,13 +5,13 @@ use super::clock;
 use super::desk::Job;
 use super::inbox::Inbox;
 use super::index::Index;
-use crate::http::types::VenueOrderView;
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
 use model::{
     Body, CarriedFill, CarriedOrder, Carry, Market, NewOrder, OrderId, Price, Side, Size, Time, TokenId, TokenIx,
     TradeId, Usd, VenueOrderId,
 };
+use readmodel::views::VenueOrderView;
 use sim::{Latency, Paper};
 use std::collections::BTreeMap;
 use std::time::Duration;

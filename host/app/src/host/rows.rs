@@ -1,10 +1,10 @@
 //! Facts as rows of the database.
 
 use super::listing::Listing;
-use crate::http::types::{OrderView, PositionView, RefusalView, TradeView, Update};
 use engine::Record;
 use model::input::Scope;
 use model::{Seq, Time, Usd};
+use readmodel::views::{OrderView, PositionView, RefusalView, TradeView, Update};
 use store::db::{BreakerRow, Db, DbWrite, DbWriter, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow};
 use tokio::runtime::Handle;
 

@@ -4,7 +4,6 @@
 use super::App;
 use super::guard::Caller;
 use super::problem::ProblemResponse;
-use super::types::BotView;
 use crate::auth::Role;
 use crate::control::ControlError;
 use axum::Json;
@@ -13,6 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use model::event::{REASON_MAX, Reason};
 use model::input::{Breaker, Command};
+use readmodel::views::BotView;
 use serde::Deserialize;
 use store::db::AuditRow;
 
@@ -173,7 +173,7 @@ pub(super) async fn resume(State(app): State<App>, caller: Caller, body: Bytes) 
 }
 
 /// Locks the signer and cancels everything on the account until nothing is open. Any valid token may.
-#[utoipa::path(post, path = "/v1/admin/emergency-stop", tag = "bot", request_body = Option<super::types::ReasonBody>, responses((status = 200, body = BotView)))]
+#[utoipa::path(post, path = "/v1/admin/emergency-stop", tag = "bot", request_body = Option<readmodel::views::ReasonBody>, responses((status = 200, body = BotView)))]
 pub(super) async fn emergency_stop(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
     // A body that makes no sense does not keep an emergency stop.
     let action = Action::new(&app, &caller, "emergency-stop", &body)
@@ -184,7 +184,7 @@ pub(super) async fn emergency_stop(State(app): State<App>, caller: Caller, body:
 }
 
 /// Ends an emergency stop; the bot is STOPPED then. Needs an admin and a reason.
-#[utoipa::path(post, path = "/v1/admin/emergency-stop/release", tag = "bot", request_body = super::types::ReasonBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]
+#[utoipa::path(post, path = "/v1/admin/emergency-stop/release", tag = "bot", request_body = readmodel::views::ReasonBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]
 pub(super) async fn release(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
     caller.must_be(Role::Admin)?;
     let action = Action::new(&app, &caller, "emergency-stop/release", &body)?;

@@ -4,7 +4,6 @@ use super::App;
 use super::admin::{Action, TAKEN};
 use super::guard::Caller;
 use super::problem::ProblemResponse;
-use super::types::{ClaimBody, ClaimRunView, ClaimView, OrderView, PositionView};
 use crate::auth::Role;
 use crate::control::Wanted;
 use axum::Json;
@@ -13,6 +12,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use model::{Size, Usd, hex};
 use order::{Call, Claim};
+use readmodel::views::{ClaimBody, ClaimRunView, ClaimView, OrderView, PositionView};
 use store::db::ClaimRow;
 use store::db::claims::CLAIMS_MAX;
 

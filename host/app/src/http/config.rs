@@ -3,7 +3,6 @@
 use super::App;
 use super::guard::Caller;
 use super::problem::ProblemResponse;
-use super::types::{ConfigView, SettingBody};
 use crate::auth::Role;
 use crate::config::ConfigEntry;
 use crate::config::limits::is_limit;
@@ -12,6 +11,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use readmodel::views::{ConfigView, SettingBody};
 use std::collections::BTreeMap;
 
 fn view(entry: &ConfigEntry) -> ConfigView {

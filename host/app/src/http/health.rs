@@ -2,13 +2,13 @@
 
 use super::App;
 use super::guard::Caller;
-use super::types::{AlertsView, ConnectionView, HealthView, Snapshot, WaitView};
 use crate::alerts::Figures;
-use crate::picture::EventWait;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use readmodel::EventWait;
+use readmodel::views::{AlertsView, ConnectionView, HealthView, Snapshot, WaitView};
 use serde_json::json;
 
 /// Whether the host answers. Needs no token. A browser that goes there gets the page of that name.

@@ -58,7 +58,7 @@ use utoipa::openapi::OpenApi as Document;
         health::detailed,
         health::metrics,
     ),
-    components(schemas(super::types::Problem))
+    components(schemas(readmodel::views::Problem))
 )]
 struct Api;
 

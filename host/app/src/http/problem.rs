@@ -1,11 +1,11 @@
 //! Errors as problem documents (RFC 9457).
 
-use super::types::Problem;
 use crate::auth::AuthError;
 use crate::control::ControlError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use readmodel::views::Problem;
 use store::db::DbError;
 
 /// An error of a request.

@@ -4,13 +4,13 @@ use super::App;
 use super::admin::Action;
 use super::guard::Caller;
 use super::problem::ProblemResponse;
-use super::types::{BotView, RestrictionBody, TransferBody};
 use crate::auth::Role;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use model::input::{Command, Restriction, Scope};
 use model::{Size, Transfer, TransferKind, Usd};
+use readmodel::views::{BotView, RestrictionBody, TransferBody};
 
 /// Restricts the session, a market or a strategy until it is set to something else; `none` lifts it. Needs a trader.
 #[utoipa::path(put, path = "/v1/admin/restrictions", tag = "bot", request_body = RestrictionBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]

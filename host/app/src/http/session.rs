@@ -3,13 +3,13 @@
 use super::App;
 use super::guard::{COOKIE, Caller, cookie};
 use super::problem::ProblemResponse;
-use super::types::{Login, SessionView};
 use crate::auth::{Identity, NewSession, SESSION_MILLIS};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use readmodel::views::{Login, SessionView};
 use serde::Deserialize;
 
 fn view(identity: &Identity) -> SessionView {

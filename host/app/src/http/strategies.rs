@@ -4,9 +4,6 @@ use super::App;
 use super::admin::{Action, TAKEN};
 use super::guard::Caller;
 use super::problem::ProblemResponse;
-use super::types::{
-    ArmBody, BudgetBody, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,
-};
 use crate::auth::Role;
 use crate::control::Word;
 use axum::Json;
@@ -14,6 +11,9 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use model::{Budget, Usd, hex};
+use readmodel::views::{
+    ArmBody, BudgetBody, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,
+};
 use sha2::Digest;
 
 type Taken = Result<StatusCode, ProblemResponse>;

@@ -2,11 +2,11 @@
 
 use super::App;
 use super::guard::Caller;
-use crate::picture::{Follow, Message};
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
+use readmodel::{Follow, Message};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) struct After {
 
 /// Events `update` (a StreamMessage, its number as id) from after `after` or the header `Last-Event-ID`; `reset` if what came
 /// next is gone: fetch the snapshot again.
-#[utoipa::path(get, path = "/v1/stream", tag = "page", params(("after" = Option<u64>, Query)), responses((status = 200, description = "text/event-stream", body = super::types::StreamMessage)))]
+#[utoipa::path(get, path = "/v1/stream", tag = "page", params(("after" = Option<u64>, Query)), responses((status = 200, description = "text/event-stream", body = readmodel::views::StreamMessage)))]
 pub(super) async fn stream(
     State(app): State<App>,
     Query(query): Query<After>,

@@ -13,11 +13,11 @@ use super::*;
 use crate::auth::Role;
 use crate::control::{Asked, Word, Words};
 use crate::host::Inbox;
-use crate::picture::Begin;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use model::Time;
 use model::input::Command;
+use readmodel::Begin;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -154,7 +154,8 @@ fn answer_words(mut asked: tokio::sync::mpsc::Receiver<Asked>) -> Arc<Mutex<Vec<
 #[tokio::test]
 async fn the_versions_of_a_strategy_are_told_with_where_they_are_from() {
     let rig = Rig::new("versions").await;
-    let view = types::StrategyView { name: "quoter".to_owned(), hash: "ab".to_owned(), ..Default::default() };
+    let view =
+        readmodel::views::StrategyView { name: "quoter".to_owned(), hash: "ab".to_owned(), ..Default::default() };
     rig.parts.picture.strategy(model::StrategyId(1), view);
     for (hash, loaded_at_ms) in [("ab", 1), ("cd", 2)] {
         let (name, version, source) = ("quoter".to_owned(), "1.0.0".to_owned(), "quoter.wasm".to_owned());
@@ -175,7 +176,7 @@ async fn the_versions_of_a_strategy_are_told_with_where_they_are_from() {
 #[tokio::test]
 async fn word_for_a_strategy_is_taken_from_a_trader_and_audited() {
     let rig = Rig::new("signals").await;
-    let view = types::StrategyView { name: "momentum".into(), ..types::StrategyView::default() };
+    let view = readmodel::views::StrategyView { name: "momentum".into(), ..readmodel::views::StrategyView::default() };
     rig.parts.picture.strategy(model::StrategyId(3), view);
     let path = "/v1/strategies/momentum/signal";
     let word = |name: &str, value: &str| json!({ "name": name, "value": value }).to_string();
@@ -414,55 +415,4 @@ async fn bad_numbers_are_named() {
     assert_eq!(status, StatusCode::BAD_GATEWAY);
     let (status, trades) = rig.as_(&rig.viewer, "GET", "/v1/trading/trades?limit=5", "").await;
     assert_eq!((status, trades), (StatusCode::OK, json!([])));
-}
-
-/// The page's types are made from ours. With UPDATE=1 this writes them.
-#[test]
-fn the_pages_types_are_ours() {
-    use ts_rs::TS;
-    let config = ts_rs::Config::default();
-    let out = std::env::temp_dir().join(format!("polytrader-types-{}", std::process::id()));
-    let _gone = std::fs::remove_dir_all(&out);
-    let config = config.with_out_dir(&out);
-    types::Snapshot::export_all(&config).unwrap();
-    types::StreamMessage::export_all(&config).unwrap();
-    types::SessionView::export_all(&config).unwrap();
-    types::Login::export_all(&config).unwrap();
-    types::ReasonBody::export_all(&config).unwrap();
-    types::Problem::export_all(&config).unwrap();
-    types::ConfigView::export_all(&config).unwrap();
-    types::SettingBody::export_all(&config).unwrap();
-    types::RestrictionBody::export_all(&config).unwrap();
-    types::TransferBody::export_all(&config).unwrap();
-    types::HealthView::export_all(&config).unwrap();
-    types::ConnectionView::export_all(&config).unwrap();
-    types::RecordsView::export_all(&config).unwrap();
-    types::AlertsView::export_all(&config).unwrap();
-    types::OrderHistoryView::export_all(&config).unwrap();
-    types::VenueOrderView::export_all(&config).unwrap();
-    types::StrategyVersionView::export_all(&config).unwrap();
-    types::VersionBody::export_all(&config).unwrap();
-    types::ArmBody::export_all(&config).unwrap();
-    types::AssignBody::export_all(&config).unwrap();
-    types::ParametersView::export_all(&config).unwrap();
-    types::ParametersBody::export_all(&config).unwrap();
-    types::ClaimView::export_all(&config).unwrap();
-    types::ClaimRunView::export_all(&config).unwrap();
-    types::ClaimBody::export_all(&config).unwrap();
-    let committed = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboard/src/generated"));
-    let mut differ = Vec::new();
-    for entry in std::fs::read_dir(&out).unwrap() {
-        let made = entry.unwrap().path();
-        let name = made.file_name().unwrap().to_owned();
-        let text = std::fs::read_to_string(&made).unwrap();
-        let there = committed.join(&name);
-        if std::fs::read_to_string(&there).ok().as_ref() != Some(&text) {
-            if std::env::var_os("UPDATE").is_some() {
-                std::fs::write(&there, &text).unwrap();
-            }
-            differ.push(name);
-        }
-    }
-    std::fs::remove_dir_all(&out).unwrap();
-    assert!(differ.is_empty(), "dashboard/src/generated differs: run UPDATE=1 cargo test -p app once; {differ:?}");
 }

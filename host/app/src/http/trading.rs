@@ -4,10 +4,6 @@ use super::App;
 use super::admin::{Action, TAKEN};
 use super::guard::Caller;
 use super::problem::ProblemResponse;
-use super::types::{
-    AssignBody, MarketView, OrderEventView, OrderHistoryView, OrderView, PnlView, PositionView, Snapshot, TradeView,
-    VenueOrderView,
-};
 use crate::auth::Role;
 use axum::Json;
 use axum::body::Bytes;
@@ -15,6 +11,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use model::input::{Command, Scope};
 use model::{Assignment, OrderId, Size, StrategyId};
+use readmodel::views::{
+    AssignBody, MarketView, OrderEventView, OrderHistoryView, OrderView, PnlView, PositionView, Snapshot, TradeView,
+    VenueOrderView,
+};
 use serde::Deserialize;
 use store::db::{FillRow, OrderRow};
 

@@ -12,10 +12,21 @@ struct Crate {
     pure: Option<&'static [&'static str]>,
 }
 
-const EVERYTHING: &[&str] =
-    &["engine", "exchange", "journal", "model", "order", "polymarket", "sandbox", "signer", "sim", "store"];
+const EVERYTHING: &[&str] = &[
+    "engine",
+    "exchange",
+    "journal",
+    "model",
+    "order",
+    "polymarket",
+    "sandbox",
+    "signer",
+    "sim",
+    "store",
+    "readmodel",
+];
 
-const CRATES: [Crate; 12] = [
+const CRATES: [Crate; 13] = [
     Crate { name: "model", ours: &[], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
@@ -33,6 +44,7 @@ const CRATES: [Crate; 12] = [
     Crate { name: "exchange", ours: &["model", "order", "sim"], pure: None },
     // The shell, bottom up.
     Crate { name: "store", ours: &["engine", "journal", "model"], pure: None },
+    Crate { name: "readmodel", ours: &["engine", "model"], pure: None },
     Crate { name: "app", ours: EVERYTHING, pure: None },
     Crate { name: "xtask", ours: &[], pure: None },
 ];

@@ -2,10 +2,10 @@
 
 use super::Shared;
 use crate::host::clock;
-use crate::picture::Picture;
 use model::{Body, TokenId, TokenIx};
 use polymarket::Client;
 use polymarket::parse::BookSnapshot;
+use readmodel::Picture;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 

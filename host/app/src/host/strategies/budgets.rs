@@ -2,9 +2,9 @@
 //! of that and the session's limits.
 
 use super::Strategies;
-use crate::http::types::BudgetView;
 use model::Budget;
 use model::input::StrategyChange;
+use readmodel::views::BudgetView;
 use std::fmt::Display;
 use store::db::DecisionRow;
 

@@ -5,8 +5,8 @@ use super::supervise::cut;
 use super::{Strategies, StrategyChange};
 use crate::alerts::Trouble;
 use crate::host::clock;
-use crate::http::types::StrategyView;
 use model::{StrategyId, Time, hex};
+use readmodel::views::StrategyView;
 use sandbox::Module;
 use store::db::{DbWrite, StrategyRow};
 

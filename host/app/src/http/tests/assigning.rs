@@ -9,7 +9,7 @@ const PATH: &str = "/v1/positions/assign";
 async fn a_position_is_assigned_by_a_trader_between_strategies_that_are_known() {
     let rig = Rig::new("assigning").await;
     for (number, name) in [(1, "gone"), (2, "quoter")] {
-        let view = types::StrategyView { name: name.to_owned(), ..Default::default() };
+        let view = readmodel::views::StrategyView { name: name.to_owned(), ..Default::default() };
         rig.parts.picture.strategy(StrategyId(number), view);
     }
     rig.parts.picture.market(&Market {

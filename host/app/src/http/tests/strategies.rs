@@ -8,7 +8,7 @@ const PATH: &str = "/v1/strategies/quoter/arm";
 #[tokio::test]
 async fn a_strategy_is_armed_with_a_budget_and_what_is_wrong_in_it_is_named() {
     let rig = Rig::new("arming").await;
-    let view = types::StrategyView { name: "quoter".to_owned(), ..Default::default() };
+    let view = readmodel::views::StrategyView { name: "quoter".to_owned(), ..Default::default() };
     rig.parts.picture.strategy(StrategyId(1), view);
     let budget = json!({ "capital_usd": 100, "daily_loss_usd": "2.5", "orders_per_minute": 7 });
     for (body, status) in [
@@ -49,7 +49,8 @@ async fn a_strategy_is_armed_with_a_budget_and_what_is_wrong_in_it_is_named() {
 async fn strategies_are_disabled_enabled_armed_and_rolled_back_by_those_who_may() {
     let rig = Rig::new("words").await;
     for (number, name) in [(1, "quoter"), (2, "down")] {
-        let view = types::StrategyView { name: name.to_owned(), hash: "ab".to_owned(), ..Default::default() };
+        let view =
+            readmodel::views::StrategyView { name: name.to_owned(), hash: "ab".to_owned(), ..Default::default() };
         rig.parts.picture.strategy(model::StrategyId(number), view);
     }
     let path = |word: &str| format!("/v1/strategies/quoter/{word}");

@@ -211,3 +211,58 @@ fn what_a_strategy_gained_is_told_when_it_changed_and_stays_when_its_file_is_ano
     assert_eq!((shown.realised_micro_usd, shown.unrealised_micro_usd), (7, -2));
     assert_eq!((shown.fees_micro_usd, shown.today_micro_usd), (3, -4));
 }
+
+/// The page's types are made from ours. With UPDATE=1 this writes them.
+#[test]
+fn the_pages_types_are_ours() {
+    use std::path::Path;
+    use ts_rs::TS;
+    let config = ts_rs::Config::default();
+    let out = std::env::temp_dir().join(format!("polytrader-types-{}", std::process::id()));
+    let _gone = std::fs::remove_dir_all(&out);
+    let config = config.with_out_dir(&out);
+    views::Snapshot::export_all(&config).unwrap();
+    views::StreamMessage::export_all(&config).unwrap();
+    views::SessionView::export_all(&config).unwrap();
+    views::Login::export_all(&config).unwrap();
+    views::ReasonBody::export_all(&config).unwrap();
+    views::Problem::export_all(&config).unwrap();
+    views::ConfigView::export_all(&config).unwrap();
+    views::SettingBody::export_all(&config).unwrap();
+    views::RestrictionBody::export_all(&config).unwrap();
+    views::TransferBody::export_all(&config).unwrap();
+    views::HealthView::export_all(&config).unwrap();
+    views::ConnectionView::export_all(&config).unwrap();
+    views::RecordsView::export_all(&config).unwrap();
+    views::AlertsView::export_all(&config).unwrap();
+    views::OrderHistoryView::export_all(&config).unwrap();
+    views::VenueOrderView::export_all(&config).unwrap();
+    views::StrategyVersionView::export_all(&config).unwrap();
+    views::VersionBody::export_all(&config).unwrap();
+    views::ArmBody::export_all(&config).unwrap();
+    views::AssignBody::export_all(&config).unwrap();
+    views::ParametersView::export_all(&config).unwrap();
+    views::ParametersBody::export_all(&config).unwrap();
+    views::ClaimView::export_all(&config).unwrap();
+    views::ClaimRunView::export_all(&config).unwrap();
+    views::ClaimBody::export_all(&config).unwrap();
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dashboard/src/generated");
+    let mut differ = Vec::new();
+    for entry in std::fs::read_dir(&out).unwrap() {
+        let made = entry.unwrap().path();
+        let name = made.file_name().unwrap().to_owned();
+        let text = std::fs::read_to_string(&made).unwrap();
+        let there = committed.join(&name);
+        if std::fs::read_to_string(&there).ok().as_ref() != Some(&text) {
+            if std::env::var_os("UPDATE").is_some() {
+                std::fs::write(&there, &text).unwrap();
+            }
+            differ.push(name);
+        }
+    }
+    std::fs::remove_dir_all(&out).unwrap();
+    assert!(
+        differ.is_empty(),
+        "dashboard/src/generated differs: run UPDATE=1 cargo test -p readmodel once; {differ:?}"
+    );
+}

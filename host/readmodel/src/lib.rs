@@ -1,23 +1,24 @@
 //! What people see of the trading: one state, fed by the engine's thread, read by the API. Every change has a number and goes
 //! to the stream; the last few thousand are kept, so that a page that was away for a moment loses nothing.
 
-mod feed;
+mod labels;
 mod state;
+mod stream;
 #[cfg(test)]
 mod tests;
-mod words;
+pub mod views;
 
-pub use feed::{Follow, Message};
+pub use stream::{Follow, Message};
 
-use crate::http::types::{
+use crate::views::{
     BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update,
 };
 use engine::{Gain, Record};
-use feed::Stream;
 use model::input::{Channel, Restriction, Scope};
 use model::{Level, Market, MarketState, OrderId, Price, StrategyId, TickSize, Time, TokenIx, VenueOrderId};
 use state::State;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use stream::Stream;
 
 /// What a session is, for the first snapshot.
 #[derive(Debug, Clone)]

@@ -2,9 +2,9 @@
 
 mod strategies;
 
-use super::words::{SideWord, settlement_word, state_word};
+use super::labels::{SideWord, settlement_word, state_word};
 use super::{Begin, Top};
-use crate::http::types::{
+use crate::views::{
     BotView, BreakerView, MarketView, OrderView, PnlPoint, PnlView, PositionView, RefusalView, RestrictionView,
     Snapshot, StrategyView, TokenView, TradeView, Update,
 };

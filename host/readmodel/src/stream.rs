@@ -1,6 +1,6 @@
 //! The ordered stream of changes: the last few thousand are kept, and new ones go to all who follow.
 
-use crate::http::types::{StreamMessage, Update};
+use crate::views::{StreamMessage, Update};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::broadcast;

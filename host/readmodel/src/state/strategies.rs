@@ -1,12 +1,12 @@
 //! What the page says of strategies.
 
 use super::State;
-use crate::http::types::{StrategyView, Update};
+use crate::views::{StrategyView, Update};
 use engine::Gain;
 use model::StrategyId;
 
 impl State {
-    pub(in crate::picture) fn set_strategy(&mut self, id: StrategyId, view: StrategyView) -> Update {
+    pub(crate) fn set_strategy(&mut self, id: StrategyId, view: StrategyView) -> Update {
         // What it did in this session stays, whatever becomes of its file.
         let view = match self.strategies.get(&id) {
             Some(known) => StrategyView {
@@ -28,18 +28,14 @@ impl State {
         Update::Strategy(view)
     }
 
-    pub(in crate::picture) fn edit_strategy(
-        &mut self,
-        id: StrategyId,
-        edit: impl FnOnce(&mut StrategyView),
-    ) -> Option<Update> {
+    pub(crate) fn edit_strategy(&mut self, id: StrategyId, edit: impl FnOnce(&mut StrategyView)) -> Option<Update> {
         let view = self.strategies.get_mut(&id)?;
         edit(view);
         Some(Update::Strategy(view.clone()))
     }
 
     /// Shows what a strategy gained; nothing changes if it is the same as before.
-    pub(in crate::picture) fn gain(&mut self, id: StrategyId, gain: &Gain) -> Option<Update> {
+    pub(crate) fn gain(&mut self, id: StrategyId, gain: &Gain) -> Option<Update> {
         let view = self.strategies.get_mut(&id)?;
         let shown = (view.realised_micro_usd, view.unrealised_micro_usd, view.fees_micro_usd, view.today_micro_usd);
         let now = (gain.realised.micros(), gain.unrealised.micros(), gain.fees.micros(), gain.today.micros());
@@ -50,7 +46,7 @@ impl State {
         Some(Update::Strategy(view.clone()))
     }
 
-    pub(in crate::picture) fn strategy_name(&self, id: StrategyId) -> String {
+    pub(crate) fn strategy_name(&self, id: StrategyId) -> String {
         if id == StrategyId::BY_HAND {
             return "by hand".to_owned();
         }
@@ -58,7 +54,7 @@ impl State {
     }
 
     /// Returns the number of the strategy of that name.
-    pub(in crate::picture) fn strategy_of(&self, name: &str) -> Option<StrategyId> {
+    pub(crate) fn strategy_of(&self, name: &str) -> Option<StrategyId> {
         self.strategies.iter().find(|(_, view)| view.name == name).map(|(id, _)| *id)
     }
 
