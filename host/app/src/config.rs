@@ -9,7 +9,7 @@ mod value;
 
 pub use layers::{Mode, Sources};
 
-use crate::alerts::{Severity, Webhook};
+use alerts::{Severity, Webhook};
 use anyhow::{Context, anyhow};
 use model::{Limits, Usd};
 use polymarket::client::{NegRisk, Rules};
@@ -124,7 +124,7 @@ pub struct Config {
     /// How many connections bring the same market data.
     pub market_connections: usize,
     /// Where alerts go, and which.
-    pub(crate) alerts: crate::alerts::Settings,
+    pub(crate) alerts: alerts::Settings,
     /// The database, as [`store::db::Db::open`] takes it.
     pub database_url: String,
     limits: Limits,
@@ -280,10 +280,10 @@ fn paper_latency(layers: &layers::Layers) -> anyhow::Result<sim::Latency> {
     Ok(sim::Latency { one_way: millis.saturating_mul(1_000), ..sim::Latency::DEFAULT })
 }
 
-fn alerts(layers: &layers::Layers) -> anyhow::Result<crate::alerts::Settings> {
+fn alerts(layers: &layers::Layers) -> anyhow::Result<alerts::Settings> {
     let (webhook, level) = (&layers.get("alerts.webhook")?.text, &layers.get("alerts.level")?.text);
     let webhook = Some(webhook).filter(|text| !text.is_empty());
-    Ok(crate::alerts::Settings {
+    Ok(alerts::Settings {
         webhook: webhook.map(|text| Webhook::parse(text)).transpose().map_err(anyhow::Error::msg)?,
         level: Severity::parse(level).ok_or_else(|| anyhow!("`{level}` is no level"))?,
     })

@@ -66,7 +66,7 @@ pub fn main() -> ExitCode {
         Command::Backtest(args) => crate::commands::backtest::run(&args),
         Command::Strategy(args) => crate::strategy::run(&args),
         Command::Positions(args) => crate::positions::run(&args),
-        Command::Alert(args) => crate::alerts::test(&args),
+        Command::Alert(args) => crate::commands::alert::test(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::commands::host::run(&args),
         Command::Compile => crate::commands::compile::run(),

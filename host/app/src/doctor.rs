@@ -187,7 +187,7 @@ async fn alerts(config: &Config, report: &mut Report) {
         let text = "alerts.webhook is not set: nobody is told when something goes wrong";
         return report.add("alerts", State::Warning, text);
     };
-    match crate::alerts::reachable(webhook).await {
+    match crate::commands::alert::reachable(webhook).await {
         Ok(()) => report.good("alerts", format!("{webhook} can be reached; `polytrader alert test` sends one")),
         Err(error) => report.bad("alerts", error.context(format!("{webhook} cannot be reached"))),
     }

@@ -35,9 +35,9 @@ pub(crate) use pulse::skew;
 pub(crate) use strategies::session_of;
 pub(crate) use venue::{ORDER_VERSIONS, Venue, VenueAddresses};
 
-use crate::alerts::{Alerts, Bot, CLOSE_WITHIN, RecordAlerts};
 use crate::config::Config;
 use crate::control::{Control, Latest, OpenOrders, Words};
+use alerts::{Alerts, Bot, CLOSE_WITHIN, RecordAlerts};
 use anyhow::{Context, bail};
 use core::{Core, Ended};
 use desk::{Desk, Tools};

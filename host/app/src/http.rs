@@ -22,10 +22,10 @@ mod trading;
 pub use openapi::document;
 pub use problem::ProblemResponse;
 
-use crate::alerts::Alerts;
 use crate::auth::Auth;
 use crate::control::Control;
 use crate::settings::Settings;
+use alerts::Alerts;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let cancelled = runtime.block_on(async {
         let detail = format!("somebody ran `polytrader kill` over {}", config.data_dir.display());
         // Beside the cancels, which wait for nothing.
-        let told = crate::alerts::now(&config, "kill", "trading on the account is ended by hand", &detail);
+        let told = crate::commands::alert::now(&config, "kill", "trading on the account is ended by hand", &detail);
         let (cancelled, ()) = tokio::join!(cancel_everything(&venue.rest, &key, account), told);
         cancelled
     })?;

@@ -1,7 +1,6 @@
 //! The program: configuration, database, tokens and the command line around the engine.
 //! Start reading in [`config`] for what a user can set and [`db`] for what is kept.
 
-mod alerts;
 pub mod auth;
 mod backtest;
 mod bench;

@@ -1,6 +1,6 @@
 //! Every key that can be set: its kind with its range, its default, and what it does.
 
-use crate::alerts::Severity;
+use alerts::Severity;
 
 /// What values a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Values: from decimal text to whole numbers, never through floating point.
 
 use super::keys::{Key, Kind};
-use crate::alerts::Webhook;
+use alerts::Webhook;
 use anyhow::{anyhow, ensure};
 use model::{Usd, hex};
 

@@ -4,7 +4,7 @@
 use super::clock;
 use super::inbox::Inbox;
 use super::index::Index;
-use crate::alerts::{Alert, Alerts, Severity};
+use alerts::{Alert, Alerts, Severity};
 use engine::{Approved, Placement};
 use futures_util::future::Either;
 use model::input::{CancelOutcome, PlaceOutcome};

@@ -8,7 +8,7 @@ use super::listing::Listing;
 use super::market::MarketFeeds;
 use super::rows::Rows;
 use super::strategies::{Starts, session_of};
-use crate::alerts::RecordAlerts;
+use alerts::RecordAlerts;
 use engine::{Approved, Engine, Placement, Record};
 use model::event::MarketEventKind;
 use model::input::{StrategyAnswer, StrategyChange};

@@ -3,9 +3,9 @@
 use super::access::Access;
 use super::clock;
 use super::core::Counts;
-use crate::alerts::{Alert, Severity};
 use crate::control::Control;
 use crate::control::{Latest, View};
+use alerts::{Alert, Severity};
 use engine::{BotState, Summary};
 use model::Usd;
 use model::input::{AccountView, Command, Mode};

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::guard::Caller;
-use crate::alerts::Figures;
+use alerts::Figures;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};

@@ -24,9 +24,10 @@ const EVERYTHING: &[&str] = &[
     "sim",
     "store",
     "readmodel",
+    "alerts",
 ];
 
-const CRATES: [Crate; 13] = [
+const CRATES: [Crate; 14] = [
     Crate { name: "model", ours: &[], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
@@ -45,6 +46,7 @@ const CRATES: [Crate; 13] = [
     // The shell, bottom up.
     Crate { name: "store", ours: &["engine", "journal", "model"], pure: None },
     Crate { name: "readmodel", ours: &["engine", "model"], pure: None },
+    Crate { name: "alerts", ours: &["engine", "model", "polymarket"], pure: None },
     Crate { name: "app", ours: EVERYTHING, pure: None },
     Crate { name: "xtask", ours: &[], pure: None },
 ];

@@ -1,8 +1,8 @@
 //! Why a session ends.
 
-use crate::alerts::{Alert, Severity};
 use crate::cli::HostArgs;
 use crate::host::{Session, clock};
+use alerts::{Alert, Severity};
 use anyhow::Context;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -54,6 +54,6 @@ pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Dura
 pub(super) async fn failed(args: &HostArgs, error: &anyhow::Error) {
     // What is wrong may be the configuration itself.
     if let Ok(config) = args.common.load_config() {
-        crate::alerts::now(&config, "host_failed", "the host failed", &format!("{error:#}")).await;
+        crate::commands::alert::now(&config, "host_failed", "the host failed", &format!("{error:#}")).await;
     }
 }

@@ -4,8 +4,8 @@ use super::Strategies;
 use super::files::describe;
 use super::known::{FAULTS_MAX, Known};
 use super::pruning;
-use crate::alerts::Trouble;
 use crate::host::clock;
+use alerts::Trouble;
 use model::{StrategyId, hex};
 use sandbox::{LogLevel, LogLine};
 

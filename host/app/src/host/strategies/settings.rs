@@ -2,8 +2,8 @@
 
 use super::Strategies;
 use super::known::Version;
-use crate::alerts::Trouble;
 use crate::parameters::{Settings, check, with_parameters};
+use alerts::Trouble;
 use anyhow::Context;
 use model::{Budget, EventId, Market, MarketIx, StrategyId};
 use serde_json::{Map, Value, json};

@@ -2,37 +2,36 @@
 //! it goes into a bounded queue, repeats are folded, and a task of its own sends. Nothing here acts on trading.
 //! Start reading in [`Alerts`]; `facts` is what the engine's facts say, `waiting` the queue, `sender` the way out.
 
-mod address;
-mod command;
-mod facts;
-mod message;
-mod post;
+mod delivery;
+mod payload;
+mod queue;
+mod rules;
 mod sender;
 #[cfg(test)]
 mod tests;
-mod waiting;
+mod webhook;
 
-pub(crate) use address::Webhook;
-pub(crate) use command::{now, reachable, test};
-use facts::Fact;
-pub(crate) use facts::RecordAlerts;
-pub(crate) use message::Bot;
+pub use payload::Bot;
+use rules::Fact;
+pub use rules::RecordAlerts;
+pub use webhook::Webhook;
 
+use delivery::Door;
+pub use delivery::Outcome;
 use model::Time;
 use model::hex;
-use post::Door;
+use queue::{Post, Put, Waiting};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use waiting::{Put, Waiting};
 
 /// How long what is left may take to leave when the host ends.
-pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+pub const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// How much an alert matters; the larger, the more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Severity {
+pub enum Severity {
     /// Good to know.
     Info,
     /// Something to look at: something was refused, or trades less than it should.
@@ -43,7 +42,7 @@ pub(crate) enum Severity {
 
 impl Severity {
     /// The words of the configuration, the smallest first.
-    pub(crate) const WORDS: [&str; 3] = ["info", "warning", "critical"];
+    pub const WORDS: [&str; 3] = ["info", "warning", "critical"];
 
     /// Returns the word.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -55,14 +54,14 @@ impl Severity {
     }
 
     /// Returns the severity of that word.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
+    pub fn parse(word: &str) -> Option<Self> {
         [Self::Info, Self::Warning, Self::Critical].into_iter().find(|severity| severity.as_str() == word)
     }
 }
 
 /// One alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Alert {
+pub struct Alert {
     /// When it happened.
     pub(crate) at: Time,
     /// How much it matters.
@@ -81,7 +80,7 @@ pub(crate) struct Alert {
 
 impl Alert {
     /// Returns an alert about the whole host.
-    pub(crate) fn new(at: Time, severity: Severity, kind: &'static str, title: &str, detail: &str) -> Self {
+    pub fn new(at: Time, severity: Severity, kind: &'static str, title: &str, detail: &str) -> Self {
         let (title, detail) = (title.to_owned(), detail.to_owned());
         Self { at, severity, kind, subject: String::new(), strategy: String::new(), title, detail }
     }
@@ -92,30 +91,39 @@ impl Alert {
     }
 }
 
+/// Delivers one alert at once, without a queue: for commands that end right after.
+///
+/// # Errors
+/// If no client can be built.
+pub async fn send_once(webhook: &Webhook, bot: &Bot, alert: Alert) -> anyhow::Result<Outcome> {
+    let post = Post { alert, count: 1, missed: 0 };
+    Ok(Door::new(webhook)?.post(&payload::body(bot, &post)).await)
+}
+
 /// What is configured.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Where alerts go; nowhere if nobody said.
-    pub(crate) webhook: Option<Webhook>,
+    pub webhook: Option<Webhook>,
     /// What matters less is not sent.
-    pub(crate) level: Severity,
+    pub level: Severity,
 }
 
 /// The counts of alerts since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Figures {
+pub struct Figures {
     /// Whether a webhook is configured. Without one, no alert is sent.
-    pub(crate) configured: bool,
+    pub configured: bool,
     /// Alerts that the webhook took.
-    pub(crate) sent: u64,
+    pub sent: u64,
     /// Alerts that did not get through, however often they were tried.
-    pub(crate) failed: u64,
+    pub failed: u64,
     /// Alerts for which there was no room.
-    pub(crate) dropped: u64,
+    pub dropped: u64,
     /// Alerts in the queue.
-    pub(crate) waiting: u64,
+    pub waiting: u64,
     /// Why the last one has not got through; empty if it did.
-    pub(crate) error: String,
+    pub error: String,
 }
 
 /// What the handles and the sender share.
@@ -147,7 +155,7 @@ impl Shared {
 
 /// Takes alerts. A cheap handle; one that is not configured takes them and does nothing.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Alerts {
+pub struct Alerts {
     shared: Option<Arc<Shared>>,
 }
 
@@ -156,7 +164,7 @@ impl Alerts {
     ///
     /// # Errors
     /// If no client can be built.
-    pub(crate) fn start(settings: &Settings, bot: Bot) -> anyhow::Result<Self> {
+    pub fn start(settings: &Settings, bot: Bot) -> anyhow::Result<Self> {
         let Some(webhook) = &settings.webhook else { return Ok(Self::default()) };
         let door = Door::new(webhook)?;
         let shared = Arc::new(Shared {
@@ -179,7 +187,7 @@ impl Alerts {
     }
 
     /// Sends an alert, soon. Never waits.
-    pub(crate) fn raise(&self, alert: Alert) {
+    pub fn raise(&self, alert: Alert) {
         self.put(alert, Duration::ZERO);
     }
 
@@ -211,7 +219,7 @@ impl Alerts {
     }
 
     /// Returns what became of alerts so far.
-    pub(crate) fn figures(&self) -> Figures {
+    pub fn figures(&self) -> Figures {
         let Some(shared) = &self.shared else { return Figures::default() };
         let figures = shared.figures().clone();
         let waiting = u64::try_from(shared.waiting().len()).unwrap_or(u64::MAX);
@@ -219,7 +227,7 @@ impl Alerts {
     }
 
     /// Sends what is left, as far as that takes no longer than this, and ends.
-    pub(crate) async fn close(&self, within: Duration) {
+    pub async fn close(&self, within: Duration) {
         let Some(shared) = &self.shared else { return };
         let task = shared.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         shared.closing.send_replace(true);
@@ -235,7 +243,7 @@ impl Alerts {
 
 /// A strategy did something that somebody should hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub enum Trouble {
     /// It failed too often and stays down.
     Quarantined,
     /// It failed and starts again.
@@ -252,7 +260,7 @@ pub(crate) enum Trouble {
 
 impl Trouble {
     /// Returns the alert. `runs` says whether something of it goes on.
-    pub(crate) fn alert(&self, at: Time, strategy: &str, runs: bool, why: &str) -> Alert {
+    pub fn alert(&self, at: Time, strategy: &str, runs: bool, why: &str) -> Alert {
         let goes_on = if runs { "; what ran before goes on" } else { "; nothing of it runs" };
         let (severity, kind, title) = match self {
             Self::Quarantined => {

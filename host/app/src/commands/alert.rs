@@ -1,13 +1,10 @@
 //! Alerts without a host: `polytrader alert test`, `polytrader kill`, and the doctor's look.
 
-use super::message::{Bot, body};
-use super::post::{Door, Outcome};
-use super::waiting::Post;
-use super::{Alert, CLOSE_WITHIN, Severity, Webhook};
 use crate::cli::{AlertAction, AlertArgs};
 use crate::config::Config;
 use crate::console::{complain, say};
 use crate::host::clock;
+use alerts::{Alert, Bot, CLOSE_WITHIN, Outcome, Severity, Webhook, send_once};
 use anyhow::{Context, bail};
 use serde_json::json;
 use std::process::ExitCode;
@@ -45,7 +42,7 @@ pub(crate) fn test(args: &AlertArgs) -> anyhow::Result<ExitCode> {
 
 async fn post(config: &Config, webhook: &Webhook, alert: Alert) -> anyhow::Result<Outcome> {
     let bot = Bot { mode: config.mode.as_str().to_owned(), account: config.funder.clone().unwrap_or_default() };
-    Ok(Door::new(webhook)?.post(&body(&bot, &Post { alert, count: 1, missed: 0 })).await)
+    send_once(webhook, &bot, alert).await
 }
 
 /// Sends one alert, once and in two seconds at most; what does not get through is said on standard error.

@@ -4,14 +4,14 @@ use reqwest::Url;
 
 /// The address of a webhook.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Webhook(Url);
+pub struct Webhook(Url);
 
 impl Webhook {
     /// Reads an address: https anywhere, or http on this machine.
     ///
     /// # Errors
     /// What is wrong with it, without the address itself.
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         let url = Url::parse(text).map_err(|_hidden| "it is no web address")?;
         if !polymarket::tls::is_private(&url, "https", "http") {
             return Err("it must be https, or http on this machine");
@@ -24,7 +24,7 @@ impl Webhook {
     }
 
     /// Returns host and port to connect to.
-    pub(super) fn place(&self) -> Option<(String, u16)> {
+    pub fn place(&self) -> Option<(String, u16)> {
         let host = self.0.host_str()?.trim_start_matches('[').trim_end_matches(']');
         Some((host.to_owned(), self.0.port_or_known_default()?))
     }

@@ -1,9 +1,9 @@
 //! The task that sends, one after the other, and tries again what did not get through.
 
 use super::Shared;
-use super::message::{Bot, body};
-use super::post::{Door, Outcome};
-use super::waiting::{Post, Take};
+use super::delivery::{Door, Outcome};
+use super::payload::{Bot, body};
+use super::queue::{Post, Take};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;

@@ -17,7 +17,7 @@ const AFTER_MAX: Duration = Duration::from_secs(300);
 
 /// What came of a post.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub enum Outcome {
     /// It was taken, with this status.
     Taken(u16),
     /// It will not be taken, however often it is sent.

@@ -41,19 +41,19 @@ impl Standing {
 
 /// Raises the alerts that follow from the engine's records. Owned by the one thread that sees all of them in order.
 #[derive(Debug)]
-pub(crate) struct RecordAlerts {
+pub struct RecordAlerts {
     alerts: Alerts,
     standing: Standing,
 }
 
 impl RecordAlerts {
     /// Returns a watcher of a session in which nothing has happened yet.
-    pub(crate) const fn new(alerts: Alerts) -> Self {
+    pub const fn new(alerts: Alerts) -> Self {
         Self { alerts, standing: Standing::FIRST }
     }
 
     /// Raises, holds or ends an alert if this record asks for it. `names` returns the name of a scope.
-    pub(crate) fn record(&mut self, at: Time, record: &Record, names: impl Fn(Scope) -> String) {
+    pub fn record(&mut self, at: Time, record: &Record, names: impl Fn(Scope) -> String) {
         if !self.alerts.is_on() {
             return;
         }

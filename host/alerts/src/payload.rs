@@ -1,6 +1,6 @@
 //! What is posted: JSON that Slack (`text`) and Discord (`content`) take as it is, with the same in fields for programs.
 
-use super::waiting::Post;
+use super::queue::Post;
 use serde_json::{Value, json};
 
 /// The most bytes of a title and of a detail. Discord takes 2,000 characters in all.
@@ -9,11 +9,11 @@ const DETAIL_MAX: usize = 1_200;
 
 /// Who tells.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Bot {
+pub struct Bot {
     /// `demo`, `paper` or `live`.
-    pub(crate) mode: String,
+    pub mode: String,
     /// The account that holds the money.
-    pub(crate) account: String,
+    pub account: String,
 }
 
 /// Returns the body of a post.
@@ -72,7 +72,7 @@ mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "test code may fail loudly")]
 
     use super::*;
-    use crate::alerts::{Alert, Severity};
+    use crate::{Alert, Severity};
     use model::Time;
 
     fn told(title: &str, detail: &str, count: u64, missed: u64) -> Value {
