@@ -5,11 +5,11 @@ mod authors;
 mod positions;
 mod strategy;
 
-use crate::config::{Config, Mode, Sources};
 pub(crate) use alert::{AlertAction, AlertArgs};
 use anyhow::anyhow;
 pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, ValueEnum};
+use config::{Config, Mode, Sources};
 pub(crate) use positions::{AssignArgs, PositionsAction, PositionsArgs};
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -2,12 +2,12 @@
 //! is not good, what to do.
 
 use crate::cli::RunArgs;
-use crate::config::Config;
 use crate::console::say;
 use crate::host::clock;
 use crate::keys::{Secret, runbook};
 use crate::run::{Venue, account};
 use anyhow::Context;
+use config::Config;
 use model::{Size, Usd};
 use order::{Account, Exchange, SigningKey, Wallet};
 use polymarket::client::{Catalog, Rules, Timeouts};

@@ -35,10 +35,10 @@ pub(crate) use pulse::skew;
 pub(crate) use strategies::session_of;
 pub(crate) use venue::{ORDER_VERSIONS, Venue, VenueAddresses};
 
-use crate::config::Config;
 use crate::control::{Control, Latest, OpenOrders, Words};
 use alerts::{Alerts, Bot, CLOSE_WITHIN, RecordAlerts};
 use anyhow::{Context, bail};
+use config::Config;
 use core::{Core, Ended};
 use desk::{Desk, Tools};
 use duties::{Duties, Seen};
@@ -312,9 +312,9 @@ async fn session_start(
     Ok(SessionStart {
         session,
         mode: match config.mode {
-            crate::config::Mode::Demo => Mode::Demo,
-            crate::config::Mode::Paper => Mode::Paper,
-            crate::config::Mode::Live => Mode::Live,
+            config::Mode::Demo => Mode::Demo,
+            config::Mode::Paper => Mode::Paper,
+            config::Mode::Live => Mode::Live,
         },
         cash: venue.cash,
         day_start: opening.map(|value| (now.day(), value)),

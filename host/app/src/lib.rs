@@ -6,7 +6,6 @@ mod backtest;
 mod bench;
 mod cli;
 mod commands;
-pub mod config;
 mod console;
 pub mod control;
 pub mod dispatch;

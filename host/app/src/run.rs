@@ -9,10 +9,10 @@ pub(crate) use demo::shipped_strategies;
 pub(crate) use key::fresh_key;
 
 use crate::cli::{ExchangeArgs, ModeArg, RunArgs};
-use crate::config::Config;
 use crate::console::complain;
 use crate::keys::runbook;
 use anyhow::{Context, bail, ensure};
+use config::Config;
 use order::{Account, Address, Chain, SignatureType, SigningKey, Wallet};
 use signer::{Config as SignerConfig, Limits};
 use std::process::ExitCode;
@@ -108,7 +108,7 @@ fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
     let record = Some(crate::keys::records::take_up(&config.data_dir, &secret)?);
     // The host shows what holds; it cannot change it.
     let mut common = args.common.clone();
-    common.set.extend(crate::config::signer_settings(&limits));
+    common.set.extend(config::signer_settings(&limits));
     children::sign_for_host(&common, secret.key, SignerConfig { account, limits, record }, &venue)
 }
 

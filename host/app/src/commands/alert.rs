@@ -1,11 +1,11 @@
 //! Alerts without a host: `polytrader alert test`, `polytrader kill`, and the doctor's look.
 
 use crate::cli::{AlertAction, AlertArgs};
-use crate::config::Config;
 use crate::console::{complain, say};
 use crate::host::clock;
 use alerts::{Alert, Bot, CLOSE_WITHIN, Outcome, Severity, Webhook, send_once};
 use anyhow::{Context, bail};
+use config::Config;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;

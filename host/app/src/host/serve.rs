@@ -1,8 +1,8 @@
 //! The API and the page on their two ports, and `run.json`, which tells where they are.
 
-use crate::config::Config;
 use crate::http::{Parts, router};
 use anyhow::Context;
+use config::Config;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::PathBuf;

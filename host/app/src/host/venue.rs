@@ -3,8 +3,8 @@
 use super::discovery::Discovery;
 use super::market::Listen;
 use super::{clock, heartbeat};
-use crate::config::{Config, Mode};
 use anyhow::{Context, ensure};
+use config::{Config, Mode};
 use model::{Market, Usd, VenueOrderId};
 use order::Address;
 use polymarket::client::{Catalog, DataApi, Relayer, RelayerKey, Timeouts};

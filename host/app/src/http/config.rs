@@ -4,13 +4,13 @@ use super::App;
 use super::guard::Caller;
 use super::problem::ProblemResponse;
 use crate::auth::Role;
-use crate::config::ConfigEntry;
-use crate::config::limits::is_limit;
 use crate::settings::{SettingError, Wish};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use config::ConfigEntry;
+use config::limits::is_limit;
 use readmodel::views::{ConfigView, SettingBody};
 use std::collections::BTreeMap;
 

@@ -101,10 +101,10 @@ impl Rig {
     }
 }
 
-fn config(dir: &std::path::Path) -> crate::config::Config {
-    let mode = crate::config::Mode::Paper;
-    let sources = crate::config::Sources { mode, data_dir: dir.to_owned(), file: None, flags: Vec::new() };
-    crate::config::Config::from_sources(sources, std::iter::empty()).unwrap()
+fn config(dir: &std::path::Path) -> config::Config {
+    let mode = config::Mode::Paper;
+    let sources = config::Sources { mode, data_dir: dir.to_owned(), file: None, flags: Vec::new() };
+    config::Config::from_sources(sources, std::iter::empty()).unwrap()
 }
 
 fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>) {

@@ -1,8 +1,8 @@
 //! The signer's limits as they stand in the keystore: a member beside those of Ethereum's format, with a code over limits and address
 //! whose key derives from the passphrase. They are changed only with it.
 
-use crate::config::signer_limit;
 use anyhow::{Context, bail, ensure};
+use config::signer_limit;
 use hmac::{Hmac, KeyInit, Mac};
 use model::{Usd, hex};
 use order::Address;

@@ -11,7 +11,6 @@
 
 mod batch;
 mod compile;
-mod config;
 #[path = "../../../sandbox/tests/it/guest.rs"]
 #[allow(dead_code, reason = "the sandbox's own tests use the rest")]
 mod guest;

@@ -1,4 +1,4 @@
-//! The program's parts over real files, databases and sockets.
+//! The database over real servers and files.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,

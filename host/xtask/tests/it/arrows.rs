@@ -25,9 +25,10 @@ const EVERYTHING: &[&str] = &[
     "store",
     "readmodel",
     "alerts",
+    "config",
 ];
 
-const CRATES: [Crate; 14] = [
+const CRATES: [Crate; 15] = [
     Crate { name: "model", ours: &[], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
@@ -47,6 +48,7 @@ const CRATES: [Crate; 14] = [
     Crate { name: "store", ours: &["engine", "journal", "model"], pure: None },
     Crate { name: "readmodel", ours: &["engine", "model"], pure: None },
     Crate { name: "alerts", ours: &["engine", "model", "polymarket"], pure: None },
+    Crate { name: "config", ours: &["alerts", "model", "polymarket", "signer", "sim"], pure: None },
     Crate { name: "app", ours: EVERYTHING, pure: None },
     Crate { name: "xtask", ours: &[], pure: None },
 ];

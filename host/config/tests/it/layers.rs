@@ -1,8 +1,8 @@
 //! The layers of the configuration.
 
 use crate::scratch::Scratch;
-use app::config::keys::KEYS;
-use app::config::{Config, Mode, Source, Sources};
+use config::keys::KEYS;
+use config::{Config, Mode, Source, Sources};
 use model::{Limits, Usd};
 use std::ffi::OsString;
 use std::path::Path;
@@ -126,7 +126,7 @@ fn a_file_that_was_named_must_exist() {
 
 #[test]
 fn no_two_keys_share_a_variable() {
-    let mut variables: Vec<String> = KEYS.iter().map(app::config::keys::Key::variable).collect();
+    let mut variables: Vec<String> = KEYS.iter().map(config::keys::Key::variable).collect();
     variables.sort();
     variables.dedup();
     assert_eq!(variables.len(), KEYS.len());

@@ -4,7 +4,7 @@
 
 pub mod keys;
 mod layers;
-pub(crate) mod limits;
+pub mod limits;
 mod value;
 
 pub use layers::{Mode, Sources};
@@ -124,7 +124,7 @@ pub struct Config {
     /// How many connections bring the same market data.
     pub market_connections: usize,
     /// Where alerts go, and which.
-    pub(crate) alerts: alerts::Settings,
+    pub alerts: alerts::Settings,
     /// The database, as [`store::db::Db::open`] takes it.
     pub database_url: String,
     limits: Limits,
@@ -156,7 +156,7 @@ impl Config {
     ///
     /// # Errors
     /// If the configuration would raise one.
-    pub(crate) fn signer_limits_within(&self, most: signer::Limits) -> anyhow::Result<signer::Limits> {
+    pub fn signer_limits_within(&self, most: signer::Limits) -> anyhow::Result<signer::Limits> {
         let mut limits = most;
         let usd = |key, own: Usd, most: Usd| self.lower(key, own.micros(), most.micros()).map(Usd);
         let count = |key, own: u32, most: u32| self.lower(key, own.into(), most.into()).map(u32::try_from);
@@ -247,13 +247,13 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
 }
 
 /// Returns the number of a signer's limit, in micro-dollars where it is money, by the key of the configuration that says what fits.
-pub(crate) fn signer_limit(name: &str, text: &str) -> anyhow::Result<i64> {
+pub fn signer_limit(name: &str, text: &str) -> anyhow::Result<i64> {
     let key = keys::KEYS.iter().find(|key| key.name == name).ok_or_else(|| anyhow!("there is no key `{name}`"))?;
     number(&Value::parse(key, text)?)
 }
 
 /// Returns the signer's limits as settings of the configuration.
-pub(crate) fn signer_settings(limits: &signer::Limits) -> [String; 5] {
+pub fn signer_settings(limits: &signer::Limits) -> [String; 5] {
     let signer::Limits { order_max, minute_max, day_max, orders_per_minute, batches_per_minute } = limits;
     [
         format!("signer.max_order_usd={order_max}"),

@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 const FILE_MAX: u64 = 1 << 20;
 /// The file's tables may be nested this deep; no key needs more.
 const DEPTH_MAX: usize = 4;
-const DEMO: &str = include_str!("../../profiles/demo.toml");
+const DEMO: &str = include_str!("../profiles/demo.toml");
 
 /// How to trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

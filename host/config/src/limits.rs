@@ -108,13 +108,13 @@ const LIMITS: [LimitKey; 31] = [
 
 /// What a changed limit came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Changed {
+pub struct Changed {
     /// All limits with the change.
-    pub(crate) limits: Limits,
+    pub limits: Limits,
     /// The value as it is shown.
-    pub(crate) shown: String,
+    pub shown: String,
     /// Whether it allows more than before.
-    pub(crate) loosens: bool,
+    pub loosens: bool,
 }
 
 /// Reads all limits.
@@ -129,7 +129,7 @@ pub(super) fn read(layers: &Layers) -> anyhow::Result<Limits> {
 }
 
 /// Says whether a key can be changed while running.
-pub(crate) fn is_limit(name: &str) -> bool {
+pub fn is_limit(name: &str) -> bool {
     LIMITS.iter().any(|limit| limit.name == name)
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn is_limit(name: &str) -> bool {
 ///
 /// # Errors
 /// A sentence: no such key, a value that does not fit, or one beyond the ceiling.
-pub(crate) fn change(now: &Limits, boot: &Limits, name: &str, text: &str) -> anyhow::Result<Changed> {
+pub fn change(now: &Limits, boot: &Limits, name: &str, text: &str) -> anyhow::Result<Changed> {
     let key: &Key = KEYS.iter().find(|key| key.name == name).ok_or_else(|| anyhow!("there is no key `{name}`"))?;
     let limit = LIMITS
         .iter()
