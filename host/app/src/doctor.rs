@@ -3,11 +3,11 @@
 
 use crate::cli::RunArgs;
 use crate::console::say;
-use crate::host::clock;
 use crate::keys::{Secret, runbook};
 use crate::run::{Venue, account};
 use anyhow::Context;
 use config::Config;
+use control::clock;
 use model::{Size, Usd};
 use order::{Account, Exchange, SigningKey, Wallet};
 use polymarket::client::{Catalog, Rules, Timeouts};

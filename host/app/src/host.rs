@@ -3,7 +3,6 @@
 
 mod access;
 mod claims;
-pub(crate) mod clock;
 mod core;
 mod desk;
 mod discovery;
@@ -12,9 +11,7 @@ mod endings;
 mod finish;
 mod granting;
 mod heartbeat;
-mod inbox;
 mod index;
-mod listing;
 mod market;
 mod paper;
 mod pulse;
@@ -27,24 +24,22 @@ mod venue;
 mod venue_account;
 
 pub(crate) use access::Access;
+pub(crate) use control::inbox::Inbox;
 pub(crate) use finish::Outcome;
-pub(crate) use inbox::Inbox;
-#[cfg(test)]
-pub(crate) use inbox::Taken;
 pub(crate) use pulse::skew;
 pub(crate) use strategies::session_of;
 pub(crate) use venue::{ORDER_VERSIONS, Venue, VenueAddresses};
 
-use crate::control::{Control, Latest, OpenOrders, Words};
 use alerts::{Alerts, Bot, CLOSE_WITHIN, RecordAlerts};
 use anyhow::{Context, bail};
 use config::Config;
+use control::market_registry::Listing;
+use control::{Control, Latest, OpenOrders, Words};
 use core::{Core, Ended};
 use desk::{Desk, Tools};
 use duties::{Duties, Seen};
 use heartbeat::Heart;
 use index::Index;
-use listing::Listing;
 use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
 use model::{Body, Carry, Limits, SessionId, Size, StrategyId, Time};
@@ -116,7 +111,7 @@ pub(crate) async fn begin(
     past: Option<Past>,
 ) -> anyhow::Result<Session> {
     let started = Instant::now();
-    let now = clock::now();
+    let now = control::clock::now();
     let session = SessionId(now.0);
     signer.begin(session).await.context("beginning a session at the signer")?;
     let funder = signer.account().funder.to_string();
@@ -397,7 +392,7 @@ pub(crate) async fn end(session: Session) -> anyhow::Result<Outcome> {
         supervisor.shutdown();
         inbox.close();
         let ended = engine.join();
-        journal.close(clock::now());
+        journal.close(control::clock::now());
         (ended, journal.failure())
     });
     let (ended, journal_failure) = closed.await.context("closing the host")?;

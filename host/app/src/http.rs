@@ -23,13 +23,13 @@ pub use openapi::document;
 pub use problem::ProblemResponse;
 
 use crate::auth::Auth;
-use crate::control::Control;
 use crate::settings::Settings;
 use alerts::Alerts;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
+use control::Control;
 use readmodel::Picture;
 use std::sync::Arc;
 use store::db::Db;

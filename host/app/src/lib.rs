@@ -7,7 +7,6 @@ mod bench;
 mod cli;
 mod commands;
 mod console;
-pub mod control;
 pub mod dispatch;
 mod doctor;
 mod host;

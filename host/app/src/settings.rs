@@ -1,8 +1,8 @@
 //! Limits that change while the host runs: tightened at once, loosened up to a ceiling, written down and kept for the next start.
 
-use crate::control::{Control, ControlError};
 use config::limits::{Changed, change, is_limit};
 use config::{Config, ConfigEntry, Source};
+use control::{Control, ControlError};
 use model::Limits;
 use store::db::{AuditRow, Db, DbError, SettingRow};
 use tokio::sync::{Mutex, MutexGuard};

@@ -27,7 +27,7 @@ impl Rig {
     pub(super) fn new(listeners: &[MarketIx], purpose: Purpose) -> anyhow::Result<Self> {
         // The signer's process has a clock of its own, so the rig's is not far from it.
         let now = match purpose {
-            Purpose::Trade => crate::host::clock::now(),
+            Purpose::Trade => control::clock::now(),
             Purpose::Rehearse => START,
         };
         let mut rig = Self { engine: Engine::new(purpose), effects: Effects::new(), seq: 0, now };
@@ -81,7 +81,7 @@ impl Rig {
 
     /// Takes the time of this machine, where another process compares.
     pub(super) fn keep_time(&mut self) {
-        self.now = self.now.max(crate::host::clock::now());
+        self.now = self.now.max(control::clock::now());
     }
 
     /// Gives the engine one input.

@@ -150,7 +150,7 @@ impl Demo {
         let (fresh, file) = (self.beside.join(name), self.strategies.join(name).with_extension("wasm"));
         std::fs::write(&fresh, &bytes)?;
         let hash: [u8; 32] = Sha256::digest(&bytes).into();
-        let at_micros = crate::host::clock::now().0;
+        let at_micros = control::clock::now().0;
         std::fs::rename(&fresh, &file)?;
         let wanted = hex::encode(&hash);
         let text = |view: &Value, key: &str| view.get(key).and_then(Value::as_str).map(ToOwned::to_owned);

@@ -2,10 +2,10 @@
 
 use crate::cli::{AlertAction, AlertArgs};
 use crate::console::{complain, say};
-use crate::host::clock;
 use alerts::{Alert, Bot, CLOSE_WITHIN, Outcome, Severity, Webhook, send_once};
 use anyhow::{Context, bail};
 use config::Config;
+use control::clock;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use super::desk::{Desk, Job};
 use super::paper::PaperVenue;
 use super::venue_account::VenueAccount;
-use crate::control::{OpenOrders, OpenOrdersAnswer};
+use control::{OpenOrders, OpenOrdersAnswer};
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel};
 use model::{Body, Market, OrderId, Time};

@@ -5,13 +5,14 @@
 #[cfg(test)]
 mod tests;
 
-use super::inbox::Inbox;
-use super::listing::Listing;
+use super::Wires;
 use super::records;
 use super::venue::Venue;
-use super::{Wires, clock};
-use crate::control::{CLAIMS_WAITING_MAX, Door, Wanted};
 use config::Config;
+use control::clock;
+use control::inbox::Inbox;
+use control::market_registry::Listing;
+use control::{CLAIMS_WAITING_MAX, Door, Wanted};
 use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TransferKind, Usd};
 use order::{Address, Batch, Call, Chain, Claim, Signature65, SignatureType};
 use polymarket::AccountClient;

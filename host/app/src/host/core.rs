@@ -1,10 +1,10 @@
 //! The engine's thread: takes what arrives, journals it, steps the engine, and carries out the effects. It never waits for
 //! a disk, a socket or a strategy.
 
-use super::clock;
 use super::duties::Duties;
-use super::inbox::{Arrival, Inbox, Reply, Taken};
-use crate::control::{Latest, View};
+use control::clock;
+use control::inbox::{Arrival, Inbox, Reply, Taken};
+use control::{Latest, View};
 use engine::{Effect, Effects, Engine, Purpose, Record, digest};
 use model::input::{Channel, HostFault};
 use model::{Body, Input, OrderState, Seq, StrategyId, Time};

@@ -1,10 +1,10 @@
 //! The way out: placements are signed and sent once the journal has them, cancels at once. Runs beside the engine's thread and
 //! answers through the inbox.
 
-use super::clock;
-use super::inbox::Inbox;
 use super::index::Index;
 use alerts::{Alert, Alerts, Severity};
+use control::clock;
+use control::inbox::Inbox;
 use engine::{Approved, Placement};
 use futures_util::future::Either;
 use model::input::{CancelOutcome, PlaceOutcome};

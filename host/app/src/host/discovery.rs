@@ -1,10 +1,10 @@
 //! New markets while the session runs: the catalog is asked again and again for what the rules want, and what it finds becomes
 //! an input as if it had been there from the start.
 
-use super::clock;
-use super::inbox::Inbox;
-use super::listing::Listing;
 use anyhow::{Context, ensure};
+use control::clock;
+use control::inbox::Inbox;
+use control::market_registry::Listing;
 use engine::MARKETS_MAX;
 use model::{Body, Market};
 use polymarket::Client;

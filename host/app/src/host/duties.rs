@@ -1,14 +1,14 @@
 //! What the engine wants done, given to those who do it. Everything here returns at once.
 
 use super::access::Access;
-use super::clock;
 use super::desk::Job;
 use super::index::Index;
-use super::listing::Listing;
 use super::market::MarketFeeds;
 use super::rows::Rows;
 use super::strategies::{Starts, session_of};
 use alerts::RecordAlerts;
+use control::clock;
+use control::market_registry::Listing;
 use engine::{Approved, Engine, Placement, Record};
 use model::event::MarketEventKind;
 use model::input::{StrategyAnswer, StrategyChange};

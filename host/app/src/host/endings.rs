@@ -1,8 +1,8 @@
 //! How markets ended, asked of the venue: the market channel does not always tell (PROTOCOL 13.2), and says nothing of a draw.
 
-use super::clock;
-use super::inbox::Inbox;
-use super::listing::Listing;
+use control::clock;
+use control::inbox::Inbox;
+use control::market_registry::Listing;
 use model::event::{MarketEvent, MarketEventKind};
 use model::{Body, Market, MarketIx, Usd};
 use polymarket::Client;

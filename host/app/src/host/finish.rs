@@ -1,11 +1,11 @@
 //! The end of a session: nothing open, and the ledger held against the exchange's own account.
 
 use super::access::Access;
-use super::clock;
 use super::core::Counts;
-use crate::control::Control;
-use crate::control::{Latest, View};
 use alerts::{Alert, Severity};
+use control::Control;
+use control::clock;
+use control::{Latest, View};
 use engine::{BotState, Summary};
 use model::Usd;
 use model::input::{AccountView, Command, Mode};

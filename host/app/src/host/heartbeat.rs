@@ -1,9 +1,9 @@
 //! The heartbeat to the venue: it cancels everything if we fall silent (PROTOCOL 11). So it is sent only while the engine, the
 //! journal and the user channel have proved alive, and goes on for as long as this process does.
 
-use super::clock;
-use super::inbox::Inbox;
-use crate::control::Latest;
+use control::Latest;
+use control::clock;
+use control::inbox::Inbox;
 use model::{Body, Time};
 use polymarket::AccountClient;
 use polymarket::client::HeartbeatError;

@@ -4,9 +4,9 @@
 mod shard;
 mod witness;
 
-use super::clock;
-use super::inbox::Inbox;
 use anyhow::ensure;
+use control::clock;
+use control::inbox::Inbox;
 use model::event::MarketEventKind;
 use model::input::Channel;
 use model::{Body, Market, MarketEvent, MarketIx, Time, TokenId, TokenIx};

@@ -1,10 +1,10 @@
 //! Paper trading: the market channel is the real one, and `sim`'s paper venue stands where the exchange would. It answers
 //! through the inbox, so its words are journaled like the real one's.
 
-use super::clock;
 use super::desk::Job;
-use super::inbox::Inbox;
 use super::index::Index;
+use control::clock;
+use control::inbox::Inbox;
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
 use model::{

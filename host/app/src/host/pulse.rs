@@ -1,7 +1,7 @@
 //! What the engine hears of the venue as such: how its requests fare, and what time it has.
 
-use super::clock;
-use super::inbox::Inbox;
+use control::clock;
+use control::inbox::Inbox;
 use model::input::VenueState;
 use model::{Body, Time};
 use polymarket::Client;

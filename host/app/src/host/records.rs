@@ -1,11 +1,12 @@
 //! The venue's public records of our account, read slowly and never on the order path: what moved without a trade goes to the engine,
 //! which books what the account shows too, and positions are a third witness beside our books and the order book's balances.
 
-use super::inbox::Inbox;
-use super::listing::Listing;
+use super::Wires;
 use super::venue::Venue;
-use super::{Wires, clock};
-use crate::control::Latest;
+use control::Latest;
+use control::clock;
+use control::inbox::Inbox;
+use control::market_registry::Listing;
 use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TokenId, TransferKind, Usd};
 use order::Address;
 use polymarket::RequestError;

@@ -1,6 +1,6 @@
 //! Facts as rows of the database.
 
-use super::listing::Listing;
+use control::market_registry::Listing;
 use engine::Record;
 use model::input::Scope;
 use model::{Seq, Time, Usd};

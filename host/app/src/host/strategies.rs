@@ -14,13 +14,13 @@ mod supervise;
 mod versions;
 mod words;
 
-use super::clock;
 use super::granting::grant;
-use super::inbox::Inbox;
-use super::listing::Listing;
-use crate::control::{Asked, Latest};
 use alerts::{Alerts, Trouble};
 use config::{Config, Mode};
+use control::clock;
+use control::inbox::Inbox;
+use control::market_registry::Listing;
+use control::{Asked, Latest};
 pub(crate) use instance_session::session_of;
 use known::{Known, Version};
 use model::input::StrategyChange;

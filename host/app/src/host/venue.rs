@@ -1,10 +1,11 @@
 //! Getting to know the venue: its version, our API key, our cash, and the markets to watch.
 
 use super::discovery::Discovery;
+use super::heartbeat;
 use super::market::Listen;
-use super::{clock, heartbeat};
 use anyhow::{Context, ensure};
 use config::{Config, Mode};
+use control::clock;
 use model::{Market, Usd, VenueOrderId};
 use order::Address;
 use polymarket::client::{Catalog, DataApi, Relayer, RelayerKey, Timeouts};

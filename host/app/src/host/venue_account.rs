@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod tests;
 
-use super::clock;
-use super::inbox::Inbox;
 use super::index::Index;
-use super::listing::Listing;
-use crate::control::Latest;
+use control::Latest;
+use control::clock;
+use control::inbox::Inbox;
+use control::market_registry::Listing;
 use model::input::{AccountView, Channel, HandOrder, TradeUpdate};
 use model::{Body, MarketIx, OrderId, Size, Time, TokenIx, VenueOrderId};
 use polymarket::client::Looked;

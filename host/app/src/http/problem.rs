@@ -1,10 +1,10 @@
 //! Errors as problem documents (RFC 9457).
 
 use crate::auth::AuthError;
-use crate::control::ControlError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use control::ControlError;
 use readmodel::views::Problem;
 use store::db::DbError;
 

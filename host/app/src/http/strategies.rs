@@ -5,11 +5,11 @@ use super::admin::{Action, TAKEN};
 use super::guard::Caller;
 use super::problem::ProblemResponse;
 use crate::auth::Role;
-use crate::control::Word;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use control::Word;
 use model::{Budget, Usd, hex};
 use readmodel::views::{
     ArmBody, BudgetBody, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,

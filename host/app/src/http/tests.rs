@@ -11,10 +11,10 @@ mod strategies;
 
 use super::*;
 use crate::auth::Role;
-use crate::control::{Asked, Word, Words};
-use crate::host::Inbox;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
+use control::inbox::Inbox;
+use control::{Asked, Word, Words};
 use model::Time;
 use model::input::Command;
 use readmodel::Begin;
@@ -101,15 +101,15 @@ impl Rig {
     }
 }
 
-fn config(dir: &std::path::Path) -> config::Config {
-    let mode = config::Mode::Paper;
-    let sources = config::Sources { mode, data_dir: dir.to_owned(), file: None, flags: Vec::new() };
-    config::Config::from_sources(sources, std::iter::empty()).unwrap()
+fn config(dir: &std::path::Path) -> ::config::Config {
+    let mode = ::config::Mode::Paper;
+    let sources = ::config::Sources { mode, data_dir: dir.to_owned(), file: None, flags: Vec::new() };
+    ::config::Config::from_sources(sources, std::iter::empty()).unwrap()
 }
 
 fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>) {
     std::thread::spawn(move || {
-        let mut taken = crate::host::Taken::default();
+        let mut taken = control::inbox::Taken::default();
         while !taken.closed {
             inbox.take(&mut taken, 16, Duration::from_millis(50));
             for arrival in taken.arrivals.drain(..) {

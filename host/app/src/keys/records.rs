@@ -2,8 +2,8 @@
 
 use super::Secret;
 use crate::console::complain;
-use crate::host::clock;
 use anyhow::Context;
+use control::clock;
 use model::Time;
 use order::SigningKey;
 use order::eip712::keccak;

@@ -26,9 +26,10 @@ const EVERYTHING: &[&str] = &[
     "readmodel",
     "alerts",
     "config",
+    "control",
 ];
 
-const CRATES: [Crate; 15] = [
+const CRATES: [Crate; 16] = [
     Crate { name: "model", ours: &[], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
@@ -49,6 +50,7 @@ const CRATES: [Crate; 15] = [
     Crate { name: "readmodel", ours: &["engine", "model"], pure: None },
     Crate { name: "alerts", ours: &["engine", "model", "polymarket"], pure: None },
     Crate { name: "config", ours: &["alerts", "model", "polymarket", "signer", "sim"], pure: None },
+    Crate { name: "control", ours: &["engine", "model", "order", "readmodel", "sandbox", "store"], pure: None },
     Crate { name: "app", ours: EVERYTHING, pure: None },
     Crate { name: "xtask", ours: &[], pure: None },
 ];

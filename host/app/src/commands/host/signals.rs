@@ -1,9 +1,10 @@
 //! Why a session ends.
 
 use crate::cli::HostArgs;
-use crate::host::{Session, clock};
+use crate::host::Session;
 use alerts::{Alert, Severity};
 use anyhow::Context;
+use control::clock;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

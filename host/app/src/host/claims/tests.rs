@@ -4,8 +4,8 @@
 mod venue;
 
 use super::*;
-use crate::control::ControlError;
-use crate::host::Taken;
+use control::ControlError;
+use control::inbox::Taken;
 use model::{FeeRate, Market, MarketIx, TickSize, TokenId};
 use order::SigningKey;
 use polymarket::client::{RelayerKey, Timeouts};

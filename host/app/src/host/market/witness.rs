@@ -1,7 +1,7 @@
 //! Quiet books are held against REST: the same top is a proof of life, another one means that something was missed.
 
 use super::Shared;
-use crate::host::clock;
+use control::clock;
 use model::{Body, TokenId, TokenIx};
 use polymarket::Client;
 use polymarket::parse::BookSnapshot;

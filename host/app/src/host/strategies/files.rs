@@ -3,8 +3,8 @@
 use super::known::Version;
 use super::supervise::cut;
 use super::{Strategies, StrategyChange};
-use crate::host::clock;
 use alerts::Trouble;
+use control::clock;
 use model::{StrategyId, Time, hex};
 use readmodel::views::StrategyView;
 use sandbox::Module;

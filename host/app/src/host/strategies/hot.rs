@@ -3,7 +3,7 @@
 
 use super::known::{Known, Version};
 use super::{Strategies, StrategyChange};
-use crate::host::clock;
+use control::clock;
 use model::{Limits, Usd};
 use sandbox::{Grant, Grants, Instance, Module, Session};
 

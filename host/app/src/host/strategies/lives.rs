@@ -4,8 +4,8 @@ use super::Strategies;
 use super::files::describe;
 use super::known::{FAULTS_MAX, Known};
 use super::pruning;
-use crate::host::clock;
 use alerts::Trouble;
+use control::clock;
 use model::{StrategyId, hex};
 use sandbox::{LogLevel, LogLine};
 

@@ -1,8 +1,8 @@
 //! Who hears what the supervisor reports.
 
-use crate::host::Inbox;
-use crate::host::clock;
 use config::{Config, Mode};
+use control::clock;
+use control::inbox::Inbox;
 use model::Body;
 use model::event::{REASON_MAX, Reason};
 use model::input::{Blob, StrategyChange};

@@ -2,8 +2,8 @@
 
 use super::budgets::words;
 use super::{Strategies, clock};
-use crate::control::{Asked, Word};
 use anyhow::{Context, bail, ensure};
+use control::{Asked, Word};
 use model::{Budget, hex};
 use serde_json::Value;
 use store::db::DecisionRow;

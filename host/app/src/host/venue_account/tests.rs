@@ -2,7 +2,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "test code may fail loudly")]
 
 use super::*;
-use crate::host::Taken;
+use control::inbox::Taken;
 use exchange::{Config, start};
 use model::{Market, NewOrder, OrderKind, Price, Side, StrategyId};
 use order::{Account, Chain, Domains, SigningKey, UnsignedOrder};

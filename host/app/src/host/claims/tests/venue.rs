@@ -1,10 +1,10 @@
 //! The whole way on the local exchange: the relayer does it, the account and the records show it, the engine books it once.
 
 use super::*;
-use crate::control::Latest;
 use crate::host::records::{Records, Witness};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
+use control::Latest;
 use engine::{Effects, Engine, Purpose};
 use exchange::{Config, start};
 use model::input::{AccountView, Mode, SessionStart};

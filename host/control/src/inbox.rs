@@ -12,30 +12,30 @@ const MARKET_MAX: usize = 65_536;
 const ACCOUNT_MAX: usize = 65_536;
 
 /// Where the answer to a command goes.
-pub(crate) type Reply = tokio::sync::oneshot::Sender<Result<(), String>>;
+pub type Reply = tokio::sync::oneshot::Sender<Result<(), String>>;
 
 /// One thing that arrived.
 #[derive(Debug)]
-pub(crate) struct Arrival {
+pub struct Arrival {
     /// When it did.
-    pub(crate) at: Time,
+    pub at: Time,
     /// What it is.
-    pub(crate) body: Body,
+    pub body: Body,
     /// Who waits for the engine's answer, if it is a command.
-    pub(crate) reply: Option<Reply>,
+    pub reply: Option<Reply>,
 }
 
 /// What [`Inbox::take`] found.
 #[derive(Debug, Default)]
-pub(crate) struct Taken {
+pub struct Taken {
     /// In the order to be heard: all account inputs, then market inputs.
-    pub(crate) arrivals: Vec<Arrival>,
+    pub arrivals: Vec<Arrival>,
     /// Market inputs were dropped since the last time.
-    pub(crate) market_lost: bool,
+    pub market_lost: bool,
     /// Account inputs were dropped since the last time, which must not happen.
-    pub(crate) account_lost: bool,
+    pub account_lost: bool,
     /// Nobody will send any more.
-    pub(crate) closed: bool,
+    pub closed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -49,13 +49,13 @@ struct Queues {
 
 /// A cheap handle on the queues.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Inbox {
+pub struct Inbox {
     shared: Arc<(Mutex<Queues>, Condvar)>,
 }
 
 impl Inbox {
     /// Adds an account input: answers, fills, commands, intents, ticks.
-    pub(crate) fn account(&self, at: Time, body: Body) {
+    pub fn account(&self, at: Time, body: Body) {
         self.put(Arrival { at, body, reply: None });
     }
 
@@ -76,7 +76,7 @@ impl Inbox {
     }
 
     /// Adds what one frame said, all or nothing.
-    pub(crate) fn market(&self, at: Time, bodies: impl ExactSizeIterator<Item = Body>) {
+    pub fn market(&self, at: Time, bodies: impl ExactSizeIterator<Item = Body>) {
         let mut queues = self.lock();
         if queues.market.len().saturating_add(bodies.len()) > MARKET_MAX {
             queues.market_lost = true;
@@ -88,14 +88,14 @@ impl Inbox {
     }
 
     /// Ends [`Inbox::take`] when all is taken.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         self.lock().closed = true;
         self.shared.1.notify_all();
     }
 
     /// Waits until something is there, at most `patience`, and takes all account inputs and at most `market_max` market
     /// inputs into `taken`, whose memory is reused.
-    pub(crate) fn take(&self, taken: &mut Taken, market_max: usize, patience: Duration) {
+    pub fn take(&self, taken: &mut Taken, market_max: usize, patience: Duration) {
         taken.arrivals.clear();
         let mut queues = self.lock();
         if queues.account.is_empty() && queues.market.is_empty() && !queues.closed {

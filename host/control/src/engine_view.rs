@@ -6,39 +6,39 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the rest of the host may see of the engine, ten times a second.
 #[derive(Debug, Clone)]
-pub(crate) struct View {
+pub struct View {
     /// When it was made.
-    pub(crate) at: Time,
+    pub at: Time,
     /// The account.
-    pub(crate) summary: Summary,
+    pub summary: Summary,
     /// What the gate holds orders to.
-    pub(crate) limits: Limits,
+    pub limits: Limits,
     /// Shares owned.
-    pub(crate) positions: Vec<(TokenIx, Size)>,
+    pub positions: Vec<(TokenIx, Size)>,
     /// Whether the venue's account differed when it was last read.
-    pub(crate) differs: bool,
+    pub differs: bool,
     /// How many activities of the venue's records wait to be seen in the account.
-    pub(crate) waiting: u64,
+    pub waiting: u64,
     /// Tokens that the venue's records tell of and that may be in the account: they are looked at too.
-    pub(crate) told: Vec<TokenIx>,
+    pub told: Vec<TokenIx>,
     /// The orders that are not over.
-    pub(crate) open: Vec<OrderId>,
+    pub open: Vec<OrderId>,
     /// How many of them are ours, not placed by hand.
-    pub(crate) ours: usize,
+    pub ours: usize,
 }
 
 /// The newest view; none before the first. A cheap handle.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Latest(Arc<Mutex<Option<Arc<View>>>>);
+pub struct Latest(Arc<Mutex<Option<Arc<View>>>>);
 
 impl Latest {
     /// Replaces the view.
-    pub(crate) fn set(&self, view: View) {
+    pub fn set(&self, view: View) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(view));
     }
 
     /// Returns the newest view. The lock is held for the copy of a pointer only, so that readers never hold up the engine.
-    pub(crate) fn get(&self) -> Option<Arc<View>> {
+    pub fn get(&self) -> Option<Arc<View>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -6,39 +6,39 @@ use order::Claim;
 use tokio::sync::mpsc;
 
 /// The most claims of operators that wait.
-pub(crate) const CLAIMS_WAITING_MAX: usize = 16;
+pub const CLAIMS_WAITING_MAX: usize = 16;
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub struct Wanted {
     /// The market's slug.
-    pub(crate) market: String,
+    pub market: String,
     /// Its condition.
-    pub(crate) condition: ConditionId,
+    pub condition: ConditionId,
     /// Whether it is a negative-risk market.
-    pub(crate) neg_risk: bool,
+    pub neg_risk: bool,
     /// What to do: redeem or merge.
-    pub(crate) claim: Claim,
+    pub claim: Claim,
     /// Shares, or pairs.
-    pub(crate) size: Size,
+    pub size: Size,
     /// What is to be paid for them.
-    pub(crate) worth: Usd,
+    pub worth: Usd,
     /// Who wants it.
-    pub(crate) who: String,
+    pub who: String,
 }
 
 /// Where operators ask for claims.
 #[derive(Debug, Clone)]
-pub(crate) struct Door(Result<mpsc::Sender<Wanted>, String>);
+pub struct Door(Result<mpsc::Sender<Wanted>, String>);
 
 impl Door {
     /// Returns a door that is closed, and why.
-    pub(crate) fn closed(why: impl Into<String>) -> Self {
+    pub fn closed(why: impl Into<String>) -> Self {
         Self(Err(why.into()))
     }
 
     /// Returns a handle, and where its requests come out.
-    pub(crate) fn open() -> (Self, mpsc::Receiver<Wanted>) {
+    pub fn open() -> (Self, mpsc::Receiver<Wanted>) {
         let (sender, requests) = mpsc::channel(CLAIMS_WAITING_MAX);
         (Self(Ok(sender)), requests)
     }
@@ -52,7 +52,7 @@ impl Door {
     ///
     /// # Errors
     /// If nothing can be executed here, or too much waits.
-    pub(crate) fn ask(&self, wanted: Wanted) -> Result<(), ControlError> {
+    pub fn ask(&self, wanted: Wanted) -> Result<(), ControlError> {
         let sender = self.0.as_ref().map_err(|why| ControlError::Refused(why.clone()))?;
         let full = |_| ControlError::Refused(format!("{CLAIMS_WAITING_MAX} claims wait already"));
         sender.try_send(wanted).map_err(full)

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 /// A cheap handle on the markets.
 #[derive(Debug, Clone)]
-pub(crate) struct Listing {
+pub struct Listing {
     table: Arc<RwLock<Table>>,
     /// How many markets were added or have ended so far.
     changes: Arc<watch::Sender<u64>>,
@@ -29,7 +29,7 @@ struct Entry {
 
 impl Listing {
     /// Returns the markets that a session begins with.
-    pub(crate) fn new(markets: &[Market]) -> Self {
+    pub fn new(markets: &[Market]) -> Self {
         let listing = Self { table: Arc::default(), changes: Arc::new(watch::channel(0).0) };
         markets.iter().for_each(|market| {
             listing.add(market);
@@ -38,7 +38,7 @@ impl Listing {
     }
 
     /// Adds a market under the next number.
-    pub(crate) fn add(&self, market: &Market) -> Option<MarketIx> {
+    pub fn add(&self, market: &Market) -> Option<MarketIx> {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let ix = u32::try_from(table.entries.len()).ok().map(MarketIx)?;
         for (token, outcome) in market.tokens.into_iter().zip(0u32..) {
@@ -52,7 +52,7 @@ impl Listing {
     }
 
     /// Notes that a market has ended; says whether it is the first time.
-    pub(crate) fn end(&self, ix: MarketIx) -> bool {
+    pub fn end(&self, ix: MarketIx) -> bool {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let first = table.entries.get_mut(ix.index()).is_some_and(|entry| !std::mem::replace(&mut entry.ended, true));
         drop(table);
@@ -67,61 +67,61 @@ impl Listing {
     }
 
     /// Returns what wakes up whenever a market was added or has ended.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+    pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
     /// Returns how many markets there are, ended ones too.
-    pub(crate) fn count(&self) -> u32 {
+    pub fn count(&self) -> u32 {
         u32::try_from(self.read().entries.len()).unwrap_or(u32::MAX)
     }
 
     /// Returns the numbers of the markets that have not ended.
-    pub(crate) fn open(&self) -> Vec<MarketIx> {
+    pub fn open(&self) -> Vec<MarketIx> {
         let table = self.read();
         let numbered = (0u32..).map(MarketIx).zip(&table.entries);
         numbered.filter(|(_, entry)| !entry.ended).map(|(ix, _)| ix).collect()
     }
 
     /// Returns the markets that have not ended.
-    pub(crate) fn open_markets(&self) -> Vec<(MarketIx, Market)> {
+    pub fn open_markets(&self) -> Vec<(MarketIx, Market)> {
         let table = self.read();
         let numbered = (0u32..).map(MarketIx).zip(&table.entries);
         numbered.filter(|(_, entry)| !entry.ended).map(|(ix, entry)| (ix, entry.market.clone())).collect()
     }
 
     /// Says whether a market is there and has not ended.
-    pub(crate) fn is_open(&self, ix: MarketIx) -> bool {
+    pub fn is_open(&self, ix: MarketIx) -> bool {
         self.read().entries.get(ix.index()).is_some_and(|entry| !entry.ended)
     }
 
     /// Says whether a market is there.
-    pub(crate) fn has(&self, condition: &ConditionId) -> bool {
+    pub fn has(&self, condition: &ConditionId) -> bool {
         self.read().conditions.contains_key(condition)
     }
 
     /// Returns the number of the market of that condition.
-    pub(crate) fn market_of(&self, condition: &ConditionId) -> Option<MarketIx> {
+    pub fn market_of(&self, condition: &ConditionId) -> Option<MarketIx> {
         self.read().conditions.get(condition).copied()
     }
 
     /// Returns a market.
-    pub(crate) fn market(&self, ix: MarketIx) -> Option<Market> {
+    pub fn market(&self, ix: MarketIx) -> Option<Market> {
         self.read().entries.get(ix.index()).map(|entry| entry.market.clone())
     }
 
     /// Returns the slug of a market.
-    pub(crate) fn slug(&self, ix: MarketIx) -> String {
+    pub fn slug(&self, ix: MarketIx) -> String {
         self.read().entries.get(ix.index()).map(|entry| entry.market.slug.clone()).unwrap_or_default()
     }
 
     /// Returns our number of a token.
-    pub(crate) fn token(&self, id: &TokenId) -> Option<TokenIx> {
+    pub fn token(&self, id: &TokenId) -> Option<TokenIx> {
         self.read().tokens.get(id).copied()
     }
 
     /// Returns the venue's id of a token.
-    pub(crate) fn token_id(&self, token: TokenIx) -> Option<TokenId> {
+    pub fn token_id(&self, token: TokenIx) -> Option<TokenId> {
         let place = usize::try_from(token.outcome()).ok()?;
         self.read().entries.get(token.market().index())?.market.tokens.get(place).copied()
     }

@@ -17,7 +17,7 @@ const WORDS_MAX: usize = 64;
 
 /// One word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Word {
+pub enum Word {
     /// Let it run again: after it was disabled, or failed for good.
     Enable,
     /// End it and cancel its orders, whatever its file becomes.
@@ -41,16 +41,21 @@ pub(crate) enum Word {
 }
 
 /// A word on its way.
-pub(crate) struct Asked {
-    pub(crate) name: String,
-    pub(crate) word: Word,
-    pub(crate) who: String,
-    pub(crate) reply: oneshot::Sender<Result<Value, String>>,
+#[derive(Debug)]
+pub struct Asked {
+    /// The strategy's name.
+    pub name: String,
+    /// What is asked for.
+    pub word: Word,
+    /// The name of the operator's token.
+    pub who: String,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Value, String>>,
 }
 
 /// Takes words to whoever looks after strategies. A cheap handle.
 #[derive(Debug, Clone)]
-pub(crate) struct Words {
+pub struct Words {
     sender: mpsc::Sender<Asked>,
     /// What checks a module, and the folder where it then goes.
     place: Option<(Sandbox, PathBuf)>,
@@ -58,7 +63,7 @@ pub(crate) struct Words {
 
 impl Words {
     /// Returns a handle, and where its words come out. Without a place nothing can be uploaded.
-    pub(crate) fn new(place: Option<(Sandbox, PathBuf)>) -> (Self, mpsc::Receiver<Asked>) {
+    pub fn new(place: Option<(Sandbox, PathBuf)>) -> (Self, mpsc::Receiver<Asked>) {
         let (sender, words) = mpsc::channel(WORDS_MAX);
         (Self { sender, place }, words)
     }

@@ -1,15 +1,17 @@
 //! What operators can make the host do: the API's only way to the engine.
 
 mod claim_requests;
+pub mod clock;
 mod engine_view;
+pub mod inbox;
+pub mod market_registry;
 mod strategy_commands;
 
-pub(crate) use claim_requests::{CLAIMS_WAITING_MAX, Door, Wanted};
-pub(crate) use engine_view::{Latest, View};
-pub(crate) use strategy_commands::{Asked, Word, Words};
+pub use claim_requests::{CLAIMS_WAITING_MAX, Door, Wanted};
+pub use engine_view::{Latest, View};
+pub use strategy_commands::{Asked, Word, Words};
 
-use crate::host::Inbox;
-use crate::host::clock;
+use crate::inbox::Inbox;
 use model::input::{Command, StrategyChange};
 use model::{Assignment, Body, Limits, Signal, StrategyId, Transfer};
 use readmodel::views::VenueOrderView;
@@ -34,10 +36,10 @@ pub enum ControlError {
 }
 
 /// The answer to a question about open orders: a sentence if there is none.
-pub(crate) type OpenOrdersAnswer<'a> = Pin<Box<dyn Future<Output = Result<Vec<VenueOrderView>, String>> + Send + 'a>>;
+pub type OpenOrdersAnswer<'a> = Pin<Box<dyn Future<Output = Result<Vec<VenueOrderView>, String>> + Send + 'a>>;
 
 /// Answers which orders of the account are open where they are executed.
-pub(crate) trait OpenOrders: Debug + Send + Sync {
+pub trait OpenOrders: Debug + Send + Sync {
     /// Returns the orders of the account that are open now.
     fn open_orders(&self) -> OpenOrdersAnswer<'_>;
 }
@@ -53,19 +55,19 @@ pub struct Control {
 
 impl Control {
     /// Returns a handle that sends commands to `inbox` and asks `open_orders` what is open at the venue.
-    pub(crate) fn new(inbox: Inbox, open_orders: Option<Arc<dyn OpenOrders>>) -> Self {
+    pub fn new(inbox: Inbox, open_orders: Option<Arc<dyn OpenOrders>>) -> Self {
         Self { inbox, open_orders, words: None, claims: Door::closed("there is no account at the venue here") }
     }
 
     /// Has words about strategies go there.
     #[must_use]
-    pub(crate) fn with_words(self, words: Words) -> Self {
+    pub fn with_words(self, words: Words) -> Self {
         Self { words: Some(words), ..self }
     }
 
     /// Returns the handle with the way to what executes claims.
     #[must_use]
-    pub(crate) fn with_claims(self, claims: Door) -> Self {
+    pub fn with_claims(self, claims: Door) -> Self {
         Self { claims, ..self }
     }
 
@@ -73,7 +75,7 @@ impl Control {
     ///
     /// # Errors
     /// If it cannot be done, or not in time.
-    pub(crate) async fn strategy(&self, name: &str, word: Word, who: &str) -> Result<serde_json::Value, ControlError> {
+    pub async fn strategy(&self, name: &str, word: Word, who: &str) -> Result<serde_json::Value, ControlError> {
         self.words()?.say(name, word, who).await
     }
 
@@ -81,7 +83,7 @@ impl Control {
     ///
     /// # Errors
     /// Why it would not.
-    pub(crate) async fn upload(&self, name: &str, bytes: bytes::Bytes) -> Result<(), ControlError> {
+    pub async fn upload(&self, name: &str, bytes: bytes::Bytes) -> Result<(), ControlError> {
         self.words()?.upload(name, bytes).await
     }
 
@@ -90,7 +92,7 @@ impl Control {
     }
 
     /// Returns why no claim can be executed here; nothing if one can.
-    pub(crate) fn why_no_claims(&self) -> Option<&str> {
+    pub fn why_no_claims(&self) -> Option<&str> {
         self.claims.why_closed()
     }
 
@@ -98,7 +100,7 @@ impl Control {
     ///
     /// # Errors
     /// If none can be executed here, or too much waits.
-    pub(crate) fn claim(&self, wanted: Wanted) -> Result<(), ControlError> {
+    pub fn claim(&self, wanted: Wanted) -> Result<(), ControlError> {
         self.claims.ask(wanted)
     }
 
