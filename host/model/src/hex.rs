@@ -110,8 +110,8 @@ mod tests {
         #[test]
         fn bytes_read_back(bytes in any::<Vec<u8>>(), word in any::<[u8; 32]>()) {
             let text = encode(&bytes);
-            prop_assert_eq!(decode(&text.to_uppercase()).as_ref(), Some(&bytes));
-            prop_assert_eq!(decode(&text).as_ref(), Some(&bytes));
+            prop_assert_eq!(decode(&text.to_uppercase()), Some(bytes.clone()));
+            prop_assert_eq!(decode(&text), Some(bytes));
             prop_assert_eq!(decode_array(&encode(&word)), Some(word));
             prop_assert_eq!(encode_prefixed(&word), ["0x", &encode(&word)].concat());
         }
