@@ -3,6 +3,7 @@
 use crate::amount::{Price, Size, TickSize, Usd};
 use crate::id::{ConditionId, EventId, TokenId};
 use crate::time::Time;
+use alloc::format;
 use alloc::string::String;
 
 /// The taker fee of a market: `shares * rate * price * (1 - price)` in dollars, exponent 1 (PROTOCOL 16).
@@ -67,9 +68,37 @@ pub struct Market {
     pub end: Option<Time>,
 }
 
+impl Market {
+    /// Returns a made-up market, for what runs without a venue: the gate's self-test, backtests, benchmarks and tests. It follows from
+    /// the number alone, and no two numbers share an id.
+    ///
+    /// Prices are cents and orders have five shares or more; there is no fee, no event and no end.
+    pub fn synthetic(number: u32) -> Self {
+        let id = |kind: u8| {
+            let mut bytes = [kind; 32];
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            bytes
+        };
+        Self {
+            condition: ConditionId(id(1)),
+            tokens: [TokenId(id(2)), TokenId(id(3))],
+            outcomes: ["Yes".into(), "No".into()],
+            slug: format!("synthetic-{number}"),
+            question: format!("Synthetic market {number}?"),
+            tick: TickSize::CENT,
+            min_size: Size::shares(5),
+            neg_risk: false,
+            event: None,
+            fee: FeeRate::default(),
+            end: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeSet;
 
     #[test]
     fn the_fee_is_the_venues_example() {
@@ -86,5 +115,19 @@ mod tests {
         let fee = FeeRate { rate_micros: 70_000 };
         let price = Price::from_micros(900_000).unwrap();
         assert_eq!(fee.taker_fee_worst(price, Size::shares(100)), Some(Usd(1_750_000)));
+    }
+
+    #[test]
+    fn synthetic_markets_follow_from_their_numbers_and_share_no_id() {
+        let numbers = [0, 1, 2, 0xff, 0x100, 0x0101_0101, 0x0202_0202, u32::MAX];
+        let ids: BTreeSet<[u8; 32]> = numbers
+            .into_iter()
+            .flat_map(|number| {
+                let market = Market::synthetic(number);
+                assert_eq!(market, Market::synthetic(number));
+                [market.condition.0, market.tokens[0].0, market.tokens[1].0]
+            })
+            .collect();
+        assert_eq!(ids.len(), 3 * numbers.len());
     }
 }
