@@ -96,7 +96,7 @@ pub(crate) fn rehearse(sandbox: &Sandbox, module: &Module, seed: u64, events: us
     run.all(&events::tape(seed, events))?;
     let state = run.save()?;
     let mut session =
-        crate::host::session_of(&run.world.engine, run.world.at, STRATEGY, (&[MarketIx(0)], &[]), "{}".to_owned());
+        lifecycle::session_of(&run.world.engine, run.world.at, STRATEGY, (&[MarketIx(0)], &[]), "{}".to_owned());
     session.restored = Some(state.clone());
     Instance::start(sandbox, module, session).context("starting it from its own state")?;
     let (counts, trail) = (run.world.counts, run.world.trail);
@@ -107,7 +107,7 @@ pub(crate) fn rehearse(sandbox: &Sandbox, module: &Module, seed: u64, events: us
 /// Sets up a world with one market and a strategy on it.
 fn begin(sandbox: &Sandbox, module: &Module, span_max: usize) -> anyhow::Result<Run> {
     let world = World::new(events::market(), events::START, module.manifest().wants)?;
-    let session = crate::host::session_of(&world.engine, world.at, STRATEGY, (&[MarketIx(0)], &[]), "{}".to_owned());
+    let session = lifecycle::session_of(&world.engine, world.at, STRATEGY, (&[MarketIx(0)], &[]), "{}".to_owned());
     let instance = Instance::start(sandbox, module, session)?;
     Ok(Run::new(world, instance, span_max))
 }

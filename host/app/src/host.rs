@@ -9,7 +9,6 @@ mod discovery;
 mod duties;
 mod endings;
 mod finish;
-mod granting;
 mod heartbeat;
 mod index;
 mod market;
@@ -18,7 +17,6 @@ mod pulse;
 mod records;
 mod rows;
 pub(crate) mod serve;
-mod strategies;
 mod takeover;
 mod venue;
 mod venue_account;
@@ -27,7 +25,6 @@ pub(crate) use access::Access;
 pub(crate) use control::inbox::Inbox;
 pub(crate) use finish::Outcome;
 pub(crate) use pulse::skew;
-pub(crate) use strategies::session_of;
 pub(crate) use venue::{ORDER_VERSIONS, Venue, VenueAddresses};
 
 use alerts::{Alerts, Bot, CLOSE_WITHIN, RecordAlerts};
@@ -40,6 +37,7 @@ use desk::{Desk, Tools};
 use duties::{Duties, Seen};
 use heartbeat::Heart;
 use index::Index;
+use lifecycle::{REPORTS_MAX, Starts, Strategies, supervise};
 use market::MarketFeeds;
 use model::input::{Command, Mode, SessionStart};
 use model::{Body, Carry, Limits, SessionId, Size, StrategyId, Time};
@@ -55,7 +53,6 @@ use std::time::{Duration, Instant};
 use store::db::{Db, SessionRow};
 use store::journal_files::{Journal, Past};
 use store::strategy_state::SavedStates;
-use strategies::{REPORTS_MAX, Starts, Strategies, supervise};
 use tokio::runtime::Handle;
 use venue::Login;
 use venue_account::VenueAccount;
@@ -246,7 +243,7 @@ impl Wires {
     }
 
     fn strategies(&self, config: &Config, db: &Db, sandbox: Sandbox, holders: BTreeSet<StrategyId>) -> Strategies {
-        Strategies::new(strategies::Tools {
+        Strategies::new(lifecycle::Tools {
             data_dir: config.data_dir.clone(),
             strategies_dir: config.strategies_dir.clone(),
             db: db.clone(),
@@ -258,7 +255,7 @@ impl Wires {
             listing: self.listing.clone(),
             states: self.states.clone(),
             sandbox,
-            arming: strategies::Arming::of(config),
+            arming: lifecycle::Arming::of(config),
             keep_versions: config.keep_versions,
             session: self.picture.bot().session,
             holders,

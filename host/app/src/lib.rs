@@ -15,7 +15,6 @@ mod keys;
 mod kill;
 mod logging;
 mod measure;
-mod parameters;
 mod positions;
 mod remote;
 mod replay;

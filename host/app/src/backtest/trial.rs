@@ -71,7 +71,7 @@ pub(crate) struct Trial {
 pub(crate) fn trial(sandbox: &Sandbox, module: &Module, tape: &Tape, parameters: &str) -> anyhow::Result<Trial> {
     let world = world::World::new(tape.market.clone(), tape.begin(), module.manifest().wants)?;
     let session =
-        crate::host::session_of(&world.engine, world.at, STRATEGY, (&[MarketIx(0)], &[]), parameters.to_owned());
+        lifecycle::session_of(&world.engine, world.at, STRATEGY, (&[MarketIx(0)], &[]), parameters.to_owned());
     let instance = Instance::start(sandbox, module, session)?;
     let mut run = Run::new(world, instance, 1);
     run.notes = Some(Notes::default());

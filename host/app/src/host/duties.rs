@@ -5,11 +5,11 @@ use super::desk::Job;
 use super::index::Index;
 use super::market::MarketFeeds;
 use super::rows::Rows;
-use super::strategies::{Starts, session_of};
 use alerts::RecordAlerts;
 use control::clock;
 use control::market_registry::Listing;
 use engine::{Approved, Engine, Placement, Record};
+use lifecycle::{Starts, session_of};
 use model::event::MarketEventKind;
 use model::input::{StrategyAnswer, StrategyChange};
 use model::{

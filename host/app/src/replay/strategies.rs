@@ -1,8 +1,8 @@
 //! The strategies of a journal, run again: each hears what it heard then, and must answer the same.
 
-use crate::host::session_of;
 use anyhow::Context;
 use engine::{Effect, Engine};
+use lifecycle::session_of;
 use model::input::{Blob, StrategyAnswer, StrategyChange};
 use model::{Input, StrategyId};
 use sandbox::{Module, Rerun, Sandbox, Settings};

@@ -27,9 +27,10 @@ const EVERYTHING: &[&str] = &[
     "alerts",
     "config",
     "control",
+    "lifecycle",
 ];
 
-const CRATES: [Crate; 17] = [
+const CRATES: [Crate; 18] = [
     Crate { name: "model", ours: &[], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
@@ -51,6 +52,11 @@ const CRATES: [Crate; 17] = [
     Crate { name: "alerts", ours: &["engine", "model", "polymarket"], pure: None },
     Crate { name: "config", ours: &["alerts", "model", "polymarket", "signer", "sim"], pure: None },
     Crate { name: "control", ours: &["engine", "model", "order", "readmodel", "sandbox", "store"], pure: None },
+    Crate {
+        name: "lifecycle",
+        ours: &["alerts", "config", "control", "engine", "model", "readmodel", "sandbox", "store"],
+        pure: None,
+    },
     Crate { name: "app", ours: EVERYTHING, pure: None },
     // In no list of `ours`: it is for tests.
     Crate { name: "testkit", ours: &["model"], pure: None },

@@ -2,31 +2,33 @@
 //! [`Strategies`]; `files` is what follows from the folder, `lives` what follows from the instances.
 
 mod budgets;
-mod files;
-mod folder;
-mod hot;
+mod commands;
+mod deployment;
+mod folder_permissions;
+mod grants;
 mod instance_session;
-mod known;
-mod lives;
+mod instances;
+mod parameter_updates;
 mod pruning;
+pub mod report_routing;
+mod rollback;
 mod settings;
-mod supervise;
-mod versions;
-mod words;
+mod settings_file;
+mod strategy_record;
 
-use super::granting::grant;
+use crate::grants::grant;
 use alerts::{Alerts, Trouble};
 use config::{Config, Mode};
 use control::clock;
 use control::inbox::Inbox;
 use control::market_registry::Listing;
 use control::{Asked, Latest};
-pub(crate) use instance_session::session_of;
-use known::{Known, Version};
+pub use instance_session::session_of;
 use model::input::StrategyChange;
 use model::{Body, MarketIx, StrategyId};
 use readmodel::Picture;
 use readmodel::views::StrategyView;
+pub use report_routing::supervise;
 use sandbox::{Module, Report, Sandbox};
 use settings::of_names;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,24 +37,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::db::Db;
 pub(crate) use store::strategy_state::SavedStates;
-pub(crate) use supervise::supervise;
+use strategy_record::{Known, Version};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// New markets that come within so long of each other are granted at once.
 const TOGETHER: Duration = Duration::from_millis(250);
 /// Reports that wait.
-pub(crate) const REPORTS_MAX: usize = 4_096;
+pub const REPORTS_MAX: usize = 4_096;
 
 /// What an instance is started with, kept from the moment it is announced to the engine until the engine took it.
 #[derive(Debug)]
-pub(crate) struct Start {
-    pub(crate) module: Module,
+pub struct Start {
+    /// Its module.
+    pub module: Module,
 }
 
 /// Instances that the engine has been told of and has not taken yet.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Starts {
+pub struct Starts {
     waiting: Arc<Mutex<BTreeMap<(StrategyId, u32), Start>>>,
 }
 
@@ -61,37 +64,50 @@ impl Starts {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert((strategy, instance), start);
     }
 
-    pub(crate) fn take(&self, strategy: StrategyId, instance: u32) -> Option<Start> {
+    /// Takes what an instance starts with, once the engine has taken its announcement.
+    pub fn take(&self, strategy: StrategyId, instance: u32) -> Option<Start> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&(strategy, instance))
     }
 }
 
 /// What they are looked after with.
-pub(crate) struct Tools {
-    pub(crate) data_dir: PathBuf,
-    pub(crate) strategies_dir: PathBuf,
-    pub(crate) db: Db,
-    pub(crate) inbox: Inbox,
-    pub(crate) picture: Picture,
-    pub(crate) alerts: Alerts,
-    pub(crate) latest: Latest,
-    pub(crate) starts: Starts,
-    pub(crate) listing: Listing,
-    pub(crate) states: SavedStates,
-    pub(crate) sandbox: Sandbox,
+#[derive(Debug)]
+pub struct Tools {
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The strategies folder.
+    pub strategies_dir: PathBuf,
+    /// The database.
+    pub db: Db,
+    /// Where inputs go.
+    pub inbox: Inbox,
+    /// What operators see.
+    pub picture: Picture,
+    /// Where alerts go.
+    pub alerts: Alerts,
+    /// The engine's newest view.
+    pub latest: Latest,
+    /// What announced instances start with.
+    pub starts: Starts,
+    /// The markets of the session.
+    pub listing: Listing,
+    /// What strategies saved.
+    pub states: SavedStates,
+    /// What loads modules.
+    pub sandbox: Sandbox,
     /// Which new versions trade.
-    pub(crate) arming: Arming,
+    pub arming: Arming,
     /// How many versions of each are kept to go back to.
-    pub(crate) keep_versions: u32,
+    pub keep_versions: u32,
     /// The session's number.
-    pub(crate) session: u64,
+    pub session: u64,
     /// Who held something when the last session ended.
-    pub(crate) holders: BTreeSet<StrategyId>,
+    pub holders: BTreeSet<StrategyId>,
 }
 
 /// Which versions of a strategy trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arming {
+pub enum Arming {
     /// Whatever is dropped: demo and paper.
     Dropped,
     /// Only what somebody armed by its hash.
@@ -102,7 +118,7 @@ pub(crate) enum Arming {
 
 impl Arming {
     /// Returns what the configuration wants.
-    pub(crate) fn of(config: &Config) -> Self {
+    pub fn of(config: &Config) -> Self {
         match (config.mode, config.reload_armed) {
             (Mode::Demo | Mode::Paper, _) => Self::Dropped,
             (Mode::Live, true) => Self::Armed,
@@ -112,7 +128,8 @@ impl Arming {
 }
 
 /// Looks after all strategies.
-pub(crate) struct Strategies {
+#[derive(Debug)]
+pub struct Strategies {
     tools: Tools,
     /// The market that the next new strategy's grant begins with, so that strategies spread over the markets.
     next: u32,
@@ -126,12 +143,13 @@ pub(crate) struct Strategies {
 }
 
 impl Strategies {
-    pub(crate) const fn new(tools: Tools) -> Self {
+    /// Returns what looks after strategies; it knows none yet.
+    pub const fn new(tools: Tools) -> Self {
         Self { tools, next: 0, known: BTreeMap::new(), texts: BTreeMap::new(), noted: BTreeSet::new(), prune_at: None }
     }
 
     /// Works until the supervisor is gone.
-    pub(crate) async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut words: mpsc::Receiver<Asked>) {
+    pub async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut words: mpsc::Receiver<Asked>) {
         self.show_orphans().await;
         self.prune().await;
         let mut changes = self.tools.listing.changes();

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 /// Watches the strategies folder. What strategies say goes straight to the engine, from their own threads and so in their order; the
 /// rest to whoever looks after strategies.
-pub(crate) fn supervise(
+pub fn supervise(
     config: &Config,
     sandbox: Sandbox,
     inbox: &Inbox,
@@ -21,7 +21,7 @@ pub(crate) fn supervise(
     reports: mpsc::Sender<Report>,
 ) -> anyhow::Result<Supervisor> {
     if config.mode == Mode::Live {
-        super::folder::must_be_ours(&config.strategies_dir)?;
+        crate::folder_permissions::must_be_ours(&config.strategies_dir)?;
     }
     let inbox = inbox.clone();
     let sink = move |report| {

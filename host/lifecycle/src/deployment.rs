@@ -1,7 +1,7 @@
 //! What follows from the strategies folder: files that came, changed, make no sense, or went.
 
-use super::known::Version;
-use super::supervise::cut;
+use super::report_routing::cut;
+use super::strategy_record::Version;
 use super::{Strategies, StrategyChange};
 use alerts::Trouble;
 use control::clock;

@@ -5,7 +5,7 @@ use model::{MarketIx, StrategyId, Time};
 use sandbox::{Grant, Grants, Session};
 
 /// Returns what an instance starts with: the account as it stands in `engine`. Markets without places have those of their ranks.
-pub(crate) fn session_of(
+pub fn session_of(
     engine: &Engine,
     now: Time,
     strategy: StrategyId,

@@ -1,6 +1,6 @@
 //! Going back to a version that ran before.
 
-use super::known::Version;
+use super::strategy_record::Version;
 use super::{Strategies, clock};
 use anyhow::{Context, anyhow, bail};
 use model::hex;

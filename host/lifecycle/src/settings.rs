@@ -1,8 +1,8 @@
 //! Parameters, markets and budgets: the file `NAME.toml` beside a module is the one truth; what is set by the API is written there.
 
 use super::Strategies;
-use super::known::Version;
-use crate::parameters::{Settings, check, with_parameters};
+use super::strategy_record::Version;
+use crate::settings_file::{Settings, check, with_parameters};
 use alerts::Trouble;
 use anyhow::Context;
 use model::{Budget, EventId, Market, MarketIx, StrategyId};

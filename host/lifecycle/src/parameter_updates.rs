@@ -1,7 +1,7 @@
 //! Parameters that change while a strategy runs: it is told of them between two events, and goes on. One that has no word for that, or
 //! that would not start with them, is started anew from its state instead, as with any other change.
 
-use super::known::{Known, Version};
+use super::strategy_record::{Known, Version};
 use super::{Strategies, StrategyChange};
 use control::clock;
 use model::{Limits, Usd};

@@ -40,6 +40,7 @@ impl Version {
 }
 
 /// A strategy by its name.
+#[derive(Debug)]
 pub(super) struct Known {
     pub(super) id: StrategyId,
     /// The number of the instance that was announced last.

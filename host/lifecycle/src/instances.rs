@@ -1,9 +1,9 @@
 //! What follows from what instances do: they start, do not start, fail, and log.
 
 use super::Strategies;
-use super::files::describe;
-use super::known::{FAULTS_MAX, Known};
+use super::deployment::describe;
 use super::pruning;
+use super::strategy_record::{FAULTS_MAX, Known};
 use alerts::Trouble;
 use control::clock;
 use model::{StrategyId, hex};
