@@ -217,7 +217,7 @@ async fn venue_findings(
     let Some(client) = report.keep("venue", client) else { return };
     let version = client.version().await.with_context(|| format!("asking {address} for its version"));
     let Some(version) = report.keep("venue", version) else { return };
-    if crate::host::ORDER_VERSIONS.contains(&version) {
+    if trading::session::ORDER_VERSIONS.contains(&version) {
         report.good("venue", format!("{address} takes orders of version {version}"));
     } else {
         report.bad("venue", format!("{address} takes orders of version {version}, which this program does not sign"));
@@ -253,7 +253,7 @@ async fn clocks(client: &Client, report: &mut Report) {
         match client.time().await {
             Ok(theirs) => {
                 took.push(started.elapsed());
-                skew = crate::host::skew(asked, clock::now(), theirs);
+                skew = trading::skew(asked, clock::now(), theirs);
             }
             Err(error) => return report.bad("latency", error),
         }

@@ -57,9 +57,9 @@ pub(crate) struct Venue {
     /// The address of the catalog of markets.
     pub(crate) catalog: String,
     /// The address of the public records of accounts.
-    records: String,
+    pub records: String,
     /// The address of the relayer.
-    relayer: String,
+    pub relayer: String,
 }
 
 impl Venue {

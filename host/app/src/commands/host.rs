@@ -6,7 +6,6 @@ use crate::auth::{Auth, Identity, Role};
 use crate::cli::HostArgs;
 use crate::console::{complain, say};
 use crate::host::serve::{Served, forget_last_run};
-use crate::host::{Outcome, Venue, VenueAddresses, begin, end, past, start};
 use crate::http::Parts;
 use crate::settings::Settings;
 use anyhow::Context;
@@ -18,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::db::Db;
 use store::journal_files::RunLock;
+use trading::session::{Outcome, Venue, VenueAddresses, begin, end, past, start};
 
 /// How long tasks may take to end after everything was said.
 const GRACE: Duration = Duration::from_secs(2);

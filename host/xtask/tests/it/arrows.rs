@@ -28,9 +28,10 @@ const EVERYTHING: &[&str] = &[
     "config",
     "control",
     "lifecycle",
+    "trading",
 ];
 
-const CRATES: [Crate; 18] = [
+const CRATES: [Crate; 19] = [
     Crate { name: "model", ours: &[], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
@@ -55,6 +56,26 @@ const CRATES: [Crate; 18] = [
     Crate {
         name: "lifecycle",
         ours: &["alerts", "config", "control", "engine", "model", "readmodel", "sandbox", "store"],
+        pure: None,
+    },
+    Crate {
+        name: "trading",
+        ours: &[
+            "alerts",
+            "config",
+            "control",
+            "engine",
+            "journal",
+            "lifecycle",
+            "model",
+            "order",
+            "polymarket",
+            "readmodel",
+            "sandbox",
+            "signer",
+            "sim",
+            "store",
+        ],
         pure: None,
     },
     Crate { name: "app", ours: EVERYTHING, pure: None },

@@ -1,12 +1,12 @@
 //! Why a session ends.
 
 use crate::cli::HostArgs;
-use crate::host::Session;
 use alerts::{Alert, Severity};
 use anyhow::Context;
 use control::clock;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use trading::session::Session;
 
 /// The signals that end a session in order. Once listened for they never end the process by themselves.
 pub(super) struct Told {
@@ -35,7 +35,7 @@ pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Dura
         }
     };
     let engine_ended = async {
-        while !session.engine.is_finished() {
+        while !session.engine_has_ended() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };

@@ -1,7 +1,7 @@
 //! The engine's thread: takes what arrives, journals it, steps the engine, and carries out the effects. It never waits for
 //! a disk, a socket or a strategy.
 
-use super::duties::Duties;
+use super::effects::Duties;
 use control::clock;
 use control::inbox::{Arrival, Inbox, Reply, Taken};
 use control::{Latest, View};

@@ -1,10 +1,10 @@
 //! What the engine wants done, given to those who do it. Everything here returns at once.
 
-use super::access::Access;
-use super::desk::Job;
-use super::index::Index;
-use super::market::MarketFeeds;
-use super::rows::Rows;
+use super::market_data::feeds::MarketFeeds;
+use super::orders::execution_client::Access;
+use super::orders::order_ids::Index;
+use super::orders::submitter::Job;
+use super::row_writer::Rows;
 use alerts::RecordAlerts;
 use control::clock;
 use control::market_registry::Listing;

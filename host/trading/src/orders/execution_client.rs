@@ -1,8 +1,8 @@
 //! Where orders go and where the account is: the venue, or paper in its place.
 
-use super::desk::{Desk, Job};
 use super::paper::PaperVenue;
-use super::venue_account::VenueAccount;
+use super::submitter::{Desk, Job};
+use crate::account::venue_account::VenueAccount;
 use control::{OpenOrders, OpenOrdersAnswer};
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel};

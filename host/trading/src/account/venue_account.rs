@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::index::Index;
+use crate::orders::order_ids::Index;
 use control::Latest;
 use control::clock;
 use control::inbox::Inbox;

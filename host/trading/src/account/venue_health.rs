@@ -15,7 +15,7 @@ const CLOCK_EVERY: Duration = Duration::from_secs(60);
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// Begins to watch. Call it inside a runtime.
-pub(super) fn watch(client: &Client, inbox: &Inbox) {
+pub(crate) fn watch(client: &Client, inbox: &Inbox) {
     tokio::spawn(count_requests(client.clone(), inbox.clone()));
     tokio::spawn(compare_clocks(client.clone(), inbox.clone()));
     tokio::spawn(tell_moods(client.moods(), inbox.clone()));
@@ -77,7 +77,7 @@ async fn count_requests(client: Client, inbox: Inbox) {
 }
 
 /// Returns how far the venue's clock is ahead of ours, in microseconds: nothing while its second could be the one in which it was asked.
-pub(crate) fn skew(asked: Time, heard: Time, theirs: Time) -> i64 {
+pub fn skew(asked: Time, heard: Time, theirs: Time) -> i64 {
     let (first, last) = (theirs, theirs.plus_micros(999_999));
     if last < asked {
         return i64::try_from(asked.since(last)).map_or(i64::MIN, i64::wrapping_neg);

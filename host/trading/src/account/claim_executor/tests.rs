@@ -196,7 +196,7 @@ async fn a_claim_is_handed_over_once_and_the_engine_hears_of_its_transaction_onc
     let merged = TransferKind::Merge { market: MarketIx(0), size: Size::shares(30) };
     assert_eq!((told.kind, &*told.reference), (ActivityKind::Transfer(merged), "0xAA"));
     // The records will tell the same under the same key.
-    assert_eq!(told.key, records::key("0xaa", Recorded::Merge, Some(&ConditionId([7; 32]))));
+    assert_eq!(told.key, activity::key("0xaa", Recorded::Merge, Some(&ConditionId([7; 32]))));
     assert_eq!((rig.state(None).await, rig.nonces()), ("confirmed".to_owned(), vec!["0".to_owned()]));
 }
 

@@ -1,8 +1,8 @@
 //! Getting to know the venue: its version, our API key, our cash, and the markets to watch.
 
-use super::discovery::Discovery;
-use super::heartbeat;
-use super::market::Listen;
+use crate::account::heartbeat;
+use crate::market_data::discovery::Discovery;
+use crate::market_data::feeds::Listen;
 use anyhow::{Context, ensure};
 use config::{Config, Mode};
 use control::clock;
@@ -16,46 +16,46 @@ use std::collections::BTreeSet;
 use store::journal_files::Past;
 
 /// The version of orders that we sign (PROTOCOL 1.4).
-pub(crate) const ORDER_VERSIONS: [u32; 2] = [2, 3];
+pub const ORDER_VERSIONS: [u32; 2] = [2, 3];
 
 /// Where the venue's services are.
 #[derive(Debug, Clone)]
-pub(crate) struct VenueAddresses {
+pub struct VenueAddresses {
     /// The REST address.
-    pub(crate) exchange: String,
+    pub exchange: String,
     /// The WebSocket address.
-    pub(crate) channels: String,
+    pub channels: String,
     /// The catalog of markets.
-    pub(crate) catalog: String,
+    pub catalog: String,
     /// The public records of accounts.
-    pub(crate) records: String,
+    pub records: String,
     /// The relayer.
-    pub(crate) relayer: String,
+    pub relayer: String,
 }
 
 /// The venue, and our account there.
-pub(crate) struct Venue {
-    pub(super) client: Client,
+pub struct Venue {
+    pub(crate) client: Client,
     /// Our account there; none on paper.
-    pub(super) login: Option<Login>,
-    pub(super) listen: Listen,
-    pub(super) cash: Usd,
-    pub(super) markets: Vec<Market>,
-    pub(super) discovery: Discovery,
+    pub(crate) login: Option<Login>,
+    pub(crate) listen: Listen,
+    pub(crate) cash: Usd,
+    pub(crate) markets: Vec<Market>,
+    pub(crate) discovery: Discovery,
     /// The public records of accounts.
-    pub(super) records: DataApi,
+    pub(crate) records: DataApi,
     /// The relayer, if claims go there.
-    pub(super) relayer: Option<Relayer>,
+    pub(crate) relayer: Option<Relayer>,
 }
 
 /// Our account at the venue.
-pub(super) struct Login {
-    pub(super) account: AccountClient,
-    pub(super) credentials: Credentials,
+pub(crate) struct Login {
+    pub(crate) account: AccountClient,
+    pub(crate) credentials: Credentials,
     /// Orders that were open and that nobody here placed.
-    pub(super) foreign: Vec<VenueOrder>,
+    pub(crate) foreign: Vec<VenueOrder>,
     /// The id of the next heartbeat; none if they are not wanted.
-    pub(super) heartbeat: Option<String>,
+    pub(crate) heartbeat: Option<String>,
 }
 
 impl Venue {
@@ -63,7 +63,7 @@ impl Venue {
     ///
     /// # Errors
     /// If the venue does not answer, speaks another version, has orders of ours that we know nothing of, or no markets.
-    pub(crate) async fn open(
+    pub async fn open(
         args: &VenueAddresses,
         adopt: bool,
         config: &Config,
@@ -149,4 +149,10 @@ async fn log_in(client: &Client, signer: &signer::Client) -> anyhow::Result<Cred
     let signature = signer.sign_auth(timestamp_s, nonce).await.context("signing the login")?;
     let headers = L1Headers { address: signer.account().signer, signature, timestamp_s, nonce };
     client.create_or_derive_api_key(&headers).await.context("making the API key")
+}
+
+impl std::fmt::Debug for Venue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Venue").field("markets", &self.markets.len()).finish_non_exhaustive()
+    }
 }

@@ -5,9 +5,9 @@
 #[cfg(test)]
 mod tests;
 
-use super::Wires;
-use super::records;
-use super::venue::Venue;
+use super::activity;
+use crate::session::Venue;
+use crate::session::Wires;
 use config::Config;
 use control::clock;
 use control::inbox::Inbox;
@@ -29,7 +29,7 @@ use store::db::{ClaimRow, Db, DbError};
 use tokio::sync::mpsc;
 
 /// How often what is under way is looked at.
-pub(super) const LOOK: Duration = Duration::from_secs(2);
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
 /// How often it is looked for markets to redeem.
 const AUTOMATIC: Duration = Duration::from_secs(15);
 /// How long a batch is good for.
@@ -47,32 +47,32 @@ const HOST: &str = "host";
 
 type Signing = Pin<Box<dyn Future<Output = Result<Signature65, String>> + Send>>;
 /// Asks the signer's process for the signature of a batch.
-pub(super) type Sign = Arc<dyn Fn(Batch) -> Signing + Send + Sync>;
+pub(crate) type Sign = Arc<dyn Fn(Batch) -> Signing + Send + Sync>;
 /// Asks the venue to look at the chain again for the tokens of a market.
-pub(super) type Refresh = Arc<dyn Fn(ConditionId) + Send + Sync>;
+pub(crate) type Refresh = Arc<dyn Fn(ConditionId) + Send + Sync>;
 
 /// What executes claims.
-pub(super) struct Executor {
-    pub(super) relayer: Relayer,
-    pub(super) sign: Sign,
-    pub(super) refresh: Refresh,
-    pub(super) db: Db,
+pub(crate) struct Executor {
+    pub(crate) relayer: Relayer,
+    pub(crate) sign: Sign,
+    pub(crate) refresh: Refresh,
+    pub(crate) db: Db,
     /// The wallet, as rows have it.
-    pub(super) account: String,
+    pub(crate) account: String,
     /// The key's address.
-    pub(super) owner: Address,
-    pub(super) wallet: Address,
-    pub(super) chain: Chain,
-    pub(super) inbox: Inbox,
-    pub(super) listing: Listing,
-    pub(super) picture: Picture,
+    pub(crate) owner: Address,
+    pub(crate) wallet: Address,
+    pub(crate) chain: Chain,
+    pub(crate) inbox: Inbox,
+    pub(crate) listing: Listing,
+    pub(crate) picture: Picture,
     /// Whether what can be redeemed is redeemed without being asked for.
-    pub(super) automatic: bool,
-    pub(super) now: Arc<dyn Fn() -> Time + Send + Sync>,
+    pub(crate) automatic: bool,
+    pub(crate) now: Arc<dyn Fn() -> Time + Send + Sync>,
 }
 
 /// Begins to execute claims, if that is wanted and possible.
-pub(super) fn open(wires: &Wires, config: &Config, db: &Db, venue: &Venue) -> Door {
+pub(crate) fn open(wires: &Wires, config: &Config, db: &Db, venue: &Venue) -> Door {
     let Some(login) = &venue.login else { return Door::closed("on paper there is nothing to claim") };
     let account = *wires.signer.account();
     if account.signature_type != SignatureType::Deposit {
@@ -142,7 +142,7 @@ fn refreshing(client: AccountClient, listing: Listing) -> Refresh {
 
 impl Executor {
     /// Begins to execute, and returns where to ask.
-    pub(super) fn start(self) -> Door {
+    pub(crate) fn start(self) -> Door {
         let (door, requests) = Door::open();
         tokio::spawn(self.run(requests));
         door
@@ -174,7 +174,7 @@ impl Executor {
     }
 
     /// Follows what is under way; begins the next where nothing is.
-    pub(super) async fn step(&self, waiting: &mut VecDeque<Wanted>, automatic: bool) -> Result<(), DbError> {
+    pub(crate) async fn step(&self, waiting: &mut VecDeque<Wanted>, automatic: bool) -> Result<(), DbError> {
         let rows = self.db.claims(&self.account, ROWS).await?;
         let open: Vec<ClaimRow> = rows.iter().filter(|row| row.is_open()).cloned().collect();
         if !open.is_empty() {
@@ -355,7 +355,7 @@ impl Executor {
             }
         };
         let reference = row.transaction_hash.clone();
-        let key = records::key(&reference, recorded, condition.as_ref());
+        let key = activity::key(&reference, recorded, condition.as_ref());
         let at = (self.now)();
         self.inbox.account(clock::now(), Body::Activity(Activity { key, at, kind, reference }));
     }

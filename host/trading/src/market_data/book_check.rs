@@ -1,6 +1,6 @@
 //! Quiet books are held against REST: the same top is a proof of life, another one means that something was missed.
 
-use super::Shared;
+use super::feeds::Shared;
 use control::clock;
 use model::{Body, TokenId, TokenIx};
 use polymarket::Client;
@@ -15,7 +15,7 @@ const QUIET_MICROS: u64 = 20_000_000;
 const WITNESS_EVERY: Duration = Duration::from_secs(10);
 
 /// Looks for ever.
-pub(super) async fn watch(shared: Arc<Shared>, client: Client, picture: Picture) {
+pub(crate) async fn watch(shared: Arc<Shared>, client: Client, picture: Picture) {
     let mut ticks = tokio::time::interval(WITNESS_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -1,7 +1,7 @@
 //! The way out: placements are signed and sent once the journal has them, cancels at once. Runs beside the engine's thread and
 //! answers through the inbox.
 
-use super::index::Index;
+use super::order_ids::Index;
 use alerts::{Alert, Alerts, Severity};
 use control::clock;
 use control::inbox::Inbox;

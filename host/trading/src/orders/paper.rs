@@ -1,8 +1,8 @@
 //! Paper trading: the market channel is the real one, and `sim`'s paper venue stands where the exchange would. It answers
 //! through the inbox, so its words are journaled like the real one's.
 
-use super::desk::Job;
-use super::index::Index;
+use super::order_ids::Index;
+use super::submitter::Job;
 use control::clock;
 use control::inbox::Inbox;
 use model::event::MarketEvent;
@@ -48,7 +48,7 @@ pub(crate) struct PaperVenue {
 }
 
 /// What an account on paper starts with, and what is said first.
-pub(super) struct Opening {
+pub(crate) struct Opening {
     cash: Usd,
     shares: BTreeMap<TokenIx, Size>,
     words: Vec<Body>,
@@ -57,7 +57,7 @@ pub(super) struct Opening {
 impl Opening {
     /// Returns a new account with this much money, or what the last session left of the old one. Orders do not outlive
     /// the paper venue's process: they are told as cancelled, and what had matched is booked and final.
-    pub(super) fn new(cash: Usd, carry: Option<&Carry>) -> Self {
+    pub(crate) fn new(cash: Usd, carry: Option<&Carry>) -> Self {
         let Some(carry) = carry else { return Self { cash, shares: BTreeMap::new(), words: Vec::new() } };
         let shares = carry.positions.iter().map(|(token, position)| (*token, position.size)).collect();
         let mut opening = Self { cash: carry.cash, shares, words: Vec::new() };
@@ -122,7 +122,7 @@ impl PaperVenue {
     ///
     /// # Errors
     /// If the markets contradict each other.
-    pub(super) fn start(
+    pub(crate) fn start(
         latency: Latency,
         markets: &[Market],
         opening: Opening,
@@ -162,7 +162,7 @@ impl PaperVenue {
             let (order, expires) = (job.approved.item().order, job.approved.expires());
             let refused = match (this.journal.synced(job.place).await, this.index.venue(order.id)) {
                 (Err(reason), _) => Some(format!("the journal: {reason}")),
-                (Ok(()), _) if clock::now() > expires => Some(super::desk::TOO_OLD.to_owned()),
+                (Ok(()), _) if clock::now() > expires => Some(super::submitter::TOO_OLD.to_owned()),
                 (Ok(()), None) => Some("the order cannot be built".to_owned()),
                 (Ok(()), Some(venue)) if this.asked.try_send(Asked::Place(order, venue)).is_ok() => None,
                 (Ok(()), Some(_)) => Some(format!("more than {ASKED_MAX} requests wait for the paper venue")),

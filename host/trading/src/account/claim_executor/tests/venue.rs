@@ -1,7 +1,7 @@
 //! The whole way on the local exchange: the relayer does it, the account and the records show it, the engine books it once.
 
 use super::*;
-use crate::host::records::{Records, Witness};
+use crate::account::activity::{Records, Witness};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use control::Latest;
@@ -62,10 +62,10 @@ impl Books {
     }
 }
 
-struct Venue {
+pub(crate) struct Venue {
     rig: Rig,
     client: AccountClient,
-    records: Records,
+    pub(crate) records: Records,
     books: Books,
     market: Market,
 }

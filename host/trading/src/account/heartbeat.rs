@@ -21,21 +21,21 @@ const GOOD_FOR_MICROS: u64 = 9_000_000;
 const TRIES: usize = 3;
 
 /// What is asked for proofs of life.
-pub(super) struct Heart {
-    pub(super) client: AccountClient,
-    pub(super) inbox: Inbox,
-    pub(super) latest: Latest,
-    pub(super) journal: Journal,
-    pub(super) picture: Picture,
+pub(crate) struct Heart {
+    pub(crate) client: AccountClient,
+    pub(crate) inbox: Inbox,
+    pub(crate) latest: Latest,
+    pub(crate) journal: Journal,
+    pub(crate) picture: Picture,
     /// The id that the venue expects next.
-    pub(super) id: String,
+    pub(crate) id: String,
 }
 
 /// Sends the first heartbeat, before there is any order, and returns the id of the next one.
 ///
 /// # Errors
 /// If the venue does not take it: nothing may be placed then.
-pub(super) async fn first(client: &AccountClient) -> Result<String, HeartbeatError> {
+pub(crate) async fn first(client: &AccountClient) -> Result<String, HeartbeatError> {
     beat(client, String::new()).await
 }
 
@@ -52,7 +52,7 @@ async fn beat(client: &AccountClient, mut id: String) -> Result<String, Heartbea
 
 impl Heart {
     /// Beats until the process ends.
-    pub(super) async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let mut accepted = clock::now();
         let mut alive = true;
         let mut ticks = tokio::time::interval(EVERY);

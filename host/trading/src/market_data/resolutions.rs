@@ -16,7 +16,7 @@ const LAP: Duration = Duration::from_secs(60);
 const APART: Duration = Duration::from_secs(1);
 
 /// Asks for one market after the other, for ever: new ones join the lap.
-pub(super) async fn watch(client: Client, inbox: Inbox, listing: Listing) {
+pub(crate) async fn watch(client: Client, inbox: Inbox, listing: Listing) {
     let mut asked = Instant::now();
     let mut joined = 0;
     // The first questions are apart; each later one is a lap after the one before about the same market.

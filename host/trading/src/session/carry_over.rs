@@ -11,7 +11,7 @@ use store::journal_files::Past;
 ///
 /// # Errors
 /// If the journal speaks of a market that it never introduced.
-pub(super) fn renumbered(past: &Past, markets: &mut Vec<Market>) -> anyhow::Result<Carry> {
+pub(crate) fn renumbered(past: &Past, markets: &mut Vec<Market>) -> anyhow::Result<Carry> {
     let mut numbers: BTreeMap<ConditionId, MarketIx> =
         (0u32..).map(MarketIx).zip(markets.iter()).map(|(number, market)| (market.condition, number)).collect();
     let mut new = BTreeMap::new();
@@ -37,7 +37,7 @@ pub(super) fn renumbered(past: &Past, markets: &mut Vec<Market>) -> anyhow::Resu
 
 impl Wires {
     /// Gives the engine what the last session left, and remembers which orders are whose, here and in the new journal.
-    pub(super) fn take_over(&self, now: Time, carry: Carry, past: Past) {
+    pub(crate) fn take_over(&self, now: Time, carry: Carry, past: Past) {
         let carried = carry.orders.iter().map(|carried| carried.order);
         let by_hand: BTreeSet<OrderId> =
             carried.filter(|order| order.strategy == StrategyId::BY_HAND).map(|order| order.id).collect();

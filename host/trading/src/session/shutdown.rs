@@ -1,7 +1,7 @@
 //! The end of a session: nothing open, and the ledger held against the exchange's own account.
 
-use super::access::Access;
-use super::core::Counts;
+use crate::engine_thread::Counts;
+use crate::orders::execution_client::Access;
 use alerts::{Alert, Severity};
 use control::Control;
 use control::clock;
@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// What was found at the end.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct End {
+pub(crate) struct End {
     /// Orders that the venue itself tells as open, those placed by hand apart; none if it did not answer.
     open: Option<usize>,
     /// Whether cash and shares are the same here and there, to the millionth.
@@ -30,7 +30,7 @@ pub(super) struct End {
 
 impl End {
     /// Returns what those that do not look should hear of; nothing if all is in order.
-    pub(super) fn alert(&self) -> Option<Alert> {
+    pub(crate) fn alert(&self) -> Option<Alert> {
         let detail = match self.open {
             _ if !self.equal => "the ledger differs from the account at the venue".to_owned(),
             Some(0) => return None,
@@ -43,7 +43,7 @@ impl End {
 
 /// The last line of `run --json`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     mode: &'static str,
     uptime_s: u64,
     events: u64,
@@ -60,7 +60,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new(mode: Mode, uptime: Duration, summary: &Summary, counts: &Counts, end: End) -> Self {
+    pub(crate) fn new(mode: Mode, uptime: Duration, summary: &Summary, counts: &Counts, end: End) -> Self {
         Self {
             mode: mode.as_str(),
             uptime_s: uptime.as_secs(),
@@ -78,7 +78,7 @@ impl Outcome {
     }
 
     /// Says whether nothing is left to look after.
-    pub(crate) const fn is_clean(&self) -> bool {
+    pub const fn is_clean(&self) -> bool {
         matches!(self.open_orders_at_exit, Some(0)) && self.ledger_matches_exchange
     }
 }
@@ -89,7 +89,7 @@ fn number(amount: Usd) -> serde_json::Number {
 }
 
 /// Stops the bot and waits until the engine, once stopped, knows of no open order of ours.
-pub(super) async fn stop(control: &Control, latest: &Latest) {
+pub(crate) async fn stop(control: &Control, latest: &Latest) {
     if let Err(error) = control.command(Command::Stop).await {
         tracing::error!(%error, "stop not taken by the engine");
     }
@@ -106,7 +106,7 @@ pub(super) async fn stop(control: &Control, latest: &Latest) {
 }
 
 /// Asks the venue what is open and what we own, and compares.
-pub(super) async fn check(access: &Access, latest: &Latest) -> End {
+pub(crate) async fn check(access: &Access, latest: &Latest) -> End {
     let open = match access.ours_open().await {
         Ok(open) => Some(open),
         Err(error) => {

@@ -1,9 +1,7 @@
 //! The market channel: frames become inputs. Tokens are spread over connections, and each part of them comes over several that
 //! bring the same, so that one may fail or lag.
 
-mod shard;
-mod witness;
-
+use crate::market_data::shard::Shard;
 use anyhow::ensure;
 use control::clock;
 use control::inbox::Inbox;
@@ -15,7 +13,6 @@ use polymarket::parse::{Element, TooManyTokens, parse_elements};
 use polymarket::{Client, Feed, FeedConfig, FeedEvent, TokenMap};
 use readmodel::Picture;
 use readmodel::views::ConnectionView;
-use shard::Shard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -43,24 +40,24 @@ pub(crate) struct Listen {
 
 /// What the tasks of all connections share.
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     listen: Listen,
-    inbox: Inbox,
+    pub(crate) inbox: Inbox,
     runtime: Handle,
     map: RwLock<TokenMap>,
     shards: Mutex<Shards>,
     /// When a token was last heard of, in microseconds.
-    heard: Mutex<BTreeMap<TokenIx, u64>>,
+    pub(crate) heard: Mutex<BTreeMap<TokenIx, u64>>,
     bad_frames: AtomicU64,
 }
 
 /// The parts of the tokens, and which carries what.
 #[derive(Debug, Default)]
-struct Shards {
+pub(crate) struct Shards {
     parts: Vec<Arc<Shard>>,
-    tokens: BTreeMap<TokenIx, (TokenId, usize)>,
+    pub(crate) tokens: BTreeMap<TokenIx, (TokenId, usize)>,
     /// Whether the engine was told that the channel is up.
-    told_up: Option<bool>,
+    pub(crate) told_up: Option<bool>,
 }
 
 /// A connection's frames, and where they belong.
@@ -99,7 +96,11 @@ impl MarketFeeds {
         }
         // The channel is up when all its parts are, so all must be there before the first one tells.
         feeds.hear(lines);
-        feeds.shared.runtime.spawn(witness::watch(Arc::clone(&feeds.shared), client, picture.clone()));
+        feeds.shared.runtime.spawn(crate::market_data::book_check::watch(
+            Arc::clone(&feeds.shared),
+            client,
+            picture.clone(),
+        ));
         feeds.shared.runtime.spawn(show(Arc::clone(&feeds.shared), picture));
         Ok(feeds)
     }
@@ -250,7 +251,7 @@ async fn show(shared: Arc<Shared>, picture: Picture) {
 }
 
 impl Shared {
-    fn shards(&self) -> MutexGuard<'_, Shards> {
+    pub(crate) fn shards(&self) -> MutexGuard<'_, Shards> {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -310,7 +311,7 @@ impl Shared {
     }
 
     /// Asks for a token's book on a connection whose answer is taken.
-    fn resnapshot(&self, token: TokenIx) {
+    pub(crate) fn resnapshot(&self, token: TokenIx) {
         let found = {
             let shards = self.shards();
             shards.tokens.get(&token).and_then(|(id, place)| Some((*id, Arc::clone(shards.parts.get(*place)?))))

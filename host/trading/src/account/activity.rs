@@ -1,8 +1,8 @@
 //! The venue's public records of our account, read slowly and never on the order path: what moved without a trade goes to the engine,
 //! which books what the account shows too, and positions are a third witness beside our books and the order book's balances.
 
-use super::Wires;
-use super::venue::Venue;
+use crate::session::Venue;
+use crate::session::Wires;
 use control::Latest;
 use control::clock;
 use control::inbox::Inbox;
@@ -39,22 +39,22 @@ const WITNESS_LOOKS: u32 = 3;
 const SHOWN_MAX: usize = 10;
 
 /// What reads the records.
-pub(super) struct Records {
-    pub(super) api: DataApi,
+pub(crate) struct Records {
+    pub(crate) api: DataApi,
     /// The wallet that holds the money.
-    pub(super) user: Address,
-    pub(super) inbox: Inbox,
-    pub(super) listing: Listing,
-    pub(super) latest: Latest,
-    pub(super) picture: Picture,
+    pub(crate) user: Address,
+    pub(crate) inbox: Inbox,
+    pub(crate) listing: Listing,
+    pub(crate) latest: Latest,
+    pub(crate) picture: Picture,
     /// What happened before is in the books.
-    pub(super) since: Time,
+    pub(crate) since: Time,
     /// Activities that need not be told again.
-    pub(super) sent: BTreeSet<[u8; 32]>,
+    pub(crate) sent: BTreeSet<[u8; 32]>,
 }
 
 /// Begins to read the venue's records of our account, if there is one.
-pub(super) fn read(wires: &Wires, venue: &Venue, since: Time, told: Vec<[u8; 32]>) {
+pub(crate) fn read(wires: &Wires, venue: &Venue, since: Time, told: Vec<[u8; 32]>) {
     if venue.login.is_none() {
         return;
     }
@@ -73,7 +73,7 @@ pub(super) fn read(wires: &Wires, venue: &Venue, since: Time, told: Vec<[u8; 32]
 
 /// What the positions said, and how often running.
 #[derive(Debug, Default)]
-pub(super) struct Witness {
+pub(crate) struct Witness {
     differences: BTreeMap<TokenId, (Size, Size)>,
     looks: u32,
 }
@@ -91,7 +91,7 @@ struct Moved {
 
 impl Records {
     /// Reads for ever.
-    pub(super) async fn watch(mut self) {
+    pub(crate) async fn watch(mut self) {
         let mut read: Option<Instant> = None;
         let mut witness = Witness::default();
         loop {
@@ -140,7 +140,7 @@ impl Records {
     ///
     /// # Errors
     /// If one of the lists cannot be read.
-    pub(super) async fn read(&mut self, view: &mut RecordsView, witness: &mut Witness) -> Result<(), RequestError> {
+    pub(crate) async fn read(&mut self, view: &mut RecordsView, witness: &mut Witness) -> Result<(), RequestError> {
         let (deeds, mut counts) = self.api.deeds(self.user, self.since).await?;
         let told = moved(deeds).into_iter().filter_map(|(key, moved)| self.tell(key, &moved)).count();
         view.elsewhere = view.elsewhere.saturating_add(u64::try_from(told).unwrap_or(u64::MAX));
@@ -228,12 +228,12 @@ impl Records {
 
 /// Returns from when on the records concern an account whose first session begins at `at`: their clock is another one, and what is
 /// told although the opening balance has it explains no difference.
-pub(super) const fn first(at: Time) -> Time {
+pub(crate) const fn first(at: Time) -> Time {
     Time(at.0.saturating_sub(CLOCKS_MICROS))
 }
 
 /// Returns from when on the records are to be read again that were read before `at`: they are late at times.
-pub(super) const fn since(at: Time) -> Time {
+pub(crate) const fn since(at: Time) -> Time {
     Time(at.0.saturating_sub(LAG_MICROS))
 }
 
@@ -283,7 +283,7 @@ fn moved(deeds: Vec<Deed>) -> BTreeMap<[u8; 32], Moved> {
 }
 
 /// Returns what tells apart what a transaction did to a market, whoever tells of it.
-pub(super) fn key(transaction: &str, kind: Recorded, condition: Option<&ConditionId>) -> [u8; 32] {
+pub(crate) fn key(transaction: &str, kind: Recorded, condition: Option<&ConditionId>) -> [u8; 32] {
     let condition = condition.map(ConditionId::to_string).unwrap_or_default();
     let text = format!("{} {kind:?} {condition}", transaction.to_ascii_lowercase());
     Sha256::digest(text).into()

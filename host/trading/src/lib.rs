@@ -1,0 +1,13 @@
+//! One trading session: the engine's thread, the execution of its effects, orders, market data and the account. It holds no key, serves no
+//! HTTP, and takes commands from [`control`] alone.
+//! Start reading in [`session`], which begins and ends one; then `engine_thread`, which steps, and `effects`, which acts.
+
+pub mod account;
+mod effects;
+mod engine_thread;
+mod market_data;
+mod orders;
+mod row_writer;
+pub mod session;
+
+pub use account::venue_health::skew;
