@@ -2,8 +2,8 @@
 
 use crate::cli::{AssignArgs, HostedArgs, PositionsAction, PositionsArgs};
 use crate::console::say;
-use crate::remote::Remote;
 use anyhow::Context;
+use api::client::Remote;
 use model::{Size, Usd};
 use serde_json::{Value, json};
 use std::process::ExitCode;

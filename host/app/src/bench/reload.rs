@@ -2,8 +2,8 @@
 //! its strategies trade. The journal has when an instance answered first.
 
 use super::{Figure, module, percentiles};
-use crate::remote::Remote;
 use anyhow::{Context, ensure};
+use api::client::Remote;
 use journal::Record;
 use model::input::StrategyChange;
 use model::{Body, Input, StrategyId, hex};

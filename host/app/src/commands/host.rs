@@ -2,13 +2,13 @@
 
 mod signals;
 
-use crate::auth::{Auth, Identity, Role};
 use crate::cli::HostArgs;
 use crate::console::{complain, say};
-use crate::host::serve::{Served, forget_last_run};
-use crate::http::Parts;
-use crate::settings::Settings;
 use anyhow::Context;
+use api::Parts;
+use api::auth::{Auth, Identity, Role};
+use api::runtime_limits::Settings;
+use api::server::{Served, forget_last_run};
 use control::clock;
 use model::input::Mode;
 use signals::{Told, wait};
@@ -85,7 +85,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     complain(&format!(
         "api:       {} (token in {})",
         served.api,
-        crate::auth::admin_token_path(&config.data_dir).display()
+        api::auth::admin_token_path(&config.data_dir).display()
     ));
     // With real money somebody looks first.
     if !common.stopped && session.mode != Mode::Live {

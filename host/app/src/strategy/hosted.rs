@@ -2,8 +2,8 @@
 
 use crate::cli::{ArmArgs, HostedArgs, NameArgs, VersionArgs};
 use crate::console::say;
-use crate::remote::Remote;
 use anyhow::Context;
+use api::client::Remote;
 use model::Usd;
 use serde_json::{Map, Value};
 use std::process::ExitCode;

@@ -29,9 +29,10 @@ const EVERYTHING: &[&str] = &[
     "control",
     "lifecycle",
     "trading",
+    "api",
 ];
 
-const CRATES: [Crate; 19] = [
+const CRATES: [Crate; 20] = [
     Crate { name: "model", ours: &[], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
@@ -76,6 +77,11 @@ const CRATES: [Crate; 19] = [
             "sim",
             "store",
         ],
+        pure: None,
+    },
+    Crate {
+        name: "api",
+        ours: &["alerts", "config", "control", "model", "order", "polymarket", "readmodel", "sandbox", "store"],
         pure: None,
     },
     Crate { name: "app", ours: EVERYTHING, pure: None },

@@ -10,7 +10,7 @@ use store::db::DbError;
 
 /// An error of a request.
 #[derive(Debug)]
-pub struct ProblemResponse {
+pub(crate) struct ProblemResponse {
     status: StatusCode,
     detail: String,
 }

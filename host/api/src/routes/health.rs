@@ -1,7 +1,7 @@
 //! Whether all is well, for people, probes and Prometheus.
 
-use super::App;
-use super::guard::Caller;
+use crate::App;
+use crate::guard::Caller;
 use alerts::Figures;
 use axum::Json;
 use axum::extract::State;
@@ -13,17 +13,17 @@ use serde_json::json;
 
 /// Whether the host answers. Needs no token. A browser that goes there gets the page of that name.
 #[utoipa::path(get, path = "/health", tag = "health", responses((status = 200)))]
-pub(super) async fn health(headers: HeaderMap) -> Response {
+pub(crate) async fn health(headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if accept.contains("text/html") {
-        return super::page::index();
+        return crate::page::index();
     }
     Json(json!({"status": "ok"})).into_response()
 }
 
 /// Connections, breakers, database and what waits.
 #[utoipa::path(get, path = "/health/detailed", tag = "health", responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
-pub(super) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, Json<HealthView>) {
+pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, Json<HealthView>) {
     let snapshot = app.picture.snapshot();
     let rows = app.db.writer().health();
     let tripped: Vec<String> =
@@ -63,7 +63,7 @@ fn alerts_view(figures: Figures) -> AlertsView {
 
 /// The figures of the picture in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text")))]
-pub(super) async fn metrics(State(app): State<App>, _: Caller) -> ([(HeaderName, &'static str); 1], String) {
+pub(crate) async fn metrics(State(app): State<App>, _: Caller) -> ([(HeaderName, &'static str); 1], String) {
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
         write_metrics(

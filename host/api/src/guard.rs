@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
 
 /// The session's cookie.
-pub(super) const COOKIE: &str = "polytrader_session";
+pub(crate) const COOKIE: &str = "polytrader_session";
 /// A header that other origins' pages cannot send without being allowed to; the page sends it with what changes something.
 const MARK: &str = "x-polytrader";
 
@@ -21,7 +21,7 @@ pub(crate) struct Caller(pub(crate) Identity);
 
 impl Caller {
     /// Refuses those whose role is less than `role`.
-    pub(super) fn must_be(&self, role: Role) -> Result<(), ProblemResponse> {
+    pub(crate) fn must_be(&self, role: Role) -> Result<(), ProblemResponse> {
         if self.0.role >= role {
             return Ok(());
         }
@@ -59,7 +59,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Returns the session's cookie.
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|line| line.split(';')).find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
@@ -68,7 +68,7 @@ pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Refuses requests for names that are not this machine's: another site's name that was made to point here (DNS rebinding).
-pub(super) async fn known_host(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn known_host(State(app): State<App>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if app.remote || is_local(host) {
         return next.run(request).await;

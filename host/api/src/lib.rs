@@ -2,28 +2,22 @@
 //! through [`Control`]; there is no other way from here to the engine.
 //! Start reading in [`router`], then `guard` for who may do what.
 
-mod admin;
-mod claims;
-mod config;
+pub mod auth;
+pub mod client;
 mod guard;
-mod health;
 mod openapi;
 mod page;
 mod problem;
-mod scopes;
-mod session;
-mod signals;
-mod strategies;
-mod stream;
+mod routes;
+pub mod runtime_limits;
+pub mod server;
 #[cfg(test)]
 mod tests;
-mod trading;
 
 pub use openapi::document;
-pub use problem::ProblemResponse;
 
 use crate::auth::Auth;
-use crate::settings::Settings;
+use crate::runtime_limits::Settings;
 use alerts::Alerts;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -31,6 +25,7 @@ use axum::middleware;
 use axum::routing::{get, post, put};
 use control::Control;
 use readmodel::Picture;
+use routes::{bot, claims, config, health, restrictions, session, signals, strategies, stream, trading};
 use std::sync::Arc;
 use store::db::Db;
 
@@ -43,7 +38,7 @@ pub struct Parts {
     /// What is shown.
     pub picture: Picture,
     /// The counts of alerts.
-    pub(crate) alerts: Alerts,
+    pub alerts: Alerts,
     /// What acts.
     pub control: Control,
     /// Who may.
@@ -72,14 +67,14 @@ pub(crate) type App = Arc<Parts>;
 /// Returns all routes.
 pub fn router(parts: Arc<Parts>) -> Router {
     let api = Router::new()
-        .route("/v1/admin/bot/state", get(admin::state))
-        .route("/v1/admin/bot/start", post(admin::start))
-        .route("/v1/admin/bot/stop", post(admin::stop))
-        .route("/v1/admin/bot/pause", post(admin::pause))
-        .route("/v1/admin/bot/resume", post(admin::resume))
-        .route("/v1/admin/emergency-stop", post(admin::emergency_stop))
-        .route("/v1/admin/emergency-stop/release", post(admin::release))
-        .route("/v1/admin/circuit-breakers/{name}/reset", post(admin::reset_breaker))
+        .route("/v1/admin/bot/state", get(bot::state))
+        .route("/v1/admin/bot/start", post(bot::start))
+        .route("/v1/admin/bot/stop", post(bot::stop))
+        .route("/v1/admin/bot/pause", post(bot::pause))
+        .route("/v1/admin/bot/resume", post(bot::resume))
+        .route("/v1/admin/emergency-stop", post(bot::emergency_stop))
+        .route("/v1/admin/emergency-stop/release", post(bot::release))
+        .route("/v1/admin/circuit-breakers/{name}/reset", post(bot::reset_breaker))
         .route("/v1/config", get(config::all))
         .route("/v1/config/", get(config::all))
         .route("/v1/config/{key}", put(config::set))
@@ -90,8 +85,8 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/positions/claims/execute", post(claims::execute))
         .route("/v1/positions/assign", post(trading::assign))
         .route("/v1/positions/{token}/close", post(trading::close))
-        .route("/v1/admin/restrictions", put(scopes::restrict))
-        .route("/v1/admin/transfers", post(scopes::transfer))
+        .route("/v1/admin/restrictions", put(restrictions::restrict))
+        .route("/v1/admin/transfers", post(restrictions::transfer))
         .route("/v1/trading/orders", get(trading::orders))
         .route("/v1/trading/orders/cancel-all", post(trading::cancel_all))
         .route("/v1/trading/orders/{id}", get(trading::order).delete(trading::cancel))

@@ -1,9 +1,9 @@
 //! Logging in and out: a token or a one-time code becomes a cookie.
 
-use super::App;
-use super::guard::{COOKIE, Caller, cookie};
-use super::problem::ProblemResponse;
+use crate::App;
 use crate::auth::{Identity, NewSession, SESSION_MILLIS};
+use crate::guard::{COOKIE, Caller, cookie};
+use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
@@ -28,13 +28,13 @@ fn begun(session: &NewSession) -> [(HeaderName, String); 1] {
 
 /// Who is logged in.
 #[utoipa::path(get, path = "/v1/session", tag = "session", responses((status = 200, body = SessionView), (status = 401)))]
-pub(super) async fn show(State(_): State<App>, caller: Caller) -> Json<SessionView> {
+pub(crate) async fn show(State(_): State<App>, caller: Caller) -> Json<SessionView> {
     Json(view(&caller.0))
 }
 
 /// A token becomes a cookie session.
 #[utoipa::path(post, path = "/v1/session", tag = "session", request_body = Login, responses((status = 200, body = SessionView), (status = 401)))]
-pub(super) async fn login(State(app): State<App>, body: Bytes) -> Result<Response, ProblemResponse> {
+pub(crate) async fn login(State(app): State<App>, body: Bytes) -> Result<Response, ProblemResponse> {
     let login: Login = serde_json::from_slice(&body)
         .map_err(|error| ProblemResponse::bad(format!("the body is not {{\"token\": \"…\"}}: {error}")))?;
     let session = app.auth.login(login.token.trim(), (app.clock)())?;
@@ -43,7 +43,7 @@ pub(super) async fn login(State(app): State<App>, body: Bytes) -> Result<Respons
 
 /// Ends the session.
 #[utoipa::path(delete, path = "/v1/session", tag = "session", responses((status = 204)))]
-pub(super) async fn logout(State(app): State<App>, _: Caller, headers: HeaderMap) -> Response {
+pub(crate) async fn logout(State(app): State<App>, _: Caller, headers: HeaderMap) -> Response {
     if let Some(cookie) = cookie(&headers) {
         app.auth.logout(cookie);
     }
@@ -52,13 +52,13 @@ pub(super) async fn logout(State(app): State<App>, _: Caller, headers: HeaderMap
 
 /// A login link.
 #[derive(Deserialize)]
-pub(super) struct Code {
+pub(crate) struct Code {
     #[serde(default)]
     code: String,
 }
 
 /// A one-time code becomes a cookie session, and the browser goes to the page.
-pub(super) async fn redeem(State(app): State<App>, Query(query): Query<Code>) -> Response {
+pub(crate) async fn redeem(State(app): State<App>, Query(query): Query<Code>) -> Response {
     // Without a code this is the page's own login form.
     let session = if query.code.is_empty() { None } else { app.auth.redeem(&query.code, (app.clock)()).ok() };
     match session {

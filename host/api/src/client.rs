@@ -9,7 +9,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(35);
 
 /// A host, and what is asked of it.
-pub(crate) struct Remote {
+#[derive(Debug)]
+pub struct Remote {
     runtime: tokio::runtime::Runtime,
     client: reqwest::Client,
     api: String,
@@ -21,7 +22,7 @@ impl Remote {
     ///
     /// # Errors
     /// If none does, or its token cannot be read.
-    pub(crate) fn of(data_dir: &Path) -> anyhow::Result<Self> {
+    pub fn of(data_dir: &Path) -> anyhow::Result<Self> {
         let path = data_dir.join("run.json");
         let text = std::fs::read(&path).with_context(|| format!("no host runs in {}", data_dir.display()))?;
         let told: Value = serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", path.display()))?;
@@ -38,7 +39,7 @@ impl Remote {
     ///
     /// # Errors
     /// If the host does not answer, or says no: then in its words.
-    pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.send(self.client.get(format!("{}{path}", self.api)))
     }
 
@@ -46,7 +47,7 @@ impl Remote {
     ///
     /// # Errors
     /// As [`Remote::get`].
-    pub(crate) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.send(self.client.post(format!("{}{path}", self.api)).json(body))
     }
 

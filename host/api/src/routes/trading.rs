@@ -1,10 +1,10 @@
 //! Orders, trades, positions and markets.
 
-use super::App;
-use super::admin::{Action, TAKEN};
-use super::guard::Caller;
-use super::problem::ProblemResponse;
+use super::bot::{Action, TAKEN};
+use crate::App;
 use crate::auth::Role;
+use crate::guard::Caller;
+use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -23,31 +23,31 @@ const TRADES: u32 = 100;
 
 /// Everything that the page shows.
 #[utoipa::path(get, path = "/v1/snapshot", tag = "page", responses((status = 200, body = Snapshot)))]
-pub(super) async fn snapshot(State(app): State<App>, _: Caller) -> Json<Snapshot> {
+pub(crate) async fn snapshot(State(app): State<App>, _: Caller) -> Json<Snapshot> {
     Json(app.picture.snapshot())
 }
 
 /// Positions.
 #[utoipa::path(get, path = "/v1/positions", tag = "trading", responses((status = 200, body = Vec<PositionView>)))]
-pub(super) async fn positions(State(app): State<App>, _: Caller) -> Json<Vec<PositionView>> {
+pub(crate) async fn positions(State(app): State<App>, _: Caller) -> Json<Vec<PositionView>> {
     Json(app.picture.snapshot().positions)
 }
 
 /// Money now.
 #[utoipa::path(get, path = "/v1/positions/pnl", tag = "trading", responses((status = 200, body = PnlView)))]
-pub(super) async fn pnl(State(app): State<App>, _: Caller) -> Json<PnlView> {
+pub(crate) async fn pnl(State(app): State<App>, _: Caller) -> Json<PnlView> {
     Json(app.picture.snapshot().pnl)
 }
 
 /// Orders that are not over.
 #[utoipa::path(get, path = "/v1/trading/orders", tag = "trading", responses((status = 200, body = Vec<OrderView>)))]
-pub(super) async fn orders(State(app): State<App>, _: Caller) -> Json<Vec<OrderView>> {
+pub(crate) async fn orders(State(app): State<App>, _: Caller) -> Json<Vec<OrderView>> {
     Json(app.picture.snapshot().orders)
 }
 
 /// An order with all that happened to it.
 #[utoipa::path(get, path = "/v1/trading/orders/{id}", tag = "trading", params(("id" = u64, Path)), responses((status = 200, body = OrderHistoryView), (status = 404)))]
-pub(super) async fn order(
+pub(crate) async fn order(
     State(app): State<App>,
     Path(id): Path<String>,
     _: Caller,
@@ -77,7 +77,7 @@ fn number(text: &str) -> Result<u64, ProblemResponse> {
 
 /// Cancels an order. Answers when that is on its way. Needs a trader.
 #[utoipa::path(delete, path = "/v1/trading/orders/{id}", tag = "trading", params(("id" = u64, Path)), responses((status = 202), (status = 409)))]
-pub(super) async fn cancel(
+pub(crate) async fn cancel(
     State(app): State<App>,
     Path(id): Path<String>,
     caller: Caller,
@@ -91,7 +91,7 @@ pub(super) async fn cancel(
 
 /// Cancels all our orders and clears all targets. Needs a trader.
 #[utoipa::path(post, path = "/v1/trading/orders/cancel-all", tag = "trading", responses((status = 202)))]
-pub(super) async fn cancel_all(
+pub(crate) async fn cancel_all(
     State(app): State<App>,
     caller: Caller,
     body: Bytes,
@@ -103,7 +103,7 @@ pub(super) async fn cancel_all(
 
 /// Closes a position through the gate, as the guards do: its owners' orders in that market are cancelled first. Needs a trader.
 #[utoipa::path(post, path = "/v1/positions/{token}/close", tag = "trading", params(("token" = String, Path, description = "the token's id at the venue")), responses((status = 202), (status = 404), (status = 409)))]
-pub(super) async fn close(
+pub(crate) async fn close(
     State(app): State<App>,
     Path(token): Path<String>,
     caller: Caller,
@@ -120,7 +120,7 @@ pub(super) async fn close(
 /// Gives shares from one strategy to another, which then looks after them: those of a strategy that is gone, mostly. Their cost counts for
 /// its budget; what was gained or lost with them so far stays with who had them. Needs a trader.
 #[utoipa::path(post, path = "/v1/positions/assign", tag = "trading", request_body = AssignBody, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
-pub(super) async fn assign(State(app): State<App>, caller: Caller, body: Bytes) -> Result<StatusCode, ProblemResponse> {
+pub(crate) async fn assign(State(app): State<App>, caller: Caller, body: Bytes) -> Result<StatusCode, ProblemResponse> {
     caller.must_be(Role::Trader)?;
     let said: AssignBody = serde_json::from_slice(&body).map_err(|error| {
         ProblemResponse::bad(format!("the body is no object with `token`, `from` and `to`: {error}"))
@@ -148,13 +148,13 @@ pub(super) async fn assign(State(app): State<App>, caller: Caller, body: Bytes) 
 
 /// How many rows.
 #[derive(Debug, Deserialize)]
-pub(super) struct Limit {
+pub(crate) struct Limit {
     limit: Option<u32>,
 }
 
 /// Trades of all sessions, newest first; at most `limit`.
 #[utoipa::path(get, path = "/v1/trading/trades", tag = "trading", params(("limit" = Option<u32>, Query)), responses((status = 200, body = Vec<TradeView>)))]
-pub(super) async fn trades(
+pub(crate) async fn trades(
     State(app): State<App>,
     Query(query): Query<Limit>,
     _: Caller,
@@ -165,7 +165,7 @@ pub(super) async fn trades(
 
 /// The account's open orders as the venue itself tells them, asked now.
 #[utoipa::path(get, path = "/v1/trading/venue-orders", tag = "trading", responses((status = 200, body = Vec<VenueOrderView>), (status = 502)))]
-pub(super) async fn venue_orders(
+pub(crate) async fn venue_orders(
     State(app): State<App>,
     _: Caller,
 ) -> Result<Json<Vec<VenueOrderView>>, ProblemResponse> {
@@ -176,7 +176,7 @@ pub(super) async fn venue_orders(
 
 /// The markets that are watched.
 #[utoipa::path(get, path = "/v1/markets", tag = "markets", responses((status = 200, body = Vec<MarketView>)))]
-pub(super) async fn markets(State(app): State<App>, _: Caller) -> Json<Vec<MarketView>> {
+pub(crate) async fn markets(State(app): State<App>, _: Caller) -> Json<Vec<MarketView>> {
     Json(app.picture.snapshot().markets)
 }
 

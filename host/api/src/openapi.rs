@@ -1,6 +1,6 @@
 //! The API's description, made from the routes and types themselves.
 
-use super::{admin, claims, config, health, scopes, session, signals, strategies, stream, trading};
+use super::routes::{bot, claims, config, health, restrictions, session, signals, strategies, stream, trading};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -13,14 +13,14 @@ use utoipa::openapi::OpenApi as Document;
                        (_micro_usd, _micros), times Unix milliseconds. Errors are problem documents (RFC 9457)."
     ),
     paths(
-        admin::state,
-        admin::start,
-        admin::stop,
-        admin::pause,
-        admin::resume,
-        admin::emergency_stop,
-        admin::release,
-        admin::reset_breaker,
+        bot::state,
+        bot::start,
+        bot::stop,
+        bot::pause,
+        bot::resume,
+        bot::emergency_stop,
+        bot::release,
+        bot::reset_breaker,
         config::all,
         config::set,
         trading::snapshot,
@@ -28,8 +28,8 @@ use utoipa::openapi::OpenApi as Document;
         trading::pnl,
         trading::close,
         trading::assign,
-        scopes::restrict,
-        scopes::transfer,
+        restrictions::restrict,
+        restrictions::transfer,
         trading::orders,
         trading::order,
         trading::cancel,
@@ -68,6 +68,6 @@ pub fn document() -> Document {
 }
 
 /// The description itself; needs no token, as it tells nothing of this host.
-pub(super) async fn serve() -> Json<Document> {
+pub(crate) async fn serve() -> Json<Document> {
     Json(document())
 }

@@ -1,10 +1,10 @@
 //! Strategies: what runs, which versions there are, and what operators say about them.
 
-use super::App;
-use super::admin::{Action, TAKEN};
-use super::guard::Caller;
-use super::problem::ProblemResponse;
+use super::bot::{Action, TAKEN};
+use crate::App;
 use crate::auth::Role;
+use crate::guard::Caller;
+use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -20,7 +20,7 @@ type Taken = Result<StatusCode, ProblemResponse>;
 
 /// Strategies.
 #[utoipa::path(get, path = "/v1/strategies", tag = "strategies", responses((status = 200, body = Vec<StrategyView>)))]
-pub(super) async fn all(State(app): State<App>, _: Caller) -> Json<Vec<StrategyView>> {
+pub(crate) async fn all(State(app): State<App>, _: Caller) -> Json<Vec<StrategyView>> {
     Json(app.picture.snapshot().strategies)
 }
 
@@ -31,7 +31,7 @@ fn view(app: &App, name: &str) -> Result<StrategyView, ProblemResponse> {
 
 /// The versions of a strategy that were loaded here, the last one first; as many as are kept to go back to (`reload.keep_versions`).
 #[utoipa::path(get, path = "/v1/strategies/{name}/versions", tag = "strategies", params(("name" = String, Path)), responses((status = 200, body = Vec<StrategyVersionView>), (status = 404)))]
-pub(super) async fn versions(
+pub(crate) async fn versions(
     State(app): State<App>,
     Path(name): Path<String>,
     _: Caller,
@@ -62,14 +62,14 @@ fn version(body: &Bytes) -> Result<Option<String>, ProblemResponse> {
 
 /// Lets a strategy run again that was disabled or failed too often. Needs a trader.
 #[utoipa::path(post, path = "/v1/strategies/{name}/enable", tag = "strategies", params(("name" = String, Path)), responses((status = 202), (status = 404), (status = 409)))]
-pub(super) async fn enable(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+pub(crate) async fn enable(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
     caller.must_be(Role::Trader)?;
     permit(&app, &caller, &name, "enable", Word::Enable, &body).await
 }
 
 /// Ends a strategy and cancels its orders, until it is enabled. Its positions stay under the guards. Needs a trader.
 #[utoipa::path(post, path = "/v1/strategies/{name}/disable", tag = "strategies", params(("name" = String, Path)), responses((status = 202), (status = 404), (status = 409)))]
-pub(super) async fn disable(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+pub(crate) async fn disable(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
     caller.must_be(Role::Trader)?;
     view(&app, &name)?;
     let action = Action::new(&app, &caller, format!("strategies/{name}/disable"), &body)?;
@@ -79,7 +79,7 @@ pub(super) async fn disable(State(app): State<App>, Path(name): Path<String>, ca
 
 /// Goes back to a version that ran before: the one before this, if none is named. It runs until the file changes. Needs a trader.
 #[utoipa::path(post, path = "/v1/strategies/{name}/rollback", tag = "strategies", params(("name" = String, Path)), request_body = Option<VersionBody>, responses((status = 202), (status = 404), (status = 409)))]
-pub(super) async fn rollback(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+pub(crate) async fn rollback(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
     caller.must_be(Role::Trader)?;
     let hash = version(&body)?;
     permit(&app, &caller, &name, "rollback", Word::RollBack { hash }, &body).await
@@ -88,7 +88,7 @@ pub(super) async fn rollback(State(app): State<App>, Path(name): Path<String>, c
 /// Lets the version that would run trade real money, within a budget if one is given. Where a hash is given it must be that version's.
 /// Needs an admin.
 #[utoipa::path(post, path = "/v1/strategies/{name}/arm", tag = "strategies", params(("name" = String, Path)), request_body = Option<ArmBody>, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
-pub(super) async fn arm(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+pub(crate) async fn arm(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
     caller.must_be(Role::Admin)?;
     view(&app, &name)?;
     let said = if body.trim_ascii().is_empty() { Ok(ArmBody::default()) } else { serde_json::from_slice(&body) };
@@ -140,7 +140,7 @@ async fn permit(app: &App, caller: &Caller, name: &str, what: &str, word: Word, 
 /// Puts a module into the strategies folder under this name, if the host would take it: the body is the file. What ran under the name is
 /// replaced as if the file had been dropped. Needs an admin.
 #[utoipa::path(put, path = "/v1/strategies/{name}", tag = "strategies", params(("name" = String, Path)), request_body(content = String, content_type = "application/wasm"), responses((status = 202), (status = 409), (status = 413)))]
-pub(super) async fn upload(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+pub(crate) async fn upload(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
     caller.must_be(Role::Admin)?;
     let action = Action::new(&app, &caller, format!("strategies/{name}/upload"), &Bytes::new())?;
     let hash = hex::encode(&sha2::Sha256::digest(&body));
@@ -150,7 +150,7 @@ pub(super) async fn upload(State(app): State<App>, Path(name): Path<String>, cal
 
 /// The parameters of a strategy that hold, and their JSON Schema.
 #[utoipa::path(get, path = "/v1/strategies/{name}/parameters", tag = "strategies", params(("name" = String, Path)), responses((status = 200, body = ParametersView), (status = 404)))]
-pub(super) async fn parameters(
+pub(crate) async fn parameters(
     State(app): State<App>,
     Path(name): Path<String>,
     caller: Caller,
@@ -162,7 +162,7 @@ pub(super) async fn parameters(
 /// Sets all parameters of a strategy: they are held against its schema and written to `NAME.toml` beside its module, from where they are
 /// applied. Needs a trader.
 #[utoipa::path(put, path = "/v1/strategies/{name}/parameters", tag = "strategies", params(("name" = String, Path)), request_body = ParametersBody, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
-pub(super) async fn set_parameters(
+pub(crate) async fn set_parameters(
     State(app): State<App>,
     Path(name): Path<String>,
     caller: Caller,

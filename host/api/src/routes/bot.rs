@@ -1,10 +1,10 @@
 //! The bot's state and the breakers. What makes the host do less is done first and audited after; what
 //! makes it do more is audited first.
 
-use super::App;
-use super::guard::Caller;
-use super::problem::ProblemResponse;
+use crate::App;
 use crate::auth::Role;
+use crate::guard::Caller;
+use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -41,7 +41,7 @@ fn said(body: &Bytes) -> Result<Said, ProblemResponse> {
 }
 
 /// An action on its way.
-pub(super) struct Action<'a> {
+pub(crate) struct Action<'a> {
     app: &'a App,
     caller: &'a Caller,
     name: String,
@@ -49,7 +49,7 @@ pub(super) struct Action<'a> {
 }
 
 impl<'a> Action<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         app: &'a App,
         caller: &'a Caller,
         name: impl Into<String>,
@@ -59,7 +59,7 @@ impl<'a> Action<'a> {
     }
 
     /// Puts this in front of the reason in the audit.
-    pub(super) fn about(mut self, what: &str) -> Self {
+    pub(crate) fn about(mut self, what: &str) -> Self {
         self.said.reason = format!("{what}: {}", self.said.reason);
         self
     }
@@ -69,13 +69,13 @@ impl<'a> Action<'a> {
     }
 
     /// Does what makes the host do less. A database that is down does not keep it.
-    pub(super) async fn restrict(self, command: Command) -> Result<(), ProblemResponse> {
+    pub(crate) async fn restrict(self, command: Command) -> Result<(), ProblemResponse> {
         let app = self.app;
         self.restricted(app.control.command(command)).await
     }
 
     /// As [`Action::restrict`], for what is no command.
-    pub(super) async fn restricted(
+    pub(crate) async fn restricted(
         self,
         act: impl Future<Output = Result<(), ControlError>>,
     ) -> Result<(), ProblemResponse> {
@@ -87,13 +87,13 @@ impl<'a> Action<'a> {
     }
 
     /// Does what makes the host do more, if it can be written down who wanted it.
-    pub(super) async fn permit(self, command: Command) -> Result<(), ProblemResponse> {
+    pub(crate) async fn permit(self, command: Command) -> Result<(), ProblemResponse> {
         let app = self.app;
         self.permitted(app.control.command(command)).await
     }
 
     /// As [`Action::permit`], for what is no command. Nothing is done before it is written down.
-    pub(super) async fn permitted(
+    pub(crate) async fn permitted(
         self,
         act: impl Future<Output = Result<(), ControlError>>,
     ) -> Result<(), ProblemResponse> {
@@ -105,7 +105,7 @@ impl<'a> Action<'a> {
     }
 
     /// As [`Action::permitted`], for what is known better when it is done: its words stand in front of the reason then.
-    pub(super) async fn permitted_about(
+    pub(crate) async fn permitted_about(
         mut self,
         act: impl Future<Output = Result<String, ControlError>>,
     ) -> Result<(), ProblemResponse> {
@@ -136,13 +136,13 @@ impl<'a> Action<'a> {
 
 /// The bot's state.
 #[utoipa::path(get, path = "/v1/admin/bot/state", tag = "bot", responses((status = 200, body = BotView)))]
-pub(super) async fn state(State(app): State<App>, _: Caller) -> Json<BotView> {
+pub(crate) async fn state(State(app): State<App>, _: Caller) -> Json<BotView> {
     Json(app.picture.bot())
 }
 
 /// STOPPED to RUNNING. Needs a trader.
 #[utoipa::path(post, path = "/v1/admin/bot/start", tag = "bot", responses((status = 200, body = BotView), (status = 409)))]
-pub(super) async fn start(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn start(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
     caller.must_be(Role::Trader)?;
     Action::new(&app, &caller, "start", &body)?.permit(Command::Start).await?;
     Ok(Json(app.picture.bot()))
@@ -150,7 +150,7 @@ pub(super) async fn start(State(app): State<App>, caller: Caller, body: Bytes) -
 
 /// To STOPPED: all our orders are cancelled. Answers when that is on its way. Needs a trader.
 #[utoipa::path(post, path = "/v1/admin/bot/stop", tag = "bot", responses((status = 200, body = BotView)))]
-pub(super) async fn stop(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn stop(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
     caller.must_be(Role::Trader)?;
     Action::new(&app, &caller, "stop", &body)?.restrict(Command::Stop).await?;
     Ok(Json(app.picture.bot()))
@@ -158,7 +158,7 @@ pub(super) async fn stop(State(app): State<App>, caller: Caller, body: Bytes) ->
 
 /// RUNNING to PAUSED: no orders but the guards'. Needs a trader.
 #[utoipa::path(post, path = "/v1/admin/bot/pause", tag = "bot", responses((status = 200, body = BotView), (status = 409)))]
-pub(super) async fn pause(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn pause(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
     caller.must_be(Role::Trader)?;
     Action::new(&app, &caller, "pause", &body)?.restrict(Command::Pause).await?;
     Ok(Json(app.picture.bot()))
@@ -166,7 +166,7 @@ pub(super) async fn pause(State(app): State<App>, caller: Caller, body: Bytes) -
 
 /// PAUSED to RUNNING. Needs a trader.
 #[utoipa::path(post, path = "/v1/admin/bot/resume", tag = "bot", responses((status = 200, body = BotView), (status = 409)))]
-pub(super) async fn resume(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn resume(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
     caller.must_be(Role::Trader)?;
     Action::new(&app, &caller, "resume", &body)?.permit(Command::Resume).await?;
     Ok(Json(app.picture.bot()))
@@ -174,7 +174,7 @@ pub(super) async fn resume(State(app): State<App>, caller: Caller, body: Bytes) 
 
 /// Locks the signer and cancels everything on the account until nothing is open. Any valid token may.
 #[utoipa::path(post, path = "/v1/admin/emergency-stop", tag = "bot", request_body = Option<readmodel::views::ReasonBody>, responses((status = 200, body = BotView)))]
-pub(super) async fn emergency_stop(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn emergency_stop(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
     // A body that makes no sense does not keep an emergency stop.
     let action = Action::new(&app, &caller, "emergency-stop", &body)
         .or_else(|_| Action::new(&app, &caller, "emergency-stop", &Bytes::new()))?;
@@ -185,7 +185,7 @@ pub(super) async fn emergency_stop(State(app): State<App>, caller: Caller, body:
 
 /// Ends an emergency stop; the bot is STOPPED then. Needs an admin and a reason.
 #[utoipa::path(post, path = "/v1/admin/emergency-stop/release", tag = "bot", request_body = readmodel::views::ReasonBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]
-pub(super) async fn release(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn release(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
     caller.must_be(Role::Admin)?;
     let action = Action::new(&app, &caller, "emergency-stop/release", &body)?;
     let reason = action.reason();
@@ -198,7 +198,7 @@ pub(super) async fn release(State(app): State<App>, caller: Caller, body: Bytes)
 
 /// Closes a breaker, unless its cause still stands. Needs a trader.
 #[utoipa::path(post, path = "/v1/admin/circuit-breakers/{name}/reset", tag = "bot", params(("name" = String, Path, description = "the breaker")), responses((status = 200, body = BotView), (status = 404), (status = 409)))]
-pub(super) async fn reset_breaker(
+pub(crate) async fn reset_breaker(
     State(app): State<App>,
     Path(name): Path<String>,
     caller: Caller,
@@ -218,4 +218,4 @@ pub(super) async fn reset_breaker(
 }
 
 /// The answer to what was taken and needs no more words.
-pub(super) const TAKEN: StatusCode = StatusCode::ACCEPTED;
+pub(crate) const TAKEN: StatusCode = StatusCode::ACCEPTED;

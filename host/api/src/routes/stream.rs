@@ -1,7 +1,7 @@
 //! The ordered stream of changes as server-sent events, resumed by number.
 
-use super::App;
-use super::guard::Caller;
+use crate::App;
+use crate::guard::Caller;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -17,14 +17,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Where to begin.
 #[derive(Debug, Deserialize)]
-pub(super) struct After {
+pub(crate) struct After {
     after: Option<u64>,
 }
 
 /// Events `update` (a StreamMessage, its number as id) from after `after` or the header `Last-Event-ID`; `reset` if what came
 /// next is gone: fetch the snapshot again.
 #[utoipa::path(get, path = "/v1/stream", tag = "page", params(("after" = Option<u64>, Query)), responses((status = 200, description = "text/event-stream", body = readmodel::views::StreamMessage)))]
-pub(super) async fn stream(
+pub(crate) async fn stream(
     State(app): State<App>,
     Query(query): Query<After>,
     headers: HeaderMap,

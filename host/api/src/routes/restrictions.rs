@@ -1,10 +1,10 @@
 //! What operators restrict by hand, and money that they book.
 
-use super::App;
-use super::admin::Action;
-use super::guard::Caller;
-use super::problem::ProblemResponse;
+use super::bot::Action;
+use crate::App;
 use crate::auth::Role;
+use crate::guard::Caller;
+use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -14,7 +14,7 @@ use readmodel::views::{BotView, RestrictionBody, TransferBody};
 
 /// Restricts the session, a market or a strategy until it is set to something else; `none` lifts it. Needs a trader.
 #[utoipa::path(put, path = "/v1/admin/restrictions", tag = "bot", request_body = RestrictionBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]
-pub(super) async fn restrict(
+pub(crate) async fn restrict(
     State(app): State<App>,
     caller: Caller,
     body: Bytes,
@@ -45,7 +45,7 @@ pub(super) async fn restrict(
 
 /// Books money or shares that moved without a trade, so that it is neither gain nor mismatch. Needs an admin and a reason.
 #[utoipa::path(post, path = "/v1/admin/transfers", tag = "bot", request_body = TransferBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]
-pub(super) async fn transfer(
+pub(crate) async fn transfer(
     State(app): State<App>,
     caller: Caller,
     body: Bytes,

@@ -1,6 +1,6 @@
 //! The API and the page on their two ports, and `run.json`, which tells where they are.
 
-use crate::http::{Parts, router};
+use crate::{Parts, router};
 use anyhow::Context;
 use config::Config;
 use serde_json::json;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 const STATE: &str = "run.json";
 
 /// Removes what a run left behind that did not end in order: its addresses are nobody's now.
-pub(crate) fn forget_last_run(data_dir: &std::path::Path) -> anyhow::Result<()> {
+pub fn forget_last_run(data_dir: &std::path::Path) -> anyhow::Result<()> {
     let path = data_dir.join(STATE);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -25,11 +25,12 @@ pub(crate) fn forget_last_run(data_dir: &std::path::Path) -> anyhow::Result<()> 
 }
 
 /// What is served.
-pub(crate) struct Served {
+#[derive(Debug)]
+pub struct Served {
     /// The API's address.
-    pub(crate) api: String,
+    pub api: String,
     /// A link that logs in once.
-    pub(crate) login: String,
+    pub login: String,
     state: PathBuf,
     tasks: [JoinHandle<()>; 2],
 }
@@ -39,7 +40,7 @@ impl Served {
     ///
     /// # Errors
     /// If a port is taken or `run.json` cannot be written.
-    pub(crate) async fn start(config: &Config, parts: Arc<Parts>, exchange: &str, code: &str) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config, parts: Arc<Parts>, exchange: &str, code: &str) -> anyhow::Result<Self> {
         let (api, api_task) = serve(config.api_listen, Arc::clone(&parts), "api.listen").await?;
         let (dashboard, dashboard_task) = serve(config.dashboard_listen, parts, "dashboard.listen").await?;
         let login = format!("{dashboard}/login?code={code}");
@@ -58,7 +59,7 @@ impl Served {
     }
 
     /// Stops serving and takes `run.json` away.
-    pub(crate) fn stop(self) {
+    pub fn stop(self) {
         self.tasks.iter().for_each(JoinHandle::abort);
         if let Err(error) = std::fs::remove_file(&self.state) {
             tracing::warn!(%error, "run.json stays behind");

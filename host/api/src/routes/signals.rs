@@ -1,10 +1,10 @@
 //! Word from outside for one strategy.
 
-use super::App;
-use super::admin::{Action, TAKEN};
-use super::guard::Caller;
-use super::problem::ProblemResponse;
+use super::bot::{Action, TAKEN};
+use crate::App;
 use crate::auth::Role;
+use crate::guard::Caller;
+use crate::problem::ProblemResponse;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -16,16 +16,16 @@ use utoipa::ToSchema;
 
 /// The body of `POST /v1/strategies/{name}/signal`.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
-pub(super) struct SignalBody {
+pub(crate) struct SignalBody {
     /// What it is about, at most 64 bytes.
-    pub name: String,
+    pub(crate) name: String,
     /// What it says, at most 16 KiB; the strategy and the sender agree on its form.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 /// Sends word to a strategy that runs. It is journaled as all that strategies hear, so runs from a journal hear it too. Needs a trader.
 #[utoipa::path(post, path = "/v1/strategies/{name}/signal", tag = "trading", params(("name" = String, Path, description = "the strategy")), request_body = SignalBody, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
-pub(super) async fn signal(
+pub(crate) async fn signal(
     State(app): State<App>,
     Path(name): Path<String>,
     caller: Caller,

@@ -13,7 +13,7 @@ static PAGE: Dir<'static> = include_dir!("$DASHBOARD");
 const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 /// Serves the page's files; other paths are the page's own, which it shows by itself.
-pub(super) async fn serve(State(_): State<App>, method: Method, uri: Uri) -> Response {
+pub(crate) async fn serve(State(_): State<App>, method: Method, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
     let reads = matches!(method, Method::GET | Method::HEAD);
     if !reads || path == "v1" || path.starts_with("v1/") {
@@ -29,7 +29,7 @@ pub(super) async fn serve(State(_): State<App>, method: Method, uri: Uri) -> Res
 }
 
 /// Returns the page itself.
-pub(super) fn index() -> Response {
+pub(crate) fn index() -> Response {
     match PAGE.get_file("index.html") {
         Some(file) => answer(file, false),
         None => ProblemResponse::not_found("this build has no page").into_response(),
@@ -53,7 +53,7 @@ fn answer(file: &'static File<'static>, forever: bool) -> Response {
 }
 
 /// Adds what keeps browsers from doing more with an answer than they should.
-pub(super) async fn protect(mut response: Response) -> Response {
+pub(crate) async fn protect(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),

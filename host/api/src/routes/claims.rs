@@ -1,10 +1,10 @@
 //! What can be turned into dollars at the venue's contracts, and having it done.
 
-use super::App;
-use super::admin::{Action, TAKEN};
-use super::guard::Caller;
-use super::problem::ProblemResponse;
+use super::bot::{Action, TAKEN};
+use crate::App;
 use crate::auth::Role;
+use crate::guard::Caller;
+use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -22,13 +22,13 @@ const HERE: &str = "POST /v1/positions/claims/execute sends it through the venue
 /// What can be turned into dollars at the venue's contract: pairs of both outcomes, and shares of markets whose outcome is known, each
 /// with the contract's call, what became of it if it was executed here, and who has to send it otherwise.
 #[utoipa::path(get, path = "/v1/positions/claims", tag = "trading", responses((status = 200, body = Vec<ClaimView>)))]
-pub(super) async fn claims(State(app): State<App>, _: Caller) -> Result<Json<Vec<ClaimView>>, ProblemResponse> {
+pub(crate) async fn claims(State(app): State<App>, _: Caller) -> Result<Json<Vec<ClaimView>>, ProblemResponse> {
     Ok(Json(list(&app).await?))
 }
 
 /// What was redeemed and merged through the relayer, newest first.
 #[utoipa::path(get, path = "/v1/positions/claims/runs", tag = "trading", responses((status = 200, body = Vec<ClaimRunView>)))]
-pub(super) async fn runs(State(app): State<App>, _: Caller) -> Result<Json<Vec<ClaimRunView>>, ProblemResponse> {
+pub(crate) async fn runs(State(app): State<App>, _: Caller) -> Result<Json<Vec<ClaimRunView>>, ProblemResponse> {
     let rows = app.db.claims(&app.account, CLAIMS_MAX).await?;
     Ok(Json(rows.into_iter().map(run_view).collect()))
 }
@@ -36,7 +36,7 @@ pub(super) async fn runs(State(app): State<App>, _: Caller) -> Result<Json<Vec<C
 /// Redeems the shares of a market that has ended, or merges pairs, through the venue's relayer. Answers when it waits for its turn; what
 /// becomes of it stands in the list. Needs a trader.
 #[utoipa::path(post, path = "/v1/positions/claims/execute", tag = "trading", request_body = ClaimBody, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
-pub(super) async fn execute(
+pub(crate) async fn execute(
     State(app): State<App>,
     caller: Caller,
     body: Bytes,

@@ -1,10 +1,10 @@
 //! The configuration, and the limits in it that change while the host runs.
 
-use super::App;
-use super::guard::Caller;
-use super::problem::ProblemResponse;
+use crate::App;
 use crate::auth::Role;
-use crate::settings::{SettingError, Wish};
+use crate::guard::Caller;
+use crate::problem::ProblemResponse;
+use crate::runtime_limits::{SettingError, Wish};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -26,7 +26,7 @@ fn view(entry: &ConfigEntry) -> ConfigView {
 
 /// Every key of the configuration, what holds and where it comes from.
 #[utoipa::path(get, path = "/v1/config/", tag = "configuration", responses((status = 200, body = BTreeMap<String, ConfigView>)))]
-pub(super) async fn all(State(app): State<App>, _: Caller) -> Json<BTreeMap<String, ConfigView>> {
+pub(crate) async fn all(State(app): State<App>, _: Caller) -> Json<BTreeMap<String, ConfigView>> {
     let entries = app.settings.entries().await;
     Json(entries.iter().map(|entry| (entry.key.to_owned(), view(entry))).collect())
 }
@@ -34,7 +34,7 @@ pub(super) async fn all(State(app): State<App>, _: Caller) -> Json<BTreeMap<Stri
 /// Changes a limit at once and for later starts: `{"value": 10.5, "user": "who"}`. Tightening is free; loosening goes up to four times
 /// the default, or to what the configuration said at the start. Needs an admin.
 #[utoipa::path(put, path = "/v1/config/{key}", tag = "configuration", params(("key" = String, Path, description = "the limit")), request_body = SettingBody, responses((status = 200, body = ConfigView), (status = 400)))]
-pub(super) async fn set(
+pub(crate) async fn set(
     State(app): State<App>,
     Path(key): Path<String>,
     caller: Caller,

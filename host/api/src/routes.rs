@@ -1,0 +1,12 @@
+//! The routes, one module for each part of the API. Handlers read the read model and the database, and act through control.
+
+pub(crate) mod bot;
+pub(crate) mod claims;
+pub(crate) mod config;
+pub(crate) mod health;
+pub(crate) mod restrictions;
+pub(crate) mod session;
+pub(crate) mod signals;
+pub(crate) mod strategies;
+pub(crate) mod stream;
+pub(crate) mod trading;

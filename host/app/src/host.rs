@@ -1,3 +1,0 @@
-//! host.
-
-pub(crate) mod serve;
