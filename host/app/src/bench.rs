@@ -11,10 +11,10 @@ mod signing;
 
 use crate::cli::BenchArgs;
 use crate::console::{complain, say};
-use crate::measure::percentiles;
 use anyhow::Context;
 use model::Usd;
 use order::{Account, Chain};
+use research::measure::percentiles;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

@@ -1,7 +1,6 @@
 //! The program: configuration, database, tokens and the command line around the engine.
 //! Start reading in [`config`] for what a user can set and [`db`] for what is kept.
 
-mod backtest;
 mod bench;
 mod cli;
 mod commands;
@@ -11,8 +10,6 @@ mod doctor;
 mod keys;
 mod kill;
 mod logging;
-mod measure;
 mod positions;
-mod replay;
 mod run;
 mod strategy;

@@ -7,11 +7,11 @@ mod new;
 mod test;
 mod toolchain;
 
-use crate::backtest::rehearse;
 use crate::cli::{FileArgs, StrategyAction, StrategyArgs};
 use crate::console::say;
 use anyhow::{Context, ensure};
 use model::{Wants, hex};
+use research::backtest::rehearse;
 use sandbox::{Module, Sandbox, Selection, Settings};
 use serde::Serialize;
 use serde_json::Map;

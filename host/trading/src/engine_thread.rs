@@ -28,11 +28,11 @@ pub(crate) struct Counts {
     /// Intents of all strategies.
     pub(crate) intents: u64,
     /// Orders approved.
-    pub(crate) orders: u64,
+    pub orders: u64,
     /// Fills booked.
-    pub(crate) fills: u64,
+    pub fills: u64,
     /// Intents refused.
-    pub(crate) refusals: u64,
+    pub refusals: u64,
 }
 
 /// The engine with all it needs to act.

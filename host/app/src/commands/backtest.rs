@@ -1,9 +1,9 @@
 //! `polytrader backtest`.
 
-use crate::backtest::{Figures, TEMPLATE, measure};
 use crate::bench;
 use crate::cli::BacktestArgs;
 use crate::console::{complain, say};
+use research::backtest::{Figures, TEMPLATE, measure};
 use std::process::ExitCode;
 
 /// Runs `polytrader backtest --bench`.

@@ -2,9 +2,9 @@
 
 use crate::cli::ReplayArgs;
 use crate::console::{complain, say};
-use crate::replay::replay;
 use anyhow::{Context, bail};
 use model::SessionId;
+use research::replay::replay;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use store::journal_files::{folder, segments_of};

@@ -1,11 +1,11 @@
 //! `polytrader strategy test`: what a strategy does with a tape, and what that costs.
 
-use crate::backtest::{Tape, Trial, trial};
 use crate::cli::TestArgs;
 use crate::console::say;
-use crate::measure::percentiles;
 use anyhow::Context;
 use model::{Intent, IntentKind, OrderKind, Quote, Side, Time, TokenIx};
+use research::backtest::{Tape, Trial, trial};
+use research::measure::percentiles;
 use sandbox::{Sandbox, Settings};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -13,11 +13,11 @@ use std::process::ExitCode;
 /// What is printed with `--json`.
 #[derive(Debug, Serialize)]
 struct Figures {
-    events: usize,
+    pub events: usize,
     calls: usize,
-    intents: usize,
-    orders: u64,
-    fills: u64,
+    pub intents: usize,
+    pub orders: u64,
+    pub fills: u64,
     refusals: u64,
     fuel_max: u64,
     fuel_mean: u64,

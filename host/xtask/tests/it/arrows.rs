@@ -30,9 +30,10 @@ const EVERYTHING: &[&str] = &[
     "lifecycle",
     "trading",
     "api",
+    "research",
 ];
 
-const CRATES: [Crate; 20] = [
+const CRATES: [Crate; 21] = [
     Crate { name: "model", ours: &[], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
     Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
@@ -82,6 +83,11 @@ const CRATES: [Crate; 20] = [
     Crate {
         name: "api",
         ours: &["alerts", "config", "control", "model", "order", "polymarket", "readmodel", "sandbox", "store"],
+        pure: None,
+    },
+    Crate {
+        name: "research",
+        ours: &["engine", "exchange", "journal", "lifecycle", "model", "sandbox", "sim", "store"],
         pure: None,
     },
     Crate { name: "app", ours: EVERYTHING, pure: None },

@@ -8,14 +8,15 @@ use sandbox::{Instance, Module, Sandbox};
 use std::path::Path;
 
 /// What is run.
-pub(crate) struct Tape {
+#[derive(Debug)]
+pub struct Tape {
     market: Market,
     events: Vec<Heard>,
 }
 
 impl Tape {
     /// Makes events up.
-    pub(crate) fn made_up(seed: u64, events: usize) -> Self {
+    pub fn made_up(seed: u64, events: usize) -> Self {
         Self { market: events::market(), events: events::tape(seed, events) }
     }
 
@@ -23,52 +24,54 @@ impl Tape {
     ///
     /// # Errors
     /// If it is none.
-    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
         let (market, events) = tape::read(path)?;
         Ok(Self { market, events })
     }
 
     /// Returns the number of events.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.events.len()
     }
 
     /// Returns when it begins.
-    pub(crate) fn begin(&self) -> Time {
+    pub fn begin(&self) -> Time {
         self.events.first().map_or(events::START, |(at, _)| *at)
     }
 
     /// Returns the market's outcomes.
-    pub(crate) fn outcomes(&self) -> &[String; 2] {
+    pub fn outcomes(&self) -> &[String; 2] {
         &self.market.outcomes
     }
 }
 
 /// What was seen on the way.
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
+pub struct Notes {
     /// Nanoseconds and fuel of each call.
-    pub(crate) calls: Vec<(u64, u64)>,
+    pub calls: Vec<(u64, u64)>,
     /// What was wanted, and when.
-    pub(crate) intents: Vec<(Time, Intent)>,
+    pub intents: Vec<(Time, Intent)>,
 }
 
 /// How it went.
 #[derive(Debug)]
-pub(crate) struct Trial {
-    pub(crate) notes: Notes,
-    pub(crate) counts: world::Counts,
+pub struct Trial {
+    /// What was seen on the way.
+    pub notes: Notes,
+    /// What the engine did.
+    pub counts: world::Counts,
     /// Bytes of the strategy's memories at the end; they never shrink.
-    pub(crate) memory: usize,
+    pub memory: usize,
     /// What it logged last.
-    pub(crate) log: Vec<sandbox::LogLine>,
+    pub log: Vec<sandbox::LogLine>,
 }
 
 /// Runs a strategy on a tape.
 ///
 /// # Errors
 /// If it fails.
-pub(crate) fn trial(sandbox: &Sandbox, module: &Module, tape: &Tape, parameters: &str) -> anyhow::Result<Trial> {
+pub fn trial(sandbox: &Sandbox, module: &Module, tape: &Tape, parameters: &str) -> anyhow::Result<Trial> {
     let world = world::World::new(tape.market.clone(), tape.begin(), module.manifest().wants)?;
     let session =
         lifecycle::session_of(&world.engine, world.at, STRATEGY, (&[MarketIx(0)], &[]), parameters.to_owned());

@@ -24,10 +24,10 @@ pub(super) enum Item {
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) orders: u64,
-    pub(crate) fills: u64,
-    pub(crate) refusals: u64,
+pub struct Counts {
+    pub orders: u64,
+    pub fills: u64,
+    pub refusals: u64,
 }
 
 /// Engine, venue and clock.

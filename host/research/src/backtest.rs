@@ -6,10 +6,10 @@ mod run;
 mod tape;
 #[cfg(test)]
 mod tests;
-mod trial;
+pub mod trial;
 mod world;
 
-pub(crate) use trial::{Tape, Trial, trial};
+pub use trial::{Tape, Trial, trial};
 
 use crate::measure::percentiles;
 use anyhow::Context;
@@ -23,38 +23,38 @@ use world::World;
 /// Rounds of a measurement; the median counts.
 const ROUNDS: usize = 5;
 /// What is measured: it hears everything and trades a little.
-pub(crate) const TEMPLATE: &str = "template.wasm";
+pub const TEMPLATE: &str = "template.wasm";
 /// The one strategy.
 const STRATEGY: StrategyId = StrategyId(1);
 
 /// The figures of a measurement.
 #[derive(Debug, Serialize)]
-pub(crate) struct Figures {
+pub struct Figures {
     /// Events of one round.
-    pub(crate) events: u64,
+    pub events: u64,
     /// Rounds of the measurement.
-    pub(crate) rounds: usize,
+    pub rounds: usize,
     /// Of the median round.
-    pub(crate) events_per_second: u64,
+    pub events_per_second: u64,
     /// Of the median round.
-    pub(crate) ns_per_event: f64,
+    pub ns_per_event: f64,
     /// Intents of the strategy.
-    pub(crate) intents: u64,
+    pub intents: u64,
     /// Orders that were approved.
-    pub(crate) orders: u64,
+    pub orders: u64,
     /// Fills.
-    pub(crate) fills: u64,
+    pub fills: u64,
     /// How often the engine had gone past an event at which the strategy acted, and was set back.
-    pub(crate) set_back: u64,
+    pub set_back: u64,
     /// The file of the strategy.
-    pub(crate) strategy: &'static str,
+    pub strategy: &'static str,
 }
 
 /// Measures how fast generated events run through the engine, the paper venue and a strategy.
 ///
 /// # Errors
 /// If the module cannot be loaded, or the strategy fails.
-pub(crate) fn measure(template: &[u8], seed: u64, events: u64) -> anyhow::Result<Figures> {
+pub fn measure(template: &[u8], seed: u64, events: u64) -> anyhow::Result<Figures> {
     let sandbox = Sandbox::new(Settings::default(), Compiler::Inline)?;
     let module = sandbox.load(template)?;
     let tape = events::tape(seed, usize::try_from(events)?);
@@ -74,15 +74,19 @@ pub(crate) fn measure(template: &[u8], seed: u64, events: u64) -> anyhow::Result
 
 /// What a strategy did with made-up events.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Rehearsal {
-    pub(crate) intents: u64,
-    pub(crate) orders: u64,
-    pub(crate) fills: u64,
-    pub(crate) refusals: u64,
+pub struct Rehearsal {
+    /// Intents of the strategy.
+    pub intents: u64,
+    /// Orders that were approved.
+    pub orders: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Intents that were refused.
+    pub refusals: u64,
     /// The most fuel that a call took.
-    pub(crate) fuel_max: u64,
+    pub fuel_max: u64,
     /// What `save` returned at the end.
-    pub(crate) state: Vec<u8>,
+    pub state: Vec<u8>,
     /// A digest of all that was decided.
     trail: u64,
 }
@@ -91,7 +95,7 @@ pub(crate) struct Rehearsal {
 ///
 /// # Errors
 /// If it fails.
-pub(crate) fn rehearse(sandbox: &Sandbox, module: &Module, seed: u64, events: usize) -> anyhow::Result<Rehearsal> {
+pub fn rehearse(sandbox: &Sandbox, module: &Module, seed: u64, events: usize) -> anyhow::Result<Rehearsal> {
     let mut run = begin(sandbox, module, run::SPAN_MAX)?;
     run.all(&events::tape(seed, events))?;
     let state = run.save()?;

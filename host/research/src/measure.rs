@@ -1,7 +1,7 @@
 //! Statistics of measured times.
 
 /// Returns the median and the 99th percentile.
-pub(crate) fn percentiles(mut times: Vec<u64>) -> (u64, u64) {
+pub fn percentiles(mut times: Vec<u64>) -> (u64, u64) {
     times.sort_unstable();
     let at = |hundredths: usize| {
         let place = times.len().saturating_mul(hundredths) / 100;

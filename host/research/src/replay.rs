@@ -17,19 +17,26 @@ const LISTED_MAX: usize = 20;
 
 /// What a replay came to; the last line of `replay --json`.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Outcome {
-    pub(crate) session: u64,
-    pub(crate) build: String,
-    pub(crate) inputs: u64,
-    pub(crate) decisions: u64,
-    pub(crate) differences: u64,
+pub struct Outcome {
+    /// The session.
+    pub session: u64,
+    /// The name of the build that wrote the journal.
+    pub build: String,
+    /// Inputs that were stepped through.
+    pub inputs: u64,
+    /// Inputs that led to effects.
+    pub decisions: u64,
+    /// Inputs whose effects differ from the journaled ones.
+    pub differences: u64,
     /// The inputs whose decisions differ, the first ones.
-    pub(crate) differ_at: Vec<u64>,
+    pub differ_at: Vec<u64>,
     pub(crate) ended_in_order: bool,
     /// Answers of strategies that were compared; none unless they were run again.
-    pub(crate) answers: u64,
-    pub(crate) answers_differ: u64,
-    pub(crate) inputs_per_second: u64,
+    pub answers: u64,
+    /// Answers that differ.
+    pub answers_differ: u64,
+    /// The speed of the replay.
+    pub inputs_per_second: u64,
 }
 
 /// A journal that is stepped through.
@@ -49,7 +56,7 @@ struct Replay {
 ///
 /// # Errors
 /// If the journal's beginning is missing, a record is damaged, or a module is not kept.
-pub(crate) fn replay(session: SessionId, files: &[PathBuf], modules: Option<PathBuf>) -> anyhow::Result<Outcome> {
+pub fn replay(session: SessionId, files: &[PathBuf], modules: Option<PathBuf>) -> anyhow::Result<Outcome> {
     ensure!(
         files.first().is_some_and(|file| is_first(file)),
         "the beginning of session {} is no longer kept (journal.keep_days); a replay needs all of it",
