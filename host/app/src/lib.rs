@@ -1,15 +1,9 @@
-//! The program: configuration, database, tokens and the command line around the engine.
-//! Start reading in [`config`] for what a user can set and [`db`] for what is kept.
+//! The program `polytrader`: the command line, one module for each command, and the keys at rest, which no other crate can reach.
+//! It composes the crates of the host and decides nothing about trading.
+//! Start reading in [`dispatch`], which names every command.
 
-mod bench;
 mod cli;
 mod commands;
 mod console;
 pub mod dispatch;
-mod doctor;
-mod keys;
-mod kill;
 mod logging;
-mod positions;
-mod run;
-mod strategy;

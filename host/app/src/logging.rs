@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal, Stderr, Write};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Shows warnings of every crate, and the information of ours.
-const FILTER: &str = "warn,app=info,polytrader=info";
+/// Shows warnings of every crate, and the information of the shell's.
+const FILTER: &str = "warn,alerts=info,api=info,app=info,config=info,control=info,lifecycle=info,polytrader=info,readmodel=info,\
+                      research=info,store=info,trading=info";
 
 /// Starts the log; `RUST_LOG` chooses what it shows. Safe to call twice.
 pub(crate) fn start() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use toolchain::{TARGET, Toolchain, debian, has_target};
 
 /// The program's own search, so that `strategy build` and we find the same. Where there is nothing, it says what to install; we install it.
-#[path = "../../app/src/strategy/toolchain.rs"]
+#[path = "../../app/src/commands/strategy/toolchain.rs"]
 #[expect(dead_code, reason = "what the program does where there is nothing")]
 mod toolchain;
 

@@ -1,7 +1,7 @@
 //! `polytrader backtest`.
 
-use crate::bench;
 use crate::cli::BacktestArgs;
+use crate::commands::bench;
 use crate::console::{complain, say};
 use research::backtest::{Figures, TEMPLATE, measure};
 use std::process::ExitCode;

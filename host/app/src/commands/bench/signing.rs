@@ -1,7 +1,7 @@
 //! Building, hashing and signing an order in one process, against the bare signature, side by side.
 
 use super::{Figure, time};
-use crate::run::fresh_key;
+use crate::commands::run::fresh_key;
 use anyhow::Context;
 use model::{NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TickSize, TokenId, TokenIx};
 use order::{Account, Chain, Domains, Exchange, Listing, UnsignedOrder};

@@ -46,7 +46,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     if cfg!(debug_assertions) {
         complain("this is a development build: for real figures run `cargo run --release -p app -- bench`");
     }
-    let key = crate::run::fresh_key()?;
+    let key = crate::commands::run::fresh_key()?;
     let account = Account::eoa(key.address(), Chain::Polygon);
     let unlimited = Usd::dollars(1_000_000_000);
     let limits = signer::Limits {
@@ -65,7 +65,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 
 /// Returns the folder of strategies that was named, or the one beside this program.
 pub(crate) fn strategies(named: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let found = named.map(Path::to_owned).or_else(crate::run::shipped_strategies);
+    let found = named.map(Path::to_owned).or_else(crate::commands::run::shipped_strategies);
     found.context(
         "no strategies beside this program; name their folder with --strategies (cargo xtask strategies builds them)",
     )

@@ -2,9 +2,9 @@
 //! is not good, what to do.
 
 use crate::cli::RunArgs;
+use crate::commands::keys::{Secret, runbook};
+use crate::commands::run::{Venue, account};
 use crate::console::say;
-use crate::keys::{Secret, runbook};
-use crate::run::{Venue, account};
 use anyhow::Context;
 use config::Config;
 use control::clock;
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     machine(&config, &mut report);
     limits(&config, &mut report);
-    let secret = crate::keys::of_live(&config.data_dir, &args.passphrase);
+    let secret = crate::commands::keys::of_live(&config.data_dir, &args.passphrase);
     let secret = report.keep("key", secret);
     if let Some(secret) = &secret {
         takeover(&config, secret, &mut report);
@@ -279,7 +279,7 @@ fn old_api_key(derived: &str, report: &mut Report) {
 
 /// The account: its login, money, approvals and open orders.
 async fn account_findings(client: &Client, key: &SigningKey, account: Account, report: &mut Report) {
-    let login = crate::keys::log_in(client, key, account.chain).await;
+    let login = crate::commands::keys::log_in(client, key, account.chain).await;
     let Some(credentials) = report.keep("login", login) else { return };
     report.good("login", "the venue knows the key");
     old_api_key(credentials.api_key(), report);

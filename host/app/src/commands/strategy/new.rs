@@ -13,13 +13,13 @@ use std::process::ExitCode;
 static RUST: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/rust/src");
 static DERIVE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/derive/src");
 static WIT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/wit");
-const RUST_MANIFEST: &str = include_str!("../../../../sdk/rust/Cargo.toml");
-const DERIVE_MANIFEST: &str = include_str!("../../../../sdk/derive/Cargo.toml");
-const LOCK: &str = include_str!("../../../../sdk/rust/Cargo.lock");
+const RUST_MANIFEST: &str = include_str!("../../../../../sdk/rust/Cargo.toml");
+const DERIVE_MANIFEST: &str = include_str!("../../../../../sdk/derive/Cargo.toml");
+const LOCK: &str = include_str!("../../../../../sdk/rust/Cargo.lock");
 /// The strategy to copy.
-const SOURCE: &str = include_str!("../../../../strategies/template/src/lib.rs");
-const TESTS: &str = include_str!("../../../../strategies/template/tests/it/main.rs");
-const PARAMETERS: &str = include_str!("../../../../strategies/template/template.toml");
+const SOURCE: &str = include_str!("../../../../../strategies/template/src/lib.rs");
+const TESTS: &str = include_str!("../../../../../strategies/template/tests/it/main.rs");
+const PARAMETERS: &str = include_str!("../../../../../strategies/template/template.toml");
 /// Its name, in the two ways in which its sources write it.
 const OLD: [&str; 2] = ["template", "Template"];
 /// Where the SDK is put.

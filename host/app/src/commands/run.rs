@@ -9,8 +9,8 @@ pub(crate) use demo::shipped_strategies;
 pub(crate) use key::fresh_key;
 
 use crate::cli::{ExchangeArgs, ModeArg, RunArgs};
+use crate::commands::keys::runbook;
 use crate::console::complain;
-use crate::keys::runbook;
 use anyhow::{Context, bail, ensure};
 use config::Config;
 use order::{Account, Address, Chain, SignatureType, SigningKey, Wallet};
@@ -102,10 +102,10 @@ fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
         config.data_dir.join("polytrader.toml").display()
     );
     let venue = Venue::real_or(config, args)?;
-    let secret = crate::keys::of_live(&config.data_dir, &args.passphrase)?;
+    let secret = crate::commands::keys::of_live(&config.data_dir, &args.passphrase)?;
     let account = account(config, secret.key.address())?;
     let limits = config.signer_limits_within(secret.limits)?;
-    let record = Some(crate::keys::records::take_up(&config.data_dir, &secret)?);
+    let record = Some(crate::commands::keys::records::take_up(&config.data_dir, &secret)?);
     // The host shows what holds; it cannot change it.
     let mut common = args.common.clone();
     common.set.extend(config::signer_settings(&limits));

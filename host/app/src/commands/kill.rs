@@ -2,8 +2,8 @@
 //! venue alone; a host that is there is stopped first, or it would go on placing orders.
 
 use crate::cli::RunArgs;
+use crate::commands::run::{Venue, account};
 use crate::console::{complain, say};
-use crate::run::{Venue, account};
 use anyhow::{Context, bail};
 use order::{Account, SigningKey};
 use polymarket::client::Timeouts;
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let config = args.common.load_config().context("reading the configuration")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(stop_host(&config.data_dir));
-    let key = crate::keys::of_live(&config.data_dir, &args.passphrase)?.key;
+    let key = crate::commands::keys::of_live(&config.data_dir, &args.passphrase)?.key;
     let account = account(&config, key.address())?;
     let venue = Venue::real_or(&config, args)?;
     let cancelled = runtime.block_on(async {
@@ -132,6 +132,6 @@ async fn round(
 
 async fn login(address: &str, key: &SigningKey, account: Account) -> anyhow::Result<AccountClient> {
     let client = Client::new(address, Timeouts::default()).with_context(|| format!("the venue at {address}"))?;
-    let credentials = crate::keys::log_in(&client, key, account.chain).await?;
+    let credentials = crate::commands::keys::log_in(&client, key, account.chain).await?;
     Ok(AccountClient::new(client, credentials, account))
 }
