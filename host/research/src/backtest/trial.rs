@@ -30,7 +30,7 @@ impl Tape {
     }
 
     /// Returns the number of events.
-    pub fn len(&self) -> usize {
+    pub fn events(&self) -> usize {
         self.events.len()
     }
 

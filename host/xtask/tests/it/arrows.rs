@@ -43,7 +43,7 @@ const CRATES: [Crate; 21] = [
         ours: &["model"],
         pure: Some(&["serde", "thiserror", "hex-literal", "sha3", "k256", "zeroize"]),
     },
-    // The signer's client takes what the gate approved, so it must know the engine's type. See Decisions in ARCHITECTURE.md.
+    // The signer's client takes what the gate approved, so it must know the engine's type. See docs/decisions/001.
     Crate { name: "signer", ours: &["engine", "model", "order"], pure: None },
     Crate { name: "polymarket", ours: &["engine", "model", "order"], pure: None },
     Crate { name: "sandbox", ours: &["model"], pure: None },

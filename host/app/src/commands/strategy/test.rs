@@ -74,7 +74,7 @@ fn figures(trial: &Trial, tape: &Tape, settings: &Settings, show: usize) -> Figu
     let max = times.iter().copied().max().unwrap_or(0);
     let (p50, p99) = percentiles(times);
     Figures {
-        events: tape.len(),
+        events: tape.events(),
         calls: calls.len(),
         intents: intents.len(),
         orders: trial.counts.orders,
