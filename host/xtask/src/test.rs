@@ -66,7 +66,7 @@ fn tests(repo: &Repo) -> anyhow::Result<Checked> {
     tally.checked()
 }
 
-/// The engine against the simulated venue with everything going wrong; 10,000 seeds are run by hand (`host/ARCHITECTURE.md`).
+/// The engine against the simulated venue with everything going wrong; 10,000 seeds are run by hand (`docs/soak.md`).
 fn soak(repo: &Repo) -> anyhow::Result<Checked> {
     let mut cargo = cargo(repo, "build");
     command::run(cargo.args(["--bin", "sim"]), "building the soak")?;
