@@ -2,67 +2,45 @@
 
 use crate::source;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::process::Command;
 
-/// Every crate of the workspace, the crates of ours that it may use, and, for a pure crate, all others that it may use.
+/// A set of crates by their names.
+enum Set {
+    These(&'static [&'static str]),
+    AllBut(&'static [&'static str]),
+}
+
+/// A crate of the workspace, the crates of ours that it may use, and, for a pure crate, all others that it may use.
 struct Crate {
     name: &'static str,
-    ours: &'static [&'static str],
+    ours: Set,
     pure: Option<&'static [&'static str]>,
 }
 
-const EVERYTHING: &[&str] = &[
-    "engine",
-    "exchange",
-    "journal",
-    "model",
-    "order",
-    "polymarket",
-    "sandbox",
-    "signer",
-    "sim",
-    "store",
-    "readmodel",
-    "alerts",
-    "config",
-    "control",
-    "lifecycle",
-    "trading",
-    "api",
-    "research",
-];
-
-const CRATES: [Crate; 21] = [
-    Crate { name: "model", ours: &[], pure: Some(&["serde", "thiserror"]) },
-    Crate { name: "engine", ours: &["model"], pure: Some(&["serde", "thiserror"]) },
-    Crate { name: "journal", ours: &["model"], pure: Some(&["serde", "thiserror", "crc32fast"]) },
-    Crate { name: "sim", ours: &["engine", "journal", "model"], pure: Some(&["postcard", "serde", "thiserror"]) },
-    Crate {
-        name: "order",
-        ours: &["model"],
-        pure: Some(&["serde", "thiserror", "hex-literal", "sha3", "k256", "zeroize"]),
-    },
+const CRATES: &[Crate] = &[
+    pure("model", &[], &["serde", "thiserror"]),
+    pure("engine", &["model"], &["serde", "thiserror"]),
+    pure("journal", &["model"], &["serde", "thiserror", "crc32fast"]),
+    pure("sim", &["engine", "journal", "model"], &["postcard", "serde", "thiserror"]),
+    pure("order", &["model"], &["serde", "thiserror", "hex-literal", "sha3", "k256", "zeroize"]),
     // The signer's client takes what the gate approved, so it must know the engine's type. See docs/decisions/001.
-    Crate { name: "signer", ours: &["engine", "model", "order"], pure: None },
-    Crate { name: "polymarket", ours: &["engine", "model", "order"], pure: None },
-    Crate { name: "sandbox", ours: &["model"], pure: None },
+    shell("signer", &["engine", "model", "order"]),
+    shell("polymarket", &["engine", "model", "order"]),
+    shell("sandbox", &["model"]),
     // Not polymarket: shared wire types would hide every parse bug.
-    Crate { name: "exchange", ours: &["model", "order", "sim"], pure: None },
+    shell("exchange", &["model", "order", "sim"]),
     // The shell, bottom up.
-    Crate { name: "store", ours: &["engine", "journal", "model"], pure: None },
-    Crate { name: "readmodel", ours: &["engine", "model"], pure: None },
-    Crate { name: "alerts", ours: &["engine", "model", "polymarket"], pure: None },
-    Crate { name: "config", ours: &["alerts", "model", "polymarket", "signer", "sim"], pure: None },
-    Crate { name: "control", ours: &["engine", "model", "order", "readmodel", "sandbox", "store"], pure: None },
-    Crate {
-        name: "lifecycle",
-        ours: &["alerts", "config", "control", "engine", "model", "readmodel", "sandbox", "store"],
-        pure: None,
-    },
-    Crate {
-        name: "trading",
-        ours: &[
+    shell("store", &["engine", "journal", "model"]),
+    shell("readmodel", &["engine", "model"]),
+    shell("alerts", &["engine", "model", "polymarket"]),
+    shell("config", &["alerts", "model", "polymarket", "signer", "sim"]),
+    shell("control", &["engine", "model", "order", "readmodel", "sandbox", "store"]),
+    shell("lifecycle", &["alerts", "config", "control", "engine", "model", "readmodel", "sandbox", "store"]),
+    shell(
+        "trading",
+        &[
             "alerts",
             "config",
             "control",
@@ -78,25 +56,94 @@ const CRATES: [Crate; 21] = [
             "sim",
             "store",
         ],
-        pure: None,
-    },
-    Crate {
-        name: "api",
-        ours: &["alerts", "config", "control", "model", "order", "polymarket", "readmodel", "sandbox", "store"],
-        pure: None,
-    },
-    Crate {
-        name: "research",
-        ours: &["engine", "exchange", "journal", "lifecycle", "model", "sandbox", "sim", "store"],
-        pure: None,
-    },
-    Crate { name: "app", ours: EVERYTHING, pure: None },
-    // In no list of `ours`: it is for tests.
-    Crate { name: "testkit", ours: &["model"], pure: None },
-    Crate { name: "xtask", ours: &[], pure: None },
+    ),
+    // polymarket for TLS alone.
+    shell("api", &["alerts", "config", "control", "model", "order", "polymarket", "readmodel", "sandbox", "store"]),
+    shell("research", &["engine", "exchange", "journal", "lifecycle", "model", "sandbox", "sim", "store"]),
+    // Of tests only.
+    shell("testkit", &["model"]),
+    Crate { name: "app", ours: Set::AllBut(&["testkit", "xtask"]), pure: None },
+    shell("xtask", &[]),
 ];
 
-/// Returns what in this metadata of the host's workspace breaks the table above.
+/// Packages that some crates must not use. A crate of the set that does not exist breaks nothing.
+struct Absence {
+    of: Set,
+    packages: &'static [&'static str],
+    reach: Reach,
+    why: &'static str,
+}
+
+/// The manifests that an absence is about.
+#[derive(PartialEq, Eq)]
+enum Reach {
+    /// The crate's own manifest.
+    Direct,
+    /// Also those of the crates of ours that it uses, down to the last.
+    Through,
+}
+
+const ABSENCES: &[Absence] = &[
+    Absence {
+        of: Set::These(&["api"]),
+        packages: &["trading"],
+        reach: Reach::Through,
+        why: "the API reaches the engine through control alone",
+    },
+    Absence {
+        of: Set::These(&["trading"]),
+        packages: &["api"],
+        reach: Reach::Through,
+        why: "a session trades the same without an API",
+    },
+    Absence {
+        of: Set::AllBut(&[]),
+        packages: &["app"],
+        reach: Reach::Direct,
+        why: "the keystore is in app, where no library reaches it",
+    },
+    Absence {
+        of: Set::AllBut(&["app"]),
+        packages: &["aes", "ctr", "rpassword", "scrypt"],
+        reach: Reach::Direct,
+        why: "only app opens the keystore",
+    },
+    // The exchange stands for the venue, which serves HTTP too.
+    Absence {
+        of: Set::AllBut(&["api", "exchange"]),
+        packages: &["axum"],
+        reach: Reach::Direct,
+        why: "only the API serves HTTP",
+    },
+    Absence { of: Set::AllBut(&["store"]), packages: &["sqlx"], reach: Reach::Direct, why: "only store uses SQL" },
+    Absence {
+        of: Set::AllBut(&[]),
+        packages: &["testkit"],
+        reach: Reach::Direct,
+        why: "testkit is a dev-dependency only",
+    },
+];
+
+impl Set {
+    fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::These(names) => names.contains(&name),
+            Self::AllBut(names) => !names.contains(&name),
+        }
+    }
+}
+
+/// The row of a crate that reaches out: it may use any package of others.
+const fn shell(name: &'static str, ours: &'static [&'static str]) -> Crate {
+    Crate { name, ours: Set::These(ours), pure: None }
+}
+
+/// The row of a crate without IO, clock and randomness.
+const fn pure(name: &'static str, ours: &'static [&'static str], others: &'static [&'static str]) -> Crate {
+    Crate { name, ours: Set::These(ours), pure: Some(others) }
+}
+
+/// Returns what in this metadata of the host's workspace breaks the table of crates.
 fn forbidden_arrows(metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().unwrap();
     let names: Vec<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
@@ -110,7 +157,7 @@ fn forbidden_arrows(metadata: &Value) -> Vec<String> {
         };
         for used in used_by(package) {
             let allowed = if names.contains(&used) {
-                entry.ours.contains(&used)
+                entry.ours.contains(used)
             } else {
                 entry.pure.is_none_or(|others| others.contains(&used))
             };
@@ -120,6 +167,39 @@ fn forbidden_arrows(metadata: &Value) -> Vec<String> {
         }
     }
     breaches
+}
+
+/// Returns what in this metadata of the host's workspace breaks the table of absences, each with the way to it.
+fn broken_absences(metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().unwrap();
+    let ours: Uses =
+        packages.iter().map(|package| (package["name"].as_str().unwrap(), used_by(package).collect())).collect();
+    let mut breaches = Vec::new();
+    for rule in ABSENCES.iter() {
+        for name in ours.keys().filter(|name| rule.of.contains(name)) {
+            let ways = rule.packages.iter().filter_map(|package| way(name, package, &rule.reach, &ours));
+            breaches.extend(ways.map(|way| format!("{}: {}", way.join(" -> "), rule.why)));
+        }
+    }
+    breaches
+}
+
+/// Each crate of ours, and the packages that it uses.
+type Uses<'a> = BTreeMap<&'a str, Vec<&'a str>>;
+
+/// Returns a shortest way from a crate to a package that it uses.
+fn way<'a>(from: &'a str, package: &'a str, reach: &Reach, ours: &Uses<'a>) -> Option<Vec<&'a str>> {
+    let mut ways = VecDeque::from([vec![from]]);
+    let mut seen = BTreeSet::from([from]);
+    while let Some(way) = ways.pop_front() {
+        let used = &ours[way.last()?];
+        if used.contains(&package) {
+            return Some([way, vec![package]].concat());
+        }
+        let next = used.iter().filter(|_| *reach == Reach::Through).filter(|name| ours.contains_key(*name));
+        ways.extend(next.filter(|name| seen.insert(name)).map(|name| [way.as_slice(), &[*name]].concat()));
+    }
+    None
 }
 
 /// The packages that a package needs to be built, on any platform; not what only its tests need.
@@ -156,6 +236,11 @@ fn metadata(folder: &Path) -> Value {
 #[test]
 fn crates_use_only_the_crates_they_may() {
     assert_eq!(forbidden_arrows(&metadata(&source::root())), Vec::<String>::new());
+}
+
+#[test]
+fn packages_are_absent_where_they_must_be() {
+    assert_eq!(broken_absences(&metadata(&source::root())), Vec::<String>::new());
 }
 
 #[test]
@@ -201,6 +286,62 @@ fn a_crate_that_nobody_placed_is_found() {
     assert_eq!(forbidden_arrows(&more), ["extra is not in the table"]);
     more["packages"].as_array_mut().unwrap().remove(0);
     assert_eq!(forbidden_arrows(&more), ["model is in the table only", "extra is not in the table"]);
+}
+
+/// A workspace of these crates and what they use.
+fn street(crates: &[(&str, &[&str])]) -> Value {
+    let uses =
+        |packages: &[&str]| -> Value { packages.iter().map(|name| json!({"name": name, "kind": null})).collect() };
+    let package = |(name, packages): &(&str, &[&str])| json!({"name": name, "dependencies": uses(packages)});
+    json!({"packages": crates.iter().map(package).collect::<Vec<_>>()})
+}
+
+#[test]
+fn an_api_that_meets_trading_is_found_through_the_crates_between() {
+    let direct = street(&[("api", &["trading"]), ("trading", &[])]);
+    assert_eq!(broken_absences(&direct), ["api -> trading: the API reaches the engine through control alone"]);
+    let through =
+        street(&[("api", &["control"]), ("control", &["lifecycle"]), ("lifecycle", &["trading"]), ("trading", &[])]);
+    assert_eq!(
+        broken_absences(&through),
+        ["api -> control -> lifecycle -> trading: the API reaches the engine through control alone"]
+    );
+    let back = street(&[("api", &[]), ("config", &["api"]), ("trading", &["config"])]);
+    assert_eq!(broken_absences(&back), ["trading -> config -> api: a session trades the same without an API"]);
+    let apart =
+        street(&[("api", &["control"]), ("app", &["api", "trading"]), ("control", &[]), ("trading", &["control"])]);
+    assert_eq!(broken_absences(&apart), Vec::<String>::new());
+}
+
+#[test]
+fn a_crate_that_reaches_the_keystore_is_found() {
+    let library = street(&[("app", &[]), ("lifecycle", &["app"])]);
+    assert_eq!(broken_absences(&library), ["lifecycle -> app: the keystore is in app, where no library reaches it"]);
+    for package in ["aes", "ctr", "rpassword", "scrypt"] {
+        let opener = street(&[("app", &[package]), ("signer", &[package])]);
+        assert_eq!(broken_absences(&opener), [format!("signer -> {package}: only app opens the keystore")]);
+    }
+}
+
+#[test]
+fn http_and_sql_outside_of_their_crates_are_found() {
+    let http =
+        street(&[("api", &["axum"]), ("control", &["axum"]), ("exchange", &["axum"]), ("research", &["exchange"])]);
+    assert_eq!(broken_absences(&http), ["control -> axum: only the API serves HTTP"]);
+    let sql = street(&[("readmodel", &["sqlx"]), ("research", &["store"]), ("store", &["sqlx"])]);
+    assert_eq!(broken_absences(&sql), ["readmodel -> sqlx: only store uses SQL"]);
+}
+
+#[test]
+fn a_crate_for_tests_is_found_where_it_would_be_shipped() {
+    let with = |kind: Value| {
+        let dependencies = json!([{"name": "testkit", "kind": kind}]);
+        json!({"packages": [{"name": "app", "dependencies": dependencies}, {"name": "testkit", "dependencies": []}]})
+    };
+    let breach = ["app -> testkit: testkit is a dev-dependency only"];
+    assert_eq!(broken_absences(&with(json!(null))), breach);
+    assert_eq!(broken_absences(&with(json!("build"))), breach);
+    assert_eq!(broken_absences(&with(json!("dev"))), Vec::<String>::new());
 }
 
 #[test]
