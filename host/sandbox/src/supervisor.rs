@@ -4,6 +4,7 @@
 mod folder;
 mod loading;
 mod mark;
+mod name;
 mod queue;
 mod runner;
 mod states;
@@ -14,9 +15,9 @@ use crate::module::{Module, Sandbox};
 use crate::session::Session;
 use crate::state::LogLine;
 use folder::Folder;
-pub use folder::is_name;
 use model::input::StrategyAnswer;
 use model::{MarketNote, OwnEvent, StrategyId, Time};
+pub use name::is_name;
 pub(crate) use queue::Item;
 pub(crate) use runner::unsaved;
 use runner::{Job, Runner};

@@ -6,6 +6,7 @@
 
 use super::loading::{Done, Early, Loading, Outcome, Ticket};
 use super::mark::{Mark, Now, changed};
+use super::name::is_name;
 use super::{Report, Sink};
 use crate::module::Sandbox;
 use sha2::{Digest, Sha256};
@@ -28,8 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const FILES_MAX: usize = 256;
 /// The most bytes of a file of settings.
 const TEXT_MAX: usize = 64 * 1024;
-/// The longest name.
-const NAME_MAX: usize = 64;
 
 #[derive(Debug)]
 struct File {
@@ -378,12 +377,6 @@ fn name_of(path: &Path) -> Option<(String, Kind)> {
     };
     let stem = path.file_stem()?.to_str()?;
     is_name(stem).then(|| (stem.to_owned(), kind))
-}
-
-/// Says whether a strategy can have this name: letters, digits, `-` and `_`, at most 64 of them.
-pub fn is_name(name: &str) -> bool {
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(good)
 }
 
 #[cfg(test)]

@@ -1,0 +1,23 @@
+//! The names that strategies can have.
+
+/// The longest name, in characters.
+const NAME_MAX: usize = 64;
+
+/// Says whether a strategy can have this name: letters, digits, `-` and `_`, at most 64 of them.
+pub fn is_name(name: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_made_of_letters_digits_and_dashes_and_is_not_too_long() {
+        assert!(is_name("quoter-2_b") && is_name(&"a".repeat(64)));
+        for bad in ["", "two words", "../up", "a.b", "größe", &"a".repeat(65)] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+}
