@@ -9,12 +9,14 @@ mod queue;
 mod runner;
 mod states;
 mod turns;
+mod wake;
 
 use crate::instance::Usage;
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
 use crate::state::LogLine;
 use folder::Folder;
+pub use folder::WatchKind;
 use model::input::StrategyAnswer;
 use model::{MarketNote, OwnEvent, StrategyId, Time};
 pub use name::is_name;
@@ -208,6 +210,11 @@ impl Supervisor {
         if let Some(runner) = self.lock().get(&strategy) {
             runner.end();
         }
+    }
+
+    /// Returns the way in which changes in the folder are noticed now. Cheap: may be called for each request.
+    pub fn watch_kind(&self) -> WatchKind {
+        self.folder.watch_kind()
     }
 
     /// Returns what a strategy used after its last call; none if it does not run.

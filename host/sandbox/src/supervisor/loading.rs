@@ -2,6 +2,7 @@
 //! seen. Files come one after another, in order, as long as they are quick.
 
 use super::mark::Mark;
+use super::wake::Wake;
 use crate::module::Module;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,21 +54,15 @@ pub(super) struct Done {
 /// The files that are being loaded.
 #[derive(Debug)]
 pub(super) struct Loading {
-    tell: mpsc::Sender<Done>,
-    done: mpsc::Receiver<Done>,
+    wake: mpsc::Sender<Wake>,
     /// Since when.
     under_way: BTreeMap<String, Instant>,
 }
 
 impl Loading {
-    pub(super) fn new() -> Self {
-        let (tell, done) = mpsc::channel();
-        Self { tell, done, under_way: BTreeMap::new() }
-    }
-
-    /// Says whether something is being loaded.
-    pub(super) fn is_busy(&self) -> bool {
-        !self.under_way.is_empty()
+    /// Sends to `wake` what was loaded; each is to be given to [`Loading::end`].
+    pub(super) const fn new(wake: mpsc::Sender<Wake>) -> Self {
+        Self { wake, under_way: BTreeMap::new() }
     }
 
     /// Says whether it is a file's turn.
@@ -77,35 +72,34 @@ impl Loading {
         room && !self.under_way.contains_key(name)
     }
 
-    /// Loads a file in a thread of its own if it is its turn; it is to be asked for again otherwise.
-    pub(super) fn begin(&mut self, ticket: Ticket, load: impl FnOnce() -> Outcome + Send + 'static) {
+    /// Loads a file in a thread of its own if it is its turn. Returns whether it does; it is to be asked for again otherwise.
+    pub(super) fn begin(&mut self, ticket: Ticket, load: impl FnOnce() -> Outcome + Send + 'static) -> bool {
         if !self.has_room(&ticket.name, ticket.at) {
-            return;
+            return false;
         }
-        let (tell, name, at) = (self.tell.clone(), ticket.name.clone(), ticket.at);
+        let (wake, name, at) = (self.wake.clone(), ticket.name.clone(), ticket.at);
         let work = move || {
             let failed =
                 |_panic| Outcome::Failed { error: "loading it failed in the host".to_owned(), may_pass: false };
             let outcome = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(failed);
-            // Nobody listens any more at the end.
-            let _told = tell.send(Done { ticket, outcome });
+            // The watcher has ended if it does not take it.
+            let _sent = wake.send(Wake::Loaded(Box::new(Done { ticket, outcome })));
         };
         match std::thread::Builder::new().name("strategies-load".to_owned()).spawn(work) {
             Ok(_detached) => {
                 self.under_way.insert(name, at);
+                true
             }
-            Err(error) => tracing::warn!(%error, name, "there is no thread to load a strategy with; it is tried again"),
+            Err(error) => {
+                tracing::warn!(%error, name, "there is no thread to load a strategy with; it is tried again");
+                false
+            }
         }
     }
 
-    /// Waits so long for what is done.
-    pub(super) fn wait(&mut self, most: Duration) -> Vec<Done> {
-        let first = self.done.recv_timeout(most).ok();
-        let done: Vec<Done> = first.into_iter().chain(self.done.try_iter()).collect();
-        for Done { ticket, .. } in &done {
-            self.under_way.remove(&ticket.name);
-        }
-        done
+    /// Frees the place of a file that was loaded.
+    pub(super) fn end(&mut self, ticket: &Ticket) {
+        self.under_way.remove(&ticket.name);
     }
 }
 
@@ -115,6 +109,18 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     const SOON: Duration = Duration::from_secs(20);
+
+    fn loading() -> (Loading, Receiver<Wake>) {
+        let (wake, wakes) = channel();
+        (Loading::new(wake), wakes)
+    }
+
+    /// Waits for the next file that was loaded.
+    fn wait(loading: &mut Loading, wakes: &Receiver<Wake>) -> Done {
+        let Wake::Loaded(done) = wakes.recv_timeout(SOON).unwrap() else { panic!("only loads send here") };
+        loading.end(&done.ticket);
+        *done
+    }
 
     /// A load that ends when it is told to.
     struct Held(Sender<()>);
@@ -133,38 +139,34 @@ mod tests {
         Held(end)
     }
 
-    fn names(done: &[Done]) -> Vec<&str> {
-        done.iter().map(|done| done.ticket.name.as_str()).collect()
-    }
-
     #[test]
     fn files_are_loaded_one_after_another_until_one_is_slow() {
-        let (mut loading, start) = (Loading::new(), Instant::now());
+        let ((mut loading, wakes), start) = (loading(), Instant::now());
         let slow = hold(&mut loading, "slow", start);
-        loading.begin(ticket("next", start), || Outcome::Same);
+        assert!(!loading.begin(ticket("next", start), || Outcome::Same));
         assert_eq!(loading.under_way.len(), 1, "it waits for its turn");
         loading.begin(ticket("slow", start + ALONE), || Outcome::Same);
         assert_eq!(loading.under_way.len(), 1, "nobody is loaded twice at once");
         loading.begin(ticket("next", start + ALONE), || Outcome::Same);
-        assert_eq!(names(&loading.wait(SOON)), ["next"]);
-        assert!(loading.is_busy());
+        assert_eq!(wait(&mut loading, &wakes).ticket.name, "next");
+        assert_eq!(loading.under_way.len(), 1);
         drop(slow.0);
-        assert_eq!(names(&loading.wait(SOON)), ["slow"]);
-        assert!(!loading.is_busy());
+        assert_eq!(wait(&mut loading, &wakes).ticket.name, "slow");
+        assert!(loading.under_way.is_empty());
     }
 
     #[test]
     fn there_are_never_more_than_a_few_and_one_that_panics_is_an_error() {
-        let (mut loading, start) = (Loading::new(), Instant::now());
+        let ((mut loading, wakes), start) = (loading(), Instant::now());
         let at = |place: u32| start + ALONE * place;
         let held: Vec<Held> = (0..9).map(|place| hold(&mut loading, &place.to_string(), at(place))).collect();
         assert_eq!(loading.under_way.len(), AT_ONCE);
         drop(held);
-        while loading.is_busy() {
-            loading.wait(SOON);
+        while !loading.under_way.is_empty() {
+            wait(&mut loading, &wakes);
         }
         loading.begin(ticket("mad", at(9)), || panic!("a panic in a test"));
-        let done = loading.wait(SOON);
-        assert!(matches!(&done[0].outcome, Outcome::Failed { may_pass: false, .. }), "{done:?}");
+        let done = wait(&mut loading, &wakes);
+        assert!(matches!(&done.outcome, Outcome::Failed { may_pass: false, .. }), "{done:?}");
     }
 }

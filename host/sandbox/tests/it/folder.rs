@@ -2,10 +2,10 @@
 
 use crate::guest::{Guest, answer, sandbox, session, top};
 use model::{OwnEvent, StrategyId, Time};
-use sandbox::{Module, Report, Sandbox, Supervisor, Who};
+use sandbox::{Module, Report, Sandbox, Supervisor, WatchKind, Who};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -95,6 +95,28 @@ fn a_file_that_is_dropped_changed_and_removed_is_reported_each_time() {
     assert_ne!(first, second);
     std::fs::remove_file(rig.dir.join("one.wasm")).unwrap();
     assert!(matches!(rig.next(), Report::Removed { name } if name == "one"));
+}
+
+#[test]
+fn a_folder_that_was_removed_and_comes_back_is_loaded_again_and_sends_events_again() {
+    let rig = Rig::new("removed");
+    let is = |kind: WatchKind| {
+        let start = Instant::now();
+        while rig.supervisor.watch_kind() != kind {
+            assert!(start.elapsed() < PATIENCE, "still not {kind:?}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    rig.drop_file("one.wasm", &Guest::default().core());
+    let first = rig.ready("one").hash();
+    is(WatchKind::Events);
+    std::fs::remove_dir_all(&rig.dir).unwrap();
+    is(WatchKind::Scan);
+    std::fs::create_dir(&rig.dir).unwrap();
+    assert!(matches!(rig.next(), Report::Removed { name } if name == "one"));
+    rig.drop_file("one.wasm", &Guest::default().core());
+    assert_eq!(rig.ready("one").hash(), first);
+    is(WatchKind::Events);
 }
 
 #[test]
