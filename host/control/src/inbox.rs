@@ -1,7 +1,9 @@
 //! The engine's door: two bounded queues, account before market. Account inputs never drop; market inputs that do not
 //! fit are dropped and the loss is told, so that books are fetched again.
 
+use model::input::StrategyAnswer;
 use model::{Body, Time};
+use sandbox::Unjudged;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +25,8 @@ pub struct Arrival {
     pub body: Body,
     /// Who waits for the engine's answer, if it is a command.
     pub reply: Option<Reply>,
+    /// If it is an answer of a strategy: dropped when the engine has judged it, which lets the strategy hear what comes next.
+    pub unjudged: Option<Unjudged>,
 }
 
 /// What [`Inbox::take`] found.
@@ -56,16 +60,25 @@ pub struct Inbox {
 impl Inbox {
     /// Adds an account input: answers, fills, commands, intents, ticks.
     pub fn account(&self, at: Time, body: Body) {
-        self.put(Arrival { at, body, reply: None });
+        self.put(Arrival { at, body, reply: None, unjudged: None });
     }
 
     /// Adds an operator's word, whose answer somebody waits for.
-    pub(crate) fn asked(&self, at: Time, body: Body, reply: Reply) {
-        self.put(Arrival { at, body, reply: Some(reply) });
+    pub fn asked(&self, at: Time, body: Body, reply: Reply) {
+        self.put(Arrival { at, body, reply: Some(reply), unjudged: None });
     }
 
-    fn put(&self, arrival: Arrival) {
+    /// Adds what a strategy answered, which waits for the engine's verdict before it answers again. If the answer does not fit, or nothing
+    /// is taken any more, it waits no longer.
+    pub fn answer(&self, at: Time, answer: StrategyAnswer, unjudged: Unjudged) {
+        self.put(Arrival { at, body: Body::Intents(answer), reply: None, unjudged: Some(unjudged) });
+    }
+
+    fn put(&self, mut arrival: Arrival) {
         let mut queues = self.lock();
+        if queues.closed {
+            arrival.unjudged = None;
+        }
         if queues.account.len() >= ACCOUNT_MAX {
             queues.account_lost = true;
         } else {
@@ -81,7 +94,7 @@ impl Inbox {
         if queues.market.len().saturating_add(bodies.len()) > MARKET_MAX {
             queues.market_lost = true;
         } else {
-            queues.market.extend(bodies.map(|body| Arrival { at, body, reply: None }));
+            queues.market.extend(bodies.map(|body| Arrival { at, body, reply: None, unjudged: None }));
         }
         drop(queues);
         self.shared.1.notify_one();
@@ -89,7 +102,10 @@ impl Inbox {
 
     /// Ends [`Inbox::take`] when all is taken.
     pub fn close(&self) {
-        self.lock().closed = true;
+        let mut queues = self.lock();
+        queues.closed = true;
+        queues.account.iter_mut().for_each(|arrival| arrival.unjudged = None);
+        drop(queues);
         self.shared.1.notify_all();
     }
 

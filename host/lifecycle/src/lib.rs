@@ -212,7 +212,7 @@ impl Strategies {
             }
             Report::Log { strategy, lines, lost } => self.log(strategy, &lines, lost),
             // They go to the engine without a detour.
-            Report::Answer(_) | Report::Saved { .. } => {}
+            Report::Answer(..) | Report::Saved { .. } => {}
         }
     }
 

@@ -38,7 +38,7 @@ pub fn supervise(
 fn straight(inbox: &Inbox, states: &SavedStates, report: Report) -> Option<Report> {
     let tell = |body| inbox.account(clock::now(), body);
     match report {
-        Report::Answer(answer) => tell(Body::Intents(answer)),
+        Report::Answer(answer, unjudged) => inbox.answer(clock::now(), answer, unjudged),
         Report::Saved { strategy, name, instance, state } => {
             if let Some(state) = &state {
                 states.keep(&name, state);
@@ -60,4 +60,63 @@ fn straight(inbox: &Inbox, states: &SavedStates, report: Report) -> Option<Repor
 pub(super) fn cut(mut reason: Reason) -> Reason {
     reason.truncate(reason.floor_char_boundary(REASON_MAX));
     reason
+}
+
+#[cfg(test)]
+#[path = "../../sandbox/tests/it/guest.rs"]
+#[allow(dead_code, clippy::arithmetic_side_effects, reason = "the sandbox's own tests use the rest, and count freely")]
+mod guest;
+
+#[cfg(test)]
+mod tests {
+    use control::inbox::Taken;
+    use super::guest::{sandbox, session, storming, top};
+    use super::*;
+    use model::StrategyId;
+    use sandbox::Who;
+    use std::time::{Duration, Instant};
+
+    const STORMING: StrategyId = StrategyId(1);
+    /// How long nothing is waited for.
+    const QUIET: Duration = Duration::from_millis(200);
+
+    /// Takes what is in the inbox and returns how many answers there were; waits for so many, and a while for more.
+    fn answers(inbox: &Inbox, expected: usize) -> usize {
+        let (mut all, mut taken) = (Vec::new(), Taken::default());
+        let started = Instant::now();
+        while all.len() < expected && started.elapsed() < Duration::from_secs(10) {
+            inbox.take(&mut taken, 0, QUIET);
+            all.append(&mut taken.arrivals);
+        }
+        std::thread::sleep(QUIET);
+        inbox.take(&mut taken, 0, QUIET);
+        all.append(&mut taken.arrivals);
+        assert!(all.iter().all(|arrival| matches!(arrival.body, Body::Intents(_))), "{all:?}");
+        all.len()
+    }
+
+    #[test]
+    fn no_more_than_one_answer_of_a_strategy_waits_for_the_engine_until_the_inbox_closes() {
+        let dir = std::env::temp_dir().join(format!("polytrader-supervise-{}", std::process::id()));
+        let (inbox, states) = (Inbox::default(), SavedStates::new(&dir, model::input::Mode::Demo, "nobody"));
+        let sink = {
+            let (inbox, states) = (inbox.clone(), states);
+            move |report| drop(straight(&inbox, &states, report))
+        };
+        let sandbox = sandbox();
+        let supervisor = Supervisor::open(sandbox.clone(), dir.join("strategies"), Arc::new(sink)).unwrap();
+        let who = Who { strategy: STORMING, name: "storming".to_owned(), instance: 1 };
+        supervisor.start(who, sandbox.load(&storming().core()).unwrap(), session()).unwrap();
+        // It hears one at a time, and answers each with as much as an answer can hold.
+        (2..12).for_each(|seconds| supervisor.notify_market(STORMING, top(seconds)));
+        for _ in 0..3 {
+            assert_eq!(answers(&inbox, 1), 1);
+        }
+        // One waits, and is let go; what comes after nobody judges, and nobody waits for.
+        std::thread::sleep(QUIET);
+        inbox.close();
+        assert_eq!(answers(&inbox, 7), 7);
+        supervisor.shutdown();
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 }

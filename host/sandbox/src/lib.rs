@@ -35,4 +35,4 @@ pub use rerun::Rerun;
 pub use session::Session;
 pub use settings::{Compile, MODULE_MAX, Settings, Shape};
 pub use state::{LogLevel, LogLine};
-pub use supervisor::{Report, Supervisor, WatchKind, Who};
+pub use supervisor::{Report, Supervisor, Unjudged, WatchKind, Who};

@@ -3,7 +3,7 @@
 use crate::instance::{Batch, Instance};
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
-use crate::supervisor::{Item, unsaved};
+use crate::supervisor::{Item, Refusals, unsaved};
 use model::event::REASON_MAX;
 use model::input::StrategyAnswer;
 use model::{MarketNote, NoteKind, OwnEvent, Time};
@@ -25,6 +25,7 @@ pub struct Rerun {
     items: Vec<Item>,
     batch: Batch,
     heard: u64,
+    refusals: Refusals,
 }
 
 impl std::fmt::Debug for Rerun {
@@ -36,6 +37,7 @@ impl std::fmt::Debug for Rerun {
 impl Rerun {
     /// Returns an instance that is about to start.
     pub fn new(sandbox: Sandbox, module: Module, session: Session) -> Self {
+        let refusals = Refusals::of(&session.grants);
         Self {
             sandbox,
             module,
@@ -47,6 +49,7 @@ impl Rerun {
             items: Vec::new(),
             batch: Batch::default(),
             heard: 0,
+            refusals,
         }
     }
 
@@ -78,6 +81,9 @@ impl Rerun {
 
     /// It was told something of its own.
     pub fn own(&mut self, at: Time, event: OwnEvent) {
+        if matches!(event, OwnEvent::Refused { .. }) {
+            self.refusals.count(at);
+        }
         self.tell(Item::Own(at, event));
     }
 
@@ -86,13 +92,14 @@ impl Rerun {
         self.told.push_back((self.next, item));
     }
 
-    /// Shows it the batch that it answered then, and compares the answers. An answer to no event says that it could not give its state.
+    /// Shows it the batch that it answered then, and compares the answers. An answer to no event says that it could not give its state, or
+    /// that it was refused too often.
     ///
     /// # Errors
     /// What is different now, as a sentence.
     pub fn answer(&mut self, then: &StrategyAnswer) -> Result<(), String> {
         if then.count == 0 {
-            return self.fail_to_save(then);
+            return self.fail(then);
         }
         self.gather(then);
         let Some(instance) = &mut self.instance else { return Err("it did not start, or failed before".to_owned()) };
@@ -123,13 +130,16 @@ impl Rerun {
         }
     }
 
-    /// Asks it for the state that it could not give then.
-    fn fail_to_save(&mut self, then: &StrategyAnswer) -> Result<(), String> {
+    /// Ends it as it ended then: it was refused too often, or asked for the state that it could not give.
+    fn fail(&mut self, then: &StrategyAnswer) -> Result<(), String> {
         let first = self.heard.saturating_add(1);
         let Some(mut instance) = self.instance.take() else {
             return Err("it did not start, or failed before".to_owned());
         };
-        let now = instance.save().map_err(|fault| unsaved(&fault));
+        let now = match self.refusals.fault() {
+            Some(refused) if then.fault.as_ref() == Some(&refused) => Err(refused),
+            _ => instance.save().map(drop).map_err(|fault| unsaved(&fault)),
+        };
         match (&then.fault, now) {
             (Some(then), Err(now)) if now == *then => {}
             (Some(then), Err(now)) => return Err(format!("it failed with `{then}`, and now with `{now}`")),

@@ -6,9 +6,11 @@ mod loading;
 mod mark;
 mod name;
 mod queue;
+mod refusals;
 mod runner;
 mod states;
 mod turns;
+mod unjudged;
 mod wake;
 
 use crate::instance::Usage;
@@ -21,6 +23,7 @@ use model::input::StrategyAnswer;
 use model::{MarketNote, OwnEvent, StrategyId, Time};
 pub use name::is_name;
 pub(crate) use queue::Item;
+pub(crate) use refusals::Refusals;
 pub(crate) use runner::unsaved;
 use runner::{Job, Runner};
 use states::States;
@@ -28,6 +31,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use turns::Turns;
+pub use unjudged::Unjudged;
 
 /// What the supervisor has to tell.
 #[derive(Debug)]
@@ -70,8 +74,8 @@ pub enum Report {
         /// Which instance of it.
         instance: u32,
     },
-    /// An instance answered a batch.
-    Answer(StrategyAnswer),
+    /// An instance answered a batch. The next one is shown to it when the permit beside it is dropped: once the answer is judged.
+    Answer(StrategyAnswer, Unjudged),
     /// An instance did not start. The one before it goes on, under the new one's number, with what came meanwhile.
     Kept {
         /// Who.

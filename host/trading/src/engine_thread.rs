@@ -108,11 +108,13 @@ impl Core {
                 self.feed(clock::now(), Body::Feed { channel: Channel::Market, up: false }, None);
                 self.duties.resync();
             }
-            for Arrival { at, body, reply } in taken.arrivals.drain(..) {
+            for Arrival { at, body, reply, unjudged } in taken.arrivals.drain(..) {
                 if matches!(body, Body::Event(_)) {
                     self.waits.add(clock::now().since(at));
                 }
                 self.feed(at, body, reply);
+                // Its strategy has been sent all that came of its answer, and may be called again.
+                drop(unjudged);
             }
             self.keep_time();
             if taken.closed {

@@ -1,6 +1,8 @@
 //! Every hostile file of the sandbox's corpus, dropped into the folder of a demo that trades.
 
 use crate::corpus::{Fate, corpus};
+use crate::crash::replay_all;
+use crate::guest::storming;
 use crate::process::{Api, Folder, Run, strategies};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -69,4 +71,36 @@ fn a_demo_goes_on_trading_while_every_hostile_file_is_dropped_into_it() {
         (&json!(0), &json!(true)),
         "{outcome}"
     );
+}
+
+#[test]
+fn a_storm_of_refusals_is_quarantined_while_others_trade_and_replays_exactly() {
+    let Some(built) = strategies("a storm in a demo") else { return };
+    let folder = Folder::new("storm");
+    let dropped = folder.0.join("dropped");
+    std::fs::create_dir_all(&dropped).unwrap();
+    std::fs::copy(built.join("quoter.wasm"), dropped.join("quoter.wasm")).unwrap();
+    let mut run = Run::start(&folder.0, &dropped, &["--seed", "11"]);
+    let api = Api::new(&folder.0, &run.addresses());
+    api.wait_for("/v1/trading/orders", SOON, |orders| orders_of(orders, "quoter") > 0);
+    std::fs::write(dropped.join("storm.wasm"), storming().core()).unwrap();
+    let storm = |all: &Value| all.as_array().unwrap().iter().find(|one| one["name"] == "storm").cloned();
+    let state = |all: &Value, state: &str| storm(all).is_some_and(|one| one["state"] == state);
+    let all = api.wait_for("/v1/strategies", SOON, |all| state(all, "quarantined"));
+    let storm = storm(&all).unwrap();
+    assert!(storm["error"].as_str().unwrap().contains("refused more than"), "{storm}");
+    // Three instances, each of which was let through for five seconds' worth at once.
+    assert!(storm["intents"].as_u64().unwrap() < 10_000, "{storm}");
+    assert_eq!(states(&all)["quoter"], "running");
+    let events = |all: &Value| {
+        let quoter = all.as_array().unwrap().iter().find(|one| one["name"] == "quoter").unwrap();
+        quoter["events"].as_u64().unwrap()
+    };
+    let before = events(&all);
+    api.wait_for("/v1/strategies", SOON, |all| events(all) > before + 10);
+    assert_eq!(api.get("/health/detailed")["rows_lost"], 0);
+    run.signal(Signal::INT);
+    let outcome = run.finish();
+    assert_eq!(outcome["open_orders_at_exit"], 0, "{outcome}");
+    assert_eq!(replay_all(&folder.0), 1, "it is refused as often, and fails again where it failed");
 }

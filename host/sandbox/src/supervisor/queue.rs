@@ -1,6 +1,7 @@
 //! What waits for one strategy, in order. Bounded: tops and depth of a lagging strategy are conflated, trades that do not fit are
 //! dropped and told, and its own events are never dropped: too many of them end it.
 
+use super::refusals::Refusals;
 use crate::grants::Grants;
 use crate::instance::Batch;
 use model::{MarketNote, NoteKind, OwnEvent, Time, TokenIx};
@@ -72,6 +73,9 @@ struct Waiting {
     dropped_at: Time,
     end: Option<End>,
     overflow: bool,
+    refusals: Refusals,
+    /// Whether the last answer has not been judged yet.
+    unjudged: bool,
 }
 
 /// How a strategy is to end.
@@ -99,6 +103,8 @@ pub(super) enum Taken {
     Nothing,
     /// Its own events did not fit.
     Overflow,
+    /// Its intents are refused too often; with that as a sentence.
+    Refused(String),
 }
 
 /// The queue of one strategy.
@@ -109,6 +115,12 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// Returns an empty queue of an instance with these markets.
+    pub(super) fn of(grants: &Grants) -> Self {
+        let waiting = Waiting { refusals: Refusals::of(grants), ..Waiting::default() };
+        Self { waiting: Mutex::new(waiting), signal: Condvar::new() }
+    }
+
     pub(super) fn market(&self, note: MarketNote) {
         let mut waiting = self.lock();
         waiting.push_market(note);
@@ -118,6 +130,9 @@ impl Queue {
 
     pub(super) fn own(&self, at: Time, event: OwnEvent) {
         let mut waiting = self.lock();
+        if matches!(event, OwnEvent::Refused { .. }) {
+            waiting.refusals.count(at);
+        }
         if waiting.own >= OWN_MAX || waiting.lost.len() >= LOST_MAX {
             waiting.overflow = true;
         } else {
@@ -142,6 +157,17 @@ impl Queue {
         self.signal.notify_all();
     }
 
+    /// Has [`Queue::take`] return no items before [`Queue::judged`].
+    pub(super) fn close_until_judged(&self) {
+        self.lock().unjudged = true;
+    }
+
+    /// The last answer was judged, or is lost.
+    pub(super) fn judged(&self) {
+        self.lock().unjudged = false;
+        self.signal.notify_all();
+    }
+
     /// Waits for something until `until`, appends at most `max` items to `items`, and to `lost` the numbers of what was replaced or
     /// dropped since the last time.
     pub(super) fn take(&self, max: usize, until: Instant, items: &mut Vec<Item>, lost: &mut Vec<u64>) -> Taken {
@@ -154,15 +180,20 @@ impl Queue {
             if waiting.overflow {
                 return Taken::Overflow;
             }
-            waiting.pop(max, items);
-            if !items.is_empty() {
-                lost.append(&mut waiting.lost);
-                return Taken::Items;
+            if let Some(fault) = waiting.refusals.fault() {
+                return Taken::Refused(fault);
             }
-            if waiting.end.is_some() {
+            if !waiting.unjudged {
+                waiting.pop(max, items);
+                if !items.is_empty() {
+                    lost.append(&mut waiting.lost);
+                    return Taken::Items;
+                }
+            }
+            if waiting.end.is_some() && items.is_empty() && waiting.is_empty() {
                 return Taken::End { unheard: 0, replaced: true };
             }
-            let patience = until.saturating_duration_since(Instant::now());
+            let patience = waiting.patience(until).saturating_duration_since(Instant::now());
             if patience.is_zero() {
                 return Taken::Nothing;
             }
@@ -188,6 +219,19 @@ impl Waiting {
             Some(End::Now) => true,
             Some(End::Heard(by)) => now >= by,
             None => false,
+        }
+    }
+
+    /// Says whether there is nothing to hear.
+    const fn is_empty(&self) -> bool {
+        self.market == 0 && self.own == 0 && self.dropped == 0
+    }
+
+    /// Returns until when to wait, if `until` is wanted: not beyond the end.
+    fn patience(&self, until: Instant) -> Instant {
+        match self.end {
+            Some(End::Heard(by)) => until.min(by),
+            Some(End::Now) | None => until,
         }
     }
 

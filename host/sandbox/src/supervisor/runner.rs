@@ -3,6 +3,7 @@
 use super::queue::{Item, OWN_MAX, Queue, Taken, deadline};
 use super::states::States;
 use super::turns::Turns;
+use super::unjudged::Unjudged;
 use super::{Report, Sink, Who};
 use crate::fault::{Fault, cut};
 use crate::instance::{Batch, Instance, Usage};
@@ -57,7 +58,7 @@ pub(super) struct Runner {
 impl Runner {
     /// Starts a thread. It lets the one `before` hear what it was told, and goes on from its state.
     pub(super) fn start(job: Job, before: Option<Self>) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::of(&job.session.grants));
         let heard = Arc::clone(&queue);
         let usage = Meter::default();
         let meter = Arc::clone(&usage);
@@ -143,7 +144,7 @@ struct Running {
 
 impl Running {
     /// Shows what comes until the end, and returns the instance if it may go on then.
-    fn run(mut self, queue: &Queue) -> Option<Self> {
+    fn run(mut self, queue: &Arc<Queue>) -> Option<Self> {
         match self.hear(queue) {
             Ok(true) => Some(self),
             Ok(false) => None,
@@ -157,7 +158,7 @@ impl Running {
     }
 
     /// Hears what comes until the end, and says whether the instance may go on then; or how it failed.
-    fn hear(&mut self, queue: &Queue) -> Result<bool, Failed> {
+    fn hear(&mut self, queue: &Arc<Queue>) -> Result<bool, Failed> {
         let mut items = Vec::with_capacity(BATCH_MAX);
         let mut batch = Batch::default();
         // Numbers are counted by the queue, and this is a new one.
@@ -166,7 +167,7 @@ impl Running {
         loop {
             let taken = queue.take(BATCH_MAX, save_at, &mut items, &mut self.lost);
             match taken {
-                Taken::Items => self.show(&mut items, &mut batch)?,
+                Taken::Items => self.show(queue, &mut items, &mut batch)?,
                 Taken::Nothing => {}
                 Taken::End { unheard, replaced } => {
                     if unheard > 0 {
@@ -178,11 +179,12 @@ impl Running {
                     let error = format!("more than {OWN_MAX} of its own events wait: it is too slow");
                     return Err(Failed { error, strike: true, saving: false });
                 }
+                Taken::Refused(error) => return Err(self.refused_too_often(queue, error)),
             }
             if Instant::now() >= save_at {
                 save_at = deadline(self.every);
                 if self.heard != self.saved {
-                    self.save().map_err(|fault| self.failed_to_save(&fault))?;
+                    self.save().map_err(|fault| self.failed_to_save(queue, &fault))?;
                 }
             }
         }
@@ -190,7 +192,7 @@ impl Running {
 
     /// Shows the items, and leaves those that were not heard for the next time: after an intent the strategy wants to hear
     /// of what came of it before it goes on.
-    fn show(&mut self, items: &mut Vec<Item>, batch: &mut Batch) -> Result<(), Failed> {
+    fn show(&mut self, queue: &Arc<Queue>, items: &mut Vec<Item>, batch: &mut Batch) -> Result<(), Failed> {
         batch.clear();
         items.retain(|item| {
             let before = batch.len();
@@ -215,14 +217,12 @@ impl Running {
                 items.drain(..consumed);
                 self.heard = self.heard.saturating_add(u64::from(reaction.consumed));
                 let (consumed, fuel, intents) = (reaction.consumed, reaction.fuel, reaction.intents);
-                (self.sink)(Report::Answer(StrategyAnswer { consumed, fuel, intents, ..blank }));
+                self.answer(queue, StrategyAnswer { consumed, fuel, intents, ..blank });
                 Ok(())
             }
             Err(fault) => {
-                (self.sink)(Report::Answer(StrategyAnswer {
-                    fault: Some(cut(&fault.to_string(), REASON_MAX)),
-                    ..blank
-                }));
+                let reason = cut(&fault.to_string(), REASON_MAX);
+                self.answer(queue, StrategyAnswer { fault: Some(reason), ..blank });
                 Err(Failed { error: fault.to_string(), strike: fault.is_strike(), saving: false })
             }
         }
@@ -244,10 +244,22 @@ impl Running {
     }
 
     /// It runs and could not give its state: that is a fault as any other, told as an answer to no event.
-    fn failed_to_save(&self, fault: &Fault) -> Failed {
+    fn failed_to_save(&self, queue: &Arc<Queue>, fault: &Fault) -> Failed {
         let error = unsaved(fault);
-        (self.sink)(Report::Answer(StrategyAnswer { fault: Some(error.clone()), ..self.silence() }));
+        self.answer(queue, StrategyAnswer { fault: Some(error.clone()), ..self.silence() });
         Failed { error, strike: fault.is_strike(), saving: true }
+    }
+
+    /// Returns the failure of an instance whose intents are refused too often, reported as an answer to no event. All its answers
+    /// before went to the engine whole, with their cancels.
+    fn refused_too_often(&self, queue: &Arc<Queue>, error: String) -> Failed {
+        self.answer(queue, StrategyAnswer { fault: Some(error.clone()), ..self.silence() });
+        Failed { error, strike: true, saving: false }
+    }
+
+    /// Reports an answer; nothing more is shown before it is judged.
+    fn answer(&self, queue: &Arc<Queue>, answer: StrategyAnswer) {
+        (self.sink)(Report::Answer(answer, Unjudged::of(queue)));
     }
 
     fn measure(&self) {

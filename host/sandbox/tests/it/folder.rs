@@ -28,12 +28,22 @@ impl Rig {
         Self::over(name, sandbox())
     }
 
-    /// A folder whose strategies run in this sandbox.
+    /// A folder whose strategies run in this sandbox. Whatever they answer counts as judged at once.
     pub(crate) fn over(name: &str, sandbox: Sandbox) -> Self {
+        Self::judging(name, sandbox, |report| {
+            if let Report::Answer(_, unjudged) = report {
+                unjudged.release();
+            }
+        })
+    }
+
+    /// A folder whose reports this looks at before they wait to be read.
+    pub(crate) fn judging(name: &str, sandbox: Sandbox, look: fn(&mut Report)) -> Self {
         let dir = std::env::temp_dir().join(format!("polytrader-folder-{}-{name}", std::process::id()));
         let _gone = std::fs::remove_dir_all(&dir);
         let (sender, reports) = mpsc::channel();
-        let sink = move |report| {
+        let sink = move |mut report| {
+            look(&mut report);
             let _told = sender.send(report);
         };
         let supervisor = Supervisor::open(sandbox.clone(), dir.clone(), Arc::new(sink)).unwrap();
@@ -200,7 +210,7 @@ fn a_strategy_that_fails_ends_alone_and_can_be_started_again() {
     let rig = Rig::new("trap");
     rig.run("good", 1, &Guest::default());
     rig.run("bad", 2, &trap());
-    assert!(matches!(rig.show(2), Report::Answer(answer) if answer.fault.is_some() && answer.consumed == 0));
+    assert!(matches!(rig.show(2), Report::Answer(answer, _) if answer.fault.is_some() && answer.consumed == 0));
     match rig.next() {
         Report::Faulted { strategy: StrategyId(2), instance: 1, error, strike: true, saving: false } => {
             assert!(error.contains("crashed"), "{error}")
@@ -209,7 +219,7 @@ fn a_strategy_that_fails_ends_alone_and_can_be_started_again() {
     }
     for _ in 0..3 {
         match rig.show(1) {
-            Report::Answer(answer) => {
+            Report::Answer(answer, _) => {
                 assert_eq!((answer.strategy, answer.consumed, answer.fault), (StrategyId(1), 1, None));
             }
             other => panic!("{other:?}"),
@@ -219,7 +229,7 @@ fn a_strategy_that_fails_ends_alone_and_can_be_started_again() {
     let repaired = rig.ready("bad");
     rig.start(2, 2, repaired);
     assert!(matches!(rig.next(), Report::Started { strategy: StrategyId(2), instance: 2 }));
-    assert!(matches!(rig.show(2), Report::Answer(answer) if answer.fault.is_none()));
+    assert!(matches!(rig.show(2), Report::Answer(answer, _) if answer.fault.is_none()));
 }
 
 #[test]
@@ -234,7 +244,7 @@ fn an_endless_loop_delays_nobody_else() {
     let mut faulted = false;
     while answered.len() < 2 || !faulted {
         match rig.next() {
-            Report::Answer(answer) => answered.push((answer.strategy.0, answer.fault.is_some())),
+            Report::Answer(answer, _) => answered.push((answer.strategy.0, answer.fault.is_some())),
             Report::Faulted { strategy, error, .. } => {
                 assert!(strategy == StrategyId(2) && error.contains("fuel"), "{error}");
                 faulted = true;
@@ -256,7 +266,7 @@ fn a_new_instance_takes_over_and_the_old_one_hears_nothing_more() {
     rig.supervisor.notify_market(StrategyId(1), top(2));
     assert!(matches!(rig.next(), Report::Saved { instance: 1, .. }));
     assert!(matches!(rig.next(), Report::Started { strategy: StrategyId(1), instance: 2 }));
-    assert!(matches!(rig.next(), Report::Answer(answer) if answer.instance == 2 && answer.first == 1));
+    assert!(matches!(rig.next(), Report::Answer(answer, _) if answer.instance == 2 && answer.first == 1));
     rig.supervisor.stop(StrategyId(1));
     assert!(matches!(rig.next(), Report::Saved { instance: 2, state: None, .. }));
     rig.supervisor.notify_market(StrategyId(1), top(3));

@@ -75,6 +75,36 @@ pub(crate) fn answer(consumed: u32, intents: u32) -> String {
     )
 }
 
+/// The intents of each answer of [`storming`], the last of which cancels.
+pub(crate) const STORM: u32 = 250;
+
+/// A guest that answers whatever it hears with orders of a hundredth of a share, which no gate approves, and never waits.
+pub(crate) fn storming() -> Guest {
+    let (places, end) = (STORM - 1, 4096 + 88 * (STORM - 1));
+    Guest {
+        items: "(global $yes (mut i32) (i32.const 0))".into(),
+        // The YES token's handle of the first market of the session.
+        start: "(global.set $yes (i32.load offset=24 (i32.load offset=16 (local.get 0)))) (i32.const 3000)".into(),
+        on_events: format!(
+            "(local $at i32)
+             (local.set $at (i32.const 4096))
+             (loop $more
+                (i64.store offset=8 (local.get $at) (i64.const 0))
+                (i64.store offset=24 (local.get $at) (i64.const 0))
+                (i32.store offset=32 (local.get $at) (global.get $yes))
+                (i64.store offset=40 (local.get $at) (i64.const 10000))
+                (i64.store offset=48 (local.get $at) (i64.const 10000))
+                (local.set $at (i32.add (local.get $at) (i32.const 88)))
+                (br_if $more (i32.lt_u (local.get $at) (i32.const {end}))))
+             (i64.store offset=24 (i32.const {end}) (i64.const 1))
+             (i64.store offset=32 (i32.const {end}) (i64.const {places}))
+             (global.set $next (i32.const 65536)) {}",
+            answer(1, STORM)
+        ),
+        ..Guest::default()
+    }
+}
+
 impl Guest {
     /// One that speaks the contract before this one.
     pub(crate) fn old() -> Self {

@@ -29,7 +29,7 @@ struct Heard {
 impl Heard {
     fn take(&mut self, report: Report) {
         match report {
-            Report::Answer(answer) if answer.strategy == GOOD => {
+            Report::Answer(answer, _) if answer.strategy == GOOD => {
                 assert_eq!((answer.first, &answer.fault, answer.lost.len()), (self.last + 1, &None, 0));
                 for number in answer.first..answer.first + u64::from(answer.consumed) {
                     self.latencies.push(self.told.remove(&number).unwrap().elapsed());
@@ -40,7 +40,7 @@ impl Heard {
                 assert_ne!(strategy, GOOD, "{error}");
                 assert_eq!(self.others_failed.insert(strategy, error), None);
             }
-            Report::Answer(_) | Report::Log { .. } | Report::Started { .. } | Report::Saved { .. } => {}
+            Report::Answer(..) | Report::Log { .. } | Report::Started { .. } | Report::Saved { .. } => {}
             other => panic!("{other:?}"),
         }
     }

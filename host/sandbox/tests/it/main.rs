@@ -18,3 +18,4 @@ mod hostile_beside;
 mod reload;
 mod rerun;
 mod shipped;
+mod storm;

@@ -105,7 +105,7 @@ fn last_state(reports: &[Report]) -> u64 {
 
 fn heard(reports: &[Report]) -> u64 {
     let answers = reports.iter().map(|report| match report {
-        Report::Answer(answer) => u64::from(answer.consumed),
+        Report::Answer(answer, _) => u64::from(answer.consumed),
         _ => 0,
     });
     answers.sum()
@@ -147,7 +147,7 @@ fn an_instance_that_goes_on_answers_under_the_number_of_the_one_that_did_not_sta
     let numbers: Vec<u32> = reports
         .iter()
         .filter_map(|report| match report {
-            Report::Answer(answer) => Some(answer.instance),
+            Report::Answer(answer, _) => Some(answer.instance),
             _ => None,
         })
         .collect();
@@ -169,7 +169,7 @@ fn a_strategy_that_crashes_starts_again_from_what_it_saved_last() {
     let saved = loop {
         match rig.next() {
             Report::Saved { state: Some(state), instance: 1, .. } if count(&state) == 60 => break count(&state),
-            Report::Saved { .. } | Report::Answer(_) => {}
+            Report::Saved { .. } | Report::Answer(..) => {}
             other => panic!("{other:?}"),
         }
     };
@@ -189,7 +189,7 @@ fn a_state_that_cannot_be_given_is_a_fault_and_comes_out_the_same_when_it_is_run
     let mut answers = Vec::new();
     let error = loop {
         match rig.next() {
-            Report::Answer(answer) => answers.push(answer),
+            Report::Answer(answer, _) => answers.push(answer),
             Report::Faulted { instance: 1, error, strike: true, saving: true, .. } => break error,
             Report::Started { .. } => {}
             other => panic!("{other:?}"),
@@ -330,7 +330,7 @@ fn a_swap_that_failed_is_run_again_exactly() {
     for report in end(&rig, 30) {
         match report {
             Report::Kept { instance: 2, .. } => run.keep(old.take().unwrap()),
-            Report::Answer(answer) => {
+            Report::Answer(answer, _) => {
                 answers += answer.consumed;
                 run.answer(&answer).unwrap();
             }

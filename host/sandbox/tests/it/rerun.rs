@@ -66,7 +66,7 @@ fn lived(name: &str) -> Option<Vec<StrategyAnswer>> {
     let mut answers = Vec::new();
     while let Ok(report) = rig.reports.recv_timeout(std::time::Duration::from_secs(2)) {
         match report {
-            Report::Answer(answer) => answers.push(answer),
+            Report::Answer(answer, _) => answers.push(answer),
             Report::Started { .. } | Report::Log { .. } => {}
             other => panic!("{other:?}"),
         }

@@ -85,7 +85,7 @@ impl Crowd {
             let at = Instant::now();
             let said = match report {
                 Report::Started { strategy, .. } => Heard { strategy, first: 0, consumed: 0, lost: 0, at },
-                Report::Answer(answer) => {
+                Report::Answer(answer, _) => {
                     let lost = answer.lost.len();
                     Heard { strategy: answer.strategy, first: answer.first, consumed: answer.consumed, lost, at }
                 }
