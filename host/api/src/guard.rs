@@ -1,8 +1,8 @@
 //! Who asks, and whether they may.
 
-use super::App;
 use super::problem::ProblemResponse;
 use crate::auth::{Identity, Role};
+use crate::parts::App;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};

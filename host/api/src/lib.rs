@@ -7,6 +7,7 @@ pub mod client;
 mod guard;
 mod openapi;
 mod page;
+mod parts;
 mod problem;
 mod routes;
 pub mod runtime_limits;
@@ -15,54 +16,17 @@ pub mod server;
 mod tests;
 
 pub use openapi::document;
+pub use parts::Parts;
 
-use crate::auth::Auth;
-use crate::runtime_limits::Settings;
-use alerts::Alerts;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
-use control::Control;
-use readmodel::Picture;
 use routes::{bot, claims, config, health, restrictions, session, signals, strategies, stream, trading};
 use std::sync::Arc;
-use store::db::Db;
 
 /// The largest body of a request.
 const BODY_MAX: usize = 64 * 1024;
-
-/// What handlers work with.
-#[derive(Debug)]
-pub struct Parts {
-    /// What is shown.
-    pub picture: Picture,
-    /// The counts of alerts.
-    pub alerts: Alerts,
-    /// What acts.
-    pub control: Control,
-    /// Who may.
-    pub auth: Auth,
-    /// What was.
-    pub db: Db,
-    /// What is configured.
-    pub settings: Settings,
-    /// The chain that the account is on, if its contracts are known.
-    pub chain: Option<order::Chain>,
-    /// The wallet that holds the money.
-    pub account: String,
-    /// How many versions of a strategy one can go back to.
-    pub keep_versions: u32,
-    /// The session's number.
-    pub session: u64,
-    /// Whether other names than this machine's may be asked for.
-    pub remote: bool,
-    /// The host's clock.
-    pub clock: fn() -> model::Time,
-}
-
-/// The state of all handlers.
-pub(crate) type App = Arc<Parts>;
 
 /// Returns all routes.
 pub fn router(parts: Arc<Parts>) -> Router {

@@ -1,7 +1,7 @@
 //! The page, as it was built into this program.
 
-use super::App;
 use super::problem::ProblemResponse;
+use crate::parts::App;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};

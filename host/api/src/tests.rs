@@ -10,18 +10,25 @@ mod assigning;
 mod strategies;
 
 use super::*;
+use crate::auth::Auth;
 use crate::auth::Role;
+use crate::runtime_limits::Settings;
+use alerts::Alerts;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
+use control::Control;
 use control::inbox::Inbox;
 use control::{Asked, Word, Words};
 use model::Time;
 use model::input::Command;
 use readmodel::Begin;
+use readmodel::Picture;
 use serde_json::{Value, json};
+use sqlx::Connection;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
+use store::db::Db;
 use tower::ServiceExt;
 
 const NOW: fn() -> Time = || Time(1_795_424_400_000_000);
@@ -58,11 +65,12 @@ impl Rig {
         let viewer = auth.create_token(&db, "screen", Role::Viewer, NOW()).await.unwrap();
         let inbox = Inbox::default();
         let heard = Arc::default();
-        answer_commands(inbox.clone(), Arc::clone(&heard));
+        let halts = store::db::Halts::start(&db, "an account".to_owned(), |_| {});
+        answer_commands(inbox.clone(), Arc::clone(&heard), halts.clone());
         let picture = Picture::new(&Begin { mode: "demo".into(), session: 7, at: NOW() });
         let (words, asked) = Words::new(None);
         let words_heard = answer_words(asked);
-        let control = Control::new(inbox.clone(), None).with_words(words);
+        let control = Control::new(inbox.clone(), None).with_words(words).with_halts(halts);
         let settings = Settings::open(&config(&dir), &db).await.unwrap();
         let parts = Parts {
             picture,
@@ -107,7 +115,7 @@ fn config(dir: &std::path::Path) -> ::config::Config {
     ::config::Config::from_sources(sources, std::iter::empty()).unwrap()
 }
 
-fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>) {
+fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>, halts: store::db::Halts) {
     std::thread::spawn(move || {
         let mut taken = control::inbox::Taken::default();
         while !taken.closed {
@@ -119,6 +127,9 @@ fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>) {
                     continue;
                 }
                 let model::Body::Command(command) = arrival.body else { continue };
+                if let Command::EmergencyStop { reason } = &command {
+                    halts.set(Some(store::db::Halt { reason: reason.clone(), at_ms: NOW().millis() }));
+                }
                 let answer = if command == Command::Pause { Err("not RUNNING".to_owned()) } else { Ok(()) };
                 heard.lock().unwrap().push(command);
                 let _told = arrival.reply.map(|reply| reply.send(answer));
@@ -309,6 +320,27 @@ async fn the_runbooks_actions_reach_the_engine_with_an_empty_body_and_are_audite
     let stop = audit.iter().find(|row| row.action == "emergency-stop").unwrap();
     assert_eq!((stop.who.as_str(), stop.claimed_user.as_str(), stop.outcome.as_str()), ("screen", "mallory", "ok"));
     assert!(audit.iter().any(|row| row.action == "pause" && row.outcome == "not RUNNING"));
+}
+
+#[tokio::test]
+async fn an_emergency_stop_is_answered_within_seconds_and_says_whether_it_is_stored() {
+    let rig = Rig::new("durable").await;
+    let path = "/v1/admin/emergency-stop";
+    let file = format!("sqlite:{}", rig.dir.join("db.sqlite").display());
+    let mut other = sqlx::SqliteConnection::connect(&file).await.unwrap();
+    // Somebody else writes: a backup, a shell that was left open.
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let asked = std::time::Instant::now();
+    let (status, state) = rig.as_(&rig.viewer, "POST", path, r#"{"reason": "odd fills"}"#).await;
+    assert_eq!((status, &state["durable"], &state["mode"]), (StatusCode::OK, &json!(false), &json!("demo")));
+    // Within five seconds the database would not even have refused it.
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    assert_eq!(rig.heard(), [Command::EmergencyStop { reason: "odd fills".into() }]);
+    assert_eq!(rig.parts.db.halted("an account").await.unwrap(), None);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    let (status, state) = rig.as_(&rig.viewer, "POST", path, "").await;
+    assert_eq!((status, &state["durable"]), (StatusCode::OK, &json!(true)));
+    assert_eq!(rig.parts.db.halted("an account").await.unwrap().unwrap().at_ms, NOW().millis());
 }
 
 #[tokio::test]

@@ -6,10 +6,12 @@ mod engine_view;
 pub mod inbox;
 pub mod market_registry;
 mod strategy_commands;
+mod strategy_names;
 
 pub use claim_requests::{CLAIMS_WAITING_MAX, Door, Wanted};
 pub use engine_view::{Latest, View};
 pub use strategy_commands::{Asked, Word, Words};
+pub use strategy_names::StrategyNames;
 
 use crate::inbox::Inbox;
 use model::input::{Command, StrategyChange};
@@ -19,6 +21,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use store::db::{Halts, STORED_WITHIN};
 use tokio::sync::oneshot;
 
 /// How long the engine may take to take a command; it takes microseconds unless something is wrong.
@@ -51,12 +54,19 @@ pub struct Control {
     open_orders: Option<Arc<dyn OpenOrders>>,
     words: Option<Words>,
     claims: Door,
+    halts: Option<Halts>,
 }
 
 impl Control {
     /// Returns a handle that sends commands to `inbox` and asks `open_orders` what is open at the venue.
     pub fn new(inbox: Inbox, open_orders: Option<Arc<dyn OpenOrders>>) -> Self {
-        Self { inbox, open_orders, words: None, claims: Door::closed("there is no account at the venue here") }
+        Self {
+            inbox,
+            open_orders,
+            words: None,
+            claims: Door::closed("there is no account at the venue here"),
+            halts: None,
+        }
     }
 
     /// Has words about strategies go there.
@@ -69,6 +79,20 @@ impl Control {
     #[must_use]
     pub fn with_claims(self, claims: Door) -> Self {
         Self { claims, ..self }
+    }
+
+    /// Returns the handle with what stores emergency stops.
+    #[must_use]
+    pub fn with_halts(self, halts: Halts) -> Self {
+        Self { halts: Some(halts), ..self }
+    }
+
+    /// Says whether the database has the last emergency stop or release, or has it within a second.
+    pub async fn is_halt_stored(&self) -> bool {
+        match &self.halts {
+            Some(halts) => halts.are_stored(STORED_WITHIN).await,
+            None => false,
+        }
     }
 
     /// Says something about a strategy, and returns the answer when it is done.

@@ -154,6 +154,7 @@ impl Strategies {
             };
             if !self.tools.strategies_dir.join(format!("{name}.wasm")).exists() {
                 tracing::warn!(name, "a strategy is gone and still holds something; the guards look after it");
+                self.tools.names.set(*id, &name);
                 self.tools.picture.strategy(*id, gone(&name));
             }
         }

@@ -22,7 +22,7 @@ use config::{Config, Mode};
 use control::clock;
 use control::inbox::Inbox;
 use control::market_registry::Listing;
-use control::{Asked, Latest};
+use control::{Asked, Latest, StrategyNames};
 pub use instance_session::session_of;
 use model::input::StrategyChange;
 use model::{Body, MarketIx, StrategyId};
@@ -91,6 +91,8 @@ pub struct Tools {
     pub starts: Starts,
     /// The markets of the session.
     pub listing: Listing,
+    /// The names of strategies, set as they become known.
+    pub names: StrategyNames,
     /// What strategies saved.
     pub states: SavedStates,
     /// What loads modules.
@@ -233,6 +235,7 @@ impl Strategies {
                     return None;
                 }
             };
+            self.tools.names.set(id, name);
             self.restore(id, name);
             self.known.insert(name.to_owned(), Known::new(id, decision));
         }

@@ -69,9 +69,9 @@ mod guest;
 
 #[cfg(test)]
 mod tests {
-    use control::inbox::Taken;
     use super::guest::{sandbox, session, storming, top};
     use super::*;
+    use control::inbox::Taken;
     use model::StrategyId;
     use sandbox::Who;
     use std::time::{Duration, Instant};

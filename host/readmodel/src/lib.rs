@@ -1,6 +1,7 @@
 //! What people see of the trading: one state, fed by the engine's thread, read by the API. Every change has a number and goes
 //! to the stream; the last few thousand are kept, so that a page that was away for a moment loses nothing.
 
+mod account;
 mod labels;
 mod state;
 mod stream;
@@ -17,6 +18,7 @@ use engine::{Gain, Record};
 use model::input::{Channel, Restriction, Scope};
 use model::{Level, Market, MarketState, OrderId, Price, StrategyId, TickSize, Time, TokenIx, VenueOrderId};
 use state::State;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stream::Stream;
 
@@ -64,6 +66,8 @@ pub struct Picture {
     /// How the venue's records of the account are read; none where there is no such account.
     records: Arc<Mutex<Option<RecordsView>>>,
     event_wait: Arc<Mutex<EventWait>>,
+    /// Whether events of the file system wake the watcher of the strategies folder.
+    folder_events: Arc<AtomicBool>,
 }
 
 impl Picture {
@@ -71,7 +75,7 @@ impl Picture {
     pub fn new(begin: &Begin) -> Self {
         let shared = Arc::new(Mutex::new((State::new(begin), Stream::new())));
         let (connections, records, event_wait) = (Arc::default(), Arc::default(), Arc::default());
-        Self { shared, connections, records, event_wait }
+        Self { shared, connections, records, event_wait, folder_events: Arc::default() }
     }
 
     /// Returns the slug or the name of a scope; empty for the session.
@@ -171,6 +175,16 @@ impl Picture {
     /// Returns how long market events waited for the engine in the last second.
     pub fn event_wait(&self) -> EventWait {
         *self.event_wait.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows whether events of the file system wake the watcher of the strategies folder.
+    pub fn set_folder_events(&self, events: bool) {
+        self.folder_events.store(events, Ordering::Relaxed);
+    }
+
+    /// Returns whether events of the file system wake the watcher of the strategies folder; without them it scans.
+    pub fn folder_events(&self) -> bool {
+        self.folder_events.load(Ordering::Relaxed)
     }
 
     /// Shows a channel.

@@ -8,7 +8,7 @@ mod positions;
 mod strategies;
 
 pub use claims::{ClaimBody, ClaimRunView, ClaimView};
-pub use health::{AlertsView, ConnectionView, HealthView, RecordsView, WaitView};
+pub use health::{AlertsView, ConnectionView, FolderWatchView, HealthView, RecordsView, WaitView};
 pub use positions::{AssignBody, OwnerView};
 pub use strategies::{
     ArmBody, BudgetBody, BudgetView, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,
@@ -64,6 +64,15 @@ pub struct BotView {
     pub events: u64,
     /// What operators restricted by hand.
     pub restrictions: Vec<RestrictionView>,
+}
+
+/// The answer to `POST /v1/admin/emergency-stop`: the stop holds.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EmergencyStopView {
+    #[serde(flatten)]
+    pub bot: BotView,
+    /// Whether the database has it, so that a restart finds it. If not, the host goes on writing it until it has.
+    pub durable: bool,
 }
 
 /// What an operator restricted.

@@ -4,6 +4,7 @@
 //! Start reading in [`rows`], then [`reads`] and [`primary`].
 
 pub mod claims;
+mod halts;
 pub mod market_handles;
 mod open;
 pub mod primary;
@@ -13,6 +14,7 @@ pub mod rows;
 mod writer;
 
 pub use claims::ClaimRow;
+pub use halts::{Delay, Halts, STORED_WITHIN};
 pub use rows::{
     AuditRow, BreakerRow, DbWrite, DecisionRow, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow,
     RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,

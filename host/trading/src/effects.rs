@@ -2,44 +2,35 @@
 
 use super::market_data::feeds::MarketFeeds;
 use super::orders::execution_client::Access;
-use super::orders::order_ids::Index;
 use super::orders::submitter::Job;
 use super::row_writer::Rows;
+use crate::handles::Handles;
 use alerts::RecordAlerts;
 use control::clock;
-use control::market_registry::Listing;
 use engine::{Approved, Engine, Placement, Record};
-use lifecycle::{Starts, session_of};
+use lifecycle::session_of;
 use model::event::MarketEventKind;
-use model::input::{StrategyAnswer, StrategyChange};
+use model::input::StrategyChange;
 use model::{
-    Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Position, Seq, StrategyId, Time, TokenIx, TradeId,
-    VenueOrderId,
+    Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
 };
 use order::{Exchange, UnsignedOrder};
-use readmodel::views::{OwnerView, PnlView, PositionView};
-use readmodel::{Picture, Top};
-use sandbox::{Supervisor, Who};
+use readmodel::Top;
+use sandbox::{Supervisor, WatchKind, Who};
 use std::collections::{BTreeSet, VecDeque};
-use store::journal_files::Journal;
 
 /// Fills that are remembered, so that each is counted once.
 const FILLS_MAX: usize = 20_000;
 
 /// Everything that the engine's thread hands things to.
 pub(crate) struct Duties {
-    pub(crate) journal: Journal,
+    pub(crate) handles: Handles,
     pub(crate) supervisor: Supervisor,
-    pub(crate) starts: Starts,
-    pub(crate) index: Index,
     pub(crate) venue: polymarket::Client,
     pub(crate) feeds: MarketFeeds,
-    pub(crate) listing: Listing,
     pub(crate) access: Access,
-    pub(crate) picture: Picture,
     pub(crate) rows: Rows,
     pub(crate) alerts: RecordAlerts,
-    pub(crate) signer: std::sync::Arc<signer::Client>,
     pub(crate) seen: Seen,
 }
 
@@ -52,11 +43,11 @@ pub(crate) struct Seen {
 
 impl Duties {
     pub(crate) fn journal(&self, input: &Input) {
-        self.journal.input(input);
+        self.handles.journal.input(input);
     }
 
     pub(crate) fn journal_failed(&self) -> bool {
-        self.journal.failure().is_some()
+        self.handles.journal.failure().is_some()
     }
 
     /// Looks at what a step took, after it.
@@ -67,14 +58,16 @@ impl Duties {
         match &input.body {
             Body::Event(event) => {
                 self.show_top(engine, input.at, event.token);
-                if matches!(event.kind, MarketEventKind::Resolved { .. }) && self.listing.end(event.token.market()) {
+                if matches!(event.kind, MarketEventKind::Resolved { .. })
+                    && self.handles.listing.end(event.token.market())
+                {
                     self.feeds.leave(event.token.market());
                 }
             }
             Body::Market(market) => self.list(engine, market),
-            Body::Feed { channel, up } => self.picture.channel(*channel, *up),
+            Body::Feed { channel, up } => self.handles.picture.channel(*channel, *up),
             Body::Strategy(change) => self.carry_out(engine, input.at, change),
-            Body::Intents(answer) => self.count_answer(answer),
+            Body::Intents(answer) => self.handles.picture.count_answer(answer),
             _ => {}
         }
     }
@@ -83,12 +76,12 @@ impl Duties {
     fn list(&self, engine: &Engine, market: &Market) {
         // The engine does not take a market twice, nor more than it has room for.
         let took = |ix: MarketIx| engine.market(ix).is_some_and(|taken| taken.condition == market.condition);
-        if took(MarketIx(self.picture.market_count())) {
-            self.picture.market(market);
+        if took(MarketIx(self.handles.picture.market_count())) {
+            self.handles.picture.market(market);
         }
-        let next = MarketIx(self.listing.count());
+        let next = MarketIx(self.handles.listing.count());
         if took(next) {
-            self.listing.add(market);
+            self.handles.listing.add(market);
             self.access.list(market);
             if let Err(error) = self.feeds.watch(next, market) {
                 tracing::error!(%error, market = market.slug, "nobody listens to a new market");
@@ -100,7 +93,7 @@ impl Duties {
         let Some(market) = engine.market(token.market()) else { return };
         let (bid, ask, last) = engine.top(token);
         let state = engine.market_state(token);
-        self.picture.top(at, token, &Top { bid, ask, last, state, tick: market.tick });
+        self.handles.picture.top(at, token, &Top { bid, ask, last, state, tick: market.tick });
     }
 
     /// Does what follows from a change of a strategy. An instance starts with the account as it stands after this very input, so that it
@@ -108,7 +101,7 @@ impl Duties {
     fn carry_out(&self, engine: &Engine, at: Time, change: &StrategyChange) {
         match change {
             StrategyChange::Loaded { strategy, name, instance, markets, places, parameters, .. } => {
-                let Some(start) = self.starts.take(*strategy, *instance) else { return };
+                let Some(start) = self.handles.starts.take(*strategy, *instance) else { return };
                 let session = session_of(engine, at, *strategy, (markets, places), parameters.clone());
                 let who = Who { strategy: *strategy, name: name.clone(), instance: *instance };
                 if let Err(error) = self.supervisor.start(who, start.module, session) {
@@ -129,16 +122,6 @@ impl Duties {
         }
     }
 
-    fn count_answer(&self, answer: &StrategyAnswer) {
-        let tell = !answer.intents.is_empty() || answer.fault.is_some();
-        self.picture.edit_strategy(answer.strategy, tell, |view| {
-            let intents = u64::try_from(answer.intents.len()).unwrap_or(u64::MAX);
-            view.events = view.events.saturating_add(u64::from(answer.consumed));
-            view.intents = view.intents.saturating_add(intents);
-            view.fuel = answer.fuel;
-        });
-    }
-
     /// Computes the order's id, writes it to the journal, and sends the order on its way.
     pub(crate) fn place(&self, engine: &Engine, approved: Approved<Placement>) {
         let Placement { order, salt, timestamp_ms } = *approved.item();
@@ -150,27 +133,27 @@ impl Duties {
             .unwrap_or(Exchange::of(market.neg_risk));
         let listing = order::Listing { token_id, tick: market.tick, exchange };
         // What cannot be built is refused by the signer's client in the same way, and told there.
-        let built = UnsignedOrder::build(&order, self.signer.account(), &listing, salt, timestamp_ms);
+        let built = UnsignedOrder::build(&order, self.handles.signer.account(), &listing, salt, timestamp_ms);
         let mut place = store::journal_files::Place::default();
         if let Ok(built) = built {
-            let venue = built.order_id(self.signer.domains().of(listing.exchange));
-            self.index.insert(order.id, venue);
-            self.picture.venue_id(order.id, venue);
-            place = self.journal.placement(&journal::Placement { order: order.id, salt, timestamp_ms, venue });
+            let venue = built.order_id(self.handles.signer.domains().of(listing.exchange));
+            self.handles.index.insert(order.id, venue);
+            self.handles.picture.venue_id(order.id, venue);
+            place = self.handles.journal.placement(&journal::Placement { order: order.id, salt, timestamp_ms, venue });
         }
         self.access.place(Job { approved, listing, place });
     }
 
     pub(crate) fn cancel(&self, order: OrderId, at: Time) {
         self.access.cancel(order);
-        self.journal.cancel(order, at);
+        self.handles.journal.cancel(order, at);
     }
 
     /// An order that somebody placed by hand has a number: what it did so far is asked for.
     pub(crate) fn adopted(&self, order: OrderId, venue: VenueOrderId) {
-        self.index.adopt(order, venue);
-        self.picture.venue_id(order, venue);
-        self.journal.placement(&journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
+        self.handles.index.adopt(order, venue);
+        self.handles.picture.venue_id(order, venue);
+        self.handles.journal.placement(&journal::Placement { order, salt: 0, timestamp_ms: 0, venue });
         self.access.look_back(order);
     }
 
@@ -211,9 +194,9 @@ impl Duties {
             Record::Activity { kind, reference, reason } => tracing::info!(kind, reference, reason, "not booked"),
             _ => {}
         }
-        let shown = self.picture.record(at, &record);
-        self.rows.write(seq, at, &record, shown);
-        self.alerts.record(at, &record, |scope| self.picture.scope_name(scope));
+        self.rows.write(seq, at, &record);
+        self.handles.picture.record(at, &record);
+        self.alerts.record(at, &record, |scope| self.handles.picture.scope_name(scope));
     }
 
     /// Says whether a fill is told for the first time.
@@ -224,52 +207,9 @@ impl Duties {
 
     /// Shows money and positions.
     pub(crate) fn show_account(&mut self, at: Time, engine: &Engine, events: u64) {
-        let summary = engine.summary();
-        let pnl = PnlView {
-            at_ms: at.millis(),
-            cash_micro_usd: summary.cash.micros(),
-            reserved_micro_usd: summary.reserved.micros(),
-            positions_micro_usd: summary.positions.micros(),
-            portfolio_micro_usd: summary.portfolio.micros(),
-            realised_micro_usd: summary.realised.micros(),
-            unrealised_micro_usd: summary.unrealised.micros(),
-            fees_micro_usd: summary.fees.micros(),
-            today_micro_usd: summary.today.micros(),
-        };
-        let held = engine.ledger().positions().filter(|(_, position)| !position.size.is_zero());
-        let positions = held.filter_map(|(token, _)| self.position(engine, token)).collect();
-        self.picture.account(pnl, events, positions);
-        self.picture.gains(engine.gains());
-        self.picture.restrictions(engine.restrictions());
-        self.rows.day_start(summary.day_start, at);
-    }
-
-    /// Returns a position as it is shown.
-    fn position(&self, engine: &Engine, token: TokenIx) -> Option<PositionView> {
-        let market = engine.market(token.market())?;
-        let (position, _, value) = engine.valued(token);
-        let place = usize::try_from(token.outcome()).ok()?;
-        let parts = engine.ledger().parts().filter(|(_, held, part)| *held == token && !part.size.is_zero());
-        let owner = |(strategy, _, part): (StrategyId, TokenIx, &Position)| OwnerView {
-            strategy: self.picture.strategy_name(strategy),
-            size_micros: part.size.micros(),
-            cost_micro_usd: part.cost.micros(),
-            orphaned: engine.is_orphaned(strategy),
-        };
-        Some(PositionView {
-            token: market.tokens.get(place)?.to_string(),
-            market: market.slug.clone(),
-            question: market.question.clone(),
-            outcome: market.outcomes.get(place)?.clone(),
-            size_micros: position.size.micros(),
-            cost_micro_usd: position.cost.micros(),
-            bid_micro_usd: engine.top(token).0.map(|level| level.price.micros()),
-            pays_micro_usd: engine.pays(token),
-            value_micro_usd: value.micros(),
-            realised_micro_usd: position.realised.micros(),
-            unrealised_micro_usd: value.saturating_sub(position.cost).micros(),
-            owners: parts.map(owner).collect(),
-        })
+        self.handles.picture.set_folder_events(self.supervisor.watch_kind() == WatchKind::Events);
+        self.handles.picture.show_account(at, engine, events);
+        self.rows.day_start(engine.summary().day_start, at);
     }
 }
 

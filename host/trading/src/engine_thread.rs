@@ -2,9 +2,9 @@
 //! a disk, a socket or a strategy.
 
 use super::effects::Duties;
+use control::View;
 use control::clock;
 use control::inbox::{Arrival, Inbox, Reply, Taken};
-use control::{Latest, View};
 use engine::{Effect, Effects, Engine, Purpose, Record, digest};
 use model::input::{Channel, HostFault};
 use model::{Body, Input, OrderState, Seq, StrategyId, Time};
@@ -46,7 +46,6 @@ pub(crate) struct Core {
     counts: Counts,
     waits: Waits,
     duties: Duties,
-    latest: Latest,
 }
 
 /// How long market events waited since it was last shown.
@@ -80,7 +79,7 @@ pub(crate) struct Ended {
 
 impl Core {
     /// Returns a core that has heard nothing yet.
-    pub(crate) fn new(duties: Duties, latest: Latest) -> Self {
+    pub(crate) fn new(duties: Duties) -> Self {
         Self {
             engine: Engine::new(Purpose::Trade),
             effects: Effects::with_capacity(64),
@@ -91,7 +90,6 @@ impl Core {
             counts: Counts::default(),
             waits: Waits::default(),
             duties,
-            latest,
         }
     }
 
@@ -149,7 +147,7 @@ impl Core {
         self.duties.journal(&input);
         self.engine.step(&input, &mut self.effects);
         if let Some((count, digest)) = digest(&self.effects) {
-            self.duties.journal.effects(count, digest);
+            self.duties.handles.journal.effects(count, digest);
         }
         self.count(&input.body);
         self.duties.watch(&self.engine, &input);
@@ -224,11 +222,11 @@ impl Core {
             open: self.engine.open_orders().map(|(order, ..)| order.id).collect(),
             ours: self.engine.open_orders().filter(|(order, ..)| order.strategy != StrategyId::BY_HAND).count(),
         };
-        self.latest.set(view);
+        self.duties.handles.latest.set(view);
     }
 
     fn show_account(&mut self) {
-        self.duties.picture.set_event_wait(self.waits.take());
+        self.duties.handles.picture.set_event_wait(self.waits.take());
         self.duties.show_account(self.at, &self.engine, self.counts.events);
     }
 }

@@ -5,6 +5,7 @@
 pub mod account;
 mod effects;
 mod engine_thread;
+mod handles;
 mod market_data;
 mod orders;
 mod row_writer;

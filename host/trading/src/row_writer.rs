@@ -1,49 +1,68 @@
-//! Facts as rows of the database.
+//! Rows of the database, made from the engine's records.
 
-use control::market_registry::Listing;
+use crate::handles::Handles;
 use engine::Record;
-use model::input::Scope;
-use model::{Seq, Time, Usd};
-use readmodel::views::{OrderView, PositionView, RefusalView, TradeView, Update};
-use store::db::{BreakerRow, Db, DbWrite, DbWriter, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow};
+use model::input::{Scope, Settlement};
+use model::{NewOrder, OrderId, OrderState, Seq, Size, Time, TokenIx, Usd};
+use std::collections::BTreeMap;
+use store::db::{BreakerRow, DbWrite, DbWriter, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow};
 use tokio::runtime::Handle;
 
 /// Writes a session's rows; never waits.
 pub(crate) struct Rows {
-    db: Db,
+    handles: Handles,
     writer: DbWriter,
     runtime: Handle,
     session: u64,
     account: String,
-    listing: Listing,
+    /// When each order that is not over was first recorded, and the last reason given for its state. The engine bounds open orders.
+    open: BTreeMap<OrderId, (u64, String)>,
     place: (Seq, u32),
     day: Option<u64>,
 }
 
+/// A token as rows name it.
+#[derive(Default)]
+struct TokenNames {
+    token: String,
+    market: String,
+    outcome: String,
+}
+
 impl Rows {
-    pub(crate) fn new(db: &Db, runtime: Handle, session: &SessionRow, listing: Listing) -> Self {
-        let writer = db.writer();
+    pub(crate) fn new(handles: &Handles, runtime: Handle, session: &SessionRow) -> Self {
+        let writer = handles.db.writer();
         writer.write(DbWrite::Session(session.clone()));
         Self {
-            db: db.clone(),
+            handles: handles.clone(),
             writer,
             runtime,
             session: session.session,
             account: session.account.clone(),
-            listing,
+            open: BTreeMap::new(),
             place: (Seq(0), 0),
             day: None,
         }
     }
 
-    /// Keeps a fact, with what it changed in the picture.
-    pub(crate) fn write(&mut self, seq: Seq, at: Time, record: &Record, shown: Option<Update>) {
-        let row = match (record, shown) {
-            (Record::Order { .. }, Some(Update::Order(view))) => DbWrite::Order { seq: seq.0, order: self.order(view) },
-            (Record::Fill { .. }, Some(Update::Trade(view))) => DbWrite::Fill(self.fill(view)),
-            (Record::Position { .. }, Some(Update::Position(view))) => DbWrite::Position(self.position(view, at)),
-            (Record::Refused { .. }, Some(Update::Refusal(view))) => DbWrite::Refusal(self.refusal(seq, view)),
-            (Record::Breaker { breaker, scope, tripped, reason }, _) => DbWrite::Breaker(BreakerRow {
+    /// Writes the row of a record, if it has one.
+    pub(crate) fn write(&mut self, seq: Seq, at: Time, record: &Record) {
+        let row = match record {
+            Record::Order { order, state, filled, reason } => {
+                DbWrite::Order { seq: seq.0, order: self.order(at, order, *state, *filled, reason) }
+            }
+            Record::Fill { .. } => match self.fill(at, record) {
+                Some(row) => DbWrite::Fill(row),
+                None => return,
+            },
+            Record::Position { token, size, cost, realised } => {
+                DbWrite::Position(self.position(at, *token, *size, (*cost, *realised)))
+            }
+            Record::Refused { .. } => match self.refusal(seq, at, record) {
+                Some(row) => DbWrite::Refusal(row),
+                None => return,
+            },
+            Record::Breaker { breaker, scope, tripped, reason } => DbWrite::Breaker(BreakerRow {
                 session: self.session,
                 seq: seq.0,
                 name: breaker.as_str().to_owned(),
@@ -57,80 +76,104 @@ impl Rows {
         self.writer.write(row);
     }
 
-    fn order(&self, view: OrderView) -> OrderRow {
+    fn order(&mut self, at: Time, order: &NewOrder, state: OrderState, filled: Size, reason: &str) -> OrderRow {
+        let TokenNames { token, market, outcome } = self.names(order.token);
+        let (created_at_ms, last) = self.open.remove(&order.id).unwrap_or_else(|| (at.millis(), String::new()));
+        let reason = if reason.is_empty() { last } else { reason.to_owned() };
+        if !state.is_over() {
+            self.open.insert(order.id, (created_at_ms, reason.clone()));
+        }
         OrderRow {
             session: self.session,
-            id: view.id,
-            venue_id: view.venue_id,
-            strategy: view.strategy,
-            token: view.token,
-            market: view.market,
-            outcome: view.outcome,
-            side: view.side,
-            kind: view.kind,
-            price_micro_usd: view.price_micro_usd,
-            size_micros: view.size_micros,
-            filled_micros: view.filled_micros,
-            state: view.state,
-            reason: view.reason,
-            created_at_ms: view.created_at_ms,
-            updated_at_ms: view.updated_at_ms,
+            id: order.id.0,
+            venue_id: self.handles.index.venue(order.id).map(|venue| venue.to_string()).unwrap_or_default(),
+            strategy: self.handles.names.get(order.strategy),
+            token,
+            market,
+            outcome,
+            side: order.side.to_string(),
+            kind: order.kind.as_str().to_owned(),
+            price_micro_usd: order.price.micros(),
+            size_micros: order.size.micros(),
+            filled_micros: filled.micros(),
+            state: state.as_str().to_owned(),
+            reason,
+            created_at_ms,
+            updated_at_ms: at.millis(),
         }
     }
 
-    fn fill(&self, view: TradeView) -> FillRow {
-        FillRow {
+    fn fill(&self, at: Time, record: &Record) -> Option<FillRow> {
+        let Record::Fill { order, strategy, trade, part, token, side, price, size, cost, fee, maker, settlement } =
+            record
+        else {
+            return None;
+        };
+        let TokenNames { token, market, outcome } = self.names(*token);
+        Some(FillRow {
             session: self.session,
-            id: view.id,
-            order_id: view.order,
-            at_ms: view.at_ms,
-            strategy: view.strategy,
-            token: view.token,
-            market: view.market,
-            outcome: view.outcome,
-            side: view.side,
-            price_micro_usd: view.price_micro_usd,
-            size_micros: view.size_micros,
-            cost_micro_usd: view.cost_micro_usd,
-            fee_micro_usd: view.fee_micro_usd,
-            maker: i64::from(view.maker),
-            settlement: view.settlement,
-        }
+            // Both sides of a part may be ours.
+            id: format!("{trade}.{part}.{}", order.0),
+            order_id: order.0,
+            at_ms: at.millis(),
+            strategy: self.handles.names.get(*strategy),
+            token,
+            market,
+            outcome,
+            side: side.to_string(),
+            price_micro_usd: price.micros(),
+            size_micros: size.micros(),
+            cost_micro_usd: cost.micros(),
+            fee_micro_usd: fee.micros(),
+            maker: i64::from(*maker),
+            settlement: settlement_text(*settlement).to_owned(),
+        })
     }
 
-    fn position(&self, view: PositionView, at: Time) -> PositionRow {
+    fn position(&self, at: Time, token: TokenIx, size: Size, (cost, realised): (Usd, Usd)) -> PositionRow {
+        let TokenNames { token, market, outcome } = self.names(token);
         PositionRow {
             session: self.session,
-            token: view.token,
-            market: view.market,
-            outcome: view.outcome,
-            size_micros: view.size_micros,
-            cost_micro_usd: view.cost_micro_usd,
-            realised_micro_usd: view.realised_micro_usd,
+            token,
+            market,
+            outcome,
+            size_micros: size.micros(),
+            cost_micro_usd: cost.micros(),
+            realised_micro_usd: realised.micros(),
             at_ms: at.millis(),
         }
     }
 
-    fn refusal(&mut self, seq: Seq, view: RefusalView) -> RefusalRow {
+    fn refusal(&mut self, seq: Seq, at: Time, record: &Record) -> Option<RefusalRow> {
+        let Record::Refused { strategy, token, refusal, .. } = record else { return None };
+        let TokenNames { market, outcome, .. } = token.map(|token| self.names(token)).unwrap_or_default();
         self.place = if self.place.0 == seq { (seq, self.place.1.saturating_add(1)) } else { (seq, 0) };
-        RefusalRow {
+        Some(RefusalRow {
             session: self.session,
             seq: seq.0,
             place: self.place.1,
-            at_ms: view.at_ms,
-            strategy: view.strategy,
-            rule: view.rule,
-            market: view.market,
-            outcome: view.outcome,
-            value: view.value,
-            allowed: view.limit,
-        }
+            at_ms: at.millis(),
+            strategy: self.handles.names.get(*strategy),
+            rule: refusal.rule.as_str().to_owned(),
+            market,
+            outcome,
+            value: refusal.value,
+            allowed: refusal.limit,
+        })
+    }
+
+    fn names(&self, token: TokenIx) -> TokenNames {
+        let Some(market) = self.handles.listing.market(token.market()) else { return TokenNames::default() };
+        let [yes, no] = market.tokens;
+        let [first, second] = market.outcomes;
+        let (token, outcome) = if token.outcome() == 0 { (yes, first) } else { (no, second) };
+        TokenNames { token: token.to_string(), market: market.slug, outcome }
     }
 
     fn scope(&self, scope: Scope) -> String {
         match scope {
             Scope::Session => String::new(),
-            Scope::Market(market) => self.listing.slug(market),
+            Scope::Market(market) => self.handles.listing.slug(market),
             Scope::Strategy(strategy) => format!("strategy {strategy}"),
         }
     }
@@ -138,12 +181,7 @@ impl Rows {
     /// Keeps an emergency stop across restarts, or forgets it.
     pub(crate) fn halted(&self, since: Option<Time>) {
         let halt = since.map(|at| Halt { reason: "emergency stop".to_owned(), at_ms: at.millis() });
-        let (db, account) = (self.db.clone(), self.account.clone());
-        self.runtime.spawn(async move {
-            if let Err(error) = db.set_halted(&account, halt.as_ref()).await {
-                tracing::error!(%error, "the emergency stop is not in the database: it would not outlive a restart");
-            }
-        });
+        self.handles.halts.set(halt);
     }
 
     /// Keeps the valuation that a day's gain counts from, once a day.
@@ -152,11 +190,21 @@ impl Rows {
             return;
         }
         self.day = Some(day);
-        let (db, account) = (self.db.clone(), self.account.clone());
+        let (db, account) = (self.handles.db.clone(), self.account.clone());
         self.runtime.spawn(async move {
             if let Err(error) = db.set_opening_valuation(&account, day, value, at.millis()).await {
                 tracing::error!(%error, "the day's opening valuation is not in the database");
             }
         });
+    }
+}
+
+const fn settlement_text(settlement: Settlement) -> &'static str {
+    match settlement {
+        Settlement::Matched => "matched",
+        Settlement::Mined => "mined",
+        Settlement::Confirmed => "confirmed",
+        Settlement::Retrying => "retrying",
+        Settlement::Failed => "failed",
     }
 }

@@ -1,9 +1,9 @@
 //! The bot's state and the breakers. What makes the host do less is done first and audited after; what
 //! makes it do more is audited first.
 
-use crate::App;
 use crate::auth::Role;
 use crate::guard::Caller;
+use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;
@@ -12,9 +12,9 @@ use axum::http::StatusCode;
 use control::ControlError;
 use model::event::{REASON_MAX, Reason};
 use model::input::{Breaker, Command};
-use readmodel::views::BotView;
+use readmodel::views::{BotView, EmergencyStopView};
 use serde::Deserialize;
-use store::db::AuditRow;
+use store::db::{AuditRow, STORED_WITHIN};
 
 type Done = Result<Json<BotView>, ProblemResponse>;
 
@@ -84,6 +84,22 @@ impl<'a> Action<'a> {
             tracing::error!(%error, action = self.name, "an action is not in the audit");
         }
         Ok(done?)
+    }
+
+    /// Does an emergency stop, and says whether the database has it. A database that is slow keeps neither the stop nor its answer: what is
+    /// not written after a second is written later.
+    async fn halt(self, command: Command) -> Result<bool, ProblemResponse> {
+        let done = self.app.control.command(command).await;
+        let (db, row, action) = (self.app.db.clone(), self.row(&done), self.name);
+        let audited = tokio::spawn(async move {
+            if let Err(error) = db.audit(&row).await {
+                tracing::error!(%error, action, "an action is not in the audit");
+            }
+        });
+        let (durable, _late) =
+            tokio::join!(self.app.control.is_halt_stored(), tokio::time::timeout(STORED_WITHIN, audited));
+        done?;
+        Ok(durable)
     }
 
     /// Does what makes the host do more, if it can be written down who wanted it.
@@ -172,15 +188,20 @@ pub(crate) async fn resume(State(app): State<App>, caller: Caller, body: Bytes) 
     Ok(Json(app.picture.bot()))
 }
 
-/// Locks the signer and cancels everything on the account until nothing is open. Any valid token may.
-#[utoipa::path(post, path = "/v1/admin/emergency-stop", tag = "bot", request_body = Option<readmodel::views::ReasonBody>, responses((status = 200, body = BotView)))]
-pub(crate) async fn emergency_stop(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+/// Locks the signer and cancels everything on the account until nothing is open. Any valid token may. The answer says whether the
+/// stop is in the database.
+#[utoipa::path(post, path = "/v1/admin/emergency-stop", tag = "bot", request_body = Option<readmodel::views::ReasonBody>, responses((status = 200, body = EmergencyStopView)))]
+pub(crate) async fn emergency_stop(
+    State(app): State<App>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Json<EmergencyStopView>, ProblemResponse> {
     // A body that makes no sense does not keep an emergency stop.
     let action = Action::new(&app, &caller, "emergency-stop", &body)
         .or_else(|_| Action::new(&app, &caller, "emergency-stop", &Bytes::new()))?;
     let reason = action.reason();
-    action.restrict(Command::EmergencyStop { reason }).await?;
-    Ok(Json(app.picture.bot()))
+    let durable = action.halt(Command::EmergencyStop { reason }).await?;
+    Ok(Json(EmergencyStopView { bot: app.picture.bot(), durable }))
 }
 
 /// Ends an emergency stop; the bot is STOPPED then. Needs an admin and a reason.

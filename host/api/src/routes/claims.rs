@@ -1,9 +1,9 @@
 //! What can be turned into dollars at the venue's contracts, and having it done.
 
 use super::bot::{Action, TAKEN};
-use crate::App;
 use crate::auth::Role;
 use crate::guard::Caller;
+use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;

@@ -1,8 +1,8 @@
 //! The configuration, and the limits in it that change while the host runs.
 
-use crate::App;
 use crate::auth::Role;
 use crate::guard::Caller;
+use crate::parts::App;
 use crate::problem::ProblemResponse;
 use crate::runtime_limits::{SettingError, Wish};
 use axum::Json;

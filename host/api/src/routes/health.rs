@@ -1,14 +1,14 @@
 //! Whether all is well, for people, probes and Prometheus.
 
-use crate::App;
 use crate::guard::Caller;
+use crate::parts::App;
 use alerts::Figures;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use readmodel::EventWait;
-use readmodel::views::{AlertsView, ConnectionView, HealthView, Snapshot, WaitView};
+use readmodel::views::{AlertsView, ConnectionView, FolderWatchView, HealthView, Snapshot, WaitView};
 use serde_json::json;
 
 /// Whether the host answers. Needs no token. A browser that goes there gets the page of that name.
@@ -46,6 +46,7 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         events: snapshot.bot.events,
         event_wait: wait_view(app.picture.event_wait()),
         alerts: alerts_view(app.alerts.figures()),
+        strategies_folder: if app.picture.folder_events() { FolderWatchView::Events } else { FolderWatchView::Scan },
     };
     // Probes look at the status; a bot that an operator stopped is well.
     let status = if channels { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

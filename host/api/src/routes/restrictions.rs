@@ -1,9 +1,9 @@
 //! What operators restrict by hand, and money that they book.
 
 use super::bot::Action;
-use crate::App;
 use crate::auth::Role;
 use crate::guard::Caller;
+use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;

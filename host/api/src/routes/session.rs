@@ -1,8 +1,8 @@
 //! Logging in and out: a token or a one-time code becomes a cookie.
 
-use crate::App;
 use crate::auth::{Identity, NewSession, SESSION_MILLIS};
 use crate::guard::{COOKIE, Caller, cookie};
+use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;

@@ -1,9 +1,9 @@
 //! Word from outside for one strategy.
 
 use super::bot::{Action, TAKEN};
-use crate::App;
 use crate::auth::Role;
 use crate::guard::Caller;
+use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::body::Bytes;
 use axum::extract::{Path, State};

@@ -1,9 +1,9 @@
 //! Strategies: what runs, which versions there are, and what operators say about them.
 
 use super::bot::{Action, TAKEN};
-use crate::App;
 use crate::auth::Role;
 use crate::guard::Caller;
+use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::body::Bytes;

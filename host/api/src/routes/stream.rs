@@ -1,7 +1,7 @@
 //! The ordered stream of changes as server-sent events, resumed by number.
 
-use crate::App;
 use crate::guard::Caller;
+use crate::parts::App;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};

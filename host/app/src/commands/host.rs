@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::db::Db;
 use store::journal_files::RunLock;
-use trading::session::{Outcome, Venue, VenueAddresses, begin, end, past, start};
+use trading::session::{Opened, Outcome, Venue, VenueAddresses, past};
 
 /// How long tasks may take to end after everything was said.
 const GRACE: Duration = Duration::from_secs(2);
@@ -63,20 +63,21 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     let past = past(&config, &signer).await?;
     let venue = Venue::open(&addresses(args), common.adopt, &config, &signer, past.as_ref()).await?;
     let settings = Settings::open(&config, &db).await?;
-    let session = begin(&config, settings.limits().await, signer, db, venue, past).await?;
+    let opened = Opened::new(&config, settings.limits().await, signer, db, venue, past).await?;
+    let session = opened.start(&config)?;
     let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
     let code = auth.login_code(admin, clock::now())?;
     let parts = Parts {
-        picture: session.picture.clone(),
-        alerts: session.alerts.clone(),
-        control: session.control.clone(),
+        picture: session.read_model().clone(),
+        alerts: session.alerts().clone(),
+        control: session.control().clone(),
         auth,
-        db: session.db.clone(),
+        db: session.db().clone(),
         settings,
         chain: order::Chain::from_id(config.chain_id),
-        account: session.signer.account().funder.to_string(),
+        account: session.signer().account().funder.to_string(),
         keep_versions: config.keep_versions,
-        session: session.picture.bot().session,
+        session: session.read_model().bot().session,
         remote: config.api_allow_remote,
         clock: clock::now,
     };
@@ -88,12 +89,12 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         api::auth::admin_token_path(&config.data_dir).display()
     ));
     // With real money somebody looks first.
-    if !common.stopped && session.mode != Mode::Live {
-        start(&session).await;
+    if !common.stopped && session.mode() != Mode::Live {
+        session.start_bot().await;
     }
     let why = wait(&session, told, common.run_for).await;
     complain(&format!("{why}; cancelling all orders"));
-    let outcome = end(session).await;
+    let outcome = session.end().await;
     served.stop();
     outcome
 }

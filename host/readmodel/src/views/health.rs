@@ -32,6 +32,18 @@ pub struct HealthView {
     pub event_wait: WaitView,
     /// What became of alerts.
     pub alerts: AlertsView,
+    /// What wakes the watcher of the strategies folder.
+    pub strategies_folder: FolderWatchView,
+}
+
+/// What wakes the watcher of the strategies folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FolderWatchView {
+    /// Events of the file system, beside a scan each second.
+    Events,
+    /// A scan alone: the system gives no events for this folder.
+    Scan,
 }
 
 /// What became of the alerts of this session.

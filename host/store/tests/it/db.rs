@@ -3,10 +3,12 @@
 use crate::postgres::Cluster;
 use crate::scratch::Scratch;
 use model::{ConditionId, StrategyId, Usd};
+use sqlx::{Connection, Database, Executor, Postgres, Sqlite};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::db::{
-    AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, FillRow, Halt, OrderRow, PositionRow,
-    RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
+    AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillRow, Halt, Halts, OrderRow,
+    PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
 
 const SESSION: u64 = 1_800_000_000_000_000;
@@ -20,6 +22,9 @@ async fn every_statement_works_on_sqlite() {
     projections(&db).await;
     primary(&db).await;
     places(&db).await;
+    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    halts_wait_for_a_lock::<Sqlite>(&db, &mut other, &["BEGIN IMMEDIATE"]).await;
+    halts_are_written_again::<Sqlite>(&db, &mut other).await;
     db.close(PATIENCE).await;
     what_was_written_stays(&url).await;
 }
@@ -31,6 +36,9 @@ async fn every_statement_works_on_postgres() {
     projections(&db).await;
     primary(&db).await;
     places(&db).await;
+    let mut other = sqlx::PgConnection::connect(&cluster.url()).await.unwrap();
+    halts_wait_for_a_lock::<Postgres>(&db, &mut other, &["BEGIN", "LOCK TABLE halts IN ACCESS EXCLUSIVE MODE"]).await;
+    halts_are_written_again::<Postgres>(&db, &mut other).await;
     db.close(PATIENCE).await;
     what_was_written_stays(&cluster.url()).await;
 }
@@ -344,6 +352,62 @@ async fn what_was_written_stays(url: &str) {
     assert_eq!(db.halted("a").await.unwrap().unwrap().reason, "again");
     assert_eq!(db.trades(None, 10).await.unwrap().len(), 3);
     db.close(PATIENCE).await;
+}
+
+/// Returns what keeps halts of a scope, with the delays that it reports.
+fn keeper(db: &Db, scope: &str) -> (Halts, Arc<Mutex<Vec<Delay>>>) {
+    let delays: Arc<Mutex<Vec<Delay>>> = Arc::default();
+    let told = Arc::clone(&delays);
+    (Halts::start(db, scope.to_owned(), move |delay| told.lock().unwrap().push(delay)), delays)
+}
+
+fn stop(at_ms: u64) -> Option<Halt> {
+    Some(Halt { reason: "emergency stop".to_owned(), at_ms })
+}
+
+/// While another connection holds what is to be written, an emergency stop is not stored, and says so; then it is.
+async fn halts_wait_for_a_lock<D: Database>(db: &Db, other: &mut D::Connection, lock: &[&'static str])
+where
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+{
+    let (halts, delays) = keeper(db, "locked");
+    assert!(halts.are_stored(Duration::ZERO).await, "nothing is to be stored yet");
+    for sql in lock {
+        other.execute(*sql).await.unwrap();
+    }
+    halts.set(stop(1));
+    assert!(!halts.are_stored(Duration::from_millis(1_500)).await);
+    assert_eq!(*delays.lock().unwrap(), [Delay::Began]);
+    other.execute("ROLLBACK").await.unwrap();
+    assert!(halts.are_stored(PATIENCE).await);
+    assert_eq!(db.halted("locked").await.unwrap(), stop(1));
+    halts.set(None);
+    assert!(halts.are_stored(PATIENCE).await);
+    assert_eq!(db.halted("locked").await.unwrap(), None);
+    assert_eq!(*delays.lock().unwrap(), [Delay::Began, Delay::Ended]);
+}
+
+/// While statements fail, the last of several stops and releases is what comes to stand in the end.
+async fn halts_are_written_again<D: Database>(db: &Db, other: &mut D::Connection)
+where
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+{
+    for (scope, last, told) in
+        [("released", None, vec![Delay::Began]), ("stopped", stop(3), vec![Delay::Began, Delay::Ended])]
+    {
+        let (halts, delays) = keeper(db, scope);
+        other.execute("ALTER TABLE halts RENAME TO hidden").await.unwrap();
+        halts.set(stop(1));
+        assert!(!halts.are_stored(Duration::from_millis(300)).await);
+        assert_eq!(*delays.lock().unwrap(), [Delay::Began], "{scope}");
+        halts.set(None);
+        last.iter().for_each(|halt: &Halt| halts.set(Some(halt.clone())));
+        assert!(!halts.are_stored(Duration::from_millis(300)).await);
+        other.execute("ALTER TABLE hidden RENAME TO halts").await.unwrap();
+        assert!(halts.are_stored(PATIENCE).await);
+        assert_eq!(db.halted(scope).await.unwrap(), last);
+        assert_eq!(*delays.lock().unwrap(), told, "{scope}");
+    }
 }
 
 /// A strategy's markets keep their places, whatever it is granted later, and no place becomes another market's.

@@ -1,8 +1,7 @@
 //! The venue's public records of our account, read slowly and never on the order path: what moved without a trade goes to the engine,
 //! which books what the account shows too, and positions are a third witness beside our books and the order book's balances.
 
-use crate::session::Venue;
-use crate::session::Wires;
+use crate::handles::Handles;
 use control::Latest;
 use control::clock;
 use control::inbox::Inbox;
@@ -53,20 +52,17 @@ pub(crate) struct Records {
     pub(crate) sent: BTreeSet<[u8; 32]>,
 }
 
-/// Begins to read the venue's records of our account, if there is one.
-pub(crate) fn read(wires: &Wires, venue: &Venue, since: Time, told: Vec<[u8; 32]>) {
-    if venue.login.is_none() {
-        return;
-    }
+/// Begins to read the venue's records of our account.
+pub(crate) fn read(handles: &Handles, api: DataApi, since: Time, known: Vec<[u8; 32]>) {
     let records = Records {
-        api: venue.records.clone(),
-        user: wires.signer.account().funder,
-        inbox: wires.inbox.clone(),
-        listing: wires.listing.clone(),
-        latest: wires.latest.clone(),
-        picture: wires.picture.clone(),
+        api,
+        user: handles.signer.account().funder,
+        inbox: handles.inbox.clone(),
+        listing: handles.listing.clone(),
+        latest: handles.latest.clone(),
+        picture: handles.picture.clone(),
         since,
-        sent: told.into_iter().collect(),
+        sent: known.into_iter().collect(),
     };
     tokio::spawn(records.watch());
 }

@@ -6,9 +6,7 @@
 mod tests;
 
 use super::activity;
-use crate::session::Venue;
-use crate::session::Wires;
-use config::Config;
+use crate::handles::Handles;
 use control::clock;
 use control::inbox::Inbox;
 use control::market_registry::Listing;
@@ -72,30 +70,29 @@ pub(crate) struct Executor {
 }
 
 /// Begins to execute claims, if that is wanted and possible.
-pub(crate) fn open(wires: &Wires, config: &Config, db: &Db, venue: &Venue) -> Door {
-    let Some(login) = &venue.login else { return Door::closed("on paper there is nothing to claim") };
-    let account = *wires.signer.account();
+pub(crate) fn open(handles: &Handles, client: &AccountClient, relayer: Option<&Relayer>, automatic: bool) -> Door {
+    let account = *handles.signer.account();
     if account.signature_type != SignatureType::Deposit {
         return Door::closed(
             "the relayer takes batches of deposit wallets only: whoever has this wallet sends the call, and pays its gas",
         );
     }
-    let Some(relayer) = &venue.relayer else {
+    let Some(relayer) = relayer else {
         return Door::closed("claims.execute is off: the wallet's owner sends the call through the relayer");
     };
     let executor = Executor {
         relayer: relayer.clone(),
-        sign: signing(Arc::clone(&wires.signer)),
-        refresh: refreshing(login.account.clone(), wires.listing.clone()),
-        db: db.clone(),
+        sign: signing(Arc::clone(&handles.signer)),
+        refresh: refreshing(client.clone(), handles.listing.clone()),
+        db: handles.db.clone(),
         account: account.funder.to_string(),
         owner: account.signer,
         wallet: account.funder,
         chain: account.chain,
-        inbox: wires.inbox.clone(),
-        listing: wires.listing.clone(),
-        picture: wires.picture.clone(),
-        automatic: config.claims_automatic,
+        inbox: handles.inbox.clone(),
+        listing: handles.listing.clone(),
+        picture: handles.picture.clone(),
+        automatic,
         now: Arc::new(clock::now),
     };
     executor.start()

@@ -1,15 +1,12 @@
 //! The heartbeat to the venue: it cancels everything if we fall silent (PROTOCOL 11). So it is sent only while the engine, the
 //! journal and the user channel have proved alive, and goes on for as long as this process does.
 
-use control::Latest;
+use crate::handles::Handles;
 use control::clock;
-use control::inbox::Inbox;
 use model::{Body, Time};
 use polymarket::AccountClient;
 use polymarket::client::HeartbeatError;
-use readmodel::Picture;
 use std::time::Duration;
-use store::journal_files::Journal;
 
 /// How often it is sent; the venue waits for twice as long.
 const EVERY: Duration = Duration::from_secs(5);
@@ -22,11 +19,8 @@ const TRIES: usize = 3;
 
 /// What is asked for proofs of life.
 pub(crate) struct Heart {
+    pub(crate) handles: Handles,
     pub(crate) client: AccountClient,
-    pub(crate) inbox: Inbox,
-    pub(crate) latest: Latest,
-    pub(crate) journal: Journal,
-    pub(crate) picture: Picture,
     /// The id that the venue expects next.
     pub(crate) id: String,
 }
@@ -72,21 +66,21 @@ impl Heart {
             let good = now.since(accepted) < GOOD_FOR_MICROS;
             if good != alive {
                 alive = good;
-                self.inbox.account(now, Body::Heartbeat { alive });
+                self.handles.inbox.account(now, Body::Heartbeat { alive });
             }
         }
     }
 
     /// Says why no heartbeat may be sent, if there is a reason.
     async fn silence(&self) -> Option<&'static str> {
-        let seen = self.latest.get().as_ref().map_or(Time(0), |view| view.at);
+        let seen = self.handles.latest.get().as_ref().map_or(Time(0), |view| view.at);
         if clock::now().since(seen) > PROOF_MICROS {
             return Some("the engine does not move");
         }
-        if !self.picture.bot().user_channel_up {
+        if !self.handles.picture.bot().user_channel_up {
             return Some("the user channel is down");
         }
-        let synced = self.journal.synced(self.journal.mark());
+        let synced = self.handles.journal.synced(self.handles.journal.mark());
         match tokio::time::timeout(Duration::from_micros(PROOF_MICROS), synced).await {
             Ok(Ok(())) => None,
             Ok(Err(_)) => Some("the journal is broken"),

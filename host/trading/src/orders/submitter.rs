@@ -1,10 +1,9 @@
 //! The way out: placements are signed and sent once the journal has them, cancels at once. Runs beside the engine's thread and
 //! answers through the inbox.
 
-use super::order_ids::Index;
-use alerts::{Alert, Alerts, Severity};
+use crate::handles::Handles;
+use alerts::{Alert, Severity};
 use control::clock;
-use control::inbox::Inbox;
 use engine::{Approved, Placement};
 use futures_util::future::Either;
 use model::input::{CancelOutcome, PlaceOutcome};
@@ -15,7 +14,7 @@ use polymarket::client::{BATCH_MAX, CANCEL_MAX};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use store::journal_files::{Journal, Place};
+use store::journal_files::Place;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -40,13 +39,9 @@ pub(crate) struct Job {
 /// What the desk works with.
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
-    pub(crate) signer: Arc<signer::Client>,
+    pub(crate) handles: Handles,
     pub(crate) account: AccountClient,
-    pub(crate) journal: Journal,
-    pub(crate) inbox: Inbox,
-    pub(crate) index: Index,
     pub(crate) runtime: Handle,
-    pub(crate) alerts: Alerts,
 }
 
 /// The engine's handle on the way out. Nothing here waits.
@@ -100,7 +95,7 @@ impl Desk {
 
     /// Locks or unlocks the signer.
     pub(crate) fn lock(&self, lock: bool) {
-        let (signer, alerts) = (Arc::clone(&self.tools.signer), self.tools.alerts.clone());
+        let (signer, alerts) = (Arc::clone(&self.tools.handles.signer), self.tools.handles.alerts.clone());
         self.tools.runtime.spawn(async move {
             // As long as it is not known to be locked, it may sign.
             for _ in 0..10 {
@@ -124,13 +119,13 @@ impl Desk {
 
 impl Tools {
     fn placed(&self, order: OrderId, outcome: PlaceOutcome) {
-        self.inbox.account(clock::now(), Body::Placed { order, outcome });
+        self.handles.inbox.account(clock::now(), Body::Placed { order, outcome });
     }
 
     /// The gate approved what the signer does not sign: their limits differ, or one of them is wrong.
     fn unsigned(&self, error: &signer::SignError) -> String {
         let (why, severity) = (error.to_string(), Severity::Critical);
-        self.alerts.raise(Alert::new(
+        self.handles.alerts.raise(Alert::new(
             clock::now(),
             severity,
             "signer_refused",
@@ -141,7 +136,7 @@ impl Tools {
     }
 
     fn cancelled(&self, order: OrderId, outcome: CancelOutcome) {
-        self.inbox.account(clock::now(), Body::CancelAnswer { order, outcome });
+        self.handles.inbox.account(clock::now(), Body::CancelAnswer { order, outcome });
     }
 }
 
@@ -153,7 +148,7 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
     while let Some(Job { approved, listing, place }) = jobs.recv().await {
         let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
         let (order, expires) = (approved.item().order, approved.expires());
-        let signer = Arc::clone(&tools.signer);
+        let signer = Arc::clone(&tools.handles.signer);
         let mut signing = Box::pin(async move { signer.sign(approved, &listing, clock::now()).await });
         let first = poll_fn(|context| Poll::Ready(signing.as_mut().poll(context))).await;
         let signed = match first {
@@ -162,7 +157,7 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
         };
         let (tools, outgoing) = (tools.clone(), outgoing.clone());
         tokio::spawn(async move {
-            let (signed, synced) = tokio::join!(signed, tools.journal.synced(place));
+            let (signed, synced) = tokio::join!(signed, tools.handles.journal.synced(place));
             let refused = match (synced, signed) {
                 (Err(reason), _) => format!("the journal: {reason}"),
                 (_, Err(error)) => tools.unsigned(&error),
@@ -244,7 +239,7 @@ async fn cancel_all(tools: Tools, mut ids: mpsc::Receiver<OrderId>) {
     let mut orders = Vec::new();
     while ids.recv_many(&mut orders, CANCEL_MAX).await > 0 {
         let named: Vec<(OrderId, Option<VenueOrderId>)> =
-            orders.drain(..).map(|order| (order, tools.index.venue(order))).collect();
+            orders.drain(..).map(|order| (order, tools.handles.index.venue(order))).collect();
         let tools = tools.clone();
         tokio::spawn(async move { tools.cancel(&named).await });
     }

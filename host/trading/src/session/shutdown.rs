@@ -26,9 +26,16 @@ pub(crate) struct End {
     open: Option<usize>,
     /// Whether cash and shares are the same here and there, to the millionth.
     equal: bool,
+    /// Whether the database has the last emergency stop or release, if there was one.
+    halt_stored: bool,
 }
 
 impl End {
+    /// Returns this with whether the last emergency stop or release is stored.
+    pub(super) const fn with_halt(self, halt_stored: bool) -> Self {
+        Self { halt_stored, ..self }
+    }
+
     /// Returns what those that do not look should hear of; nothing if all is in order.
     pub(crate) fn alert(&self) -> Option<Alert> {
         let detail = match self.open {
@@ -57,6 +64,8 @@ pub struct Outcome {
     /// As the venue itself tells it.
     open_orders_at_exit: Option<usize>,
     ledger_matches_exchange: bool,
+    #[serde(skip)]
+    halt_stored: bool,
 }
 
 impl Outcome {
@@ -74,12 +83,13 @@ impl Outcome {
             fees_usd: number(summary.fees),
             open_orders_at_exit: end.open,
             ledger_matches_exchange: end.equal,
+            halt_stored: end.halt_stored,
         }
     }
 
     /// Says whether nothing is left to look after.
     pub const fn is_clean(&self) -> bool {
-        matches!(self.open_orders_at_exit, Some(0)) && self.ledger_matches_exchange
+        matches!(self.open_orders_at_exit, Some(0)) && self.ledger_matches_exchange && self.halt_stored
     }
 }
 
@@ -126,7 +136,7 @@ pub(crate) async fn check(access: &Access, latest: &Latest) -> End {
                     "ledger differs from the venue's account"
                 );
             }
-            return End { open, equal };
+            return End { open, equal, halt_stored: true };
         }
         tokio::time::sleep(LOOK).await;
     }

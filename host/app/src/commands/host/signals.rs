@@ -44,10 +44,10 @@ pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Dura
         _ = told.terminate.recv() => ("told to end", Severity::Info),
         _ = told.hangup.recv() => ("the terminal was closed", Severity::Warning),
         () = over => ("the time is over", Severity::Info),
-        () = session.signer.gone() => ("the signer is gone", Severity::Critical),
+        () = session.signer().gone() => ("the signer is gone", Severity::Critical),
         () = engine_ended => ("the engine's thread ended", Severity::Critical),
     };
-    session.alerts.raise(Alert::new(clock::now(), severity, "host_ends", "the host ends", why));
+    session.alerts().raise(Alert::new(clock::now(), severity, "host_ends", "the host ends", why));
     why
 }
 

@@ -1,0 +1,41 @@
+//! The names of strategies by their numbers, shared by what writes rows and what shows them.
+
+use model::StrategyId;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The names. A cheap handle.
+#[derive(Debug, Clone, Default)]
+pub struct StrategyNames(Arc<RwLock<BTreeMap<StrategyId, String>>>);
+
+impl StrategyNames {
+    /// Gives a strategy its name.
+    pub fn set(&self, strategy: StrategyId, name: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(strategy, name.to_owned());
+    }
+
+    /// Returns the name of a strategy; `by hand` for orders placed outside, `strategy N` for one without a name.
+    pub fn get(&self, strategy: StrategyId) -> String {
+        if strategy == StrategyId::BY_HAND {
+            return "by hand".to_owned();
+        }
+        let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        names.get(&strategy).cloned().unwrap_or_else(|| format!("strategy {}", strategy.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strategy_without_a_name_has_its_number() {
+        let names = StrategyNames::default();
+        names.set(StrategyId(1), "quoter");
+        let of = |id| names.get(id);
+        assert_eq!(
+            [of(StrategyId(1)), of(StrategyId(2)), of(StrategyId::BY_HAND)],
+            ["quoter", "strategy 2", "by hand"]
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! The second phase of a start: a number, a journal, and the first inputs of the engine.
+
+use super::carry_over::{self, CarriedOver};
+use super::{Venue, halts};
+use crate::handles::Handles;
+use crate::orders::order_ids::Index;
+use alerts::{Alerts, Bot};
+use anyhow::Context;
+use config::Config;
+use control::inbox::Inbox;
+use control::market_registry::Listing;
+use control::{Latest, StrategyNames, clock};
+use lifecycle::Starts;
+use model::input::{Mode, SessionStart};
+use model::{Body, Limits, SessionId, Time};
+use readmodel::{Begin, Picture};
+use sandbox::Sandbox;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Instant;
+use store::db::{Db, SessionRow};
+use store::journal_files::{Journal, Past};
+use store::strategy_state::SavedStates;
+
+/// A session that is journaled and has the last session's account, and does nothing yet.
+pub struct Opened {
+    pub(crate) started: Instant,
+    pub(crate) mode: Mode,
+    pub(crate) venue: Venue,
+    pub(crate) handles: Handles,
+    pub(crate) carried: CarriedOver,
+    pub(crate) row: SessionRow,
+}
+
+impl Opened {
+    /// Opens a session on a venue: its journal begins, and its first inputs wait for the engine.
+    ///
+    /// # Errors
+    /// If the signer, the database or the journal fails, or the journal of the last session contradicts itself.
+    pub async fn new(
+        config: &Config,
+        limits: Limits,
+        signer: Arc<signer::Client>,
+        db: Db,
+        mut venue: Venue,
+        past: Option<Past>,
+    ) -> anyhow::Result<Self> {
+        let (started, now) = (Instant::now(), clock::now());
+        let session = SessionId(now.0);
+        signer.begin(session).await.context("beginning a session at the signer")?;
+        let account = signer.account().funder.to_string();
+        let start = session_start(config, limits, &db, &account, now, &venue).await?;
+        let mode = start.mode;
+        let carry = past.as_ref().map(|past| carry_over::renumbered(past, &mut venue.markets)).transpose()?;
+        let journal = journal(config, session, &account, past.as_ref().map(|past| past.session), now)?;
+        let handles = handles(config, &account, mode, signer, db, journal, &venue, (session, now))?;
+        handles.inbox.account(now, Body::Session(start));
+        venue.markets.iter().for_each(|market| handles.inbox.account(now, Body::Market(market.clone())));
+        let carried = CarriedOver::new(&handles, now, venue.cash, carry, past);
+        let row = SessionRow { session: session.0, mode: mode.as_str(), account, started_at_ms: now.millis() };
+        Ok(Self { started, mode, venue, handles, carried, row })
+    }
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("row", &self.row).finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is one of the parts that the handles are made of, once")]
+fn handles(
+    config: &Config,
+    account: &str,
+    mode: Mode,
+    signer: Arc<signer::Client>,
+    db: Db,
+    journal: Journal,
+    venue: &Venue,
+    (session, now): (SessionId, Time),
+) -> anyhow::Result<Handles> {
+    let bot = Bot { mode: mode.as_str().to_owned(), account: account.to_owned() };
+    let alerts = Alerts::start(&config.alerts, bot)?;
+    Ok(Handles {
+        signer,
+        inbox: Inbox::default(),
+        index: Index::default(),
+        latest: Latest::default(),
+        picture: Picture::new(&Begin { mode: mode.as_str().to_owned(), session: session.0, at: now }),
+        halts: halts::keep(&db, account, alerts.clone()),
+        alerts,
+        journal,
+        starts: Starts::default(),
+        listing: Listing::new(&venue.markets),
+        names: StrategyNames::default(),
+        states: SavedStates::new(&config.data_dir, mode, account),
+        db,
+    })
+}
+
+async fn session_start(
+    config: &Config,
+    limits: Limits,
+    db: &Db,
+    account: &str,
+    now: Time,
+    venue: &Venue,
+) -> anyhow::Result<SessionStart> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).context("asking the system for randomness")?;
+    let opening = db.opening_valuation(account, now.day()).await?;
+    Ok(SessionStart {
+        session: SessionId(now.0),
+        mode: match config.mode {
+            config::Mode::Demo => Mode::Demo,
+            config::Mode::Paper => Mode::Paper,
+            config::Mode::Live => Mode::Live,
+        },
+        cash: venue.cash,
+        day_start: opening.map(|value| (now.day(), value)),
+        limits,
+        salt_seed: u64::from_be_bytes(seed),
+        halted: db.halted(account).await?.is_some(),
+    })
+}
+
+/// Reads what the last session on this account left.
+///
+/// # Errors
+/// If a journal is damaged or cannot be read.
+pub async fn past(config: &Config, signer: &signer::Client) -> anyhow::Result<Option<Past>> {
+    let (data_dir, funder) = (config.data_dir.clone(), signer.account().funder.to_string());
+    let read = tokio::task::spawn_blocking(move || store::journal_files::last_of(&data_dir, &funder));
+    let past = read.await.context("reading the journals")??;
+    if let Some(past) = &past {
+        let open = past.carry.orders.iter().filter(|carried| !carried.state.is_over()).count();
+        let how = if past.ended { "ended in order" } else { "did not end in order" };
+        tracing::info!(session = past.session.0, inputs = past.inputs, open, how, "going on from the last session");
+    }
+    Ok(past)
+}
+
+fn journal(
+    config: &Config,
+    session: SessionId,
+    account: &str,
+    follows: Option<SessionId>,
+    now: Time,
+) -> anyhow::Result<Journal> {
+    let entries = format!("{:?}", config.entries());
+    let header = journal::Header {
+        build: store::build_id::build_name(),
+        session,
+        segment: 1,
+        account: account.to_owned(),
+        follows,
+        config: Sha256::digest(entries).into(),
+        sandbox: Sha256::digest(format!("{:?}", sandbox::Settings::default())).into(),
+        created: now,
+    };
+    let (journal, path) =
+        Journal::create(&config.data_dir, &header, config.journal_keep_days).context("beginning the journal")?;
+    tracing::info!(path = %path.display(), "the journal");
+    Ok(journal)
+}
+
+/// Returns the sandbox of strategies, which keeps what it compiled in the data folder.
+pub(crate) fn sandbox_of(config: &Config) -> anyhow::Result<Sandbox> {
+    Ok(Sandbox::of_own_program(sandbox::Settings::default(), Some(&config.data_dir))?)
+}
