@@ -2,10 +2,14 @@
 //! SDK writes: an object of named values with `type`, `minimum`, `maximum`, `enum`, `required` and `additionalProperties`; more is
 //! let through, for the strategy itself to judge.
 
+mod edit;
+
 use anyhow::{Context, bail, ensure};
 use model::{Budget, Usd};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
+
+pub(crate) use edit::with_parameters;
 
 /// The most bytes of a parameters file.
 pub(crate) const FILE_MAX: usize = 64 * 1024;
@@ -58,17 +62,6 @@ impl Settings {
     pub(crate) fn to_json(&self) -> String {
         Value::Object(self.parameters.clone()).to_string()
     }
-}
-
-/// Returns a file that says the same as `text`, but with these parameters.
-///
-/// # Errors
-/// If `text` is no TOML, or a value has no form in it, such as `null`.
-pub(crate) fn with_parameters(text: &str, parameters: &Map<String, Value>) -> anyhow::Result<String> {
-    let mut table = table(text)?;
-    let parameters = toml::Value::try_from(parameters).context("a parameter has no form in TOML")?;
-    table.insert("parameters".to_owned(), parameters);
-    Ok(table.to_string())
 }
 
 fn table(text: &str) -> anyhow::Result<toml::Table> {
