@@ -1,6 +1,6 @@
 //! A strategy's parameters: what its file says, held against the JSON Schema of its manifest. What is understood of a schema is what the
-//! SDK writes: an object of named values with `type`, `minimum`, `maximum`, `enum`, `required` and `additionalProperties`; more is
-//! let through, for the strategy itself to judge.
+//! SDK writes: an object of named values with `type`, `minimum`, `maximum`, `maxLength`, `enum`, `required` and `additionalProperties`.
+//! Other keywords are left to the strategy itself.
 
 mod edit;
 
@@ -156,17 +156,9 @@ pub(crate) fn check(schema: &str, parameters: &Map<String, Value>) -> anyhow::Re
 }
 
 fn fits(name: &str, value: &Value, property: &Value) -> anyhow::Result<()> {
-    if let Some(kind) = property.get("type").and_then(Value::as_str) {
-        let right = match kind {
-            "integer" => value.is_i64() || value.is_u64(),
-            "number" => value.is_number(),
-            "string" => value.is_string(),
-            "boolean" => value.is_boolean(),
-            "array" => value.is_array(),
-            "object" => value.is_object(),
-            _ => true,
-        };
-        ensure!(right, "`{name}` is {value}, expected {} {kind}", article(kind));
+    if let Some(kinds) = property.get("type").and_then(kinds) {
+        let shown: Vec<String> = kinds.iter().map(|kind| format!("{} {kind}", article(kind))).collect();
+        ensure!(kinds.iter().any(|kind| is_a(value, kind)), "`{name}` is {value}, expected {}", shown.join(" or "));
     }
     if let Some(choices) = property.get("enum").and_then(Value::as_array) {
         let shown: Vec<String> = choices.iter().map(ToString::to_string).collect();
@@ -176,7 +168,32 @@ fn fits(name: &str, value: &Value, property: &Value) -> anyhow::Result<()> {
         let Some(limit) = property.get(bound) else { continue };
         ensure!(compare(value, limit) != Some(wrong), "`{name}` is {value}, expected {bound} {limit}");
     }
+    if let (Some(text), Some(most)) = (value.as_str(), property.get("maxLength").and_then(Value::as_u64)) {
+        let length = text.chars().count();
+        let fits = u64::try_from(length).is_ok_and(|length| length <= most);
+        ensure!(fits, "`{name}` has {length} characters, expected maxLength {most}");
+    }
     Ok(())
+}
+
+/// Returns the types that a schema names; none if it names others than JSON has.
+fn kinds(named: &Value) -> Option<Vec<&str>> {
+    let named = if let Value::Array(named) = named { named.as_slice() } else { std::slice::from_ref(named) };
+    let kinds: Vec<&str> = named.iter().map(Value::as_str).collect::<Option<_>>()?;
+    let known = ["integer", "number", "string", "boolean", "array", "object", "null"];
+    (!kinds.is_empty() && kinds.iter().all(|kind| known.contains(kind))).then_some(kinds)
+}
+
+fn is_a(value: &Value, kind: &str) -> bool {
+    match kind {
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        _ => value.is_null(),
+    }
 }
 
 fn article(kind: &str) -> &'static str {
@@ -202,7 +219,10 @@ mod tests {
         "size": {"type": "integer", "minimum": 2, "maximum": 10},
         "edge": {"type": "number", "minimum": 0.5},
         "side": {"type": "string", "enum": ["buy", "sell"]},
-        "fast": {"type": "boolean"}}}"#;
+        "fast": {"type": "boolean"},
+        "cash": {"type": ["number", "string"], "minimum": 1},
+        "name": {"type": "string", "maxLength": 3},
+        "free": {"type": "word", "minimum": "a", "maxLength": -1}}}"#;
 
     fn checked(text: &str) -> String {
         let settings = Settings::parse(text).unwrap();
@@ -222,7 +242,11 @@ mod tests {
             ("size = 2\nedge = 0.4", "`edge` is 0.4, expected minimum 0.5"),
             ("size = 2\nside = 'both'", "`side` is \"both\", expected one of \"buy\", \"sell\""),
             ("size = 2\nfast = 1", "`fast` is 1, expected a boolean"),
-            ("size = 2\nsise = 1", "there is no parameter `sise`; there are: edge, fast, side, size"),
+            ("size = 2\ncash = '0.5'\nname = 'äöü'\nfree = true", ""),
+            ("size = 2\ncash = true", "`cash` is true, expected a number or a string"),
+            ("size = 2\ncash = 0.5", "`cash` is 0.5, expected minimum 1"),
+            ("size = 2\nname = 'abcd'", "`name` has 4 characters, expected maxLength 3"),
+            ("size = 2\nsise = 1", "there is no parameter `sise`; there are: cash, edge, fast, free, name, side, size"),
         ] {
             assert_eq!(checked(&format!("[parameters]\n{text}")), expected, "{text}");
         }
