@@ -4,6 +4,7 @@ use super::report_routing::cut;
 use super::strategy_record::Version;
 use super::{Strategies, StrategyChange};
 use alerts::Trouble;
+use crate::settings_file::unheld;
 use control::clock;
 use model::{StrategyId, Time, hex};
 use readmodel::views::StrategyView;
@@ -58,6 +59,13 @@ impl Strategies {
         let source = format!("{name}.wasm");
         let bytes = u64::try_from(module.bytes().len()).unwrap_or(u64::MAX);
         tracing::info!(name, hash, version, source, bytes, "a strategy's file was loaded");
+        if let Some(keywords) = unheld(&module.manifest().parameter_schema) {
+            tracing::warn!(
+                name,
+                keywords,
+                "a strategy's schema has unknown keywords; parameters are not held against them"
+            );
+        }
         let (first_seen_ms, loaded_at_ms) = (now, now);
         let row = StrategyRow { hash, name: name.to_owned(), version, first_seen_ms, source, bytes, loaded_at_ms };
         self.tools.db.writer().write(DbWrite::Strategy(row));

@@ -1,8 +1,9 @@
 //! A strategy's parameters: what its file says, held against the JSON Schema of its manifest. What is understood of a schema is what the
 //! SDK writes: an object of named values with `type`, `minimum`, `maximum`, `maxLength`, `enum`, `required` and `additionalProperties`.
-//! Other keywords are left to the strategy itself.
+//! Other keywords are left to the strategy itself, and [`unheld`] names them.
 
 mod edit;
+mod keywords;
 
 use anyhow::{Context, bail, ensure};
 use model::{Budget, Usd};
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
 pub(crate) use edit::with_parameters;
+pub(crate) use keywords::unheld;
 
 /// The most bytes of a parameters file.
 pub(crate) const FILE_MAX: usize = 64 * 1024;

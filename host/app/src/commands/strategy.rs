@@ -10,6 +10,7 @@ mod toolchain;
 use crate::cli::{FileArgs, StrategyAction, StrategyArgs};
 use crate::console::say;
 use anyhow::{Context, ensure};
+use lifecycle::settings_file::unheld;
 use model::{Wants, hex};
 use research::backtest::rehearse;
 use sandbox::{Module, Sandbox, Selection, Settings};
@@ -22,6 +23,8 @@ use std::process::ExitCode;
 const EVENTS: usize = 50_000;
 /// What they follow from.
 const SEED: u64 = 1;
+/// The finding that is a warning: keywords of the parameters' schema without effect.
+const SCHEMA: &str = "schema";
 
 /// Runs `polytrader strategy`.
 ///
@@ -153,7 +156,12 @@ fn check(sandbox: &Sandbox, bytes: &[u8], args: &FileArgs) -> anyhow::Result<Exi
         say(&serde_json::to_string(&findings)?);
     } else {
         for Finding { what, good, text } in &findings {
-            say(&format!("{}  {what:10} {text}", if *good { "ok " } else { "BAD" }));
+            let mark = match (*good, *what) {
+                (false, _) => "BAD",
+                (true, SCHEMA) => "!! ",
+                (true, _) => "ok ",
+            };
+            say(&format!("{mark}  {what:10} {text}"));
         }
         say(if good { "the host would take it" } else { "the host would not take it" });
     }
@@ -182,6 +190,9 @@ fn findings(sandbox: &Sandbox, bytes: &[u8]) -> Vec<Finding> {
     let manifest = module.manifest();
     add("manifest", manifest_of(&module).map(|()| format!("{} {}", manifest.name, manifest.version)));
     add("parameters", schema(&module).map(|schema| names(&schema)));
+    if let Some(keywords) = unheld(&manifest.parameter_schema) {
+        add(SCHEMA, Ok(format!("the host does not hold parameters against {keywords}: the strategy has to")));
+    }
     let first = match rehearse(sandbox, &module, SEED, EVENTS) {
         Ok(first) => first,
         Err(error) => {
