@@ -160,27 +160,10 @@ fn read_file(path: &Path) -> anyhow::Result<String> {
 /// Says that nobody knows `name`, and which name is nearest to it.
 fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
     let name: String = name.chars().take(100).collect();
-    match known.min_by_key(|known| distance(&name, known)) {
+    match known.min_by_key(|known| strsim::levenshtein(&name, known)) {
         Some(near) => anyhow!("there is no key `{name}`; the nearest is `{near}`"),
         None => anyhow!("there is no key `{name}`"),
     }
-}
-
-/// Returns how many characters must be added, removed or replaced to make `b` of `a` (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (above, x) in a.chars().enumerate() {
-        let (mut corner, mut left) = (above, above.saturating_add(1));
-        let mut next = vec![left];
-        for (y, up) in b.chars().zip(row.iter().skip(1)) {
-            let replaced = corner.saturating_add(usize::from(x != y));
-            left = replaced.min(up.saturating_add(1)).min(left.saturating_add(1));
-            corner = *up;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -188,9 +171,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_distance_counts_single_changes() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", "abc"), 0);
+    fn the_nearest_key_is_the_one_with_the_fewest_changes_and_the_first_of_equals() {
+        for (name, near) in [
+            ("daily_loss_usd", "daily_loss_limit_usd"),
+            ("take_proft_pct", "take_profit_pct"),
+            ("Max_Market_Usd", "max_market_usd"),
+            ("max_orders", "max_order_usd"),
+            ("venue.url", "venue.ws_url"),
+            ("signer.max_usd", "signer.max_day_usd"),
+            ("größe", "chain_id"),
+            ("", "chain_id"),
+            // Twenty-eight keys are as near.
+            ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "max_market_usd"),
+        ] {
+            let told = unknown(name, KEYS.iter().map(|key| key.name)).to_string();
+            assert_eq!(told, format!("there is no key `{name}`; the nearest is `{near}`"));
+        }
+        assert_eq!(unknown("a", std::iter::empty()).to_string(), "there is no key `a`");
     }
 }
