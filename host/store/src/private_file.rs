@@ -1,83 +1,199 @@
 //! Files that nobody but their owner can read.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
+
+/// The end of the name of a file that is to replace another.
+const FRESH: &str = ".new";
+/// A file that was not renamed for so long is of a writer that was killed: to write one takes seconds at most.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3_600);
 
 /// Returns options with which a new file is readable by its owner alone.
-pub(crate) fn options() -> OpenOptions {
+pub fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
 
-/// Writes `content` to `path`, replacing what is there in one step.
+/// Writes `content` to `path`, replacing what is there in one step, also if the machine stops. Writers of one file do not disturb each
+/// other: the last to finish has replaced it.
 ///
 /// # Errors
-/// If it cannot be written; what was there stays.
+/// If it cannot be written; what was there stays. If only its folder cannot be synced, the new content is there already.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    fresh(path, content)?.sync_all()?;
-    fs::rename(fresh_path(path), path)
+    put(path, |file| file.write_all(content).and_then(|()| file.sync_all()))?;
+    sync_folder_of(path)
 }
 
-/// As [`replace`], but it may be torn if the machine stops before [`sync`].
+/// As [`replace`], but it may be torn or missing if the machine stops before [`sync`].
 ///
 /// # Errors
 /// If it cannot be written; what was there stays.
-pub(crate) fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
-    fresh(path, content)?;
-    fs::rename(fresh_path(path), path)
+pub fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
+    put(path, |file| file.write_all(content))
 }
 
-/// Waits until a file is on the disk.
+/// Waits until a file and its name are on the disk.
 ///
 /// # Errors
 /// If it cannot be opened or the disk fails.
-pub(crate) fn sync(path: &Path) -> io::Result<()> {
+pub fn sync(path: &Path) -> io::Result<()> {
     // Where writing to it is what it takes to sync.
-    OpenOptions::new().write(true).open(path)?.sync_all()
+    OpenOptions::new().write(true).open(path)?.sync_all()?;
+    sync_folder_of(path)
 }
 
-fn fresh_path(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    path.with_file_name(name)
+/// A name is part of its folder: without this, a renamed file has its old content or none after a power cut.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
 }
 
-/// Writes what is to replace a file beside it.
-fn fresh(path: &Path, content: &[u8]) -> io::Result<File> {
-    let fresh = fresh_path(path);
-    // A left-over keeps its old mode, which may be too open.
-    if let Err(error) = fs::remove_file(&fresh)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
+}
+
+/// Writes a file beside `path` and gives it that name. One that is not whole is removed.
+fn put(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    remove_leftovers(folder_of(path), name);
+    let fresh = path.with_file_name(fresh_name(name)?);
     let mut file = options().write(true).create_new(true).open(&fresh)?;
-    file.write_all(content)?;
-    Ok(file)
+    write(&mut file).and_then(|()| fs::rename(&fresh, path)).inspect_err(|_failed| {
+        let _gone = fs::remove_file(&fresh);
+    })
+}
+
+/// Returns a name that no other writer has: of another thread, or of a process that sees the folder under the same process id.
+fn fresh_name(name: &OsStr) -> io::Result<OsString> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let mut fresh = name.to_owned();
+    fresh.push(format!(".{:016x}{FRESH}", u64::from_be_bytes(random)));
+    Ok(fresh)
+}
+
+/// Says whether a file is what a writer of `name` makes before it renames it. Earlier versions did so without a number.
+fn is_fresh(file: &OsStr, name: &OsStr) -> bool {
+    let rest = file.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+    let Some(number) = rest.and_then(|rest| rest.strip_suffix(FRESH.as_bytes())) else { return false };
+    match number.split_first() {
+        None => true,
+        Some((dot, digits)) => *dot == b'.' && digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit),
+    }
+}
+
+/// Removes what writers of `name` left behind when they were killed. It harms nothing, so what cannot be removed stays.
+fn remove_leftovers(folder: &Path, name: &OsStr) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| is_fresh(&entry.file_name(), name)) {
+        let written = entry.metadata().and_then(|meta| meta.modified());
+        if written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFTOVER_AGE)) {
+            let _gone = fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code may fail loudly")]
 
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+    use std::time::SystemTime;
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        let dir = std::env::temp_dir().join(format!("polytrader-private-{}-{name}", std::process::id()));
+        let _gone = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
 
     #[test]
-    fn what_is_replaced_is_private_whatever_was_left_over() {
-        let dir = std::env::temp_dir().join(format!("polytrader-private-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
+    fn what_is_replaced_is_private_also_while_it_is_written() {
+        let dir = folder("mode");
         let path = dir.join("secret");
-        fs::write(dir.join("secret.new"), "left over").unwrap();
-        fs::set_permissions(dir.join("secret.new"), fs::Permissions::from_mode(0o644)).unwrap();
-        replace(&path, b"one").unwrap();
+        fs::write(&path, "open to all").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        put(&path, |file| {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::read_to_string(&path).unwrap(), "open to all", "nothing is there before it is whole");
+            file.write_all(b"one")
+        })
+        .unwrap();
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("one", 0o600));
         replace(&path, b"two").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("two", 0o600));
+        replace_unsynced(&path, b"three").unwrap();
+        sync(&path).unwrap();
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("three", 0o600));
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn writers_of_one_file_leave_one_whole_content_and_nothing_else() {
+        let dir = folder("writers");
+        let path = dir.join("secret");
+        let contents = [b'a', b'b'].map(|byte| vec![byte; 100_000]);
+        std::thread::scope(|scope| {
+            for content in &contents {
+                scope.spawn(|| (0..200).for_each(|_| replace(&path, content).unwrap()));
+            }
+            for _ in 0..200 {
+                let seen = fs::read(&path).unwrap_or_else(|_| contents[0].clone());
+                assert!(contents.contains(&seen), "it is whole at any time");
+            }
+        });
+        assert!(contents.contains(&fs::read(&path).unwrap()));
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_goes_and_what_another_writes_just_now_stays() {
+        let dir = folder("leftovers");
+        let path = dir.join("secret");
+        let old = ["secret.new", "secret.0123456789abcdef.new"];
+        let young = ["secret.fedcba9876543210.new"];
+        let others = ["secret.toml.new", "secrets.new", "secret.0123456789abcdef", "secret.0123.new", "other.new"];
+        for name in [&old[..], &young, &others].concat() {
+            let file = File::create(dir.join(name)).unwrap();
+            if name != young[0] {
+                file.set_modified(SystemTime::now().checked_sub(LEFTOVER_AGE.saturating_mul(2)).unwrap()).unwrap();
+            }
+        }
+        replace(&path, b"one").unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        let mut expected = [&young[..], &others, &["secret"]].concat();
+        expected.sort_unstable();
+        assert_eq!(left, expected);
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_what_was_there_and_nothing_else() {
+        let dir = folder("failure");
+        let path = dir.join("secret");
+        replace(&path, b"one").unwrap();
+        let failed = put(&path, |file| file.write_all(b"tw").and_then(|()| Err(io::Error::other("the disk is full"))));
+        assert_eq!(failed.unwrap_err().to_string(), "the disk is full");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one");
+        fs::create_dir(dir.join("taken")).unwrap();
+        assert!(replace(&dir.join("taken"), b"one").is_err(), "a folder is not replaced");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 2);
+        assert!(replace(&dir.join("missing").join("secret"), b"one").is_err());
         fs::remove_dir_all(&dir).unwrap();
     }
 }
