@@ -173,6 +173,8 @@ impl Record {
             record.counter.add(at, worth);
         }
         record.begin_segment(now).and_then(|()| record.sync()).map_err(RecordError::file(&paths.counter))?;
+        // Without their names a power cut would take the files with what they count.
+        sync_folder(dir)?;
         Ok(record)
     }
 
@@ -235,6 +237,7 @@ impl Record {
             let to = aside.join(path.file_name().unwrap_or_default());
             std::fs::rename(path, &to).map_err(RecordError::file(path))?;
         }
+        sync_folder(&aside)?;
         Self::create(dir, key, limits, now, start).map(|record| (record, aside))
     }
 
@@ -345,6 +348,11 @@ fn check(counter: &Counter, files: &[File; 2], paths: &Paths, chain: &Chain) -> 
         }
     }
     Ok(tail)
+}
+
+/// Waits until the names of a folder's files are on the disk.
+fn sync_folder(dir: &Path) -> Result<(), RecordError> {
+    File::open(dir).and_then(|folder| folder.sync_all()).map_err(RecordError::file(dir))
 }
 
 fn open(path: &Path) -> Result<File, RecordError> {

@@ -77,6 +77,7 @@ pub(super) fn open(dir: &Path) -> std::io::Result<SyncSender<LateCancel>> {
     let mut file = crate::private_file::options().write(true).create(true).truncate(true).open(path(dir))?;
     std::io::copy(&mut std::io::repeat(0).take(ROOM), &mut file)?;
     file.sync_all()?;
+    File::open(dir)?.sync_all()?;
     let (late, told) = sync_channel(WAITING_MAX);
     std::thread::Builder::new().name("journal reserve".to_owned()).spawn(move || keep(&file, &told))?;
     Ok(late)
