@@ -3,8 +3,8 @@
 use super::report_routing::cut;
 use super::strategy_record::Version;
 use super::{Strategies, StrategyChange};
-use alerts::Trouble;
 use crate::settings_file::unheld;
+use alerts::Trouble;
 use control::clock;
 use model::{StrategyId, Time, hex};
 use readmodel::views::StrategyView;

@@ -13,7 +13,7 @@ mod pruning;
 pub mod report_routing;
 mod rollback;
 mod settings;
-mod settings_file;
+pub mod settings_file;
 mod strategy_record;
 
 use crate::grants::grant;
