@@ -10,14 +10,12 @@
     reason = "a benchmark may fail loudly"
 )]
 
-use model::{
-    Budget, ConditionId, FeeRate, Level, Limits, Market, MarketIx, MarketNote, NoteKind, Price, Size, TickSize, Time,
-    TokenId, Usd,
-};
+use model::{Budget, Level, Limits, MarketIx, MarketNote, NoteKind, Price, Size, Time, Usd};
 use sandbox::{Batch, Compiler, Grants, Instance, Sandbox, Session, Settings};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
+use testkit::market;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store};
 use wit_component::ComponentEncoder;
@@ -171,23 +169,10 @@ fn bare_session() -> types::Session {
 }
 
 fn session() -> Session {
-    let market = Market {
-        condition: ConditionId([1; 32]),
-        tokens: [TokenId([1; 32]), TokenId([2; 32])],
-        outcomes: ["Yes".into(), "No".into()],
-        slug: "bench".into(),
-        question: String::new(),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: false,
-        event: None,
-        fee: FeeRate::default(),
-        end: None,
-    };
     Session {
         now: NOW,
         parameters: "{}".into(),
-        grants: Grants::new(vec![(MarketIx(0), market)]),
+        grants: Grants::new(vec![(MarketIx(0), market(1))]),
         positions: Vec::new(),
         orders: Vec::new(),
         limits: Limits::DEFAULT,

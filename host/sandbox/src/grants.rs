@@ -61,35 +61,19 @@ impl Grants {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use model::{ConditionId, FeeRate, Size, TickSize, TokenId};
-
-    pub(crate) fn market() -> Market {
-        Market {
-            condition: ConditionId([1; 32]),
-            tokens: [TokenId([2; 32]), TokenId([3; 32])],
-            outcomes: ["Yes".into(), "No".into()],
-            slug: "m".into(),
-            question: "m?".into(),
-            tick: TickSize::CENT,
-            min_size: Size::shares(5),
-            neg_risk: false,
-            event: None,
-            fee: FeeRate::default(),
-            end: None,
-        }
-    }
+    use testkit::market;
 
     #[test]
     fn handles_name_granted_tokens_and_no_others() {
-        let grants = Grants::new(vec![(MarketIx(7), market()), (MarketIx(2), market())]);
+        let grants = Grants::new(vec![(MarketIx(7), market(1)), (MarketIx(2), market(2))]);
         for (market, outcome, handle) in [(7, 0, 0), (7, 1, 1), (2, 0, 2), (2, 1, 3)] {
             let token = MarketIx(market).token(outcome);
             assert_eq!((grants.handle(token), grants.token(handle)), (Some(handle), Some(token)));
         }
         assert_eq!((grants.handle(MarketIx(1).token(0)), grants.token(4), grants.token(u32::MAX)), (None, None, None));
-        let place = |ix, place| Grant { ix: MarketIx(ix), market: market(), place };
+        let place = |ix, place| Grant { ix: MarketIx(ix), market: market(ix), place };
         let grants = Grants::at(vec![place(7, 5), place(2, 1)]);
         for (market, outcome, handle) in [(7, 0, 10), (7, 1, 11), (2, 0, 2), (2, 1, 3)] {
             let token = MarketIx(market).token(outcome);

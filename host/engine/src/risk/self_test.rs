@@ -14,8 +14,8 @@ use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{Breaker, Command, Mode, SessionStart, StrategyAnswer, StrategyChange, VenueState};
 use model::{
-    Body, Budget, ConditionId, EventId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder,
-    OrderId, OrderKind, Price, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
+    Body, Budget, EventId, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind,
+    Price, Seq, SessionId, Side, Size, StrategyId, Time, TokenIx, Usd,
 };
 
 const NOW: Time = Time(1_795_392_000_000_000);
@@ -216,26 +216,8 @@ fn micros(micros: u32) -> Price {
 }
 
 fn market(number: u8) -> Market {
-    let id = |kind: u8| {
-        let mut bytes = [kind; 32];
-        if let Some(first) = bytes.first_mut() {
-            *first = number;
-        }
-        bytes
-    };
-    Market {
-        condition: ConditionId(id(0)),
-        tokens: [TokenId(id(1)), TokenId(id(2))],
-        outcomes: ["Yes".to_string(), "No".to_string()],
-        slug: format!("self-test-{number}"),
-        question: String::new(),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: true,
-        event: Some(EventId(id(3))),
-        fee: FeeRate::default(),
-        end: Some(NOW.plus_micros(DAY_MICROS)),
-    }
+    let (event, end) = (Some(EventId([number; 32])), Some(NOW.plus_micros(DAY_MICROS)));
+    Market { neg_risk: true, event, end, ..Market::synthetic(number.into()) }
 }
 
 #[cfg(test)]

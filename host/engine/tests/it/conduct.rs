@@ -1,11 +1,12 @@
 //! Strategies that lose, prices that jump, what is left behind, as stories.
 
-use crate::story::{Story, WIDE, check, load_as, market, price};
+use crate::story::{Story, WIDE, check, load_as, price};
 use model::input::{Settlement, TradeUpdate};
 use model::{
     Body, FeeRate, IntentKind, Limits, Market, MarketIx, OrderId, OrderKind, Side, Size, StrategyId, TradeId, Usd,
     Wants,
 };
+use testkit::market;
 
 /// No book grows old.
 const CALM: Limits = Limits { stale_after_micros: u64::MAX, ..WIDE };

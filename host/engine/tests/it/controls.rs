@@ -1,8 +1,9 @@
 //! The controls beyond the runbook's, as stories. That each rule of the gate refuses alone is the self-test's to show.
 
-use crate::story::{WIDE, check, market};
+use crate::story::{WIDE, check};
 use engine::{Effects, Engine, Purpose};
-use model::{Body, Input, Limits, MarketIx, Seq, Time, Usd};
+use model::{Body, Limits, MarketIx, Time, Usd};
+use testkit::{input, market};
 
 #[test]
 fn a_strategy_that_repeats_itself_is_disabled_until_somebody_looked() {
@@ -248,8 +249,7 @@ fn a_merged_pair_is_worth_its_dollar() {
 fn a_market_that_is_told_twice_has_one_number() {
     let (mut engine, mut effects) = (Engine::new(Purpose::Rehearse), Effects::with_capacity(4));
     for (seq, number) in [(1, 1), (2, 2), (3, 1), (4, 3)] {
-        let input = Input { seq: Seq(seq), at: Time(seq), body: Body::Market(market(number)) };
-        engine.step(&input, &mut effects);
+        engine.step(&input(seq, Time(seq), Body::Market(market(number))), &mut effects);
     }
     let told = (0..4).map(|ix| engine.market(MarketIx(ix)).map(|market| market.condition));
     let expected = [Some(1), Some(2), Some(3), None].map(|number| number.map(|number| market(number).condition));

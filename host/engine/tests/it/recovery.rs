@@ -1,14 +1,15 @@
 //! From one session to the next.
 
-use crate::story::{START, Story, market, price, show};
+use crate::story::{START, Story, price, show};
 use engine::{Effects, Engine, Purpose, Restriction};
 use model::input::{
     AccountView, Channel, Command, Mode, PlaceOutcome, SessionStart, Settlement, StrategyAnswer, StrategyChange,
 };
 use model::{
-    Body, Carry, Input, Intent, IntentKind, Limits, MarketIx, OrderId, OrderKind, OrderState, Seq, SessionId, Side,
-    Size, StrategyId, Time, TokenIx, Usd,
+    Body, Carry, Intent, IntentKind, Limits, MarketIx, OrderId, OrderKind, OrderState, SessionId, Side, Size,
+    StrategyId, Time, TokenIx, Usd,
 };
+use testkit::{input, market};
 
 const TOKEN: TokenIx = TokenIx(0);
 
@@ -79,8 +80,7 @@ impl Next {
 
     fn step(&mut self, body: Body) -> String {
         self.seq += 1;
-        let input = Input { seq: Seq(self.seq), at: self.now, body };
-        self.engine.step(&input, &mut self.effects);
+        self.engine.step(&input(self.seq, self.now, body), &mut self.effects);
         let seen: Vec<String> = self.effects.iter().filter_map(show).collect();
         seen.join("; ")
     }

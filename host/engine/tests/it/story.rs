@@ -7,10 +7,11 @@ use model::input::{
     SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Assignment, Body, Budget, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits,
-    Market, MarketIx, OrderId, OrderKind, Price, Quote, Seq, SessionId, Side, Size, StrategyId, TickSize, Time,
-    TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
+    Activity, ActivityKind, Assignment, Body, Budget, Intent, IntentKind, Level, Limits, MarketIx, OrderId, OrderKind,
+    Price, Quote, SessionId, Side, Size, StrategyId, Time, TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId,
+    Wants,
 };
+use testkit::{input, market};
 
 /// Midnight UTC of some day.
 pub(crate) const START: Time = Time(20_000 * 86_400_000_000);
@@ -63,7 +64,7 @@ impl Story {
             halted: false,
         }));
         for number in 0..markets {
-            story.step(Body::Market(market(number)));
+            story.step(Body::Market(market(number.into())));
         }
         for strategy in [1, 2] {
             story.step(load(StrategyId(strategy), (0..u32::from(markets)).map(MarketIx).collect(), story.now));
@@ -80,8 +81,7 @@ impl Story {
     /// Feeds one input; its effects are in `effects` then.
     pub(crate) fn step(&mut self, body: Body) {
         self.seq += 1;
-        let input = Input { seq: Seq(self.seq), at: self.now, body };
-        self.engine.step(&input, &mut self.effects);
+        self.engine.step(&input(self.seq, self.now, body), &mut self.effects);
     }
 
     /// Sets both tokens' books of a market to 1,000 shares at a bid and an ask of YES.
@@ -109,23 +109,6 @@ impl Story {
     pub(crate) fn trade(&mut self, order: OrderId, size: Size, maker_price: Price, settlement: Settlement, id: u8) {
         let (trade, part, maker, crossed) = (TradeId([id; 16]), 0, true, false);
         self.step(Body::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed }));
-    }
-}
-
-/// Returns a market with a cent tick, five shares minimum and no fee.
-pub(crate) fn market(number: u8) -> Market {
-    Market {
-        condition: ConditionId([number; 32]),
-        tokens: [TokenId([number * 2; 32]), TokenId([number * 2 + 1; 32])],
-        outcomes: ["Yes".into(), "No".into()],
-        slug: format!("market-{number}"),
-        question: format!("Market {number}?"),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: false,
-        event: None,
-        fee: FeeRate::default(),
-        end: None,
     }
 }
 

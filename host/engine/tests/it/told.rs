@@ -2,7 +2,8 @@
 
 use crate::story::{WIDE, check};
 use engine::{Engine, Purpose};
-use model::{Activity, ActivityKind, Body, Input, Seq, Time, TransferKind, Usd};
+use model::{Activity, ActivityKind, Body, Time, TransferKind, Usd};
+use testkit::input;
 
 const BOUGHT: &str = "buy 100 at 0.40 -> place 1 buy 100 at 0.4
                       fill #1 100 at 0.40";
@@ -205,7 +206,7 @@ fn what_an_earlier_session_was_done_with_is_not_heard_again() {
     let mut seq = 0;
     let mut step = |body| {
         seq += 1;
-        engine.recover(&Input { seq: Seq(seq), at: Time(seq), body });
+        engine.recover(&input(seq, Time(seq), body));
         (engine.told().count(), engine.known_activities())
     };
     let activity = |number: u8| {

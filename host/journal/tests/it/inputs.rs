@@ -8,9 +8,10 @@ use model::input::{
 use model::{
     Activity, ActivityKind, Assignment, Body, Budget, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate,
     FillEntry, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState,
-    Position, Price, Quote, Score, Seq, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx,
+    Position, Price, Quote, Score, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx,
     TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
 };
+use testkit::input;
 
 fn price(micros: u32) -> Price {
     Price::from_micros(micros).unwrap()
@@ -20,6 +21,7 @@ fn event(kind: MarketEventKind) -> Body {
     Body::Event(MarketEvent { token: TokenIx(3), venue_time: Time(5), kind })
 }
 
+/// In full, not from `testkit`: the committed files hold each of these values.
 fn market() -> Market {
     Market {
         condition: ConditionId([9; 32]),
@@ -251,7 +253,7 @@ pub(crate) fn every_input() -> Vec<Input> {
     bodies.extend(transfers());
     bodies.extend(orders());
     bodies.extend(commands());
-    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+    bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
 /// Inputs that came with the second contract with strategies.
@@ -274,7 +276,7 @@ pub(crate) fn inputs_of_the_second_contract() -> Vec<Input> {
         StrategyChange::Signal { strategy, signal: Signal { name: "score".into(), value: "0.7".into() } },
     ];
     let bodies = changes.into_iter().map(Body::Strategy);
-    bodies.zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+    bodies.zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
 /// Inputs that came with strategies that go on from their state.
@@ -286,7 +288,7 @@ pub(crate) fn inputs_of_saved_states() -> Vec<Input> {
         StrategyChange::Saved { strategy, instance: 3, state: None },
     ];
     let bodies = changes.into_iter().map(Body::Strategy);
-    bodies.zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+    bodies.zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
 /// What a strategy answers that could not give its state: an answer to no event.
@@ -302,7 +304,7 @@ pub(crate) fn inputs_of_failed_saves() -> Vec<Input> {
         intents: Vec::new(),
         lost: Vec::new(),
     };
-    vec![Input { seq: Seq(1), at: Time(10), body: Body::Intents(answer) }]
+    vec![input(1, Time(10), Body::Intents(answer))]
 }
 
 /// What came with budgets: one that says everything, and one that says nothing.
@@ -310,21 +312,21 @@ pub(crate) fn inputs_of_budgets() -> Vec<Input> {
     let strategy = StrategyId(2);
     let full = Budget { capital: Some(Usd(45)), daily_loss: Some(Usd(46)), orders_per_minute: Some(47) };
     let bodies = [full, Budget::NONE].map(|budget| Body::Strategy(StrategyChange::Budget { strategy, budget }));
-    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+    bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
 /// What came with the fuel that is left to a strategy: some, and as much as there is.
 pub(crate) fn inputs_of_fuel() -> Vec<Input> {
     let strategy = StrategyId(2);
     let bodies = [Some(49), None].map(|most| Body::Strategy(StrategyChange::Fuel { strategy, most }));
-    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+    bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
 /// What came with positions that are assigned: all of one, and a part.
 pub(crate) fn inputs_of_assignments() -> Vec<Input> {
     let (token, from, to) = (TokenIx(3), StrategyId(2), StrategyId(5));
     let bodies = [None, Some(Size(48))].map(|size| Body::Assign(Assignment { token, from, to, size }));
-    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+    bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
 /// The inputs that came after the first file was committed; every variant inside of them too.
@@ -338,5 +340,5 @@ pub(crate) fn later_inputs() -> Vec<Input> {
         told(ActivityKind::Redeemed { market: MarketIx(1), paid: Usd(42) }),
         Body::KnownActivities(vec![[43; 32], [44; 32]]),
     ];
-    bodies.into_iter().zip(1..).map(|(body, seq)| Input { seq: Seq(seq), at: Time(seq * 10), body }).collect()
+    bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }

@@ -2,11 +2,12 @@
 
 use crate::golden::{every_record, read, written};
 use journal::{DecodeError, MAGIC, Reader, Record, Step, What, encode};
-use model::{Body, Input, Seq, Time};
+use model::{Body, Time};
 use proptest::prelude::*;
+use testkit::input;
 
 fn ticks(count: u64) -> Vec<Record> {
-    (1..=count).map(|seq| Record::Input(Input { seq: Seq(seq), at: Time(seq), body: Body::Tick })).collect()
+    (1..=count).map(|seq| Record::Input(input(seq, Time(seq), Body::Tick))).collect()
 }
 
 /// Reads to the end and says how many records there were, and how it ended.
@@ -70,12 +71,12 @@ fn a_record_that_would_not_be_read_back_is_not_written() {
     for length in [journal::TEXT_MAX + 1, journal::PAYLOAD_MAX + 1] {
         let body = Body::Command(model::input::Command::EmergencyStop { reason: "x".repeat(length) });
         let mut bytes = vec![7];
-        let error = encode(&Record::Input(Input { seq: Seq(1), at: Time(1), body }), &mut bytes).unwrap_err();
+        let error = encode(&Record::Input(input(1, Time(1), body)), &mut bytes).unwrap_err();
         assert!(matches!(error.what, What::TooLong { .. }), "{error}");
         assert_eq!(bytes, [7]);
     }
     let body = Body::Command(model::input::Command::EmergencyStop { reason: "x".repeat(journal::TEXT_MAX) });
-    let longest = [Record::Input(Input { seq: Seq(1), at: Time(1), body })];
+    let longest = [Record::Input(input(1, Time(1), body))];
     assert_eq!(read(&written(&longest)), longest);
 }
 

@@ -1,11 +1,12 @@
 //! Small guests written as text, and what they are shown.
 
 use model::{
-    Book, Budget, ConditionId, DEPTH_MAX, Depth, FeeRate, Level, Limits, Market, MarketIx, MarketNote, NoteKind,
-    OwnEvent, Price, Signal, Size, TickSize, Time, TokenId, Usd,
+    Book, Budget, DEPTH_MAX, Depth, Level, Limits, MarketIx, MarketNote, NoteKind, OwnEvent, Price, Signal, Size, Time,
+    Usd,
 };
 use sandbox::{Batch, Compiler, Grants, Sandbox, Session, Settings};
 use std::path::Path;
+use testkit::market;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -148,27 +149,11 @@ pub(crate) fn corpus_settings() -> Settings {
     Settings { fuel: 2_000_000, fuel_other: 2_000_000, ..Settings::default() }
 }
 
-fn market(name: &str, byte: u8) -> Market {
-    Market {
-        condition: ConditionId([byte; 32]),
-        tokens: [TokenId([byte; 32]), TokenId([byte + 100; 32])],
-        outcomes: ["Yes".into(), "No".into()],
-        slug: name.into(),
-        question: format!("Will {name}?"),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: false,
-        event: None,
-        fee: FeeRate::default(),
-        end: None,
-    }
-}
-
 pub(crate) fn session() -> Session {
     Session {
         now: Time(1_000_000),
         parameters: "{}".into(),
-        grants: Grants::new(vec![(MarketIx(4), market("one", 1))]),
+        grants: Grants::new(vec![(MarketIx(4), market(1))]),
         positions: Vec::new(),
         orders: Vec::new(),
         limits: Limits::DEFAULT,

@@ -3,11 +3,12 @@
 use engine::{Approved, Effect, Effects, Engine, Placement, Purpose};
 use model::input::{Channel, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
 use model::{
-    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketEvent, MarketEventKind,
-    MarketIx, OrderKind, Price, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
+    Body, Intent, IntentKind, Level, Limits, Market, MarketEvent, MarketEventKind, MarketIx, OrderKind, Price,
+    SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
 };
 use order::{Exchange, Listing};
 use std::time::{SystemTime, UNIX_EPOCH};
+use testkit::{input, market};
 
 /// The token that all orders are for.
 pub(crate) const TOKEN: TokenId = TokenId([4; 32]);
@@ -48,19 +49,7 @@ impl Gate {
             salt_seed: 7,
             halted: false,
         }));
-        gate.step(Body::Market(Market {
-            condition: ConditionId([1; 32]),
-            tokens: [TOKEN, TokenId([5; 32])],
-            outcomes: ["Yes".into(), "No".into()],
-            slug: "market".into(),
-            question: "Market?".into(),
-            tick: TickSize::CENT,
-            min_size: Size::shares(5),
-            neg_risk: false,
-            event: None,
-            fee: FeeRate::default(),
-            end: None,
-        }));
+        gate.step(Body::Market(Market { tokens: [TOKEN, TokenId([5; 32])], ..market(1) }));
         gate.step(Body::Strategy(StrategyChange::Loaded {
             strategy: StrategyId(1),
             name: "alice".into(),
@@ -85,8 +74,8 @@ impl Gate {
 
     fn step(&mut self, body: Body) {
         self.seq += 1;
-        self.engine
-            .step(&Input { seq: Seq(self.seq), at: Time(now().0 - self.late_ms * 1_000), body }, &mut self.effects);
+        let at = Time(now().0 - self.late_ms * 1_000);
+        self.engine.step(&input(self.seq, at, body), &mut self.effects);
     }
 
     /// Has a resting BUY of `shares` at `cents` approved.

@@ -4,7 +4,7 @@ use super::*;
 use alloc::string::String;
 use alloc::vec;
 use model::input::VenueStatus;
-use model::{ConditionId, FeeRate, Level, OrderKind, Price, Side, StrategyId, TickSize, TokenId};
+use model::{FeeRate, Level, OrderKind, Price, Side, StrategyId};
 
 const YES: TokenIx = TokenIx(0);
 const NO: TokenIx = TokenIx(1);
@@ -20,19 +20,7 @@ fn level(cents: u32, shares: u64) -> Level {
 }
 
 fn market() -> Market {
-    Market {
-        condition: ConditionId([1; 32]),
-        tokens: [TokenId([2; 32]), TokenId([3; 32])],
-        outcomes: ["Yes".to_string(), "No".to_string()],
-        slug: "one".to_string(),
-        question: "One?".to_string(),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: false,
-        event: None,
-        fee: FeeRate { rate_micros: 70_000 },
-        end: None,
-    }
+    Market { fee: FeeRate { rate_micros: 70_000 }, ..testkit::market(1) }
 }
 
 /// A story: the paper venue, and the clock.

@@ -6,7 +6,6 @@ mod stories;
 mod turns;
 
 use super::*;
-use alloc::string::ToString;
 use model::{EventId, FeeRate, OrderKind, Time};
 
 const NOW: Time = Time(1_000_000);
@@ -29,21 +28,9 @@ fn order(number: u64, token: TokenIx, side: Side, cents: u32, shares: u64, kind:
     Order { id: id(number), token, side, price: price(cents), size: Size::shares(shares), spend: None, kind }
 }
 
-/// A market with a fee of 0.07 whose ids follow from a number.
-fn market(number: u8, event: Option<EventId>) -> Market {
-    Market {
-        condition: ConditionId([3 * number; 32]),
-        tokens: [TokenId([3 * number + 1; 32]), TokenId([3 * number + 2; 32])],
-        outcomes: ["Yes".to_string(), "No".to_string()],
-        slug: "one".to_string(),
-        question: "One?".to_string(),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: event.is_some(),
-        event,
-        fee: FeeRate { rate_micros: 70_000 },
-        end: None,
-    }
+/// A market with a fee of 0.07.
+fn market(number: u32, event: Option<EventId>) -> Market {
+    Market { neg_risk: event.is_some(), event, fee: FeeRate { rate_micros: 70_000 }, ..testkit::market(number) }
 }
 
 /// A venue of one market, and `accounts` accounts that hold `dollars` and as many shares of each token.

@@ -17,7 +17,7 @@ fn event() -> (Venue, Vec<AccountId>) {
     let mut venue = Venue::new();
     for number in 0..MARKETS {
         let event = (number < EXCLUSIVE).then_some(EVENT);
-        venue.add_market(market(u8::try_from(number).unwrap(), event)).unwrap();
+        venue.add_market(market(number, event)).unwrap();
     }
     let accounts = (0..ACCOUNTS).map(|_| venue.open_account(Usd::dollars(i64::from(DOLLARS))).unwrap()).collect();
     (venue, accounts)
