@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
 pub(crate) use edit::with_parameters;
-pub(crate) use keywords::unheld;
+pub use keywords::unheld;
 
 /// The most bytes of a parameters file.
 pub(crate) const FILE_MAX: usize = 64 * 1024;

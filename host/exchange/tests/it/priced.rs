@@ -7,31 +7,24 @@ use exchange::{Config, PricedFiles, start};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
+use testkit::Scratch;
 
 /// A second of the recording in milliseconds since the epoch.
 const START_MS: u64 = 1_784_851_200_000;
 /// A dollar in the unit of prices.
 const DOLLAR: u128 = 1_000_000_000_000_000_000;
 
-struct Folder(PathBuf);
+struct Folder(Scratch);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("polytrader-priced-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self(Scratch::new(name))
     }
 
     fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
         std::fs::write(&path, text).unwrap();
         path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
     }
 }
 

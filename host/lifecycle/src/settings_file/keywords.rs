@@ -27,7 +27,7 @@ const MICROS: &str = r"^-?[0-9]+(\.[0-9]{1,6})?$";
 const NAMED_MAX: usize = 8;
 
 /// Returns which keywords of a schema have no effect here, as the end of a sentence; none if all have.
-pub(crate) fn unheld(schema: &str) -> Option<String> {
+pub fn unheld(schema: &str) -> Option<String> {
     let schema = serde_json::from_str(schema).unwrap_or(Value::Null);
     let mut found: Vec<String> = of(schema.as_object()?, "", &OF_SCHEMA);
     for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {

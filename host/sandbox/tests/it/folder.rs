@@ -3,14 +3,14 @@
 use crate::guest::{Guest, answer, sandbox, session, top};
 use model::{OwnEvent, StrategyId, Time};
 use sandbox::{Module, Report, Sandbox, Supervisor, WatchKind, Who};
-use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+use testkit::Scratch;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Rig {
-    pub(crate) dir: PathBuf,
+    pub(crate) dir: Scratch,
     pub(crate) sandbox: Sandbox,
     pub(crate) supervisor: Supervisor,
     pub(crate) reports: mpsc::Receiver<Report>,
@@ -19,7 +19,6 @@ pub(crate) struct Rig {
 impl Drop for Rig {
     fn drop(&mut self) {
         self.supervisor.shutdown();
-        let _gone = std::fs::remove_dir_all(&self.dir);
     }
 }
 
@@ -39,14 +38,13 @@ impl Rig {
 
     /// A folder whose reports this looks at before they wait to be read.
     pub(crate) fn judging(name: &str, sandbox: Sandbox, look: fn(&mut Report)) -> Self {
-        let dir = std::env::temp_dir().join(format!("polytrader-folder-{}-{name}", std::process::id()));
-        let _gone = std::fs::remove_dir_all(&dir);
+        let dir = Scratch::new(name);
         let (sender, reports) = mpsc::channel();
         let sink = move |mut report| {
             look(&mut report);
             let _told = sender.send(report);
         };
-        let supervisor = Supervisor::open(sandbox.clone(), dir.clone(), Arc::new(sink)).unwrap();
+        let supervisor = Supervisor::open(sandbox.clone(), dir.to_path_buf(), Arc::new(sink)).unwrap();
         Self { dir, sandbox, supervisor, reports }
     }
 

@@ -4,17 +4,15 @@
 use super::*;
 use model::Usd;
 use std::fs;
+use testkit::Scratch;
 
 const NOON: Time = Time(20_000 * 86_400_000_000 + 43_200_000_000);
 
-struct Folder(PathBuf);
+struct Folder(Scratch);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("polytrader-record-{}-{name}", std::process::id()));
-        let _gone = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).unwrap();
-        Self(dir)
+        Self(Scratch::new(name))
     }
 
     fn path(&self, end: &str) -> PathBuf {
@@ -34,12 +32,6 @@ impl Folder {
             Err(RecordError::Damaged(damage)) => damage,
             other => panic!("{other:?}"),
         }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _gone = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -94,7 +86,8 @@ fn what_is_missing_is_named() {
         fs::remove_file(dir.path(end)).unwrap();
         assert_eq!(dir.damage(), Damage::Missing { path: dir.path(end) });
     }
-    assert_eq!(Folder::new("none").damage(), Damage::Missing { path: Folder::new("none").path("count") });
+    let dir = Folder::new("none");
+    assert_eq!(dir.damage(), Damage::Missing { path: dir.path("count") });
 }
 
 #[test]

@@ -7,6 +7,7 @@ use signer::{Client, Config, ConnectError, Damage, Exit, Limits, Notice, Record,
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use testkit::Scratch;
 
 const ROLE: &str = "POLYTRADER_SIGNER_TEST_ROLE";
 
@@ -184,8 +185,7 @@ fn a_signer_whose_records_are_damaged_starts_locked_and_says_why() {
 
 #[test]
 fn a_signer_that_opens_no_files_any_more_still_counts_and_logs() {
-    let dir = std::env::temp_dir().join(format!("polytrader-signer-record-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
+    let dir = Scratch::new("signer-record");
     let config = config();
     let record = Record::create(&dir, &key(), &config.limits, crate::approvals::now(), None).unwrap();
     let limits = config.limits;
@@ -195,7 +195,6 @@ fn a_signer_that_opens_no_files_any_more_still_counts_and_logs() {
     assert!(Record::open(&dir, &key(), &limits).is_ok());
     let log = std::fs::read_to_string(dir.join(format!("signer-{}.log.1", key().address()))).unwrap();
     assert_eq!(log.lines().filter(|line| line.contains(" login 0 0 ")).count(), 1, "{log}");
-    std::fs::remove_dir_all(&dir).unwrap();
 }
 
 #[test]
