@@ -134,23 +134,7 @@ impl Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{FeeRate, Size, TickSize};
-
-    fn market(number: u8) -> Market {
-        Market {
-            condition: ConditionId([number; 32]),
-            tokens: [TokenId([number; 32]), TokenId([number | 0x80; 32])],
-            outcomes: ["Yes".into(), "No".into()],
-            slug: format!("m{number}"),
-            question: "?".into(),
-            tick: TickSize::CENT,
-            min_size: Size::shares(5),
-            neg_risk: false,
-            event: None,
-            fee: FeeRate::default(),
-            end: None,
-        }
-    }
+    use testkit::market;
 
     #[test]
     fn numbers_last_and_an_end_is_told_once() {
@@ -164,12 +148,10 @@ mod tests {
         assert!(changes.has_changed().unwrap());
         assert_eq!((listing.count(), listing.open()), (3, vec![MarketIx(1), MarketIx(2)]));
         let token = MarketIx(2).token(1);
-        assert_eq!(listing.token(&TokenId([0x83; 32])), Some(token));
-        assert_eq!(
-            (listing.token_id(token), listing.token_id(MarketIx(3).token(0))),
-            (Some(TokenId([0x83; 32])), None)
-        );
-        assert!(listing.has(&ConditionId([2; 32])) && !listing.has(&ConditionId([4; 32])));
-        assert_eq!((listing.slug(MarketIx(1)), listing.slug(MarketIx(7))), ("m2".to_owned(), String::new()));
+        let id = market(3).tokens[1];
+        assert_eq!(listing.token(&id), Some(token));
+        assert_eq!((listing.token_id(token), listing.token_id(MarketIx(3).token(0))), (Some(id), None));
+        assert!(listing.has(&market(2).condition) && !listing.has(&market(4).condition));
+        assert_eq!((listing.slug(MarketIx(1)), listing.slug(MarketIx(7))), (market(2).slug, String::new()));
     }
 }

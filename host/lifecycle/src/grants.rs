@@ -58,22 +58,10 @@ fn units(open: &[(MarketIx, Market)], selection: &Selection) -> Vec<Vec<MarketIx
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{ConditionId, FeeRate, Size, TickSize, TokenId};
 
     fn market(slug: &str, neg_risk: bool, event: Option<u8>) -> Market {
-        Market {
-            condition: ConditionId([1; 32]),
-            tokens: [TokenId([2; 32]), TokenId([3; 32])],
-            outcomes: ["Yes".into(), "No".into()],
-            slug: slug.into(),
-            question: "?".into(),
-            tick: TickSize::CENT,
-            min_size: Size::shares(5),
-            neg_risk,
-            event: event.map(|event| EventId([event; 32])),
-            fee: FeeRate::default(),
-            end: None,
-        }
+        let event = event.map(|event| EventId([event; 32]));
+        Market { slug: slug.into(), neg_risk, event, ..testkit::market(1) }
     }
 
     fn markets(numbers: &[u32]) -> Vec<MarketIx> {

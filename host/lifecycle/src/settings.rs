@@ -108,22 +108,11 @@ pub(super) fn of_names(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{ConditionId, FeeRate, Size, TickSize, TokenId};
+    use model::ConditionId;
 
     fn market(slug: &str, byte: u8, event: Option<u8>) -> Market {
-        Market {
-            condition: ConditionId([byte; 32]),
-            tokens: [TokenId([byte; 32]), TokenId([byte; 32])],
-            outcomes: ["Yes".into(), "No".into()],
-            slug: slug.into(),
-            question: "?".into(),
-            tick: TickSize::CENT,
-            min_size: Size::shares(5),
-            neg_risk: false,
-            event: event.map(|event| EventId([event; 32])),
-            fee: FeeRate::default(),
-            end: None,
-        }
+        let (condition, event) = (ConditionId([byte; 32]), event.map(|event| EventId([event; 32])));
+        Market { condition, slug: slug.into(), event, ..testkit::market(1) }
     }
 
     fn got(open: &[Market], named: &[&str], whole: bool) -> (Vec<u32>, Vec<String>) {

@@ -10,23 +10,12 @@ use super::*;
 use engine::{BotState, Refusal, Restriction, Rule};
 use model::event::Reason;
 use model::input::{Breaker, Scope, Settlement};
-use model::{ConditionId, FeeRate, MarketIx, NewOrder, OrderKind, OrderState, Side, Size, TokenId, TradeId, Usd};
+use model::{MarketIx, NewOrder, OrderKind, OrderState, Side, Size, TradeId, Usd};
 
 fn picture() -> Picture {
     let picture = Picture::new(&Begin { mode: "demo".into(), session: 7, at: Time(1_000_000) });
-    picture.market(&Market {
-        condition: ConditionId([1; 32]),
-        tokens: [TokenId([2; 32]), TokenId([3; 32])],
-        outcomes: ["Up".into(), "Down".into()],
-        slug: "btc".into(),
-        question: "Bitcoin?".into(),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: false,
-        event: None,
-        fee: FeeRate::default(),
-        end: None,
-    });
+    let outcomes = ["Up".into(), "Down".into()];
+    picture.market(&Market { outcomes, slug: "btc".into(), question: "Bitcoin?".into(), ..testkit::market(1) });
     picture
 }
 

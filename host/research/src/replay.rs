@@ -160,7 +160,7 @@ impl Replay {
 mod tests {
     use super::*;
     use model::input::{Command, Mode, SessionStart};
-    use model::{Body, Input, Limits, Time, Usd};
+    use model::{Body, Limits, Time, Usd};
 
     fn journaled(digest_of: impl Fn(Option<(u32, u64)>) -> Option<(u32, u64)>) -> Outcome {
         let start = SessionStart {
@@ -177,7 +177,7 @@ mod tests {
         let mut effects = Effects::new();
         let mut replay = Replay::new(SessionId(1), None);
         for (seq, body) in (1u64..).zip(bodies) {
-            let input = Input { seq: Seq(seq), at: Time(seq), body };
+            let input = testkit::input(seq, Time(seq), body);
             engine.step(&input, &mut effects);
             replay.take(Step::Record(Record::Input(input)));
             if let Some((count, digest)) = digest_of(digest(&effects)) {

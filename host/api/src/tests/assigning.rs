@@ -1,7 +1,8 @@
 //! Giving a position to another strategy.
 
 use super::*;
-use model::{ConditionId, FeeRate, Market, StrategyId, TickSize, TokenId};
+use model::StrategyId;
+use testkit::market;
 
 const PATH: &str = "/v1/positions/assign";
 
@@ -12,20 +13,8 @@ async fn a_position_is_assigned_by_a_trader_between_strategies_that_are_known() 
         let view = readmodel::views::StrategyView { name: name.to_owned(), ..Default::default() };
         rig.parts.picture.strategy(StrategyId(number), view);
     }
-    rig.parts.picture.market(&Market {
-        condition: ConditionId([1; 32]),
-        tokens: [TokenId([0; 32]), TokenId([1; 32])],
-        outcomes: ["Yes".into(), "No".into()],
-        slug: "rain".into(),
-        question: "?".into(),
-        tick: TickSize::CENT,
-        min_size: model::Size::shares(5),
-        neg_risk: false,
-        event: None,
-        fee: FeeRate::default(),
-        end: None,
-    });
-    let token = TokenId([0; 32]).to_string();
+    rig.parts.picture.market(&market(1));
+    let token = market(1).tokens[0].to_string();
     let whole = json!({ "token": token, "from": "gone", "to": "quoter", "reason": "mine" });
     let with = |key: &str, value: Value| {
         let mut body = whole.clone();

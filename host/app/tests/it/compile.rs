@@ -1,10 +1,10 @@
 //! Compiling in a process of its own: the real program, and processes that break down in every way.
 
 use crate::guest::{Guest, one_event, session};
-use crate::scratch::Scratch;
 use sandbox::{Cache, Compile, Compiler, Instance, LoadError, Measure, Program, Reaction, Sandbox, Settings};
 use std::fs;
 use std::path::{Path, PathBuf};
+use testkit::Scratch;
 
 /// The program itself.
 fn program() -> Program {

@@ -15,4 +15,3 @@ mod compile;
 #[allow(dead_code, reason = "the sandbox's own tests use the rest")]
 mod guest;
 mod replay;
-mod scratch;

@@ -1,11 +1,11 @@
 //! The layers of the configuration.
 
-use crate::scratch::Scratch;
 use config::keys::KEYS;
 use config::{Config, Mode, Source, Sources};
 use model::{Limits, Usd};
 use std::ffi::OsString;
 use std::path::Path;
+use testkit::Scratch;
 
 fn load(dir: &Path, mode: Mode, env: &[(&str, &str)], flags: &[(&str, &str)]) -> anyhow::Result<Config> {
     let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());

@@ -2,7 +2,7 @@
 //! them.
 
 use model::event::{MarketEvent, MarketEventKind};
-use model::{ConditionId, FeeRate, Level, Market, MarketIx, Price, Side, Size, TickSize, Time, TokenId, TokenIx};
+use model::{ConditionId, Level, Market, MarketIx, Price, Side, Size, Time, TokenIx};
 use sim::Rng;
 
 /// When the events begin.
@@ -20,21 +20,11 @@ const HIGHEST: u32 = 70;
 /// An event and when it is heard.
 pub(super) type Heard = (Time, MarketEvent);
 
-/// Returns the market that the events are about.
+/// Returns the market that the events are about. What a strategy is shown of it stays from version to version, so that the same seed
+/// gives the same run.
 pub(super) fn market() -> Market {
-    Market {
-        condition: ConditionId([1; 32]),
-        tokens: [TokenId([2; 32]), TokenId([3; 32])],
-        outcomes: ["Yes".to_owned(), "No".to_owned()],
-        slug: "made-up".to_owned(),
-        question: "Made up?".to_owned(),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: false,
-        event: None,
-        fee: FeeRate::default(),
-        end: None,
-    }
+    let (condition, slug, question) = (ConditionId([1; 32]), "made-up".to_owned(), "Made up?".to_owned());
+    Market { condition, slug, question, ..Market::synthetic(1) }
 }
 
 /// Returns `count` events; the first two are whole books.

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn each_market_adds_what_the_engine_tries_again_by_itself() {
-        let market = || crate::grants::tests::market();
+        let market = || testkit::market(1);
         let grants = Grants::new((0..50).map(|ix| (model::MarketIx(ix), market())).collect());
         assert_eq!(Refusals::of(&grants).rate, 400);
     }

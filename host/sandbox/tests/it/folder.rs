@@ -118,9 +118,9 @@ fn a_folder_that_was_removed_and_comes_back_is_loaded_again_and_sends_events_aga
     rig.drop_file("one.wasm", &Guest::default().core());
     let first = rig.ready("one").hash();
     is(WatchKind::Events);
-    std::fs::remove_dir_all(&rig.dir).unwrap();
+    std::fs::remove_dir_all(&*rig.dir).unwrap();
     is(WatchKind::Scan);
-    std::fs::create_dir(&rig.dir).unwrap();
+    std::fs::create_dir(&*rig.dir).unwrap();
     assert!(matches!(rig.next(), Report::Removed { name } if name == "one"));
     rig.drop_file("one.wasm", &Guest::default().core());
     assert_eq!(rig.ready("one").hash(), first);

@@ -1,6 +1,6 @@
 use super::*;
 use journal::{Reader, Step};
-use model::{Body, OrderId, Seq, SessionId, Time, VenueOrderId};
+use model::{Body, OrderId, SessionId, Time, VenueOrderId};
 use std::io::Error;
 
 /// A disk in memory that can be full.
@@ -39,7 +39,7 @@ fn header() -> Header {
 }
 
 fn tick(seq: u64) -> Input {
-    Input { seq: Seq(seq), at: Time(seq), body: Body::Tick }
+    testkit::input(seq, Time(seq), Body::Tick)
 }
 
 fn placement(order: u64) -> Placement {

@@ -1,7 +1,6 @@
 //! Every statement on both databases.
 
 use crate::postgres::Cluster;
-use crate::scratch::Scratch;
 use model::{ConditionId, StrategyId, Usd};
 use sqlx::{Connection, Database, Executor, Postgres, Sqlite};
 use std::sync::{Arc, Mutex};
@@ -10,6 +9,7 @@ use store::db::{
     AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillRow, Halt, Halts, OrderRow,
     PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
+use testkit::Scratch;
 
 const SESSION: u64 = 1_800_000_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(20);

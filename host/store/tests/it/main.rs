@@ -11,4 +11,3 @@
 
 mod db;
 mod postgres;
-mod scratch;

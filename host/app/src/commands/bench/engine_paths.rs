@@ -6,8 +6,8 @@ use engine::{Effects, Engine, Purpose};
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{Channel, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
 use model::{
-    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderKind, Price, Seq,
-    SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
+    Body, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderKind, Price, Seq, SessionId, Side,
+    Size, StrategyId, Time, TokenIx, Usd,
 };
 
 const MARKETS: u32 = 500;
@@ -160,22 +160,5 @@ fn snapshot(token: TokenIx) -> anyhow::Result<MarketEvent> {
 }
 
 fn market(number: u32) -> Market {
-    let id = |salt: u8| {
-        let mut bytes = [salt; 32];
-        bytes[..4].copy_from_slice(&number.to_be_bytes());
-        bytes
-    };
-    Market {
-        condition: ConditionId(id(0)),
-        tokens: [TokenId(id(1)), TokenId(id(2))],
-        outcomes: ["Yes".into(), "No".into()],
-        slug: format!("bench-{number}"),
-        question: String::new(),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: false,
-        event: None,
-        fee: FeeRate { rate_micros: 50_000 },
-        end: None,
-    }
+    Market { fee: FeeRate { rate_micros: 50_000 }, ..Market::synthetic(number) }
 }

@@ -12,10 +12,10 @@ use ::journal::encode;
 use model::event::Reason;
 use model::input::{Mode, PlaceOutcome, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate};
 use model::{
-    Body, ConditionId, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketEvent, MarketEventKind,
-    MarketIx, OrderId, OrderKind, OrderState, Price, Seq, SessionId, Side, Size, StrategyId, TickSize, Time, TokenId,
-    TokenIx, TradeId, Usd, VenueOrderId,
+    Body, Intent, IntentKind, Level, Limits, MarketEvent, MarketEventKind, MarketIx, OrderId, OrderKind, OrderState,
+    Price, SessionId, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd, VenueOrderId,
 };
+use testkit::{input, market};
 
 const ACCOUNT: &str = "0xabc";
 
@@ -48,22 +48,6 @@ fn header(session: u64, follows: Option<u64>) -> Header {
     }
 }
 
-fn market() -> Market {
-    Market {
-        condition: ConditionId([9; 32]),
-        tokens: [TokenId([1; 32]), TokenId([2; 32])],
-        outcomes: ["Yes".into(), "No".into()],
-        slug: "a".into(),
-        question: "A?".into(),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: false,
-        event: None,
-        fee: FeeRate::default(),
-        end: None,
-    }
-}
-
 /// A session that bought 10 at 0.40 and has one order pending, with or without a placement record.
 fn bodies(session: u64) -> Vec<Body> {
     let price = |micros| Price::from_micros(micros).unwrap();
@@ -86,7 +70,7 @@ fn bodies(session: u64) -> Vec<Body> {
             salt_seed: 1,
             halted: false,
         }),
-        Body::Market(market()),
+        Body::Market(market(1)),
         Body::Strategy(StrategyChange::Loaded {
             strategy,
             name: "s".into(),
@@ -124,8 +108,7 @@ fn bytes(header: &Header, bodies: Vec<Body>, left: &[u64]) -> Vec<u8> {
         encode(&Record::Placement(placement), &mut bytes).unwrap();
     }
     for (seq, body) in (1u64..).zip(bodies) {
-        let input = Input { seq: Seq(seq), at: Time(1_000_000 + seq), body };
-        encode(&Record::Input(input), &mut bytes).unwrap();
+        encode(&Record::Input(input(seq, Time(1_000_000 + seq), body)), &mut bytes).unwrap();
     }
     bytes
 }
@@ -192,7 +175,7 @@ fn a_torn_end_is_tolerated_and_a_damaged_middle_is_refused_with_its_place() {
 fn placements_of_orders_that_nobody_remembers_are_forgotten() {
     let mut reading = Reading::default();
     for (seq, body) in (1u64..).zip(bodies(7)) {
-        reading.take(Step::Record(Record::Input(Input { seq: Seq(seq), at: Time(1_000_000 + seq), body })));
+        reading.take(Step::Record(Record::Input(input(seq, Time(1_000_000 + seq), body))));
     }
     for order in 1..=u64::try_from(PLACEMENTS_MAX).unwrap() + 5 {
         let (salt, timestamp_ms, venue) = (0, 0, VenueOrderId([0; 32]));
@@ -292,7 +275,7 @@ fn a_journal_goes_on_in_another_file_when_one_is_full() {
     let storage = super::super::segments::Segments::sized(&folder(&dir.0), &header(7, None), 300).unwrap();
     let journal = super::super::Journal::on(storage, &header(7, None)).unwrap();
     for (seq, body) in (1u64..).zip(bodies(7)) {
-        journal.input(&Input { seq: Seq(seq), at: Time(1_000_000 + seq), body });
+        journal.input(&input(seq, Time(1_000_000 + seq), body));
         // Written at once, so that files fill up between.
         std::thread::sleep(std::time::Duration::from_millis(30));
     }
@@ -310,7 +293,7 @@ fn write_kept(dir: &Path) {
     let storage = storage.told(crate::journal_files::retention::start(30).unwrap());
     let journal = super::super::Journal::on(storage, &header(7, None)).unwrap();
     for (seq, body) in (1u64..).zip(bodies(7)) {
-        journal.input(&Input { seq: Seq(seq), at: Time(1_000_000 + seq), body });
+        journal.input(&input(seq, Time(1_000_000 + seq), body));
         std::thread::sleep(std::time::Duration::from_millis(30));
     }
     journal.close(Time(9));

@@ -6,7 +6,7 @@ mod venue;
 use super::*;
 use control::ControlError;
 use control::inbox::Taken;
-use model::{FeeRate, Market, MarketIx, TickSize, TokenId};
+use model::{Market, MarketIx};
 use order::SigningKey;
 use polymarket::client::{RelayerKey, Timeouts};
 use readmodel::Begin;
@@ -87,19 +87,7 @@ impl Drop for Rig {
 }
 
 fn market() -> Market {
-    Market {
-        condition: ConditionId([7; 32]),
-        tokens: [TokenId([1; 32]), TokenId([2; 32])],
-        outcomes: ["Yes".into(), "No".into()],
-        slug: "rain".into(),
-        question: "?".into(),
-        tick: TickSize::CENT,
-        min_size: Size::shares(5),
-        neg_risk: false,
-        event: None,
-        fee: FeeRate::default(),
-        end: None,
-    }
+    Market { condition: ConditionId([7; 32]), slug: "rain".into(), ..testkit::market(1) }
 }
 
 async fn rig(name: &str) -> Rig {

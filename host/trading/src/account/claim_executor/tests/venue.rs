@@ -8,12 +8,13 @@ use control::Latest;
 use engine::{Effects, Engine, Purpose};
 use exchange::{Config, start};
 use model::input::{AccountView, Mode, SessionStart};
-use model::{Input, Limits, Seq, SessionId};
+use model::{Limits, SessionId};
 use order::{Account, Domains, SignatureType, Wallet};
 use polymarket::client::DataApi;
 use polymarket::{Client, Credentials};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use testkit::input;
 
 fn key() -> SigningKey {
     SigningKey::parse(KEY).unwrap()
@@ -58,7 +59,7 @@ struct Books {
 impl Books {
     fn hear(&mut self, body: Body) {
         self.seq += 1;
-        self.engine.step(&Input { seq: Seq(self.seq), at: clock::now(), body }, &mut Effects::new());
+        self.engine.step(&input(self.seq, clock::now(), body), &mut Effects::new());
     }
 }
 
