@@ -22,6 +22,8 @@ pub use rows::{
 pub use writer::{DbWriter, WriterHealth};
 
 use sqlx::{Postgres, Sqlite};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// How long one statement, or one transaction of the writer, may take.
@@ -72,6 +74,8 @@ enum Pools {
 pub struct Db {
     pools: Pools,
     writer: DbWriter,
+    /// How many claims the last read skipped.
+    unreadable_claims: Arc<AtomicU64>,
 }
 
 impl Db {

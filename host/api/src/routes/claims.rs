@@ -29,7 +29,7 @@ pub(crate) async fn claims(State(app): State<App>, _: Caller) -> Result<Json<Vec
 /// What was redeemed and merged through the relayer, newest first.
 #[utoipa::path(get, path = "/v1/positions/claims/runs", tag = "trading", responses((status = 200, body = Vec<ClaimRunView>)))]
 pub(crate) async fn runs(State(app): State<App>, _: Caller) -> Result<Json<Vec<ClaimRunView>>, ProblemResponse> {
-    let rows = app.db.claims(&app.account, CLAIMS_MAX).await?;
+    let rows = app.db.claims(&app.account, CLAIMS_MAX).await?.rows;
     Ok(Json(rows.into_iter().map(run_view).collect()))
 }
 
@@ -96,14 +96,14 @@ async fn list(app: &App) -> Result<Vec<ClaimView>, ProblemResponse> {
         Call::new(app.chain?, claim, &condition, neg_risk)
     };
     let mut claims = claims_of(&app.picture.snapshot().positions, call);
-    let rows = app.db.claims(&app.account, CLAIMS_MAX).await?;
+    let rows = app.db.claims(&app.account, CLAIMS_MAX).await?.rows;
     let closed = app.control.why_no_claims();
     for claim in &mut claims {
         closed.unwrap_or(HERE).clone_into(&mut claim.how);
         // Where no contract is known, nothing is sent either.
         claim.executable = closed.is_none() && !claim.to.is_empty();
-        if let Some(row) = rows.iter().find(|row| row.kind == claim.kind && row.market == claim.market) {
-            claim.state.clone_from(&row.state);
+        if let Some(row) = rows.iter().find(|row| row.kind.as_str() == claim.kind && row.market == claim.market) {
+            row.state.as_str().clone_into(&mut claim.state);
             claim.state_reason.clone_from(&row.reason);
             claim.transaction.clone_from(&row.transaction_hash);
         }
@@ -114,11 +114,11 @@ async fn list(app: &App) -> Result<Vec<ClaimView>, ProblemResponse> {
 fn run_view(row: ClaimRow) -> ClaimRunView {
     ClaimRunView {
         created_at_ms: row.created_at_ms,
-        kind: row.kind,
+        kind: row.kind.as_str().to_owned(),
         market: row.market,
         size_micros: row.size_micros,
         worth_micro_usd: row.worth_micro_usd,
-        state: row.state,
+        state: row.state.as_str().to_owned(),
         reason: row.reason,
         transaction: row.transaction_hash,
         who: row.who,

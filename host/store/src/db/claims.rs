@@ -1,10 +1,100 @@
 //! Primary rows: what was redeemed and merged through the relayer. Each is written before the call returns.
 
 use super::{Db, DbError, big, execute, fetch};
-use sqlx::FromRow;
+use sqlx::{FromRow, Row};
+use std::sync::atomic::Ordering;
 
 /// The most rows that one read returns.
 pub const CLAIMS_MAX: u32 = 500;
+
+/// A text of a column that has a closed set of texts, and is none of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("claim {column} `{text}` is unknown; expected one of {}", known.join(", "))]
+pub struct UnknownText {
+    column: &'static str,
+    text: String,
+    known: Vec<&'static str>,
+}
+
+/// What a claim does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimKind {
+    /// Shares of a market whose outcome is known become dollars.
+    Redeem,
+    /// Pairs of both outcomes become dollars.
+    Merge,
+}
+
+impl ClaimKind {
+    const ALL: [Self; 2] = [Self::Redeem, Self::Merge];
+
+    /// Returns the text in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Redeem => "redeem",
+            Self::Merge => "merge",
+        }
+    }
+}
+
+impl TryFrom<String> for ClaimKind {
+    type Error = UnknownText;
+
+    fn try_from(text: String) -> Result<Self, UnknownText> {
+        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        found.ok_or_else(|| UnknownText { column: "kind", text, known: Self::ALL.map(Self::as_str).to_vec() })
+    }
+}
+
+/// State of a claim: of money on its way to a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimState {
+    /// Signed and written down; the relayer has not answered.
+    Signed,
+    /// The relayer has it.
+    Sent,
+    /// Whether it arrived is not known yet.
+    Unknown,
+    /// Its transaction is final.
+    Confirmed,
+    /// Its number in the wallet was used; the account shows what it did.
+    Used,
+    /// It has no effect.
+    Failed,
+}
+
+impl ClaimState {
+    const ALL: [Self; 6] = [Self::Signed, Self::Sent, Self::Unknown, Self::Confirmed, Self::Used, Self::Failed];
+
+    /// Returns the text in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::Sent => "sent",
+            Self::Unknown => "unknown",
+            Self::Confirmed => "confirmed",
+            Self::Used => "used",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Says whether the claim may still have an effect that the account does not show yet.
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::Signed | Self::Sent | Self::Unknown => true,
+            Self::Confirmed | Self::Used | Self::Failed => false,
+        }
+    }
+}
+
+impl TryFrom<String> for ClaimState {
+    type Error = UnknownText;
+
+    fn try_from(text: String) -> Result<Self, UnknownText> {
+        let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
+        found.ok_or_else(|| UnknownText { column: "state", text, known: Self::ALL.map(Self::as_str).to_vec() })
+    }
+}
 
 /// A redemption or merge, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -14,8 +104,9 @@ pub struct ClaimRow {
     /// When it was begun; tells it apart from the account's others.
     #[sqlx(try_from = "i64")]
     pub created_at_ms: u64,
-    /// `redeem` or `merge`.
-    pub kind: String,
+    /// What it does.
+    #[sqlx(try_from = "String")]
+    pub kind: ClaimKind,
     /// The market's slug.
     pub market: String,
     /// The market's condition.
@@ -31,8 +122,9 @@ pub struct ClaimRow {
     /// The wallet refuses the batch after this, in Unix seconds.
     #[sqlx(try_from = "i64")]
     pub deadline_s: u64,
-    /// `signed`, `sent`, `unknown`, `confirmed`, `used` or `failed`.
-    pub state: String,
+    /// How far it is.
+    #[sqlx(try_from = "String")]
+    pub state: ClaimState,
     /// The relayer's id; empty if it is not known.
     pub transaction_id: String,
     /// The chain's hash; empty if there is none yet.
@@ -46,10 +138,27 @@ pub struct ClaimRow {
     pub updated_at_ms: u64,
 }
 
-impl ClaimRow {
-    /// Says whether it may still have an effect that nobody has seen.
-    pub fn is_open(&self) -> bool {
-        matches!(self.state.as_str(), "signed" | "sent" | "unknown")
+/// The claims of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// Those that could be read, newest first.
+    pub rows: Vec<ClaimRow>,
+    /// How many rows were skipped because a column has a value that is unknown here.
+    pub unreadable: u64,
+}
+
+/// A row as it could be read: a bad value costs its own row alone.
+struct Read(Result<ClaimRow, sqlx::Error>);
+
+impl<'r, R: Row> FromRow<'r, R> for Read
+where
+    ClaimRow: FromRow<'r, R>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        match ClaimRow::from_row(row) {
+            Err(error @ sqlx::Error::ColumnDecode { .. }) => Ok(Self(Err(error))),
+            read => read.map(|row| Self(Ok(row))),
+        }
     }
 }
 
@@ -70,14 +179,14 @@ impl Db {
             sql,
             &row.account,
             created,
-            &row.kind,
+            row.kind.as_str(),
             &row.market,
             &row.condition_id,
             size,
             row.worth_micro_usd,
             nonce,
             deadline,
-            &row.state,
+            row.state.as_str(),
             &row.transaction_id,
             &row.transaction_hash,
             &row.reason,
@@ -98,17 +207,30 @@ impl Db {
                    WHERE account = $1 AND created_at_ms = $2";
         let (created, updated) = (big(row.created_at_ms)?, big(row.updated_at_ms)?);
         let (id, hash) = (&row.transaction_id, &row.transaction_hash);
-        execute!(self, sql, &row.account, created, &row.state, id, hash, &row.reason, updated).await.map(drop)
+        execute!(self, sql, &row.account, created, row.state.as_str(), id, hash, &row.reason, updated).await.map(drop)
     }
 
-    /// Returns the newest claims of an account, newest first, at most `limit` or [`CLAIMS_MAX`].
+    /// Returns the newest claims of an account, at most `limit` or [`CLAIMS_MAX`]. Rows that cannot be read are skipped and counted.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn claims(&self, account: &str, limit: u32) -> Result<Vec<ClaimRow>, DbError> {
+    pub async fn claims(&self, account: &str, limit: u32) -> Result<Claims, DbError> {
         let sql = "SELECT account, created_at_ms, kind, market, condition_id, size_micros, worth_micro_usd, nonce, deadline_s,
                    state, transaction_id, transaction_hash, reason, who, updated_at_ms FROM claims
                    WHERE account = $1 ORDER BY created_at_ms DESC LIMIT $2";
-        fetch!(self, ClaimRow, sql, account, i64::from(limit.min(CLAIMS_MAX))).await
+        let (mut rows, mut errors) = (Vec::new(), Vec::new());
+        for Read(row) in fetch!(self, Read, sql, account, i64::from(limit.min(CLAIMS_MAX))).await? {
+            match row {
+                Ok(row) => rows.push(row),
+                Err(error) => errors.push(error),
+            }
+        }
+        let unreadable = u64::try_from(errors.len()).unwrap_or(u64::MAX);
+        // Claims are read every two seconds: only a change is worth a line.
+        let before = self.unreadable_claims.swap(unreadable, Ordering::Relaxed);
+        if let Some(error) = errors.first().filter(|_| before != unreadable) {
+            tracing::error!(%error, unreadable, "claims not readable; skipped");
+        }
+        Ok(Claims { rows, unreadable })
     }
 }

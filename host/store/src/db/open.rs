@@ -5,6 +5,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -33,7 +34,7 @@ impl Db {
             return Err(DbError::Address(url.split(':').next().unwrap_or_default().to_owned()));
         };
         let writer = writer::start(pools.clone());
-        Ok(Self { pools, writer })
+        Ok(Self { pools, writer, unreadable_claims: Arc::default() })
     }
 
     /// Writes what is queued, at most for `time`, and closes the connections.

@@ -1,6 +1,7 @@
 //! Every statement on both databases.
 
 use crate::postgres::Cluster;
+use store::db::claims::{ClaimKind, ClaimState};
 use model::{ConditionId, StrategyId, Usd};
 use sqlx::{Connection, Database, Executor, Postgres, Sqlite};
 use std::sync::{Arc, Mutex};
@@ -255,32 +256,62 @@ async fn history(db: &Db) {
 
 /// What leaves for the relayer is written down once, and what became of it follows.
 async fn claims(db: &Db) {
-    let row = |created_at_ms, state: &str| ClaimRow {
+    let row = |created_at_ms, state| ClaimRow {
         account: "0xa".into(),
         created_at_ms,
-        kind: "merge".into(),
+        kind: ClaimKind::Merge,
         market: "rain".into(),
         condition_id: "0x07".into(),
         size_micros: 1,
         worth_micro_usd: 2,
         nonce: 3,
         deadline_s: 4,
-        state: state.into(),
+        state,
         transaction_id: String::new(),
         transaction_hash: String::new(),
         reason: String::new(),
         who: "ann".into(),
         updated_at_ms: 5,
     };
-    db.add_claim(&row(1, "signed")).await.unwrap();
-    db.add_claim(&row(2, "signed")).await.unwrap();
-    assert!(db.add_claim(&row(2, "signed")).await.is_err(), "the same row twice");
-    assert!(db.add_claim(&row(3, "dreamt")).await.is_err(), "no such state");
+    db.add_claim(&row(1, ClaimState::Signed)).await.unwrap();
+    db.add_claim(&row(2, ClaimState::Signed)).await.unwrap();
+    assert!(db.add_claim(&row(2, ClaimState::Signed)).await.is_err(), "the same row twice");
     let (transaction_id, transaction_hash, reason) = ("t".into(), "0x1".into(), "why".into());
-    let sent = ClaimRow { transaction_id, transaction_hash, reason, updated_at_ms: 6, ..row(1, "sent") };
+    let sent = ClaimRow { transaction_id, transaction_hash, reason, updated_at_ms: 6, ..row(1, ClaimState::Sent) };
     db.update_claim(&sent).await.unwrap();
-    assert_eq!(db.claims("0xa", 10).await.unwrap(), [row(2, "signed"), sent]);
-    assert_eq!(db.claims("0xb", 10).await.unwrap(), []);
+    let claims = db.claims("0xa", 10).await.unwrap();
+    assert_eq!((claims.rows, claims.unreadable), (vec![row(2, ClaimState::Signed), sent], 0));
+    let all = [ClaimState::Unknown, ClaimState::Confirmed, ClaimState::Used, ClaimState::Failed];
+    for (state, at) in all.into_iter().zip(10..) {
+        let redeem = ClaimRow { account: "0xb".into(), kind: ClaimKind::Redeem, ..row(at, state) };
+        db.add_claim(&redeem).await.unwrap();
+        assert_eq!(db.claims("0xb", 1).await.unwrap().rows, [redeem]);
+    }
+    assert_eq!(db.claims("0xc", 10).await.unwrap().rows, []);
+}
+
+/// A row of an unknown state costs itself alone: a newer host may have written it.
+#[tokio::test]
+async fn a_claim_that_cannot_be_read_is_skipped_and_counted() {
+    let dir = Scratch::new("unreadable");
+    let url = format!("sqlite:{}", dir.join("test.sqlite").display());
+    let db = Db::open(&url).await.unwrap();
+    claims(&db).await;
+    let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect(&url).await.unwrap();
+    let refused = sqlx::query("UPDATE claims SET state = 'dreamt'").execute(&pool).await;
+    assert!(refused.unwrap_err().to_string().contains("claims_state"));
+    sqlx::query("PRAGMA ignore_check_constraints = ON").execute(&pool).await.unwrap();
+    sqlx::query("UPDATE claims SET state = 'dreamt' WHERE created_at_ms IN (2, 10)").execute(&pool).await.unwrap();
+    sqlx::query("UPDATE claims SET kind = 'bake' WHERE created_at_ms = 11").execute(&pool).await.unwrap();
+    for (account, left, unreadable) in [("0xa", vec![1], 1), ("0xb", vec![13, 12], 2)] {
+        let claims = db.claims(account, 10).await.unwrap();
+        let shown: Vec<u64> = claims.rows.iter().map(|row| row.created_at_ms).collect();
+        assert_eq!((shown, claims.unreadable), (left, unreadable));
+    }
+    let unknown = ClaimState::try_from("dreamt".to_owned()).unwrap_err().to_string();
+    let expected = "claim state `dreamt` is unknown; expected one of signed, sent, unknown, confirmed, used, failed";
+    assert_eq!(unknown, expected);
+    db.close(PATIENCE).await;
 }
 
 async fn primary(db: &Db) {

@@ -11,6 +11,7 @@ use control::clock;
 use control::inbox::Inbox;
 use control::market_registry::Listing;
 use control::{CLAIMS_WAITING_MAX, Door, Wanted};
+use store::db::claims::{ClaimKind, ClaimState, Claims};
 use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TransferKind, Usd};
 use order::{Address, Batch, Call, Chain, Claim, Signature65, SignatureType};
 use polymarket::AccountClient;
@@ -172,14 +173,16 @@ impl Executor {
 
     /// Follows what is under way; begins the next where nothing is.
     pub(crate) async fn step(&self, waiting: &mut VecDeque<Wanted>, automatic: bool) -> Result<(), DbError> {
-        let rows = self.db.claims(&self.account, ROWS).await?;
-        let open: Vec<ClaimRow> = rows.iter().filter(|row| row.is_open()).cloned().collect();
+        let Claims { rows, unreadable } = self.db.claims(&self.account, ROWS).await?;
+        let open: Vec<ClaimRow> = rows.iter().filter(|row| row.state.is_open()).cloned().collect();
         if !open.is_empty() {
             for row in open {
                 self.follow(row).await?;
             }
             return Ok(());
         }
+        // A row that cannot be read may be of the same shares.
+        let automatic = automatic && unreadable == 0;
         let next = waiting.pop_front().or_else(|| automatic.then(|| self.redeemable(&rows)).flatten());
         match next {
             Some(wanted) => self.begin(wanted).await,
@@ -194,8 +197,8 @@ impl Executor {
         let now = (self.now)().millis();
         paying.filter_map(|position| self.redemption(&position.market, HOST)).find(|wanted| {
             let condition = wanted.condition.to_string();
-            let tried = || rows.iter().filter(|row| row.condition_id == condition && row.kind == "redeem");
-            let done = tried().any(|row| row.state != "failed");
+            let tried = || rows.iter().filter(|row| row.condition_id == condition && row.kind == ClaimKind::Redeem);
+            let done = tried().any(|row| row.state != ClaimState::Failed);
             let again = tried().all(|row| row.updated_at_ms.saturating_add(AGAIN_MS) <= now);
             !done && again && tried().count() < TRIES_MAX
         })
@@ -222,14 +225,14 @@ impl Executor {
         let mut row = ClaimRow {
             account: self.account.clone(),
             created_at_ms: now.millis(),
-            kind: if wanted.claim == Claim::Redeem { "redeem" } else { "merge" }.to_owned(),
+            kind: if wanted.claim == Claim::Redeem { ClaimKind::Redeem } else { ClaimKind::Merge },
             market: wanted.market.clone(),
             condition_id: wanted.condition.to_string(),
             size_micros: wanted.size.micros(),
             worth_micro_usd: wanted.worth.micros(),
             nonce: 0,
             deadline_s: now.seconds().saturating_add(GOOD_FOR_S),
-            state: "failed".to_owned(),
+            state: ClaimState::Failed,
             transaction_id: String::new(),
             transaction_hash: String::new(),
             reason: String::new(),
@@ -239,19 +242,19 @@ impl Executor {
         let (batch, signature) = match self.signed(&wanted, &row).await {
             Ok(signed) => signed,
             Err(reason) => {
-                tracing::warn!(market = row.market, kind = row.kind, reason, "a claim did not leave");
+                tracing::warn!(market = row.market, kind = row.kind.as_str(), reason, "a claim did not leave");
                 row.reason = reason;
                 return self.db.add_claim(&row).await;
             }
         };
         row.nonce = batch.nonce;
-        "signed".clone_into(&mut row.state);
+        row.state = ClaimState::Signed;
         self.db.add_claim(&row).await?;
-        let note = format!("{} {}", row.kind, row.market);
+        let note = format!("{} {}", row.kind.as_str(), row.market);
         match self.relayer.submit(self.owner, &batch, &signature, &note).await {
             Ok(relayed) => self.take(row, relayed).await,
-            Err(SubmitError::OutcomeUnknown { reason }) => self.change(row, "unknown", reason).await,
-            Err(error) => self.change(row, "failed", error.to_string()).await,
+            Err(SubmitError::OutcomeUnknown { reason }) => self.change(row, ClaimState::Unknown, reason).await,
+            Err(error) => self.change(row, ClaimState::Failed, error.to_string()).await,
         }
     }
 
@@ -267,7 +270,7 @@ impl Executor {
 
     /// Looks what became of a batch.
     async fn follow(&self, row: ClaimRow) -> Result<(), DbError> {
-        if row.state == "sent" {
+        if row.state == ClaimState::Sent {
             match self.relayer.transaction(&row.transaction_id).await {
                 Ok(relayed) if relayed.state.is_final() || !self.is_late(&row) => return self.take(row, relayed).await,
                 Ok(_) => {}
@@ -283,13 +286,14 @@ impl Executor {
             Ok(nonce) if nonce > row.nonce => {
                 let reason = "the wallet's number was used; the account tells what it did";
                 self.refresh(&row);
-                self.change(row, "used", reason.to_owned()).await
+                self.change(row, ClaimState::Used, reason.to_owned()).await
             }
             Ok(_) if self.is_late(&row) => {
-                self.change(row, "failed", "its deadline is over and its number was not used".to_owned()).await
+                let reason = "its deadline is over and its number was not used";
+                self.change(row, ClaimState::Failed, reason.to_owned()).await
             }
-            Ok(_) if row.state == "signed" => {
-                self.change(row, "unknown", "the host ended before the relayer answered".to_owned()).await
+            Ok(_) if row.state == ClaimState::Signed => {
+                self.change(row, ClaimState::Unknown, "the host ended before the relayer answered".to_owned()).await
             }
             Ok(_) => Ok(()),
             Err(error) => {
@@ -310,21 +314,21 @@ impl Executor {
         match relayed.state {
             RelayState::Confirmed => {
                 self.refresh(&row);
-                self.change(row, "confirmed", String::new()).await
+                self.change(row, ClaimState::Confirmed, String::new()).await
             }
             RelayState::Failed | RelayState::Invalid => {
                 let reason = format!("the relayer says {:?}: {}", relayed.state, relayed.error);
-                self.change(row, "failed", reason).await
+                self.change(row, ClaimState::Failed, reason).await
             }
-            _ if before.state == "sent" && before.transaction_hash == row.transaction_hash => Ok(()),
-            _ => self.change(row, "sent", String::new()).await,
+            _ if before.state == ClaimState::Sent && before.transaction_hash == row.transaction_hash => Ok(()),
+            _ => self.change(row, ClaimState::Sent, String::new()).await,
         }
     }
 
-    async fn change(&self, mut row: ClaimRow, state: &str, reason: String) -> Result<(), DbError> {
-        tracing::info!(market = row.market, kind = row.kind, state, reason, hash = row.transaction_hash, "a claim");
-        state.clone_into(&mut row.state);
-        (row.reason, row.updated_at_ms) = (reason, (self.now)().millis());
+    async fn change(&self, mut row: ClaimRow, state: ClaimState, reason: String) -> Result<(), DbError> {
+        let (kind, hash) = (row.kind.as_str(), &row.transaction_hash);
+        tracing::info!(market = row.market, kind, state = state.as_str(), reason, hash, "a claim");
+        (row.state, row.reason, row.updated_at_ms) = (state, reason, (self.now)().millis());
         self.db.update_claim(&row).await
     }
 
@@ -344,9 +348,9 @@ impl Executor {
     fn tell(&self, row: &ClaimRow) {
         let condition = ConditionId::parse(&row.condition_id);
         let Some(market) = condition.as_ref().and_then(|condition| self.listing.market_of(condition)) else { return };
-        let (recorded, kind) = match row.kind.as_str() {
-            "redeem" => (Recorded::Redeem, ActivityKind::Redeemed { market, paid: Usd(row.worth_micro_usd) }),
-            _ => {
+        let (recorded, kind) = match row.kind {
+            ClaimKind::Redeem => (Recorded::Redeem, ActivityKind::Redeemed { market, paid: Usd(row.worth_micro_usd) }),
+            ClaimKind::Merge => {
                 let size = Size(row.size_micros);
                 (Recorded::Merge, ActivityKind::Transfer(TransferKind::Merge { market, size }))
             }

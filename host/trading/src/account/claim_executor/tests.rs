@@ -7,6 +7,7 @@ use super::*;
 use control::ControlError;
 use control::inbox::Taken;
 use model::{Market, MarketIx};
+use readmodel::views::{PnlView, PositionView};
 use order::SigningKey;
 use polymarket::client::{RelayerKey, Timeouts};
 use readmodel::Begin;
@@ -135,15 +136,43 @@ impl Rig {
     }
 
     /// Takes a step, with what is asked for, and returns the newest row's state and reason.
-    async fn step(&self, wanted: Option<Claim>) -> (String, String) {
+    async fn step(&self, wanted: Option<Claim>) -> (&'static str, String) {
         let mut waiting: VecDeque<Wanted> = wanted.map(Self::wanted).into_iter().collect();
         self.executor.step(&mut waiting, false).await.unwrap();
-        let row = self.executor.db.claims("0xwallet", 1).await.unwrap().remove(0);
-        (row.state, row.reason)
+        let row = self.executor.db.claims("0xwallet", 1).await.unwrap().rows.remove(0);
+        (row.state.as_str(), row.reason)
     }
 
-    async fn state(&self, wanted: Option<Claim>) -> String {
+    async fn state(&self, wanted: Option<Claim>) -> &'static str {
         self.step(wanted).await.0
+    }
+
+    /// Changes rows as another host may have written them.
+    async fn write(&self, sql: &'static str) {
+        let file = format!("sqlite:{}", self.folder.join("test.sqlite").display());
+        let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect(&file).await.unwrap();
+        sqlx::query("PRAGMA ignore_check_constraints = ON").execute(&pool).await.unwrap();
+        sqlx::query(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
+    /// Shows shares that can be redeemed.
+    fn pays(&self) {
+        let position = PositionView {
+            token: market().tokens[0].to_string(),
+            market: "rain".into(),
+            question: "?".into(),
+            outcome: "Yes".into(),
+            size_micros: 1_000_000,
+            cost_micro_usd: 0,
+            bid_micro_usd: None,
+            pays_micro_usd: Some(1_000_000),
+            value_micro_usd: 1_000_000,
+            realised_micro_usd: 0,
+            unrealised_micro_usd: 1_000_000,
+            owners: Vec::new(),
+        };
+        self.executor.picture.account(PnlView::default(), 0, vec![position]);
     }
 
     fn later(&self, seconds: u64) {
@@ -185,7 +214,7 @@ async fn a_claim_is_handed_over_once_and_the_engine_hears_of_its_transaction_onc
     assert_eq!((told.kind, &*told.reference), (ActivityKind::Transfer(merged), "0xAA"));
     // The records will tell the same under the same key.
     assert_eq!(told.key, activity::key("0xaa", Recorded::Merge, Some(&ConditionId([7; 32]))));
-    assert_eq!((rig.state(None).await, rig.nonces()), ("confirmed".to_owned(), vec!["0".to_owned()]));
+    assert_eq!((rig.state(None).await, rig.nonces()), ("confirmed", vec!["0".to_owned()]));
 }
 
 #[tokio::test]
@@ -212,7 +241,7 @@ async fn after_its_deadline_a_batch_whose_number_is_unused_is_over() {
     assert_eq!(rig.state(Some(Claim::Redeem)).await, "unknown");
     rig.later(GOOD_FOR_S + GRACE_S + 1);
     let (state, reason) = rig.step(None).await;
-    assert_eq!((&*state, &*reason), ("failed", "its deadline is over and its number was not used"));
+    assert_eq!((state, &*reason), ("failed", "its deadline is over and its number was not used"));
     // One that the relayer has and never sends is over too.
     *rig.fake.submit.lock().unwrap() = Some((200, SENT));
     rig.says(200, SENT);
@@ -227,13 +256,13 @@ async fn after_its_deadline_a_batch_whose_number_is_unused_is_over() {
 async fn what_a_crash_cut_off_is_looked_for_by_its_number() {
     let rig = rig("crash").await;
     assert_eq!(rig.state(Some(Claim::Redeem)).await, "sent");
-    let mut row = rig.executor.db.claims("0xwallet", 1).await.unwrap().remove(0);
-    "signed".clone_into(&mut row.state);
+    let mut row = rig.executor.db.claims("0xwallet", 1).await.unwrap().rows.remove(0);
+    row.state = ClaimState::Signed;
     rig.executor.db.update_claim(&row).await.unwrap();
     let (state, reason) = rig.step(Some(Claim::Redeem)).await;
-    assert_eq!((&*state, &*reason), ("unknown", "the host ended before the relayer answered"));
+    assert_eq!((state, &*reason), ("unknown", "the host ended before the relayer answered"));
     rig.fake.nonce.store(1, Ordering::Relaxed);
-    assert_eq!((rig.state(None).await, rig.nonces().len()), ("used".to_owned(), 1));
+    assert_eq!((rig.state(None).await, rig.nonces().len()), ("used", 1));
 }
 
 #[tokio::test]
@@ -241,14 +270,34 @@ async fn what_is_refused_or_fails_is_told_with_the_relayers_words() {
     let rig = rig("refused").await;
     *rig.fake.submit.lock().unwrap() = Some((400, r#"{"error":"call blocked"}"#));
     let (state, reason) = rig.step(Some(Claim::Redeem)).await;
-    assert_eq!((&*state, &*reason), ("failed", "the relayer refused the batch: call blocked"));
+    assert_eq!((state, &*reason), ("failed", "the relayer refused the batch: call blocked"));
     *rig.fake.submit.lock().unwrap() = Some((200, SENT));
     rig.later(1);
     assert_eq!(rig.state(Some(Claim::Redeem)).await, "sent");
     rig.says(200, FAILED);
     let (state, reason) = rig.step(None).await;
-    assert_eq!((&*state, &*reason), ("failed", "the relayer says Failed: reverted"));
+    assert_eq!((state, &*reason), ("failed", "the relayer says Failed: reverted"));
     assert_eq!(rig.heard(), []);
+}
+
+#[tokio::test]
+async fn nothing_is_redeemed_unasked_while_a_claim_cannot_be_read() {
+    let rig = rig("unreadable").await;
+    assert_eq!(rig.state(Some(Claim::Merge(Size::shares(30)))).await, "sent");
+    rig.says(200, CONFIRMED);
+    assert_eq!(rig.state(None).await, "confirmed");
+    rig.write("UPDATE claims SET state = 'dreamt'").await;
+    rig.pays();
+    rig.later(1);
+    rig.executor.step(&mut VecDeque::new(), true).await.unwrap();
+    assert_eq!(rig.nonces(), ["0"]);
+    rig.later(1);
+    assert_eq!(rig.state(Some(Claim::Merge(Size::shares(30)))).await, "sent", "an operator may");
+    assert_eq!(rig.state(None).await, "confirmed");
+    rig.write("UPDATE claims SET state = 'confirmed'").await;
+    rig.later(1);
+    rig.executor.step(&mut VecDeque::new(), true).await.unwrap();
+    assert_eq!(rig.nonces(), ["0", "0", "0"]);
 }
 
 #[tokio::test]

@@ -110,9 +110,9 @@ impl Venue {
         let mut waiting = VecDeque::from([wanted]);
         for _ in 0..500 {
             self.rig.executor.step(&mut waiting, false).await.unwrap();
-            let row = self.rig.executor.db.claims("0xwallet", 1).await.unwrap().remove(0);
-            if !row.is_open() {
-                return format!("{} {}", row.state, row.reason).trim().to_owned();
+            let row = self.rig.executor.db.claims("0xwallet", 1).await.unwrap().rows.remove(0);
+            if !row.state.is_open() {
+                return format!("{} {}", row.state.as_str(), row.reason).trim().to_owned();
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
