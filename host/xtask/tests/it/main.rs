@@ -10,5 +10,6 @@
 )]
 
 mod arrows;
+mod circles;
 mod source;
 mod tidy;
