@@ -9,7 +9,6 @@ mod child;
 #[cfg(target_os = "linux")]
 mod confine;
 mod inside;
-mod own_program;
 
 use crate::cache::Cache;
 use crate::check::{self, Kind};
@@ -18,7 +17,6 @@ use crate::native::LENGTH;
 use crate::settings::Settings;
 pub use child::Program;
 pub use inside::work;
-pub use own_program::OwnProgramError;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};

@@ -1,6 +1,6 @@
 //! The handles that the parts of one session share. Each is cheap to copy.
 
-use crate::orders::order_ids::Index;
+use crate::order_ids::Index;
 use alerts::Alerts;
 use control::inbox::Inbox;
 use control::market_registry::Listing;

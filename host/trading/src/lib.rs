@@ -2,11 +2,12 @@
 //! HTTP, and takes commands from [`control`] alone.
 //! Start reading in [`session`], which begins and ends one; then `engine_thread`, which steps, and `effects`, which acts.
 
-pub mod account;
+mod account;
 mod effects;
 mod engine_thread;
 mod handles;
 mod market_data;
+mod order_ids;
 mod orders;
 mod row_writer;
 pub mod session;

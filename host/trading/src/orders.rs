@@ -1,6 +1,5 @@
 //! Orders: their way to where they are executed, and their ids there.
 
 pub(crate) mod execution_client;
-pub(crate) mod order_ids;
 pub(crate) mod paper;
 pub(crate) mod submitter;

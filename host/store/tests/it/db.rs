@@ -1,11 +1,11 @@
 //! Every statement on both databases.
 
 use crate::postgres::Cluster;
-use store::db::claims::{ClaimKind, ClaimState};
 use model::{ConditionId, StrategyId, Usd};
 use sqlx::{Connection, Database, Executor, Postgres, Sqlite};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use store::db::claims::{ClaimKind, ClaimState};
 use store::db::{
     AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillRow, Halt, Halts, OrderRow,
     PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,

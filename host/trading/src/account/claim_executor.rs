@@ -11,7 +11,6 @@ use control::clock;
 use control::inbox::Inbox;
 use control::market_registry::Listing;
 use control::{CLAIMS_WAITING_MAX, Door, Wanted};
-use store::db::claims::{ClaimKind, ClaimState, Claims};
 use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TransferKind, Usd};
 use order::{Address, Batch, Call, Chain, Claim, Signature65, SignatureType};
 use polymarket::AccountClient;
@@ -24,6 +23,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use store::db::claims::{ClaimKind, ClaimState, Claims};
 use store::db::{ClaimRow, Db, DbError};
 use tokio::sync::mpsc;
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::orders::order_ids::Index;
+use crate::order_ids::Index;
 use control::Latest;
 use control::clock;
 use control::inbox::Inbox;

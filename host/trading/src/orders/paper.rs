@@ -1,8 +1,8 @@
 //! Paper trading: the market channel is the real one, and `sim`'s paper venue stands where the exchange would. It answers
 //! through the inbox, so its words are journaled like the real one's.
 
-use super::order_ids::Index;
 use super::submitter::Job;
+use crate::order_ids::Index;
 use control::clock;
 use control::inbox::Inbox;
 use model::event::MarketEvent;

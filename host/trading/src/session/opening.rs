@@ -3,7 +3,7 @@
 use super::carry_over::{self, CarriedOver};
 use super::{Venue, halts};
 use crate::handles::Handles;
-use crate::orders::order_ids::Index;
+use crate::order_ids::Index;
 use alerts::{Alerts, Bot};
 use anyhow::Context;
 use config::Config;

@@ -31,14 +31,6 @@ const KNOWN: &[Known] = &[
         why: "decided: one state machine, whose `impl Engine` has a file for each subject, the gate among them",
     },
     Known {
-        name: "app",
-        folders: &[
-            "alerts", "backtest", "bench", "cli", "config", "host", "http", "keys", "picture", "replay", "run",
-            "strategy",
-        ],
-        why: "a debt: the layers of the shell are folders of one crate",
-    },
-    Known {
         name: "exchange",
         folders: &["http", "keys", "world"],
         why: "a debt: `world` and `keys` return `http::Fail`, and the clock is in `server`",

@@ -1,7 +1,7 @@
 //! A sandbox whose compiler is this very program, started again as `PROGRAM compile`.
 
-use super::{Compiler, Program};
 use crate::cache::Cache;
+use crate::compile::{Compiler, Program};
 use crate::fault::LoadError;
 use crate::module::Sandbox;
 use crate::settings::Settings;
