@@ -20,8 +20,9 @@ use delivery::Door;
 pub use delivery::Outcome;
 use model::Time;
 use model::hex;
+use parking_lot::{Mutex, MutexGuard};
 use queue::{Post, Put, Waiting};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -145,11 +146,11 @@ impl Shared {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 
     fn figures(&self) -> MutexGuard<'_, Figures> {
-        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.figures.lock()
     }
 }
 
@@ -177,7 +178,7 @@ impl Alerts {
             task: Mutex::default(),
         });
         let task = tokio::spawn(sender::run(Arc::clone(&shared), door, bot));
-        *shared.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        *shared.task.lock() = Some(task);
         Ok(Self { shared: Some(shared) })
     }
 
@@ -229,7 +230,7 @@ impl Alerts {
     /// Sends what is left, as far as that takes no longer than this, and ends.
     pub async fn close(&self, within: Duration) {
         let Some(shared) = &self.shared else { return };
-        let task = shared.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = shared.task.lock().take();
         shared.closing.send_replace(true);
         shared.wake.notify_one();
         let Some(mut task) = task else { return };

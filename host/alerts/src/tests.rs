@@ -39,8 +39,8 @@ impl Server {
         let acts: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(acts.iter().copied().collect()));
         let kept = Arc::clone(&got);
         let take = move |Json(body): Json<Value>| {
-            kept.lock().unwrap().push((Instant::now(), body));
-            let mut acts = acts.lock().unwrap();
+            kept.lock().push((Instant::now(), body));
+            let mut acts = acts.lock();
             let act = if acts.len() > 1 { acts.pop_front().unwrap() } else { acts[0] };
             async move {
                 match act {
@@ -76,7 +76,7 @@ impl Server {
         async move {
             let started = Instant::now();
             loop {
-                let now = got.lock().unwrap().clone();
+                let now = got.lock().clone();
                 if now.len() >= count {
                     return now;
                 }
@@ -124,7 +124,7 @@ async fn an_alert_is_there_at_once_and_its_like_are_folded() {
     // What is less than the level is not sent, whatever comes; what waits for its minute is sent at the end.
     alerts.raise(alert("a"));
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(server.got.lock().unwrap().len(), 1);
+    assert_eq!(server.got.lock().len(), 1);
     alerts.close(CLOSE_WITHIN).await;
     assert_eq!(server.wait(2).await.len(), 2);
     assert_eq!(alerts.figures().waiting, 0);

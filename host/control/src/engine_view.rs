@@ -2,7 +2,8 @@
 
 use engine::Summary;
 use model::{Limits, OrderId, Size, Time, TokenIx};
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 
 /// What the rest of the host may see of the engine, ten times a second.
 #[derive(Debug, Clone)]
@@ -34,11 +35,11 @@ pub struct Latest(Arc<Mutex<Option<Arc<View>>>>);
 impl Latest {
     /// Replaces the view.
     pub fn set(&self, view: View) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(view));
+        *self.0.lock() = Some(Arc::new(view));
     }
 
     /// Returns the newest view. The lock is held for the copy of a pointer only, so that readers never hold up the engine.
     pub fn get(&self) -> Option<Arc<View>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }

@@ -3,9 +3,10 @@
 
 use model::input::StrategyAnswer;
 use model::{Body, Time};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use sandbox::Unjudged;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The most market inputs that wait.
@@ -115,8 +116,7 @@ impl Inbox {
         taken.arrivals.clear();
         let mut queues = self.lock();
         if queues.account.is_empty() && queues.market.is_empty() && !queues.closed {
-            let waited = self.shared.1.wait_timeout(queues, patience);
-            queues = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let _waited = self.shared.1.wait_for(&mut queues, patience);
         }
         taken.arrivals.extend(queues.account.drain(..));
         let some = queues.market.len().min(market_max);
@@ -128,7 +128,7 @@ impl Inbox {
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
         // A panic elsewhere cannot leave the queues half changed.
-        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.0.lock()
     }
 }
 

@@ -2,8 +2,9 @@
 //! that a number means the same market here and there.
 
 use model::{ConditionId, Market, MarketIx, TokenId, TokenIx};
+use parking_lot::{RwLock, RwLockReadGuard};
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// A cheap handle on the markets.
@@ -39,7 +40,7 @@ impl Listing {
 
     /// Adds a market under the next number.
     pub fn add(&self, market: &Market) -> Option<MarketIx> {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.write();
         let ix = u32::try_from(table.entries.len()).ok().map(MarketIx)?;
         for (token, outcome) in market.tokens.into_iter().zip(0u32..) {
             table.tokens.insert(token, ix.token(outcome));
@@ -53,7 +54,7 @@ impl Listing {
 
     /// Notes that a market has ended; says whether it is the first time.
     pub fn end(&self, ix: MarketIx) -> bool {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.write();
         let first = table.entries.get_mut(ix.index()).is_some_and(|entry| !std::mem::replace(&mut entry.ended, true));
         drop(table);
         if first {
@@ -127,7 +128,7 @@ impl Listing {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Table> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner)
+        self.table.read()
     }
 }
 

@@ -1,8 +1,9 @@
 //! The names of strategies by their numbers, shared by what writes rows and what shows them.
 
 use model::StrategyId;
+use parking_lot::RwLock;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// The names. A cheap handle.
 #[derive(Debug, Clone, Default)]
@@ -11,7 +12,7 @@ pub struct StrategyNames(Arc<RwLock<BTreeMap<StrategyId, String>>>);
 impl StrategyNames {
     /// Gives a strategy its name.
     pub fn set(&self, strategy: StrategyId, name: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(strategy, name.to_owned());
+        self.0.write().insert(strategy, name.to_owned());
     }
 
     /// Returns the name of a strategy; `by hand` for orders placed outside, `strategy N` for one without a name.
@@ -19,7 +20,7 @@ impl StrategyNames {
         if strategy == StrategyId::BY_HAND {
             return "by hand".to_owned();
         }
-        let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let names = self.0.read();
         names.get(&strategy).cloned().unwrap_or_else(|| format!("strategy {}", strategy.0))
     }
 }

@@ -41,13 +41,14 @@ use model::{ConditionId, MarketIx, Side, Time, TokenId, TokenIx, Usd, VenueOrder
 use notices::Notices;
 use order::{Chain, Domains, Exchange};
 use orders::Orders;
+use parking_lot::{Mutex, MutexGuard};
 use past::Acts;
 use rates::Rates;
 use relayer::Relayer;
 use serde_json::Value;
 use sim::Venue;
 use sim::venue::{MarketError, Order};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tape::Tape;
 
 /// When trades settle.
@@ -97,7 +98,7 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inside> {
-        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inside = self.inside.lock();
         inside.now = inside.now.max(crate::server::now());
         inside
     }

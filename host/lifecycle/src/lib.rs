@@ -26,6 +26,7 @@ use control::{Asked, Latest, StrategyNames};
 pub use instance_session::session_of;
 use model::input::StrategyChange;
 use model::{Body, MarketIx, StrategyId};
+use parking_lot::Mutex;
 use readmodel::Picture;
 use readmodel::views::StrategyView;
 pub use report_routing::supervise;
@@ -33,7 +34,7 @@ use sandbox::{Module, Report, Sandbox};
 use settings::of_names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use store::db::Db;
 pub(crate) use store::strategy_state::SavedStates;
@@ -61,12 +62,12 @@ pub struct Starts {
 
 impl Starts {
     fn put(&self, strategy: StrategyId, instance: u32, start: Start) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert((strategy, instance), start);
+        self.waiting.lock().insert((strategy, instance), start);
     }
 
     /// Takes what an instance starts with, once the engine has taken its announcement.
     pub fn take(&self, strategy: StrategyId, instance: u32) -> Option<Start> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&(strategy, instance))
+        self.waiting.lock().remove(&(strategy, instance))
     }
 }
 

@@ -22,6 +22,7 @@ pub use folder::WatchKind;
 use model::input::StrategyAnswer;
 use model::{MarketNote, OwnEvent, StrategyId, Time};
 pub use name::is_name;
+use parking_lot::{Mutex, MutexGuard};
 pub(crate) use queue::Item;
 pub(crate) use refusals::Refusals;
 pub(crate) use runner::unsaved;
@@ -29,7 +30,7 @@ use runner::{Job, Runner};
 use states::States;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use turns::Turns;
 pub use unjudged::Unjudged;
 
@@ -250,6 +251,6 @@ impl Supervisor {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<StrategyId, Runner>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.running.lock()
     }
 }

@@ -7,10 +7,11 @@ use engine::{Approved, Placement};
 use model::{OrderId, Seq, SessionId, Time, VenueOrderId};
 use order::batch::CALLS_MAX;
 use order::{Account, Batch, BuildError, Domains, Listing, Signature65, SignedOrder, UnsignedOrder, recover};
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::{oneshot, watch};
@@ -383,7 +384,7 @@ type Asked = (u32, oneshot::Receiver<Response>);
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code can panic while it holds the lock, and the state is whole between any two statements.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     async fn ask(&self, request: &Request) -> Result<Response, AskError> {

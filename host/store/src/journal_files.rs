@@ -18,10 +18,11 @@ pub use segments::{folder, is_first, segments_of};
 use journal::{Header, Placement, Record, encode, encode_input};
 use late_cancels::LateCancel;
 use model::{Input, OrderId, SessionId, Time};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use segments::Segments;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -195,7 +196,7 @@ impl Journal {
         self.append(|bytes| encode(&Record::End(now), bytes).is_ok(), true);
         self.shared.lock().closing = true;
         self.shared.signal.notify_all();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the journal's thread panicked");
         }
@@ -217,7 +218,7 @@ fn beginning(header: &Header) -> std::io::Result<Vec<u8>> {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 
     fn fail(&self, words: &str) {
@@ -234,7 +235,7 @@ impl Shared {
         loop {
             let mut waiting = self.lock();
             if waiting.wanted <= synced && !waiting.closing {
-                waiting = self.signal.wait_timeout(waiting, GATHER).unwrap_or_else(PoisonError::into_inner).0;
+                let _waited = self.signal.wait_for(&mut waiting, GATHER);
             }
             bytes.clear();
             std::mem::swap(&mut bytes, &mut waiting.bytes);

@@ -6,9 +6,10 @@ use crate::auth::Header;
 use crate::parse::ParseError;
 use crate::tls;
 use crate::wire::account::Failure;
+use parking_lot::{Mutex, MutexGuard};
 use reqwest::{Method, Response, StatusCode, Url};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -191,7 +192,7 @@ impl Transport {
     }
 
     fn limits(&self) -> MutexGuard<'_, Limits> {
-        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+        self.limits.lock()
     }
 
     async fn exchange(&self, call: Call<'_>) -> Result<Vec<u8>, RequestError> {

@@ -42,7 +42,7 @@ const SETTINGS_MAX: usize = 64 * 1024;
 pub(super) struct Folder {
     status: Arc<Status>,
     wake: mpsc::Sender<Wake>,
-    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    thread: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The state of the watcher for other threads.
@@ -80,7 +80,7 @@ impl Folder {
             while watcher.turn() {}
         };
         let thread = std::thread::Builder::new().name("strategies-folder".to_owned()).spawn(run)?;
-        Ok(Self { status, wake, thread: std::sync::Mutex::new(Some(thread)) })
+        Ok(Self { status, wake, thread: parking_lot::Mutex::new(Some(thread)) })
     }
 
     /// Returns the way in which changes are noticed now.
@@ -92,7 +92,7 @@ impl Folder {
     pub(super) fn end(&self) {
         // The watcher has ended if it does not take it.
         let _sent = self.wake.send(Wake::End);
-        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the strategies folder's thread panicked");
         }

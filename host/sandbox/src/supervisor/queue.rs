@@ -5,8 +5,8 @@ use super::refusals::Refusals;
 use crate::grants::Grants;
 use crate::instance::Batch;
 use model::{MarketNote, NoteKind, OwnEvent, Time, TokenIx};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A strategy with more market events waiting than this lags: tops and depth are conflated.
@@ -197,12 +197,12 @@ impl Queue {
             if patience.is_zero() {
                 return Taken::Nothing;
             }
-            waiting = self.signal.wait_timeout(waiting, patience).unwrap_or_else(PoisonError::into_inner).0;
+            let _waited = self.signal.wait_for(&mut waiting, patience);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 }
 

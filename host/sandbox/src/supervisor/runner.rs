@@ -11,7 +11,8 @@ use crate::module::{Module, Sandbox};
 use crate::session::Session;
 use model::event::REASON_MAX;
 use model::input::StrategyAnswer;
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -78,7 +79,7 @@ impl Runner {
     }
 
     pub(super) fn usage(&self) -> Usage {
-        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.usage.lock()
     }
 
     /// Lets the thread end after the call that is under way.
@@ -263,7 +264,7 @@ impl Running {
     }
 
     fn measure(&self) {
-        *self.meter.lock().unwrap_or_else(PoisonError::into_inner) = self.instance.usage();
+        *self.meter.lock() = self.instance.usage();
     }
 
     fn tell_log(&mut self) {

@@ -1,8 +1,9 @@
 //! What each strategy saved last: what its next instance starts from, after a swap, a failure or a restart.
 
 use model::StrategyId;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// The last states by strategy, each no longer than the sandbox's settings allow. A cheap handle.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,6 @@ impl States {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<StrategyId, Arc<[u8]>>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last.lock()
     }
 }

@@ -3,9 +3,10 @@
 //! for longer than the call may take. Who waits is let in by the order of asking, so a slow strategy delays the others by no more than its
 //! own call.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 
 /// Calls under way at a time, for each processor: two, so that one that burns its fuel leaves room for another.
@@ -42,7 +43,7 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Waits for a turn, which lasts until it is dropped.

@@ -15,7 +15,7 @@ impl Storage for Disk {
         if self.full.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(Error::other("no space left"));
         }
-        self.bytes.lock().unwrap().extend_from_slice(bytes);
+        self.bytes.lock().extend_from_slice(bytes);
         Ok(())
     }
 
@@ -92,7 +92,7 @@ async fn a_full_disk_fails_whoever_waits_and_everything_after() {
     let place = journal.placement(&placement(3));
     assert!(journal.synced(place).await.is_err());
     journal.close(Time(9));
-    assert_eq!(records(&disk.bytes.lock().unwrap()).len(), 2);
+    assert_eq!(records(&disk.bytes.lock()).len(), 2);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use model::{Body, TokenId, TokenIx};
 use polymarket::Client;
 use polymarket::parse::BookSnapshot;
 use readmodel::Picture;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A book without a frame for so long is held against the witness.
@@ -36,7 +36,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, client: Client, picture: Picture)
         for (token, id) in quiet {
             let Some(book) = books.iter().find(|book| book.token == id) else { continue };
             if picture.best(token) == Some(best(book)) {
-                shared.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(token, now.0);
+                shared.heard.lock().insert(token, now.0);
                 shared.inbox.account(clock::now(), Body::Alive { token });
             } else {
                 shared.resnapshot(token);
@@ -47,7 +47,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, client: Client, picture: Picture)
 
 impl Shared {
     fn quiet(&self, now: u64) -> Vec<(TokenIx, TokenId)> {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = self.heard.lock();
         let quiet = |token: &TokenIx| now.saturating_sub(heard.get(token).copied().unwrap_or(0)) > QUIET_MICROS;
         let shards = self.shards();
         shards.tokens.iter().filter(|(token, _)| quiet(token)).map(|(token, (id, _))| (*token, *id)).collect()

@@ -8,14 +8,15 @@ use control::inbox::Inbox;
 use model::event::MarketEventKind;
 use model::input::Channel;
 use model::{Body, Market, MarketEvent, MarketIx, Time, TokenId, TokenIx};
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use polymarket::feed::{ASSETS_MAX, Brought, Verdict};
 use polymarket::parse::{Element, TooManyTokens, parse_elements};
 use polymarket::{Client, Feed, FeedConfig, FeedEvent, TokenMap};
 use readmodel::Picture;
 use readmodel::views::ConnectionView;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -252,11 +253,11 @@ async fn show(shared: Arc<Shared>, picture: Picture) {
 
 impl Shared {
     pub(crate) fn shards(&self) -> MutexGuard<'_, Shards> {
-        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards.lock()
     }
 
     fn names(&self) -> RwLockReadGuard<'_, TokenMap> {
-        self.map.read().unwrap_or_else(PoisonError::into_inner)
+        self.map.read()
     }
 
     /// Tells the engine what has become of the channel, if that is new.
@@ -294,7 +295,7 @@ impl Shared {
         }
         let differ = line.shard.merge(line.number, |take| {
             let differ = keep_news(at, frame, take);
-            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut heard = self.heard.lock();
             heard.extend(frame.events.iter().map(|event| (event.token, at.0)));
             drop(heard);
             // Sent before another connection looks, so that the engine hears it in this order.
@@ -332,7 +333,7 @@ impl Shared {
 
     /// Makes frames about these tokens understood.
     fn name(&self, named: &[(TokenIx, TokenId)]) -> Result<(), TooManyTokens> {
-        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        let mut map = self.map.write();
         named.iter().try_for_each(|(ix, id)| map.insert(id, *ix))
     }
 }

@@ -1,9 +1,9 @@
 //! One part of the tokens, on several connections that bring the same, and which of them are up.
 
 use model::{MarketIx, Time, TokenIx};
+use parking_lot::{Mutex, MutexGuard};
 use polymarket::Feed;
 use polymarket::feed::{Brought, Merge, Share, Verdict};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The connections of one part of the tokens.
 #[derive(Debug)]
@@ -77,6 +77,6 @@ impl Shard {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
