@@ -6,7 +6,7 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Files of the repository that go with the binary.
 const TEXTS: [&str; 3] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
@@ -28,7 +28,7 @@ pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
         fs::remove_dir_all(&strategies).context("emptying dist/strategies")?;
     }
     fs::create_dir_all(&strategies).context("making the folder dist/strategies")?;
-    let mut files = vec![repo.binary("release")];
+    let mut files = separate_symbols(&repo.binary("release"), &repo.target.join("dist"))?;
     files.extend(TEXTS.iter().map(|name| repo.root.join(name)));
     let mut sums = String::new();
     for file in &files {
@@ -40,6 +40,27 @@ pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     fs::write(dist.join("SHA256SUMS"), &sums).context("writing dist/SHA256SUMS")?;
     say::line(&format!("   {} is ready; check it with: sha256sum -c SHA256SUMS", dist.display()));
     Ok(())
+}
+
+/// Writes the program without its debug lines, and beside it a file with them, which debuggers find by its name. Returns both.
+///
+/// Most of a release is debug lines (175 of 213 MB), and only someone who reads a core dump needs them.
+fn separate_symbols(program: &Path, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !cfg!(target_os = "linux") {
+        return Ok(vec![program.to_owned()]);
+    }
+    fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
+    let name = program.file_name().context("a program to ship needs a name")?;
+    let (stripped, symbols) = (folder.join(name), folder.join(name).with_extension("debug"));
+    let objcopy = |args: &[&str], to: &Path| {
+        let mut objcopy = command::new("objcopy", folder);
+        objcopy.args(args).arg(program).arg(to);
+        command::run(&mut objcopy, "objcopy (of the package binutils, which brings the linker)")
+    };
+    objcopy(&["--only-keep-debug"], &symbols)?;
+    let link = format!("--add-gnu-debuglink={}", symbols.display());
+    objcopy(&["--strip-debug", &link], &stripped)?;
+    Ok(vec![stripped, symbols])
 }
 
 /// Copies a file and returns its line for SHA256SUMS.
@@ -67,6 +88,21 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_shipped_program_has_its_symbols_beside_it() {
+        let folder = std::env::temp_dir().join(format!("polytrader-symbols-{}", std::process::id()));
+        // This test itself, which was built with debug lines.
+        let program = std::env::current_exe().unwrap();
+        let files = separate_symbols(&program, &folder).unwrap();
+        let sizes: Vec<u64> = files.iter().map(|file| fs::metadata(file).unwrap().len()).collect();
+        let whole = fs::metadata(&program).unwrap().len();
+        assert!(sizes.len() == 2 && sizes.iter().all(|size| *size < whole), "{sizes:?} of {whole}");
+        let runs = std::process::Command::new(&files[0]).arg("--list").output().unwrap();
+        assert!(runs.status.success(), "the stripped program does not run");
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn a_shipped_file_is_copied_and_its_sum_is_the_known_one() {
