@@ -26,79 +26,87 @@ pub(crate) fn confine() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// The calls that the signer's process gives up.
+#[cfg(target_os = "linux")]
+const GIVEN_UP: &[libc::c_long] = &[
+    // Programs.
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    // Files that are not open yet, and what is done to files by name.
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_mkdirat,
+    libc::SYS_mknodat,
+    libc::SYS_fchmodat,
+    libc::SYS_fchownat,
+    libc::SYS_truncate,
+    libc::SYS_memfd_create,
+    // The network, and other processes.
+    libc::SYS_socket,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    // The kernel's own.
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_kexec_load,
+    libc::SYS_reboot,
+    libc::SYS_personality,
+];
+
+/// The calls that newer ones replace and that the oldest kind of machine still has.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+const GIVEN_UP_OLD: &[libc::c_long] = &[
+    libc::SYS_open,
+    libc::SYS_creat,
+    libc::SYS_unlink,
+    libc::SYS_rename,
+    libc::SYS_link,
+    libc::SYS_symlink,
+    libc::SYS_mkdir,
+    libc::SYS_rmdir,
+    libc::SYS_mknod,
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_fork,
+    libc::SYS_vfork,
+];
+
+/// The calls that newer ones replace: none here.
+#[cfg(all(target_os = "linux", not(target_arch = "x86_64")))]
+const GIVEN_UP_OLD: &[libc::c_long] = &[];
+
 #[cfg(target_os = "linux")]
 fn given_up() -> Vec<libc::c_long> {
-    let mut calls = vec![
-        // Programs.
-        libc::SYS_execve,
-        libc::SYS_execveat,
-        // Files that are not open yet, and what is done to files by name.
-        libc::SYS_openat,
-        libc::SYS_openat2,
-        libc::SYS_open_by_handle_at,
-        libc::SYS_unlinkat,
-        libc::SYS_renameat,
-        libc::SYS_renameat2,
-        libc::SYS_linkat,
-        libc::SYS_symlinkat,
-        libc::SYS_mkdirat,
-        libc::SYS_mknodat,
-        libc::SYS_fchmodat,
-        libc::SYS_fchownat,
-        libc::SYS_truncate,
-        libc::SYS_memfd_create,
-        // The network, and other processes.
-        libc::SYS_socket,
-        libc::SYS_connect,
-        libc::SYS_bind,
-        libc::SYS_listen,
-        libc::SYS_accept,
-        libc::SYS_accept4,
-        libc::SYS_ptrace,
-        libc::SYS_process_vm_readv,
-        libc::SYS_process_vm_writev,
-        libc::SYS_pidfd_getfd,
-        libc::SYS_shmget,
-        libc::SYS_shmat,
-        // The kernel's own.
-        libc::SYS_io_uring_setup,
-        libc::SYS_io_uring_enter,
-        libc::SYS_bpf,
-        libc::SYS_perf_event_open,
-        libc::SYS_userfaultfd,
-        libc::SYS_mount,
-        libc::SYS_umount2,
-        libc::SYS_pivot_root,
-        libc::SYS_chroot,
-        libc::SYS_setns,
-        libc::SYS_unshare,
-        libc::SYS_keyctl,
-        libc::SYS_add_key,
-        libc::SYS_request_key,
-        libc::SYS_init_module,
-        libc::SYS_finit_module,
-        libc::SYS_kexec_load,
-        libc::SYS_reboot,
-        libc::SYS_personality,
-    ];
-    // What the newer calls replace is still there on the oldest kind of machine.
-    #[cfg(target_arch = "x86_64")]
-    calls.extend([
-        libc::SYS_open,
-        libc::SYS_creat,
-        libc::SYS_unlink,
-        libc::SYS_rename,
-        libc::SYS_link,
-        libc::SYS_symlink,
-        libc::SYS_mkdir,
-        libc::SYS_rmdir,
-        libc::SYS_mknod,
-        libc::SYS_chmod,
-        libc::SYS_chown,
-        libc::SYS_fork,
-        libc::SYS_vfork,
-    ]);
-    calls
+    [GIVEN_UP, GIVEN_UP_OLD].concat()
 }
 
 #[cfg(test)]
