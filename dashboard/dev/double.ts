@@ -3,6 +3,8 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connect, Plugin } from "vite";
+import type { ConfigView } from "../src/generated/ConfigView";
+import type { ModeView } from "../src/generated/ModeView";
 import type { StreamMessage } from "../src/generated/StreamMessage";
 import type { Update } from "../src/generated/Update";
 import { World } from "./world.ts";
@@ -20,7 +22,7 @@ export function devDouble(): Plugin {
         const message: StreamMessage = { seq, update };
         for (const it of listeners) it.write(`event: update\nid: ${message.seq}\ndata: ${JSON.stringify(message)}\n\n`);
       };
-      const world = new World(process.env["POLYTRADER_DEV_MODE"] ?? "demo", tell);
+      const world = new World((process.env["POLYTRADER_DEV_MODE"] ?? "demo") as ModeView, tell);
       const timer = setInterval(() => world.step(), STEP_MS);
       timer.unref();
       server.middlewares.use(handler(world, listeners));
@@ -67,13 +69,13 @@ function problem(response: ServerResponse, detail: string): void {
   response.end(JSON.stringify({ type: "about:blank", title: "Conflict", status: 409, detail }));
 }
 
-const CONFIG = {
-  portfolio_trade_pct: { value: "5", default: "5", description: "Cap on the cost of one risk-increasing order, in percent of the portfolio.", source: "default" },
-  max_market_usd: { value: "100", default: "100", description: "Worst-case loss over the outcomes of one condition.", source: "default" },
-  daily_loss_limit_usd: { value: "250", default: "25", description: "Loss since 00:00 UTC that halts trading.", source: "profile demo" },
-  take_profit_pct: { value: "50", default: "8", description: "Gain at which the guard sells.", source: "profile demo" },
-  stop_loss_pct: { value: "50", default: "5", description: "Loss at which the guard sells.", source: "profile demo" },
-  max_open_positions: { value: "20", default: "5", description: "Conditions held or bid for.", source: "profile demo" },
-  "account.funder": { value: null, default: null, description: "Address that holds the funds, if it is not the signer's.", source: "default" },
-  "api.listen": { value: "127.0.0.1:0", default: "127.0.0.1:8000", description: "Address of the API.", source: "flag --api-port" },
+const CONFIG: Record<string, ConfigView> = {
+  portfolio_trade_pct: { value: "5", default: "5", description: "Cap on the cost of one risk-increasing order, in percent of the portfolio.", source: "default", live: true },
+  max_market_usd: { value: "100", default: "100", description: "Worst-case loss over the outcomes of one condition.", source: "default", live: true },
+  daily_loss_limit_usd: { value: "250", default: "25", description: "Loss since 00:00 UTC that halts trading.", source: "demo profile", live: true },
+  take_profit_pct: { value: "50", default: "8", description: "Gain at which the guard sells.", source: "demo profile", live: true },
+  stop_loss_pct: { value: "50", default: "5", description: "Loss at which the guard sells.", source: "demo profile", live: true },
+  max_open_positions: { value: "20", default: "5", description: "Conditions held or bid for.", source: "demo profile", live: true },
+  "account.funder": { value: "", default: "", description: "Address that holds the funds, if it is not the signer's.", source: "default", live: false },
+  "api.listen": { value: "127.0.0.1:0", default: "127.0.0.1:8000", description: "Address of the API.", source: "flag", live: false },
 };

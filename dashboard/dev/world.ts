@@ -1,9 +1,13 @@
 // The invented world behind the development double: random walks, and a quoter that is filled now and then.
 
 import type { MarketView } from "../src/generated/MarketView";
+import type { ModeView } from "../src/generated/ModeView";
+import type { OrderStateView } from "../src/generated/OrderStateView";
 import type { OrderView } from "../src/generated/OrderView";
+import type { SideView } from "../src/generated/SideView";
 import type { Snapshot } from "../src/generated/Snapshot";
 import type { TokenView } from "../src/generated/TokenView";
+import type { TradeView } from "../src/generated/TradeView";
 import type { Update } from "../src/generated/Update";
 
 const QUESTIONS: [string, string, string, string][] = [
@@ -35,20 +39,20 @@ export class World {
 
   private readonly tell: (seq: number, update: Update) => void;
 
-  constructor(mode: string, tell: (seq: number, update: Update) => void) {
+  constructor(mode: ModeView, tell: (seq: number, update: Update) => void) {
     this.tell = tell;
     const now = Date.now();
     this.snapshot = {
       seq: 1,
       bot: { state: "RUNNING", restriction: "none", reason: "", mode, session: 3, started_at_ms: now - 754_000, market_channel_up: true, user_channel_up: true, events: 48_211, restrictions: [] },
-      pnl: { at_ms: now, cash_micro_usd: CASH, reserved_micro_usd: 0, positions_micro_usd: 0, portfolio_micro_usd: CASH, realised_micro_usd: 0, unrealised_micro_usd: 0, fees_micro_usd: 0, today_micro_usd: 0 },
+      pnl: { at_ms: now, cash_micro_usd: CASH, reserved_micro_usd: 0, positions_micro_usd: 0, portfolio_micro_usd: CASH, realised_micro_usd: 0, unrealised_micro_usd: 0, fees_micro_usd: 0, profit_micro_usd: 0, today_micro_usd: 0 },
       history: walk(now),
       positions: [],
       orders: [],
       trades: [],
       refusals: [],
       strategies: STRATEGIES.map(([name, state, error], place) => ({
-        name, state, error, hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", file_hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", version: "0.1.0", description: "An example", instance: 1, markets: 6 - place, events: 40_000, intents: 900, orders: 410, fills: 37, refusals: 3, realised_micro_usd: 4_210_000, unrealised_micro_usd: -312_000, fees_micro_usd: 41_250, today_micro_usd: 3_856_750, fuel: 18_442, fuel_limit: 50_000_000, log: "", loaded_at_ms: now - 700_000, armed_hash: "", armed_budget: NO_BUDGET, budget: NO_BUDGET, bounded: "",
+        name, state, error, hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", file_hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", version: "0.1.0", description: "An example", instance: 1, markets: 6 - place, events: 40_000, intents: 900, orders: 410, fills: 37, refusals: 3, realised_micro_usd: 4_210_000, unrealised_micro_usd: -312_000, fees_micro_usd: 41_250, profit_micro_usd: 3_856_750, today_micro_usd: 3_856_750, fuel: 18_442, fuel_limit: 50_000_000, log: "", loaded_at_ms: now - 700_000, armed_hash: "", armed_budget: NO_BUDGET, budget: NO_BUDGET, bounded: "",
       })),
       breakers: ["stale_data", "websocket_disconnect", "high_error_rate", "reconciliation_mismatch", "daily_loss_limit"].map((name) => ({ name, tripped: false, reason: "", markets: [], strategies: [], since_ms: null })),
       markets: QUESTIONS.map(([slug, question, yes, no], place) => market(slug, question, [yes, no], place)),
@@ -114,12 +118,12 @@ export class World {
     if (this.snapshot.orders.length > 22) this.cancel(pick(this.snapshot.orders).id);
     const it = pick(this.snapshot.markets);
     const token = pick(it.tokens);
-    const side = pick(["BUY", "SELL"]);
+    const side = pick<SideView>(["BUY", "SELL"]);
     const price = (side === "BUY" ? token.bid_micro_usd : token.ask_micro_usd) ?? 500_000;
     this.orderId += 1;
     const now = Date.now();
     const order: OrderView = {
-      id: this.orderId, venue_id: `0x${this.orderId.toString(16).padStart(64, "7")}`, strategy: "quoter", token: token.token, market: it.slug, outcome: token.outcome, side, kind: "GTC", price_micro_usd: price, size_micros: pick([20, 50, 100]) * 1_000_000, filled_micros: 0, state: pick(["live", "live", "live", "live", "pending", "partly_filled"]), reason: "quote", created_at_ms: now, updated_at_ms: now,
+      id: this.orderId, venue_id: `0x${this.orderId.toString(16).padStart(64, "7")}`, strategy: "quoter", token: token.token, market: it.slug, outcome: token.outcome, side, kind: "GTC", price_micro_usd: price, size_micros: pick([20, 50, 100]) * 1_000_000, filled_micros: 0, state: pick<OrderStateView>(["live", "live", "live", "live", "pending", "partly_filled"]), is_over: false, reason: "quote", created_at_ms: now, updated_at_ms: now,
     };
     if (order.state === "partly_filled") order.filled_micros = order.size_micros / 4;
     this.snapshot.orders.push(order);
@@ -132,7 +136,7 @@ export class World {
     this.close(order, "filled");
     this.tradeId += 1;
     const cost = (order.price_micro_usd * order.size_micros) / 1_000_000;
-    const trade = { id: `${this.tradeId}/0`, order: order.id, at_ms: Date.now(), strategy: order.strategy, token: order.token, market: order.market, outcome: order.outcome, side: order.side, price_micro_usd: order.price_micro_usd, size_micros: order.size_micros, cost_micro_usd: cost, fee_micro_usd: 1_250, maker: true, settlement: "matched" };
+    const trade: TradeView = { id: `${this.tradeId}/0`, order: order.id, at_ms: Date.now(), strategy: order.strategy, token: order.token, market: order.market, outcome: order.outcome, side: order.side, price_micro_usd: order.price_micro_usd, size_micros: order.size_micros, cost_micro_usd: cost, fee_micro_usd: 1_250, maker: true, settlement: "matched" };
     this.snapshot.trades = [trade, ...this.snapshot.trades].slice(0, 100);
     this.emit({ kind: "trade", data: trade });
     const settling = this.snapshot.trades[6];
@@ -177,8 +181,8 @@ export class World {
     const cash = CASH + realised - sum(snapshot.positions.map((it) => it.cost_micro_usd));
     const fees = snapshot.trades.length * 1_250;
     const reserved = sum(snapshot.orders.filter((it) => it.side === "BUY").map((it) => (it.price_micro_usd * it.size_micros) / 1_000_000));
-    snapshot.pnl = { at_ms: Date.now(), cash_micro_usd: cash, reserved_micro_usd: reserved, positions_micro_usd: positions, portfolio_micro_usd: cash + positions, realised_micro_usd: realised, unrealised_micro_usd: unrealised, fees_micro_usd: fees, today_micro_usd: realised + unrealised - fees };
-    snapshot.history = [...snapshot.history, { at_ms: snapshot.pnl.at_ms, profit_micro_usd: realised + unrealised - fees }].slice(-1_440);
+    snapshot.pnl = { at_ms: Date.now(), cash_micro_usd: cash, reserved_micro_usd: reserved, positions_micro_usd: positions, portfolio_micro_usd: cash + positions, realised_micro_usd: realised, unrealised_micro_usd: unrealised, fees_micro_usd: fees, profit_micro_usd: realised + unrealised - fees, today_micro_usd: realised + unrealised - fees };
+    snapshot.history = [...snapshot.history, { at_ms: snapshot.pnl.at_ms, profit_micro_usd: snapshot.pnl.profit_micro_usd }].slice(-1_440);
     this.emit({ kind: "pnl", data: snapshot.pnl });
   }
 
@@ -206,9 +210,9 @@ export class World {
     if (order !== undefined) this.close(order, "cancelled");
   }
 
-  private close(order: OrderView, state: string): void {
+  private close(order: OrderView, state: "filled" | "cancelled"): void {
     this.snapshot.orders = this.snapshot.orders.filter((it) => it !== order);
-    this.emit({ kind: "order", data: { ...order, state } });
+    this.emit({ kind: "order", data: { ...order, state, is_over: true } });
   }
 
   private token(id: string): TokenView | undefined {

@@ -3,6 +3,7 @@
 import type { ArmBody } from "./generated/ArmBody";
 import type { BudgetBody } from "./generated/BudgetBody";
 import type { ClaimBody } from "./generated/ClaimBody";
+import type { ClaimKindView } from "./generated/ClaimKindView";
 import type { ClaimView } from "./generated/ClaimView";
 import type { ConfigView } from "./generated/ConfigView";
 import type { HealthView } from "./generated/HealthView";
@@ -26,7 +27,7 @@ export type Action =
   | { kind: "cancel_order"; id: number }
   | { kind: "cancel_all" }
   | { kind: "set_limit"; key: string; value: string }
-  | { kind: "execute_claim"; claim: string; market: string }
+  | { kind: "execute_claim"; claim: ClaimKindView; market: string }
   | { kind: "strategy"; name: string; what: StrategyWord; hash?: string }
   | { kind: "arm"; name: string; hash: string; budget: BudgetBody }
   | { kind: "set_parameters"; name: string; parameters: Record<string, unknown> };

@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { standing, together, whyNot } from "./claims";
+import type { ClaimStateView } from "./generated/ClaimStateView";
 import { claim } from "./testing";
 
 describe("claims", () => {
@@ -7,7 +8,8 @@ describe("claims", () => {
     expect(whyNot(claim(), true)).toBe("");
     expect(whyNot(claim(), false)).toContain("traders");
     expect(whyNot(claim({ executable: false, how: "claims.execute is off" }), true)).toBe("claims.execute is off");
-    for (const state of ["signed", "sent", "unknown", "confirmed", "used"]) expect(whyNot(claim({ state }), true)).not.toBe("");
+    const begun: ClaimStateView[] = ["signed", "sent", "unknown", "confirmed", "used"];
+    for (const state of begun) expect(whyNot(claim({ state }), true)).not.toBe("");
     expect(whyNot(claim({ state: "failed" }), true)).toBe("");
   });
 
@@ -22,7 +24,11 @@ describe("claims", () => {
     const failed = standing(claim({ state: "failed", state_reason: "reverted", transaction: "0xaa" }));
     expect(failed).toEqual({ tone: "bad", word: "failed", about: "reverted\n0xaa" });
     expect(standing(claim({ state: "used" }))?.word).toBe("done");
-    expect(standing(claim({ state: "new here" }))?.word).toBe("new here");
+    const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const state = "new here" as ClaimStateView;
+    expect([standing(claim({ state }))?.word, whyNot(claim({ state }), true)]).toEqual(["new here", ""]);
+    expect(warned).toHaveBeenCalledTimes(1);
+    warned.mockRestore();
   });
 
   it("are one row where one call takes both outcomes of a draw", () => {

@@ -1,6 +1,7 @@
 // What can be turned into dollars, and how far that is.
 
 import type { ClaimView } from "./generated/ClaimView";
+import { unforeseen } from "./unforeseen";
 
 /** How a claim stands. */
 export interface Standing {
@@ -28,7 +29,7 @@ export function standing(claim: ClaimView): Standing | null {
     case "failed":
       return { tone: "bad", word: "failed", about };
     default:
-      return { tone: "idle", word: claim.state, about };
+      return unforeseen("claim state", claim.state, { tone: "idle", word: claim.state, about });
   }
 }
 
@@ -46,8 +47,11 @@ export function whyNot(claim: ClaimView, may: boolean): string {
     case "used":
       // Pairs of the same market may have come since, and merging them takes nothing twice.
       return claim.kind === "merge" ? "" : "It is done; the account does not show it yet.";
-    default:
+    case "":
+    case "failed":
       return "";
+    default:
+      return unforeseen("claim state", claim.state, "");
   }
 }
 

@@ -1,6 +1,7 @@
 // What is worth saying of the venue's public records of the account.
 
 import type { RecordsView } from "./generated/RecordsView";
+import { unforeseen } from "./unforeseen";
 
 /** Returns what a person should look at, as sentences; none if the records agree with the books and all of them was read. */
 export function complaints(records: RecordsView): string[] {
@@ -23,6 +24,6 @@ export function tone(records: RecordsView): "good" | "warn" | "bad" | "idle" {
     case "differs":
       return "bad";
     default:
-      return "idle";
+      return unforeseen("status of the records", records.status, "idle");
   }
 }

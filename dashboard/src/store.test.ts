@@ -49,9 +49,13 @@ describe("the order of messages", () => {
 
   it("counts a message of an unknown kind, so that a newer host does not look like a gap", () => {
     const store = loaded();
+    const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);
     const unknown = { kind: "weather", data: {} } as unknown as Update;
     expect(store.apply({ seq: 11, update: unknown })).toBe("applied");
-    expect(store.apply({ seq: 12, update: running })).toBe("applied");
+    expect(store.apply({ seq: 12, update: unknown })).toBe("applied");
+    expect(store.apply({ seq: 13, update: running })).toBe("applied");
+    expect(warned.mock.calls).toEqual([["unknown update weather; reload the page"]]);
+    warned.mockRestore();
   });
 });
 
@@ -62,9 +66,8 @@ describe("changes", () => {
     expect(partly.orders.map((it) => [it.id, it.filled_micros])).toEqual([[1, 4], [2, 0]]);
     const added = reduce(partly, { kind: "order", data: order(3) });
     expect(added.orders.map((it) => it.id)).toEqual([1, 2, 3]);
-    for (const state of ["filled", "cancelled", "refused"]) {
-      expect(reduce(added, { kind: "order", data: order(2, { state }) }).orders.map((it) => it.id)).toEqual([1, 3]);
-    }
+    const over = order(2, { state: "filled", is_over: true });
+    expect(reduce(added, { kind: "order", data: over }).orders.map((it) => it.id)).toEqual([1, 3]);
   });
 
   it("keeps an order of unknown outcome, because it may rest at the venue", () => {
@@ -73,7 +76,7 @@ describe("changes", () => {
   });
 
   it("does not add an order that was refused before it was ever open", () => {
-    expect(reduce(snapshot(), { kind: "order", data: order(1, { state: "refused" }) }).orders).toEqual([]);
+    expect(reduce(snapshot(), { kind: "order", data: order(1, { state: "refused", is_over: true }) }).orders).toEqual([]);
   });
 
   it("removes a position whose size is zero", () => {
@@ -89,8 +92,8 @@ describe("changes", () => {
     expect(settled.trades.map((it) => [it.id, it.settlement])).toEqual([["b", "matched"], ["a", "confirmed"]]);
   });
 
-  it("adds a point to the plot: realised and unrealised less fees", () => {
-    const data = pnl({ at_ms: 9, realised_micro_usd: 5, unrealised_micro_usd: -2, fees_micro_usd: 1 });
+  it("adds a point to the plot: the profit that the host states", () => {
+    const data = pnl({ at_ms: 9, realised_micro_usd: 5, unrealised_micro_usd: -2, fees_micro_usd: 1, profit_micro_usd: 2 });
     expect(reduce(snapshot(), { kind: "pnl", data }).history).toEqual([{ at_ms: 9, profit_micro_usd: 2 }]);
   });
 

@@ -2,11 +2,11 @@
 // redraws only what it shows.
 
 import type { PnlPoint } from "./generated/PnlPoint";
-import type { PnlView } from "./generated/PnlView";
 import type { RefusalView } from "./generated/RefusalView";
 import type { Snapshot } from "./generated/Snapshot";
 import type { StreamMessage } from "./generated/StreamMessage";
 import type { Update } from "./generated/Update";
+import { unforeseen } from "./unforeseen";
 
 /** Trades and refusals kept, as in the host's snapshot. */
 export const TRADES_MAX = 100;
@@ -79,58 +79,53 @@ export class Store {
   }
 }
 
-/** The order states that are over. The host counts `unknown` as open, because it may rest at the venue. */
-const ORDER_OVER = new Set(["filled", "cancelled", "refused"]);
-
 /** Returns the snapshot with one change. A kind that this page does not know leaves it as it is. */
 export function reduce(snapshot: Snapshot, update: Update): Snapshot {
   switch (update.kind) {
     case "bot":
       return { ...snapshot, bot: update.data };
-    case "pnl":
-      return { ...snapshot, pnl: update.data, history: bounded([...snapshot.history, point(update.data)]) };
+    case "pnl": {
+      const { at_ms, profit_micro_usd } = update.data;
+      return { ...snapshot, pnl: update.data, history: bounded([...snapshot.history, { at_ms, profit_micro_usd }]) };
+    }
     case "position":
-      return { ...snapshot, positions: put(snapshot.positions, update.data, (it) => it.token, update.data.size_micros > 0) };
+      return { ...snapshot, positions: replaceOrRemove(snapshot.positions, update.data, (it) => it.token, (it) => it.size_micros === 0) };
     case "order":
-      return { ...snapshot, orders: put(snapshot.orders, update.data, (it) => it.id, !ORDER_OVER.has(update.data.state)) };
+      return { ...snapshot, orders: replaceOrRemove(snapshot.orders, update.data, (it) => it.id, (it) => it.is_over) };
     case "trade":
       return { ...snapshot, trades: putNewest(snapshot.trades, update.data, (it) => it.id, TRADES_MAX) };
     case "refusal":
       return { ...snapshot, refusals: newest<RefusalView>(snapshot.refusals, update.data, REFUSALS_MAX) };
     case "strategy":
-      return { ...snapshot, strategies: put(snapshot.strategies, update.data, (it) => it.name, true) };
+      return { ...snapshot, strategies: replace(snapshot.strategies, update.data, (it) => it.name) };
     case "breaker":
-      return { ...snapshot, breakers: put(snapshot.breakers, update.data, (it) => it.name, true) };
+      return { ...snapshot, breakers: replace(snapshot.breakers, update.data, (it) => it.name) };
     case "market":
-      return { ...snapshot, markets: put(snapshot.markets, update.data, (it) => it.condition, true) };
+      return { ...snapshot, markets: replace(snapshot.markets, update.data, (it) => it.condition) };
     default:
-      return snapshot;
+      return unforeseen("update", update, snapshot);
   }
 }
 
-/** Replaces the item of the same key in its place, appends a new one, or removes it if it is not to be kept. */
-function put<T>(items: T[], item: T, key: (item: T) => string | number, keep: boolean): T[] {
+/** Replaces the item of the same key in its place, or appends a new one. */
+function replace<T>(items: T[], item: T, key: (item: T) => string | number): T[] {
   const place = items.findIndex((other) => key(other) === key(item));
-  if (place < 0) return keep ? [...items, item] : items;
-  return keep ? items.with(place, item) : items.toSpliced(place, 1);
+  return place < 0 ? [...items, item] : items.with(place, item);
+}
+
+/** Replaces the item of the same key as `replace` does, or removes it once it is gone. */
+function replaceOrRemove<T>(items: T[], item: T, key: (item: T) => string | number, isGone: (item: T) => boolean): T[] {
+  return isGone(item) ? items.filter((other) => key(other) !== key(item)) : replace(items, item, key);
 }
 
 /** Replaces the item of the same key in its place (a trade settles), or puts a new one first. */
 function putNewest<T>(items: T[], item: T, key: (item: T) => string, max: number): T[] {
   const known = items.some((other) => key(other) === key(item));
-  return known ? put(items, item, key, true) : newest(items, item, max);
+  return known ? replace(items, item, key) : newest(items, item, max);
 }
 
 function newest<T>(items: T[], item: T, max: number): T[] {
   return [item, ...items.slice(0, max - 1)];
-}
-
-/** The point of the plot that a valuation makes, as the host makes those of the snapshot. */
-function point(pnl: PnlView): PnlPoint {
-  return {
-    at_ms: pnl.at_ms,
-    profit_micro_usd: pnl.realised_micro_usd + pnl.unrealised_micro_usd - pnl.fees_micro_usd,
-  };
 }
 
 function bounded(history: PnlPoint[]): PnlPoint[] {

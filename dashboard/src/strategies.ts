@@ -2,29 +2,40 @@
 
 import type { BudgetBody } from "./generated/BudgetBody";
 import type { BudgetView } from "./generated/BudgetView";
+import type { StrategyStateView } from "./generated/StrategyStateView";
 import type { StrategyView } from "./generated/StrategyView";
 import { exactUsd, usd } from "./money";
 import type { Tone } from "./ui/basics";
 
-const TONES: Record<string, Tone> = {
+const TONES: Record<StrategyStateView, Tone> = {
+  loaded: "idle",
+  starting: "info",
   running: "good",
-  failed: "bad",
-  quarantined: "bad",
+  replacing: "info",
   restarting: "warn",
   unarmed: "warn",
-  starting: "info",
-  replacing: "info",
+  disabled: "idle",
+  failed: "bad",
+  quarantined: "bad",
+  removed: "idle",
 };
-/** States in which nothing of it runs, and nothing will by itself. */
-const DOWN = new Set(["disabled", "quarantined", "failed", "removed", "unarmed"]);
+/** Whether nothing of it runs in a state, and nothing will by itself. */
+const DOWN: Record<StrategyStateView, boolean> = {
+  loaded: false,
+  starting: false,
+  running: false,
+  replacing: false,
+  restarting: false,
+  unarmed: true,
+  disabled: true,
+  failed: true,
+  quarantined: true,
+  removed: true,
+};
 
-export function toneOf(state: string): Tone {
+/** Returns the colour of a state; a host newer than this page may send one that has none. */
+export function toneOf(state: StrategyStateView): Tone {
   return TONES[state] ?? "idle";
-}
-
-/** Returns what it realised and what its shares are worth beyond their cost, less fees, in micro-dollars. */
-export function profit(strategy: StrategyView): number {
-  return strategy.realised_micro_usd + strategy.unrealised_micro_usd - strategy.fees_micro_usd;
 }
 
 /** What operators can say about a strategy as it is. */
@@ -39,7 +50,7 @@ export function sayable(strategy: StrategyView): Sayable {
   const arm = state === "unarmed" || error.includes("waits to be armed");
   return {
     // What waits to be armed can be kept from ever running.
-    disable: !DOWN.has(state) || state === "unarmed",
+    disable: !DOWN[state] || state === "unarmed",
     // A file that cannot be loaded has to change first; one without a module has no hash either.
     enable: state === "disabled" || state === "quarantined" || (state === "failed" && strategy.hash !== ""),
     arm,

@@ -37,6 +37,7 @@ export function pnl(change: Partial<PnlView> = {}): PnlView {
     realised_micro_usd: 0,
     unrealised_micro_usd: 0,
     fees_micro_usd: 0,
+    profit_micro_usd: 0,
     today_micro_usd: 0,
     ...change,
   };
@@ -56,6 +57,7 @@ export function order(id: number, change: Partial<OrderView> = {}): OrderView {
     size_micros: 10_000_000,
     filled_micros: 0,
     state: "live",
+    is_over: false,
     reason: "",
     created_at_ms: 1_500,
     updated_at_ms: 1_500,
@@ -169,6 +171,7 @@ export function strategy(change: Partial<StrategyView> = {}): StrategyView {
     realised_micro_usd: 0,
     unrealised_micro_usd: 0,
     fees_micro_usd: 0,
+    profit_micro_usd: 0,
     today_micro_usd: 0,
     fuel: 0,
     fuel_limit: 50_000_000,

@@ -33,6 +33,10 @@ unrealised_micro_usd: number,
  */
 fees_micro_usd: number, 
 /**
+ * Realised and unrealised profit less fees: the next point of the plot.
+ */
+profit_micro_usd: number, 
+/**
  * Since 00:00 UTC, as the daily loss limit counts it.
  */
 today_micro_usd: number, };

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useId, useRef } from "preact/hooks";
+import type { SideView } from "../generated/SideView";
 import { exactUsd, price, signedUsd, trend, usd } from "../money";
 import { questionOf } from "../live";
 import { clock, utc } from "../time";
@@ -90,8 +91,10 @@ export function MovingPrice({ micros }: { micros: number | null }) {
   );
 }
 
-export function Side({ side }: { side: string }) {
-  return <span class={side === "BUY" ? "side buy" : "side sell"}>{side}</span>;
+const SIDES: Record<SideView, string> = { BUY: "side buy", SELL: "side sell" };
+
+export function Side({ side }: { side: SideView }) {
+  return <span class={SIDES[side] ?? "side"}>{side}</span>;
 }
 
 /** A market by its question; hovering shows the slug. */

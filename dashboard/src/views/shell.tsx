@@ -3,7 +3,10 @@
 import type { ComponentChildren } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
 import { logout } from "../api";
+import type { BotStateView } from "../generated/BotStateView";
 import type { BotView } from "../generated/BotView";
+import type { ModeView } from "../generated/ModeView";
+import type { RestrictionLevelView } from "../generated/RestrictionLevelView";
 import { Session, useMayRelease, useMayTrade, useSnapshot, useView } from "../live";
 import { count } from "../money";
 import { dismiss, perform, useNotices } from "../notices";
@@ -51,13 +54,13 @@ export function Shell({ path, children }: { path: string; children: ComponentChi
   );
 }
 
-const MODES: Record<string, string> = {
+const MODES: Record<ModeView, string> = {
   demo: "Invented money on a local exchange",
   paper: "Real markets, simulated orders",
   live: "Real money",
 };
 
-function ModeBadge({ mode }: { mode: string }) {
+function ModeBadge({ mode }: { mode: ModeView }) {
   return (
     <strong class="mode" title={MODES[mode] ?? mode} aria-label={`Mode: ${mode}. ${MODES[mode] ?? ""}`}>
       {mode.toUpperCase()}
@@ -65,7 +68,7 @@ function ModeBadge({ mode }: { mode: string }) {
   );
 }
 
-const STATE_TONES: Record<string, Tone> = { RUNNING: "good", PAUSED: "warn", STOPPED: "idle" };
+const STATE_TONES: Record<BotStateView, Tone> = { RUNNING: "good", PAUSED: "warn", STOPPED: "idle" };
 
 function BotState({ bot }: { bot: BotView }) {
   return (
@@ -76,12 +79,14 @@ function BotState({ bot }: { bot: BotView }) {
   );
 }
 
-function words(restriction: string): string {
+const RESTRICTION_TONES: Record<RestrictionLevelView, Tone> = { none: "idle", reduce_only: "warn", cancel_only: "bad", halted: "bad" };
+
+function words(restriction: RestrictionLevelView): string {
   return restriction.replaceAll("_", "-").toUpperCase();
 }
 
 function restrictionTone({ restriction }: BotView): Tone {
-  return restriction === "reduce_only" ? "warn" : "bad";
+  return RESTRICTION_TONES[restriction] ?? "bad";
 }
 
 function Controls({ bot }: { bot: BotView }) {

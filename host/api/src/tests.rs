@@ -7,6 +7,7 @@
 )]
 
 mod assigning;
+mod states;
 mod strategies;
 
 use super::*;
@@ -67,7 +68,7 @@ impl Rig {
         let heard = Arc::default();
         let halts = store::db::Halts::start(&db, "an account".to_owned(), |_| {});
         answer_commands(inbox.clone(), Arc::clone(&heard), halts.clone());
-        let picture = Picture::new(&Begin { mode: "demo".into(), session: 7, at: NOW() });
+        let picture = Picture::new(&Begin { mode: readmodel::views::ModeView::Demo, session: 7, at: NOW() });
         let (words, asked) = Words::new(None);
         let words_heard = answer_words(asked);
         let control = Control::new(inbox.clone(), None).with_words(words).with_halts(halts);

@@ -5,6 +5,7 @@ use super::{Strategies, clock};
 use anyhow::{Context, bail, ensure};
 use control::{Asked, Word};
 use model::{Budget, hex};
+use readmodel::views::StrategyStateView;
 use serde_json::Value;
 use store::db::DecisionRow;
 
@@ -48,7 +49,7 @@ impl Strategies {
         // First of all, whatever the database says.
         known.forget();
         self.retire(id, "it was disabled".to_owned());
-        self.edit(id, |view| "disabled".clone_into(&mut view.state));
+        self.edit(id, |view| view.state = StrategyStateView::Disabled);
         let decision = DecisionRow { disabled: 1, who, at_ms: clock::now().millis(), ..decision };
         self.decide(name, decision).await.context("it was ended, but a restart of the host would run it again")
     }

@@ -7,7 +7,7 @@ use crate::settings_file::unheld;
 use alerts::Trouble;
 use control::clock;
 use model::{StrategyId, Time, hex};
-use readmodel::views::StrategyView;
+use readmodel::views::{StrategyStateView, StrategyView};
 use sandbox::Module;
 use store::db::{DbWrite, StrategyRow};
 
@@ -76,7 +76,7 @@ impl Strategies {
         let Some(known) = self.known.get(name) else { return };
         let (id, hash) = (known.id, version.module.hash());
         if known.decision.disabled != 0 {
-            self.edit(id, |view| "disabled".clone_into(&mut view.state));
+            self.edit(id, |view| view.state = StrategyStateView::Disabled);
             return;
         }
         if !known.may_trade(self.tools.arming, &hex::encode(&hash)) {
@@ -84,7 +84,7 @@ impl Strategies {
             let runs = known.running.is_some();
             self.edit(id, |view| {
                 if !runs {
-                    "unarmed".clone_into(&mut view.state);
+                    view.state = StrategyStateView::Unarmed;
                 }
                 view.error = format!("the version {:.12} waits to be armed", hex::encode(&hash));
             });
@@ -101,8 +101,9 @@ impl Strategies {
         }
         let Some(known) = self.known.get(name).filter(|known| !known.runs(&version)) else { return };
         // The page shows the old version until the new one has started.
-        let state = if known.running.is_some() { "replacing" } else { "starting" };
-        self.edit(id, |view| state.clone_into(&mut view.state));
+        let runs = known.running.is_some();
+        let state = if runs { StrategyStateView::Replacing } else { StrategyStateView::Starting };
+        self.edit(id, |view| view.state = state);
         self.start(name, version).await;
     }
 
@@ -146,7 +147,7 @@ impl Strategies {
         let strategy = known.id;
         tracing::info!(name, "a strategy's file was removed");
         self.retire(strategy, "its file was removed".to_owned());
-        self.edit(strategy, |view| "removed".clone_into(&mut view.state));
+        self.edit(strategy, |view| view.state = StrategyStateView::Removed);
     }
 
     /// Shows who of those that still hold something from an earlier session has no file any more.
@@ -178,7 +179,7 @@ impl Strategies {
 fn loaded(name: &str, module: &Module, markets: usize) -> StrategyView {
     let mut view = StrategyView {
         name: name.to_owned(),
-        state: "loaded".to_owned(),
+        state: StrategyStateView::Loaded,
         markets: u32::try_from(markets).unwrap_or(u32::MAX),
         ..StrategyView::default()
     };
@@ -199,7 +200,7 @@ pub(super) fn describe(view: &mut StrategyView, module: &Module) {
 fn failed(name: &str, error: String) -> StrategyView {
     StrategyView {
         name: name.to_owned(),
-        state: "failed".to_owned(),
+        state: StrategyStateView::Failed,
         error,
         loaded_at_ms: clock::now().millis(),
         ..StrategyView::default()
@@ -209,5 +210,5 @@ fn failed(name: &str, error: String) -> StrategyView {
 /// A strategy whose file is gone, and which still holds something.
 fn gone(name: &str) -> StrategyView {
     let error = "its file is gone; the guards look after what it holds, until that is closed or assigned".to_owned();
-    StrategyView { name: name.to_owned(), state: "removed".to_owned(), error, ..StrategyView::default() }
+    StrategyView { name: name.to_owned(), state: StrategyStateView::Removed, error, ..StrategyView::default() }
 }

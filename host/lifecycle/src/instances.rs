@@ -7,6 +7,7 @@ use super::strategy_record::{FAULTS_MAX, Known};
 use alerts::Trouble;
 use control::clock;
 use model::{StrategyId, hex};
+use readmodel::views::StrategyStateView;
 use sandbox::{LogLevel, LogLine};
 
 impl Strategies {
@@ -23,7 +24,7 @@ impl Strategies {
         tracing::info!(name, instance, "a strategy runs");
         self.prune_at.get_or_insert_with(pruning::soon);
         self.edit(strategy, |view| {
-            "running".clone_into(&mut view.state);
+            view.state = StrategyStateView::Running;
             view.error = note;
             view.instance = instance;
             view.markets = u32::try_from(markets).unwrap_or(u32::MAX);
@@ -44,7 +45,7 @@ impl Strategies {
         let what =
             if same { "a new instance of the same version".to_owned() } else { format!("the new version {hash:.12}") };
         self.edit(strategy, |view| {
-            "running".clone_into(&mut view.state);
+            view.state = StrategyStateView::Running;
             view.instance = instance;
             view.error = format!("{what} did not start, and the one before goes on: {error}");
         });
@@ -67,8 +68,7 @@ impl Strategies {
         let within = if saving { "of asking for its state" } else { "within a minute" };
         tracing::error!(name, error, down, "a strategy failed");
         self.edit(strategy, |view| {
-            let state = if down { "quarantined" } else { "restarting" };
-            state.clone_into(&mut view.state);
+            view.state = if down { StrategyStateView::Quarantined } else { StrategyStateView::Restarting };
             view.error.clone_from(&error);
         });
         self.trouble(if down { &Trouble::Quarantined } else { &Trouble::Restarted }, &name, false, &error);

@@ -6,6 +6,7 @@ use crate::settings_file::{Settings, check, with_parameters};
 use alerts::Trouble;
 use anyhow::Context;
 use model::{Budget, EventId, Market, MarketIx, StrategyId};
+use readmodel::views::StrategyStateView;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -45,8 +46,7 @@ impl Strategies {
         let runs = self.known.get(name).is_some_and(|known| known.running.is_some());
         tracing::error!(error = format!("{error:#}"), name, "a strategy's parameters do not fit");
         self.edit(id, |view| {
-            let state = if runs { "running" } else { "failed" };
-            state.clone_into(&mut view.state);
+            view.state = if runs { StrategyStateView::Running } else { StrategyStateView::Failed };
             let goes_on = if runs { "; what ran before goes on" } else { "" };
             view.error = format!("{name}.toml: {error:#}{goes_on}");
         });

@@ -10,6 +10,7 @@ impl Picture {
     /// Shows money, positions, the gains of strategies and what operators restricted.
     pub fn show_account(&self, at: Time, engine: &Engine, events: u64) {
         let summary = engine.summary();
+        let profit = summary.realised.saturating_add(summary.unrealised).saturating_sub(summary.fees);
         let pnl = PnlView {
             at_ms: at.millis(),
             cash_micro_usd: summary.cash.micros(),
@@ -19,6 +20,7 @@ impl Picture {
             realised_micro_usd: summary.realised.micros(),
             unrealised_micro_usd: summary.unrealised.micros(),
             fees_micro_usd: summary.fees.micros(),
+            profit_micro_usd: profit.micros(),
             today_micro_usd: summary.today.micros(),
         };
         let held = engine.ledger().positions().filter(|(_, position)| !position.size.is_zero());

@@ -2,7 +2,6 @@
 //! to the stream; the last few thousand are kept, so that a page that was away for a moment loses nothing.
 
 mod account;
-mod labels;
 mod state;
 mod stream;
 #[cfg(test)]
@@ -12,7 +11,7 @@ pub mod views;
 pub use stream::{Follow, Message};
 
 use crate::views::{
-    BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update,
+    BotView, ConnectionView, ModeView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update,
 };
 use engine::{Gain, Record};
 use model::input::{Channel, Restriction, Scope};
@@ -25,8 +24,8 @@ use stream::Stream;
 /// What a session is, for the first snapshot.
 #[derive(Debug, Clone)]
 pub struct Begin {
-    /// `demo`, `paper` or `live`.
-    pub mode: String,
+    /// How it trades.
+    pub mode: ModeView,
     /// Its number.
     pub session: u64,
     /// When it began.

@@ -2,17 +2,15 @@
 
 mod strategies;
 
-use super::labels::{SideWord, settlement_word, state_word};
 use super::{Begin, Top};
 use crate::views::{
-    BotView, BreakerView, MarketView, OrderView, PnlPoint, PnlView, PositionView, RefusalView, RestrictionView,
-    Snapshot, StrategyView, TokenView, TradeView, Update,
+    BotStateView, BotView, BreakerView, MarketStateView, MarketView, OrderView, PnlPoint, PnlView, PositionView,
+    RefusalView, RestrictionLevelView, RestrictionView, Snapshot, StrategyView, TokenView, TradeView, Update,
 };
 use engine::Record;
 use model::input::{Breaker, Channel, Restriction, Scope, Settlement};
 use model::{
-    ConditionId, Market, MarketIx, MarketState, NewOrder, OrderId, OrderState, Size, StrategyId, Time, TokenIx,
-    VenueOrderId,
+    ConditionId, Market, MarketIx, NewOrder, OrderId, OrderState, Size, StrategyId, Time, TokenIx, VenueOrderId,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -53,10 +51,10 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(begin: &Begin) -> Self {
         let bot = BotView {
-            state: "STOPPED".to_owned(),
-            restriction: "none".to_owned(),
+            state: BotStateView::Stopped,
+            restriction: RestrictionLevelView::None,
             reason: String::new(),
-            mode: begin.mode.clone(),
+            mode: begin.mode,
             session: begin.session,
             started_at_ms: begin.at.millis(),
             market_channel_up: false,
@@ -109,7 +107,7 @@ impl State {
                 Scope::Market(_) => format!("market:{}", self.scope_name(scope)),
                 Scope::Strategy(_) => format!("strategy:{}", self.scope_name(scope)),
             },
-            restriction: restriction.as_str().to_owned(),
+            restriction: restriction.into(),
         };
         let now: Vec<RestrictionView> = now.map(view).collect();
         if self.bot.restrictions == now {
@@ -144,7 +142,7 @@ impl State {
             slug: market.slug.clone(),
             question: market.question.clone(),
             condition: market.condition.to_string(),
-            state: state_word(MarketState::Blind).to_owned(),
+            state: MarketStateView::Blind,
             tick_micro_usd: market.tick.micros(),
             tokens: vec![token(0), token(1)],
         };
@@ -162,7 +160,7 @@ impl State {
     pub(super) fn top(&mut self, at: Time, token: TokenIx, top: &Top) -> Option<Update> {
         let place = token.market().index();
         let market = self.markets.get_mut(place)?;
-        market.state = state_word(top.state).to_owned();
+        market.state = top.state.into();
         market.tick_micro_usd = top.tick.micros();
         let view = market.tokens.get_mut(usize::try_from(token.outcome()).ok()?)?;
         view.bid_micro_usd = top.bid.map(|level| level.price.micros());
@@ -190,12 +188,10 @@ impl State {
     }
 
     pub(super) fn pnl(&mut self, pnl: PnlView) -> Update {
-        let gain = pnl.realised_micro_usd.saturating_add(pnl.unrealised_micro_usd);
-        let profit_micro_usd = gain.saturating_sub(pnl.fees_micro_usd);
         if self.history.len() >= HISTORY_MAX {
             self.history.pop_front();
         }
-        self.history.push_back(PnlPoint { at_ms: pnl.at_ms, profit_micro_usd });
+        self.history.push_back(PnlPoint { at_ms: pnl.at_ms, profit_micro_usd: pnl.profit_micro_usd });
         self.pnl = pnl;
         Update::Pnl(self.pnl.clone())
     }
@@ -230,8 +226,8 @@ impl State {
     pub(super) fn record(&mut self, at: Time, record: &Record) -> Option<Update> {
         match record {
             Record::State { state, restriction, reason } => {
-                self.bot.state = state.as_str().to_owned();
-                self.bot.restriction = restriction.as_str().to_owned();
+                self.bot.state = (*state).into();
+                self.bot.restriction = (*restriction).into();
                 self.bot.reason = reason.clone();
                 Some(Update::Bot(self.bot.clone()))
             }
@@ -290,12 +286,13 @@ impl State {
             token: self.token(order.token).map(|(_, view)| view.token.clone()).unwrap_or_default(),
             market,
             outcome,
-            side: order.side.as_str().to_owned(),
-            kind: order.kind.as_str().to_owned(),
+            side: order.side.into(),
+            kind: order.kind.into(),
             price_micro_usd: order.price.micros(),
             size_micros: order.size.micros(),
             filled_micros: filled.micros(),
-            state: state.as_str().to_owned(),
+            state: state.into(),
+            is_over: state.is_over(),
             reason: match known {
                 Some(view) if reason.is_empty() => view.reason.clone(),
                 _ => reason.to_owned(),
@@ -306,8 +303,7 @@ impl State {
         if known.is_none() {
             self.count(order.strategy, |view| &mut view.orders);
         }
-        let over = matches!(state, OrderState::Filled | OrderState::Cancelled | OrderState::Refused);
-        if over {
+        if view.is_over {
             self.orders.remove(&order.id);
         } else {
             self.orders.insert(order.id, view.clone());
@@ -326,7 +322,7 @@ impl State {
         let (market, outcome) = self.names(Some(*token));
         let known = self.trades.iter_mut().find(|view| view.id == id);
         if let Some(known) = known {
-            known.settlement = settlement_word(*settlement).to_owned();
+            known.settlement = (*settlement).into();
             return Some(Update::Trade(known.clone()));
         }
         let view = TradeView {
@@ -337,13 +333,13 @@ impl State {
             token: self.token(*token).map(|(_, view)| view.token.clone()).unwrap_or_default(),
             market,
             outcome,
-            side: side.as_str().to_owned(),
+            side: (*side).into(),
             price_micro_usd: price.micros(),
             size_micros: size.micros(),
             cost_micro_usd: cost.micros(),
             fee_micro_usd: fee.micros(),
             maker: *maker,
-            settlement: settlement_word(*settlement).to_owned(),
+            settlement: (*settlement).into(),
         };
         // A fill whose first telling is no longer kept comes again as it settles; it is not shown as new.
         if *settlement == Settlement::Matched || self.trades.len() < TRADES_MAX {

@@ -7,13 +7,14 @@
 )]
 
 use super::*;
+use crate::views::{MarketStateView, OrderStateView, SettlementView, StrategyStateView};
 use engine::{BotState, Refusal, Restriction, Rule};
 use model::event::Reason;
 use model::input::{Breaker, Scope, Settlement};
 use model::{MarketIx, NewOrder, OrderKind, OrderState, Side, Size, TradeId, Usd};
 
 fn picture() -> Picture {
-    let picture = Picture::new(&Begin { mode: "demo".into(), session: 7, at: Time(1_000_000) });
+    let picture = Picture::new(&Begin { mode: ModeView::Demo, session: 7, at: Time(1_000_000) });
     let outcomes = ["Up".into(), "Down".into()];
     picture.market(&Market { outcomes, slug: "btc".into(), question: "Bitcoin?".into(), ..testkit::market(1) });
     picture
@@ -66,7 +67,7 @@ fn an_order_keeps_its_reason_and_id_until_it_is_over() {
     tell(&picture, 1, OrderState::Live, "");
     let orders = picture.snapshot().orders;
     let [shown] = orders.as_slice() else { panic!("{orders:?}") };
-    assert_eq!((shown.reason.as_str(), shown.state.as_str()), ("quote", "live"));
+    assert_eq!((shown.reason.as_str(), shown.state, shown.is_over), ("quote", OrderStateView::Live, false));
     assert_eq!((shown.market.as_str(), shown.outcome.as_str()), ("btc", "Down"));
     assert!(shown.venue_id.starts_with("0x0909"));
     tell(&picture, 1, OrderState::Cancelled, "");
@@ -81,7 +82,7 @@ fn a_fill_that_settles_further_is_the_same_trade() {
     }
     let trades = picture.snapshot().trades;
     assert_eq!(trades.len(), 1);
-    assert_eq!(trades[0].settlement, "confirmed");
+    assert_eq!(trades[0].settlement, SettlementView::Confirmed);
     for trade in 2..=150 {
         picture.record(Time(3), &fill(trade, Settlement::Matched));
     }
@@ -103,8 +104,9 @@ fn a_trade_between_two_of_our_orders_is_two_fills_everywhere() {
     picture.record(Time(3), &of_hand);
     let trades = picture.snapshot().trades;
     // Rows in the database and on the page are told apart by their id alone.
-    let told: Vec<_> = trades.iter().map(|view| (view.id.clone(), &*view.strategy, &*view.settlement)).collect();
-    let expected = [(format!("{trade}.0.2"), "by hand", "mined"), (format!("{trade}.0.1"), "strategy 1", "matched")];
+    let told: Vec<_> = trades.iter().map(|view| (view.id.clone(), &*view.strategy, view.settlement)).collect();
+    let (mined, matched) = (SettlementView::Mined, SettlementView::Matched);
+    let expected = [(format!("{trade}.0.2"), "by hand", mined), (format!("{trade}.0.1"), "strategy 1", matched)];
     assert_eq!(told, expected);
 }
 
@@ -177,28 +179,28 @@ fn a_markets_top_is_told_at_most_twice_a_second_and_kept_always() {
     }
     assert_eq!(picture.snapshot().seq - seq, 2);
     assert_eq!(picture.best(TokenIx(0)), Some((Some(price(10).micros()), None)));
-    assert_eq!(picture.snapshot().markets[0].state, "open");
+    assert_eq!(picture.snapshot().markets[0].state, MarketStateView::Open);
 }
 
 #[test]
 fn what_a_strategy_gained_is_told_when_it_changed_and_stays_when_its_file_is_another() {
     let picture = picture();
-    let view = |state: &str| StrategyView { name: "quoter".into(), state: state.into(), ..StrategyView::default() };
+    let view = |state| StrategyView { name: "quoter".into(), state, ..StrategyView::default() };
     let told = || picture.follow(0).unwrap().missed.len();
     let gain = |realised| Gain { realised: Usd(realised), unrealised: Usd(-2), fees: Usd(3), today: Usd(-4) };
     let all = |realised| [(StrategyId(1), gain(realised)), (StrategyId(9), gain(5))].into_iter();
-    picture.strategy(StrategyId(1), view("running"));
+    picture.strategy(StrategyId(1), view(StrategyStateView::Running));
     let before = told();
     picture.gains(all(7));
     picture.gains(all(7));
     assert_eq!(told(), before + 1, "only of what is shown, and only news");
     tell(&picture, 1, OrderState::Pending, "quote");
-    picture.strategy(StrategyId(1), view("loaded"));
+    picture.strategy(StrategyId(1), view(StrategyStateView::Loaded));
     let all = picture.snapshot().strategies;
     let [shown] = all.as_slice() else { panic!("{all:?}") };
-    assert_eq!((shown.state.as_str(), shown.orders), ("loaded", 1));
+    assert_eq!((shown.state, shown.orders), (StrategyStateView::Loaded, 1));
     assert_eq!((shown.realised_micro_usd, shown.unrealised_micro_usd), (7, -2));
-    assert_eq!((shown.fees_micro_usd, shown.today_micro_usd), (3, -4));
+    assert_eq!((shown.fees_micro_usd, shown.today_micro_usd, shown.profit_micro_usd), (3, -4, 2));
 }
 
 /// The page's types are made from ours. With UPDATE=1 this writes them.

@@ -5,13 +5,22 @@
 mod claims;
 mod health;
 mod positions;
+mod states;
 mod strategies;
 
-pub use claims::{ClaimBody, ClaimRunView, ClaimView};
-pub use health::{AlertsView, ConnectionView, FolderWatchView, HealthView, RecordsView, WaitView};
+pub use claims::{ClaimBody, ClaimKindView, ClaimRunView, ClaimStateView, ClaimView};
+pub use health::{
+    AlertsView, ConnectionView, DatabaseView, FolderWatchView, HealthStatusView, HealthView, RecordsStatusView,
+    RecordsView, WaitView,
+};
 pub use positions::{AssignBody, OwnerView};
+pub use states::{
+    BotStateView, ConfigSourceView, MarketStateView, ModeView, OrderKindView, OrderStateView, RestrictionLevelView,
+    RoleView, SettlementView, SideView,
+};
 pub use strategies::{
-    ArmBody, BudgetBody, BudgetView, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,
+    ArmBody, BudgetBody, BudgetView, ParametersBody, ParametersView, StrategyStateView, StrategyVersionView,
+    StrategyView, VersionBody,
 };
 
 use serde::{Deserialize, Serialize};
@@ -43,14 +52,11 @@ pub struct Snapshot {
 /// The state of the bot.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct BotView {
-    /// `STOPPED`, `RUNNING` or `PAUSED`.
-    pub state: String,
-    /// `none`, `reduce_only`, `cancel_only` or `halted`.
-    pub restriction: String,
+    pub state: BotStateView,
+    pub restriction: RestrictionLevelView,
     /// Why, if something restricts it; empty otherwise.
     pub reason: String,
-    /// `demo`, `paper` or `live`.
-    pub mode: String,
+    pub mode: ModeView,
     #[ts(type = "number")]
     pub session: u64,
     #[ts(type = "number")]
@@ -80,8 +86,7 @@ pub struct EmergencyStopView {
 pub struct RestrictionView {
     /// `session`, `market:SLUG` or `strategy:NAME`.
     pub scope: String,
-    /// `reduce_only` or `cancel_only`.
-    pub restriction: String,
+    pub restriction: RestrictionLevelView,
 }
 
 /// Money now.
@@ -110,6 +115,9 @@ pub struct PnlView {
     /// Of all sessions on the account.
     #[ts(type = "number")]
     pub fees_micro_usd: i64,
+    /// Realised and unrealised profit less fees: the next point of the plot.
+    #[ts(type = "number")]
+    pub profit_micro_usd: i64,
     /// Since 00:00 UTC, as the daily loss limit counts it.
     #[ts(type = "number")]
     pub today_micro_usd: i64,
@@ -167,18 +175,17 @@ pub struct OrderView {
     pub token: String,
     pub market: String,
     pub outcome: String,
-    /// `BUY` or `SELL`.
-    pub side: String,
-    /// `GTC`, `FAK` or `FOK`.
-    pub kind: String,
+    pub side: SideView,
+    pub kind: OrderKindView,
     #[ts(type = "number")]
     pub price_micro_usd: u32,
     #[ts(type = "number")]
     pub size_micros: u64,
     #[ts(type = "number")]
     pub filled_micros: u64,
-    /// `pending`, `live`, `partly_filled`, `filled`, `cancelled`, `refused` or `unknown`.
-    pub state: String,
+    pub state: OrderStateView,
+    /// Whether nothing more can come of it; one that is `unknown` is not over, because it may rest at the venue.
+    pub is_over: bool,
     /// The strategy's reason, then the venue's words.
     pub reason: String,
     #[ts(type = "number")]
@@ -200,7 +207,7 @@ pub struct TradeView {
     pub token: String,
     pub market: String,
     pub outcome: String,
-    pub side: String,
+    pub side: SideView,
     #[ts(type = "number")]
     pub price_micro_usd: u32,
     #[ts(type = "number")]
@@ -210,8 +217,7 @@ pub struct TradeView {
     #[ts(type = "number")]
     pub fee_micro_usd: i64,
     pub maker: bool,
-    /// `matched`, `mined`, `confirmed`, `retrying` or `failed`.
-    pub settlement: String,
+    pub settlement: SettlementView,
 }
 
 /// An intent that the host refused.
@@ -254,8 +260,7 @@ pub struct MarketView {
     pub slug: String,
     pub question: String,
     pub condition: String,
-    /// `open`, `blind` or `resolved`.
-    pub state: String,
+    pub state: MarketStateView,
     #[ts(type = "number")]
     pub tick_micro_usd: u32,
     pub tokens: Vec<TokenView>,
@@ -299,7 +304,7 @@ pub enum Update {
     Trade(TradeView),
     Refusal(RefusalView),
     /// Key `name`.
-    Strategy(StrategyView),
+    Strategy(Box<StrategyView>),
     /// Key `name`.
     Breaker(BreakerView),
     /// Key `condition`.
@@ -322,7 +327,7 @@ pub struct OrderEventView {
     /// The journal's number of what caused it.
     #[ts(type = "number")]
     pub seq: u64,
-    pub state: String,
+    pub state: OrderStateView,
     #[ts(type = "number")]
     pub filled_micros: u64,
     pub reason: String,
@@ -335,7 +340,7 @@ pub struct OrderEventView {
 pub struct VenueOrderView {
     pub venue_id: String,
     pub token: String,
-    pub side: String,
+    pub side: SideView,
     #[ts(type = "number")]
     pub price_micro_usd: u32,
     #[ts(type = "number")]
@@ -351,8 +356,7 @@ pub struct ConfigView {
     pub default: String,
     /// What it does, with its unit and range.
     pub description: String,
-    /// `default`, `demo profile`, `file`, `environment`, `flag` or `operator`.
-    pub source: String,
+    pub source: ConfigSourceView,
     /// Whether `PUT /v1/config/{key}` changes it while the host runs.
     pub live: bool,
 }
@@ -361,8 +365,7 @@ pub struct ConfigView {
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct SessionView {
     pub name: String,
-    /// `viewer`, `trader` or `admin`.
-    pub role: String,
+    pub role: RoleView,
 }
 
 /// `POST /v1/session`: a token becomes a cookie.

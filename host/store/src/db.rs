@@ -69,6 +69,15 @@ enum Pools {
     Postgres(sqlx::Pool<Postgres>),
 }
 
+/// Kind of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DbKind {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
 /// The database. A cheap handle.
 #[derive(Debug, Clone)]
 pub struct Db {
@@ -84,11 +93,11 @@ impl Db {
         self.writer.clone()
     }
 
-    /// Returns `sqlite` or `postgres`.
-    pub const fn kind(&self) -> &'static str {
+    /// Returns which of the two databases it is.
+    pub const fn kind(&self) -> DbKind {
         match self.pools {
-            Pools::Sqlite { .. } => "sqlite",
-            Pools::Postgres(_) => "postgres",
+            Pools::Sqlite { .. } => DbKind::Sqlite,
+            Pools::Postgres(_) => DbKind::Postgres,
         }
     }
 }

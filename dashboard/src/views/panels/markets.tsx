@@ -1,4 +1,5 @@
 import { useMemo } from "preact/hooks";
+import type { MarketStateView } from "../../generated/MarketStateView";
 import type { MarketView } from "../../generated/MarketView";
 import type { TokenView } from "../../generated/TokenView";
 import { useSnapshot } from "../../live";
@@ -6,7 +7,7 @@ import { NONE, price } from "../../money";
 import { MovingPrice, Panel, Pill, type Tone } from "../../ui/basics";
 import { Table, type Column } from "../../ui/table";
 
-const TONES: Record<string, Tone> = { open: "good", blind: "warn", resolved: "idle" };
+const TONES: Record<MarketStateView, Tone> = { open: "good", blind: "warn", paused: "warn", resolved: "idle" };
 
 interface Line {
   market: MarketView;

@@ -1,4 +1,5 @@
 import { useMemo } from "preact/hooks";
+import type { OrderStateView } from "../../generated/OrderStateView";
 import type { OrderView } from "../../generated/OrderView";
 import { useMayTrade, useSnapshot } from "../../live";
 import { price, shares } from "../../money";
@@ -7,7 +8,15 @@ import { MarketOutcome, Panel, Pill, Side, Time, type Tone } from "../../ui/basi
 import { ConfirmButton } from "../../ui/confirm";
 import { Table, type Column } from "../../ui/table";
 
-const STATE_TONES: Record<string, Tone> = { live: "good", partly_filled: "info", pending: "idle", unknown: "bad" };
+const STATE_TONES: Record<OrderStateView, Tone> = {
+  pending: "idle",
+  live: "good",
+  partly_filled: "info",
+  filled: "idle",
+  cancelled: "idle",
+  refused: "idle",
+  unknown: "bad",
+};
 
 const BRIEF: Column<OrderView>[] = [
   { head: "Market", wide: true, cell: (it) => <MarketOutcome slug={it.market} outcome={it.outcome} /> },

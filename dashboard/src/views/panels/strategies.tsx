@@ -2,7 +2,7 @@ import type { StrategyView } from "../../generated/StrategyView";
 import { useSnapshot } from "../../live";
 import { count, exactUsd } from "../../money";
 import { PageLink } from "../../router";
-import { isWrong, profit, says, toneOf } from "../../strategies";
+import { isWrong, says, toneOf } from "../../strategies";
 import { Money, Panel, Pill } from "../../ui/basics";
 import { type Column, Table } from "../../ui/table";
 
@@ -41,7 +41,7 @@ export function Profit({ strategy }: { strategy: StrategyView }) {
   ];
   return (
     <span title={parts.join("\n")}>
-      <Money micros={profit(strategy)} signed />
+      <Money micros={strategy.profit_micro_usd} signed />
     </span>
   );
 }

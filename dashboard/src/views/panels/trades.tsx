@@ -1,10 +1,11 @@
+import type { SettlementView } from "../../generated/SettlementView";
 import type { TradeView } from "../../generated/TradeView";
 import { useSnapshot } from "../../live";
 import { price, shares } from "../../money";
 import { MarketOutcome, Money, Panel, Pill, Side, Time, type Tone } from "../../ui/basics";
 import { Table, type Column } from "../../ui/table";
 
-const TONES: Record<string, Tone> = { matched: "idle", mined: "info", confirmed: "good", retrying: "warn", failed: "bad" };
+const TONES: Record<SettlementView, Tone> = { matched: "idle", mined: "info", confirmed: "good", retrying: "warn", failed: "bad" };
 
 const COMMON: Column<TradeView>[] = [
   { head: "Time", cell: (it) => <Time ms={it.at_ms} /> },

@@ -12,9 +12,11 @@ use axum::http::StatusCode;
 use control::Wanted;
 use model::{Size, Usd, hex};
 use order::{Call, Claim};
-use readmodel::views::{ClaimBody, ClaimRunView, ClaimView, OrderView, PositionView};
+use readmodel::views::{
+    ClaimBody, ClaimKindView, ClaimRunView, ClaimStateView, ClaimView, OrderView, PositionView, SideView,
+};
 use store::db::ClaimRow;
-use store::db::claims::CLAIMS_MAX;
+use store::db::claims::{CLAIMS_MAX, ClaimKind, ClaimState};
 
 /// What is said of a claim that can be executed here.
 const HERE: &str = "POST /v1/positions/claims/execute sends it through the venue's relayer";
@@ -53,9 +55,10 @@ pub(crate) async fn execute(
 
 async fn wanted(app: &App, said: &ClaimBody, who: &str) -> Result<Wanted, ProblemResponse> {
     let all = list(app).await?;
+    let kind = ClaimKind::try_from(said.kind.clone()).ok();
     let (size, worth) = all
         .iter()
-        .filter(|claim| claim.kind == said.kind && claim.market == said.market)
+        .filter(|claim| Some(claim.kind) == kind.map(kind_view) && claim.market == said.market)
         .map(|claim| (Size(claim.size_micros), Usd(claim.worth_micro_usd)))
         .reduce(|(size, worth), (more, paid)| (size.saturating_add(more), worth.saturating_add(paid)))
         .ok_or_else(|| {
@@ -65,7 +68,7 @@ async fn wanted(app: &App, said: &ClaimBody, who: &str) -> Result<Wanted, Proble
     let (condition, neg_risk) =
         known.ok_or_else(|| ProblemResponse::not_found(format!("`{}` is no market here", said.market)))?;
     let (market, who) = (said.market.clone(), who.to_owned());
-    if said.kind != "merge" {
+    if kind != Some(ClaimKind::Merge) {
         return Ok(Wanted { market, condition, neg_risk, claim: Claim::Redeem, size, worth, who });
     }
     let snapshot = app.picture.snapshot();
@@ -81,8 +84,7 @@ async fn wanted(app: &App, said: &ClaimBody, who: &str) -> Result<Wanted, Proble
 /// Returns the pairs of a market of which no share is offered in an open order.
 fn free_pairs(market: &str, positions: &[PositionView], orders: &[OrderView]) -> Size {
     let free = |position: &PositionView| {
-        let offered =
-            orders.iter().filter(|order| order.token == position.token && order.side.eq_ignore_ascii_case("sell"));
+        let offered = orders.iter().filter(|order| order.token == position.token && order.side == SideView::Sell);
         let offered = offered.map(|order| order.size_micros.saturating_sub(order.filled_micros));
         position.size_micros.saturating_sub(offered.fold(0u64, u64::saturating_add))
     };
@@ -102,8 +104,8 @@ async fn list(app: &App) -> Result<Vec<ClaimView>, ProblemResponse> {
         closed.unwrap_or(HERE).clone_into(&mut claim.how);
         // Where no contract is known, nothing is sent either.
         claim.executable = closed.is_none() && !claim.to.is_empty();
-        if let Some(row) = rows.iter().find(|row| row.kind.as_str() == claim.kind && row.market == claim.market) {
-            row.state.as_str().clone_into(&mut claim.state);
+        if let Some(row) = rows.iter().find(|row| kind_view(row.kind) == claim.kind && row.market == claim.market) {
+            claim.state = state_view(row.state);
             claim.state_reason.clone_from(&row.reason);
             claim.transaction.clone_from(&row.transaction_hash);
         }
@@ -111,14 +113,32 @@ async fn list(app: &App) -> Result<Vec<ClaimView>, ProblemResponse> {
     Ok(claims)
 }
 
+const fn kind_view(kind: ClaimKind) -> ClaimKindView {
+    match kind {
+        ClaimKind::Redeem => ClaimKindView::Redeem,
+        ClaimKind::Merge => ClaimKindView::Merge,
+    }
+}
+
+const fn state_view(state: ClaimState) -> ClaimStateView {
+    match state {
+        ClaimState::Signed => ClaimStateView::Signed,
+        ClaimState::Sent => ClaimStateView::Sent,
+        ClaimState::Unknown => ClaimStateView::Unknown,
+        ClaimState::Confirmed => ClaimStateView::Confirmed,
+        ClaimState::Used => ClaimStateView::Used,
+        ClaimState::Failed => ClaimStateView::Failed,
+    }
+}
+
 fn run_view(row: ClaimRow) -> ClaimRunView {
     ClaimRunView {
         created_at_ms: row.created_at_ms,
-        kind: row.kind.as_str().to_owned(),
+        kind: kind_view(row.kind),
         market: row.market,
         size_micros: row.size_micros,
         worth_micro_usd: row.worth_micro_usd,
-        state: row.state.as_str().to_owned(),
+        state: state_view(row.state),
         reason: row.reason,
         transaction: row.transaction_hash,
         who: row.who,
@@ -127,21 +147,24 @@ fn run_view(row: ClaimRow) -> ClaimRunView {
 }
 
 fn claims_of(positions: &[PositionView], call: impl Fn(&str, Claim) -> Option<Call>) -> Vec<ClaimView> {
-    let claim = |kind: &str, position: &PositionView, outcome: &str, size_micros: u64, pays: u32| {
-        let wanted = if kind == "merge" { Claim::Merge(Size(size_micros)) } else { Claim::Redeem };
+    let claim = |kind, position: &PositionView, outcome: &str, size_micros: u64, pays: u32| {
+        let wanted = match kind {
+            ClaimKindView::Merge => Claim::Merge(Size(size_micros)),
+            ClaimKindView::Redeem => Claim::Redeem,
+        };
         let call = call(&position.market, wanted);
         let data = call.as_ref().map(|call| hex::encode(&call.data));
         let worth = u128::from(size_micros).saturating_mul(u128::from(pays));
         let worth = worth.checked_div(u128::from(model::SCALE)).unwrap_or(0);
         ClaimView {
-            kind: kind.to_owned(),
+            kind,
             market: position.market.clone(),
             outcome: outcome.to_owned(),
             size_micros,
             worth_micro_usd: i64::try_from(worth).unwrap_or(i64::MAX),
             to: call.map(|call| call.to.checksummed()).unwrap_or_default(),
             data: data.map(|data| format!("0x{data}")).unwrap_or_default(),
-            state: String::new(),
+            state: ClaimStateView::Never,
             state_reason: String::new(),
             transaction: String::new(),
             how: String::new(),
@@ -152,14 +175,14 @@ fn claims_of(positions: &[PositionView], call: impl Fn(&str, Claim) -> Option<Ca
     for (place, position) in positions.iter().enumerate() {
         match position.pays_micro_usd {
             Some(pays) if pays > 0 => {
-                claims.push(claim("redeem", position, &position.outcome, position.size_micros, pays));
+                claims.push(claim(ClaimKindView::Redeem, position, &position.outcome, position.size_micros, pays));
             }
             Some(_) => {}
             None => {
                 let mut later = positions.iter().skip(place.saturating_add(1));
                 if let Some(other) = later.find(|other| other.market == position.market) {
                     let pairs = position.size_micros.min(other.size_micros);
-                    claims.push(claim("merge", position, "", pairs, model::SCALE));
+                    claims.push(claim(ClaimKindView::Merge, position, "", pairs, model::SCALE));
                 }
             }
         }
@@ -201,14 +224,14 @@ mod tests {
             (slug != "d").then(|| Call::new(order::Chain::Polygon, claim, &condition, slug == "c")).flatten()
         };
         let claims = claims_of(&positions, call);
-        let told: Vec<(&str, &str, &str, u64, i64)> = claims
+        let told: Vec<(ClaimKindView, &str, &str, u64, i64)> = claims
             .iter()
-            .map(|claim| (&*claim.kind, &*claim.market, &*claim.outcome, claim.size_micros, claim.worth_micro_usd))
+            .map(|claim| (claim.kind, &*claim.market, &*claim.outcome, claim.size_micros, claim.worth_micro_usd))
             .collect();
         let expected = [
-            ("merge", "a", "", 20_000_000, 20_000_000),
-            ("redeem", "c", "Yes", 10_000_000, 10_000_000),
-            ("redeem", "d", "No", 6_000_000, 3_000_000),
+            (ClaimKindView::Merge, "a", "", 20_000_000, 20_000_000),
+            (ClaimKindView::Redeem, "c", "Yes", 10_000_000, 10_000_000),
+            (ClaimKindView::Redeem, "d", "No", 6_000_000, 3_000_000),
         ];
         assert_eq!(told, expected);
         let called: Vec<(&str, &str)> =

@@ -9,9 +9,9 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use config::ConfigEntry;
 use config::limits::is_limit;
-use readmodel::views::{ConfigView, SettingBody};
+use config::{ConfigEntry, Source};
+use readmodel::views::{ConfigSourceView, ConfigView, SettingBody};
 use std::collections::BTreeMap;
 
 fn view(entry: &ConfigEntry) -> ConfigView {
@@ -19,8 +19,19 @@ fn view(entry: &ConfigEntry) -> ConfigView {
         value: entry.value.clone(),
         default: entry.default.to_owned(),
         description: entry.description.clone(),
-        source: entry.source.as_str().to_owned(),
+        source: source(entry.source),
         live: is_limit(entry.key),
+    }
+}
+
+const fn source(source: Source) -> ConfigSourceView {
+    match source {
+        Source::Default => ConfigSourceView::Default,
+        Source::DemoProfile => ConfigSourceView::DemoProfile,
+        Source::File => ConfigSourceView::File,
+        Source::Environment => ConfigSourceView::Environment,
+        Source::Flag => ConfigSourceView::Flag,
+        Source::Operator => ConfigSourceView::Operator,
     }
 }
 

@@ -8,8 +8,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use readmodel::EventWait;
-use readmodel::views::{AlertsView, ConnectionView, FolderWatchView, HealthView, Snapshot, WaitView};
+use readmodel::views::{
+    AlertsView, BotStateView, ConnectionView, DatabaseView, FolderWatchView, HealthStatusView, HealthView,
+    RestrictionLevelView, Snapshot, WaitView,
+};
 use serde_json::json;
+use store::db::DbKind;
 
 /// Whether the host answers. Needs no token. A browser that goes there gets the page of that name.
 #[utoipa::path(get, path = "/health", tag = "health", responses((status = 200)))]
@@ -29,9 +33,10 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
     let tripped: Vec<String> =
         snapshot.breakers.iter().filter(|breaker| breaker.tripped).map(|breaker| breaker.name.clone()).collect();
     let channels = snapshot.bot.market_channel_up && snapshot.bot.user_channel_up;
-    let healthy = channels && tripped.is_empty() && rows.lost == 0 && snapshot.bot.restriction == "none";
+    let free = snapshot.bot.restriction == RestrictionLevelView::None;
+    let healthy = channels && tripped.is_empty() && rows.lost == 0 && free;
     let view = HealthView {
-        status: if healthy { "ok" } else { "degraded" }.to_owned(),
+        status: if healthy { HealthStatusView::Ok } else { HealthStatusView::Degraded },
         bot: snapshot.bot.state,
         restriction: snapshot.bot.restriction,
         market_channel_up: snapshot.bot.market_channel_up,
@@ -39,7 +44,10 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         market_connections: app.picture.connections(),
         records: app.picture.records(),
         tripped_breakers: tripped,
-        database: app.db.kind().to_owned(),
+        database: match app.db.kind() {
+            DbKind::Sqlite => DatabaseView::Sqlite,
+            DbKind::Postgres => DatabaseView::Postgres,
+        },
         rows_written: rows.written,
         rows_lost: rows.lost,
         rows_waiting: u64::try_from(rows.waiting).unwrap_or(u64::MAX),
@@ -83,7 +91,7 @@ fn write_metrics(snapshot: &Snapshot, connections: &[ConnectionView], wait: Wait
         text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
     };
     let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
-    gauge("running", "1 while the bot is RUNNING.", i64::from(snapshot.bot.state == "RUNNING"));
+    gauge("running", "1 while the bot is RUNNING.", i64::from(snapshot.bot.state == BotStateView::Running));
     gauge("market_channel_up", "1 while the market channel is up.", i64::from(snapshot.bot.market_channel_up));
     gauge("user_channel_up", "1 while the user channel is up.", i64::from(snapshot.bot.user_channel_up));
     let (up, parts) = connections.iter().fold((0i64, 0i64), |(up, parts), line| {

@@ -1,6 +1,6 @@
 //! Logging in and out: a token or a one-time code becomes a cookie.
 
-use crate::auth::{Identity, NewSession, SESSION_MILLIS};
+use crate::auth::{Identity, NewSession, Role, SESSION_MILLIS};
 use crate::guard::{COOKIE, Caller, cookie};
 use crate::parts::App;
 use crate::problem::ProblemResponse;
@@ -9,11 +9,16 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use readmodel::views::{Login, SessionView};
+use readmodel::views::{Login, RoleView, SessionView};
 use serde::Deserialize;
 
 fn view(identity: &Identity) -> SessionView {
-    SessionView { name: identity.name.clone(), role: identity.role.as_str().to_owned() }
+    let role = match identity.role {
+        Role::Viewer => RoleView::Viewer,
+        Role::Trader => RoleView::Trader,
+        Role::Admin => RoleView::Admin,
+    };
+    SessionView { name: identity.name.clone(), role }
 }
 
 /// Not `Secure`: the page is served on loopback without TLS, and a proxy with TLS in front sets it.

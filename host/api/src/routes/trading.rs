@@ -12,11 +12,11 @@ use axum::http::StatusCode;
 use model::input::{Command, Scope};
 use model::{Assignment, OrderId, Size, StrategyId};
 use readmodel::views::{
-    AssignBody, MarketView, OrderEventView, OrderHistoryView, OrderView, PnlView, PositionView, Snapshot, TradeView,
-    VenueOrderView,
+    AssignBody, MarketView, OrderEventView, OrderHistoryView, OrderKindView, OrderStateView, OrderView, PnlView,
+    PositionView, SettlementView, SideView, Snapshot, TradeView, VenueOrderView,
 };
 use serde::Deserialize;
-use store::db::{FillRow, OrderRow};
+use store::db::{FillRow, OrderEventRow, OrderRow};
 
 /// How many trades a page has unless it says otherwise.
 const TRADES: u32 = 100;
@@ -56,17 +56,11 @@ pub(crate) async fn order(
     let history = app.db.order_history(app.session, id).await?;
     let history =
         history.ok_or_else(|| ProblemResponse::not_found(format!("there is no order {id} in this session")))?;
-    let event = |row: store::db::OrderEventRow| OrderEventView {
-        seq: row.seq,
-        state: row.state,
-        filled_micros: row.filled_micros,
-        reason: row.reason,
-        at_ms: row.at_ms,
-    };
+    let unreadable = |error: UnknownText| ProblemResponse::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
     Ok(Json(OrderHistoryView {
-        order: order_view(history.order),
-        events: history.events.into_iter().map(event).collect(),
-        fills: history.fills.into_iter().map(trade_view).collect(),
+        order: order_view(history.order).map_err(unreadable)?,
+        events: readable(history.events, event_view),
+        fills: readable(history.fills, trade_view),
     }))
 }
 
@@ -160,7 +154,7 @@ pub(crate) async fn trades(
     _: Caller,
 ) -> Result<Json<Vec<TradeView>>, ProblemResponse> {
     let rows = app.db.trades(None, query.limit.unwrap_or(TRADES)).await?;
-    Ok(Json(rows.into_iter().map(trade_view).collect()))
+    Ok(Json(readable(rows, trade_view)))
 }
 
 /// The account's open orders as the venue itself tells them, asked now.
@@ -180,28 +174,68 @@ pub(crate) async fn markets(State(app): State<App>, _: Caller) -> Json<Vec<Marke
     Json(app.picture.snapshot().markets)
 }
 
-fn order_view(row: OrderRow) -> OrderView {
-    OrderView {
+/// A text in a row that has no meaning here.
+#[derive(Debug, thiserror::Error)]
+#[error("{column} `{text}` in a row of the database is unknown")]
+struct UnknownText {
+    column: &'static str,
+    text: String,
+}
+
+/// Reads a column of a closed set of texts.
+fn column<T>(column: &'static str, text: String, parse: impl Fn(&str) -> Option<T>) -> Result<T, UnknownText> {
+    parse(&text).ok_or(UnknownText { column, text })
+}
+
+/// Returns the views of rows. One that cannot be read is left out and counted.
+fn readable<R, V>(rows: Vec<R>, view: impl Fn(R) -> Result<V, UnknownText>) -> Vec<V> {
+    let (mut views, mut errors) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        match view(row) {
+            Ok(view) => views.push(view),
+            Err(error) => errors.push(error),
+        }
+    }
+    if let Some(error) = errors.first() {
+        tracing::error!(%error, unreadable = errors.len(), "rows not readable; left out of the answer");
+    }
+    views
+}
+
+fn order_view(row: OrderRow) -> Result<OrderView, UnknownText> {
+    let state = column("state", row.state, OrderStateView::parse)?;
+    Ok(OrderView {
         id: row.id,
         venue_id: row.venue_id,
         strategy: row.strategy,
         token: row.token,
         market: row.market,
         outcome: row.outcome,
-        side: row.side,
-        kind: row.kind,
+        side: column("side", row.side, SideView::parse)?,
+        kind: column("kind", row.kind, OrderKindView::parse)?,
         price_micro_usd: row.price_micro_usd,
         size_micros: row.size_micros,
         filled_micros: row.filled_micros,
-        state: row.state,
+        state,
+        is_over: state.is_over(),
         reason: row.reason,
         created_at_ms: row.created_at_ms,
         updated_at_ms: row.updated_at_ms,
-    }
+    })
 }
 
-fn trade_view(row: FillRow) -> TradeView {
-    TradeView {
+fn event_view(row: OrderEventRow) -> Result<OrderEventView, UnknownText> {
+    Ok(OrderEventView {
+        seq: row.seq,
+        state: column("state", row.state, OrderStateView::parse)?,
+        filled_micros: row.filled_micros,
+        reason: row.reason,
+        at_ms: row.at_ms,
+    })
+}
+
+fn trade_view(row: FillRow) -> Result<TradeView, UnknownText> {
+    Ok(TradeView {
         id: row.id,
         order: row.order_id,
         at_ms: row.at_ms,
@@ -209,12 +243,12 @@ fn trade_view(row: FillRow) -> TradeView {
         token: row.token,
         market: row.market,
         outcome: row.outcome,
-        side: row.side,
+        side: column("side", row.side, SideView::parse)?,
         price_micro_usd: row.price_micro_usd,
         size_micros: row.size_micros,
         cost_micro_usd: row.cost_micro_usd,
         fee_micro_usd: row.fee_micro_usd,
         maker: row.maker != 0,
-        settlement: row.settlement,
-    }
+        settlement: column("settlement", row.settlement, SettlementView::parse)?,
+    })
 }

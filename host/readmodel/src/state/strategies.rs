@@ -25,13 +25,13 @@ impl State {
             None => view,
         };
         self.strategies.insert(id, view.clone());
-        Update::Strategy(view)
+        Update::Strategy(Box::new(view))
     }
 
     pub(crate) fn edit_strategy(&mut self, id: StrategyId, edit: impl FnOnce(&mut StrategyView)) -> Option<Update> {
         let view = self.strategies.get_mut(&id)?;
         edit(view);
-        Some(Update::Strategy(view.clone()))
+        Some(Update::Strategy(Box::new(view.clone())))
     }
 
     /// Shows what a strategy gained; nothing changes if it is the same as before.
@@ -43,7 +43,8 @@ impl State {
             return None;
         }
         (view.realised_micro_usd, view.unrealised_micro_usd, view.fees_micro_usd, view.today_micro_usd) = now;
-        Some(Update::Strategy(view.clone()))
+        view.profit_micro_usd = gain.realised.saturating_add(gain.unrealised).saturating_sub(gain.fees).micros();
+        Some(Update::Strategy(Box::new(view.clone())))
     }
 
     pub(crate) fn strategy_name(&self, id: StrategyId) -> String {

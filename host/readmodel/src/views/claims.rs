@@ -2,13 +2,62 @@
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// What a claim does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimKindView {
+    /// Pairs of both outcomes become dollars.
+    Merge,
+    /// Shares of a market whose outcome is known become dollars.
+    Redeem,
+}
+
+/// State of a claim that was executed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimStateView {
+    /// It was never executed here.
+    #[serde(rename = "")]
+    Never,
+    /// Signed; the relayer has not answered.
+    Signed,
+    /// The relayer has it.
+    Sent,
+    /// Whether it arrived is not known yet.
+    Unknown,
+    /// Its transaction is final.
+    Confirmed,
+    /// Its number in the wallet was used; the account shows what it did.
+    Used,
+    /// It has no effect.
+    Failed,
+}
+
+impl ClaimStateView {
+    const ALL: [Self; 7] =
+        [Self::Never, Self::Signed, Self::Sent, Self::Unknown, Self::Confirmed, Self::Used, Self::Failed];
+}
+
+// By hand, because the derive takes an empty text for none and describes `Never` by its name.
+impl PartialSchema for ClaimStateView {
+    fn schema() -> RefOr<Schema> {
+        let texts = Self::ALL.map(|state| serde_json::to_value(state).unwrap_or_default());
+        let about = "State of a claim that was executed here; empty if it never was.";
+        let object = ObjectBuilder::new().schema_type(Type::String).description(Some(about)).enum_values(Some(texts));
+        object.into()
+    }
+}
+
+impl ToSchema for ClaimStateView {}
 
 /// Shares that can be turned into dollars at the venue's contract.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct ClaimView {
-    /// `merge` for pairs of both outcomes, `redeem` for shares of a market whose outcome is known.
-    pub kind: String,
+    pub kind: ClaimKindView,
     /// The market's slug.
     pub market: String,
     /// The outcome that is redeemed; empty for a merge.
@@ -24,9 +73,9 @@ pub struct ClaimView {
     /// The call of that contract, `0x` and hexadecimal digits: for the wallet that holds the shares to send. A redemption takes all
     /// shares of the market.
     pub data: String,
-    /// What became of the last time that it was executed here: `signed`, `sent`, `unknown`, `confirmed`, `used` or `failed`; empty if it
-    /// never was. After `confirmed` and `used` it stays in the list until the account shows what it did.
-    pub state: String,
+    /// What became of the last time that it was executed here; empty if it never was. After `confirmed` and `used` it stays in the list
+    /// until the account shows what it did.
+    pub state: ClaimStateView,
     /// Why it failed, or is not known.
     pub state_reason: String,
     /// The chain's hash of that transaction; empty if there is none yet.
@@ -42,16 +91,14 @@ pub struct ClaimView {
 pub struct ClaimRunView {
     #[ts(type = "number")]
     pub created_at_ms: u64,
-    /// `redeem` or `merge`.
-    pub kind: String,
+    pub kind: ClaimKindView,
     /// The market's slug.
     pub market: String,
     #[ts(type = "number")]
     pub size_micros: u64,
     #[ts(type = "number")]
     pub worth_micro_usd: i64,
-    /// `signed`, `sent`, `unknown`, `confirmed`, `used` or `failed`.
-    pub state: String,
+    pub state: ClaimStateView,
     pub reason: String,
     /// The chain's hash of the transaction; empty if there is none yet.
     pub transaction: String,
@@ -65,6 +112,8 @@ pub struct ClaimRunView {
 #[derive(Debug, Clone, Deserialize, TS, ToSchema)]
 pub struct ClaimBody {
     /// `redeem` or `merge`.
+    #[schema(value_type = ClaimKindView)]
+    #[ts(as = "ClaimKindView")]
     pub kind: String,
     /// The market's slug.
     pub market: String,

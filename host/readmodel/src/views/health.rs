@@ -1,16 +1,36 @@
 //! What `GET /health/detailed` tells.
 
+use super::{BotStateView, RestrictionLevelView};
 use serde::Serialize;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+/// Whether all is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthStatusView {
+    /// Channels are up, no breaker is tripped, nothing is restricted and no row was lost.
+    Ok,
+    /// Anything else.
+    Degraded,
+}
+
+/// Kind of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseView {
+    /// A file in the data folder.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
 /// How the host is: `GET /health/detailed`.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct HealthView {
-    /// `ok` or `degraded`.
-    pub status: String,
-    pub bot: String,
-    pub restriction: String,
+    pub status: HealthStatusView,
+    pub bot: BotStateView,
+    pub restriction: RestrictionLevelView,
     pub market_channel_up: bool,
     pub user_channel_up: bool,
     /// The connections that bring the same market data, over all tokens.
@@ -18,8 +38,7 @@ pub struct HealthView {
     /// The venue's public records of the account; none on paper, and none before they were read for the first time.
     pub records: Option<RecordsView>,
     pub tripped_breakers: Vec<String>,
-    /// `sqlite` or `postgres`.
-    pub database: String,
+    pub database: DatabaseView,
     #[ts(type = "number")]
     pub rows_written: u64,
     #[ts(type = "number")]
@@ -92,11 +111,23 @@ pub struct ConnectionView {
     pub later: u64,
 }
 
+/// Whether the venue's public records of the account can be read and agree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordsStatusView {
+    /// They were read and show the positions of our books.
+    #[default]
+    Ok,
+    /// They cannot be read.
+    Unread,
+    /// They show other positions than our books.
+    Differs,
+}
+
 /// How the venue's public records of the account are read: what moved without a trade, and positions as a third witness.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct RecordsView {
-    /// `ok`, `unread` while they cannot be read, or `differs` while they show other positions than our books.
-    pub status: String,
+    pub status: RecordsStatusView,
     /// When they were last read, in Unix milliseconds; 0 if never.
     #[ts(type = "number")]
     pub read_at_ms: u64,

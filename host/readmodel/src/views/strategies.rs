@@ -6,14 +6,39 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+/// State of a strategy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyStateView {
+    /// Its file is a strategy that does not run yet.
+    #[default]
+    Loaded,
+    /// Its first instance starts.
+    Starting,
+    /// It runs.
+    Running,
+    /// The instance of another version starts; the one before runs on.
+    Replacing,
+    /// It failed and starts again.
+    Restarting,
+    /// It waits to be armed, because it would trade real money.
+    Unarmed,
+    /// An operator disabled it.
+    Disabled,
+    /// Its file is no strategy, or its parameters do not fit.
+    Failed,
+    /// It failed too often.
+    Quarantined,
+    /// Its file is gone.
+    Removed,
+}
+
 /// A strategy and what it has done in this session.
 #[derive(Debug, Clone, Default, Serialize, TS, ToSchema)]
 pub struct StrategyView {
     /// The file's stem.
     pub name: String,
-    /// `running`; `loaded`, `starting`, `replacing` and `restarting` on the way there; `unarmed` where real money waits for somebody to
-    /// arm it; `disabled` by somebody; `failed` if its file is no strategy, `quarantined` if it failed too often; `removed`.
-    pub state: String,
+    pub state: StrategyStateView,
     /// Why it does not run, or why its newest version does not; empty otherwise.
     pub error: String,
     /// SHA-256 of the module that runs, hexadecimal.
@@ -44,6 +69,9 @@ pub struct StrategyView {
     /// The fees that it paid.
     #[ts(type = "number")]
     pub fees_micro_usd: i64,
+    /// Realised and unrealised profit less fees.
+    #[ts(type = "number")]
+    pub profit_micro_usd: i64,
     /// Its profit since 00:00 UTC less fees, as its daily loss limit counts it.
     #[ts(type = "number")]
     pub today_micro_usd: i64,

@@ -204,7 +204,7 @@ async fn projections(db: &Db) {
     }
     assert!(writer.flush(PATIENCE).await);
     let health = writer.health();
-    assert_eq!((health.written, health.lost, health.waiting), (2 * count, 0, 0), "{}", db.kind());
+    assert_eq!((health.written, health.lost, health.waiting), (2 * count, 0, 0), "{:?}", db.kind());
     pages(db).await;
     history(db).await;
     versions(db).await;

@@ -12,7 +12,7 @@ use polymarket::RequestError;
 use polymarket::client::DataApi;
 use polymarket::parse::{Deed, Holding, RecordCounts, Recorded};
 use readmodel::Picture;
-use readmodel::views::RecordsView;
+use readmodel::views::{RecordsStatusView, RecordsView};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -102,17 +102,18 @@ impl Records {
             let begun = clock::now();
             match self.read(&mut view, &mut witness).await {
                 Ok(()) => {
-                    view.status = if witness.looks >= WITNESS_LOOKS { "differs" } else { "ok" }.to_owned();
+                    let differs = witness.looks >= WITNESS_LOOKS;
+                    view.status = if differs { RecordsStatusView::Differs } else { RecordsStatusView::Ok };
                     view.read_at_ms = begun.millis();
                     view.error.clear();
                     view.waiting = self.waiting();
                     self.since = self.since.max(since(begun));
                 }
                 Err(error) => {
-                    if view.status != "unread" {
+                    if view.status != RecordsStatusView::Unread {
                         tracing::warn!(%error, "the venue's records of the account cannot be read");
                     }
-                    "unread".clone_into(&mut view.status);
+                    view.status = RecordsStatusView::Unread;
                     view.error = error.to_string();
                 }
             }

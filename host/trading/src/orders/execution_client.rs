@@ -150,7 +150,7 @@ fn view(order: polymarket::parse::VenueOrder) -> VenueOrderView {
     VenueOrderView {
         venue_id: order.id.to_string(),
         token: order.token.to_string(),
-        side: order.side.to_string(),
+        side: order.side.into(),
         price_micro_usd: order.price.micros(),
         size_micros: order.original.micros(),
         filled_micros: order.matched.micros(),

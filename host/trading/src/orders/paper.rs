@@ -257,7 +257,7 @@ fn open_orders(paper: &Paper) -> Vec<VenueOrderView> {
     let view = |(order, token): (sim::OpenOrder, Option<TokenId>)| VenueOrderView {
         venue_id: order.id.to_string(),
         token: token.map(|token| token.to_string()).unwrap_or_default(),
-        side: order.side.to_string(),
+        side: order.side.into(),
         price_micro_usd: order.price.micros(),
         size_micros: order.size.micros(),
         filled_micros: order.matched.micros(),

@@ -13,6 +13,7 @@ use control::{Latest, StrategyNames, clock};
 use lifecycle::Starts;
 use model::input::{Mode, SessionStart};
 use model::{Body, Limits, SessionId, Time};
+use readmodel::views::ModeView;
 use readmodel::{Begin, Picture};
 use sandbox::Sandbox;
 use sha2::{Digest, Sha256};
@@ -86,7 +87,7 @@ fn handles(
         inbox: Inbox::default(),
         index: Index::default(),
         latest: Latest::default(),
-        picture: Picture::new(&Begin { mode: mode.as_str().to_owned(), session: session.0, at: now }),
+        picture: Picture::new(&Begin { mode: shown(config.mode), session: session.0, at: now }),
         halts: halts::keep(&db, account, alerts.clone()),
         alerts,
         journal,
@@ -96,6 +97,15 @@ fn handles(
         states: SavedStates::new(&config.data_dir, mode, account),
         db,
     })
+}
+
+/// Returns how a session trades, as it is shown.
+const fn shown(mode: config::Mode) -> ModeView {
+    match mode {
+        config::Mode::Demo => ModeView::Demo,
+        config::Mode::Paper => ModeView::Paper,
+        config::Mode::Live => ModeView::Live,
+    }
 }
 
 async fn session_start(

@@ -10,7 +10,7 @@ use model::{Market, MarketIx};
 use order::SigningKey;
 use polymarket::client::{RelayerKey, Timeouts};
 use readmodel::Begin;
-use readmodel::views::{PnlView, PositionView};
+use readmodel::views::{ModeView, PnlView, PositionView};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -103,7 +103,7 @@ async fn rig(name: &str) -> Rig {
     let sign = |batch: Batch| -> Signing {
         Box::pin(async move { Ok(batch.sign(Chain::Polygon, &SigningKey::parse(KEY).unwrap())) })
     };
-    let picture = Picture::new(&Begin { mode: "demo".into(), session: 1, at: Time(1) });
+    let picture = Picture::new(&Begin { mode: ModeView::Demo, session: 1, at: Time(1) });
     picture.market(&market());
     let executor = Executor {
         relayer: Relayer::new(&fake.start().await, Timeouts::default(), key).unwrap(),
