@@ -2,11 +2,12 @@
 //! fills, breakers, cool-downs and the rate of placements go on where they were.
 
 use crate::amount::{Side, Size, Usd};
+use crate::breaker::{Breaker, Restriction, Scope};
 use crate::event::Reason;
 use crate::id::{MarketIx, OrderId, StrategyId, TokenIx, TradeId};
-use crate::input::{Breaker, Restriction, Scope, Settlement};
 use crate::order::{NewOrder, OrderState};
 use crate::position::Position;
+use crate::settlement::Settlement;
 use crate::time::Time;
 use alloc::vec::Vec;
 

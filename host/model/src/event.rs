@@ -3,8 +3,8 @@
 use crate::amount::{Price, Side, Size, TickSize, Usd};
 use crate::book::{Book, Level};
 use crate::id::{OrderId, TokenIx, TradeId};
-use crate::input::Settlement;
 use crate::order::OrderState;
+use crate::settlement::Settlement;
 use crate::time::Time;
 use alloc::string::String;
 use alloc::sync::Arc;

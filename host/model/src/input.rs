@@ -15,6 +15,7 @@ use crate::id::{OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId, VenueOrde
 use crate::intent::Intent;
 use crate::limits::Limits;
 use crate::market::Market;
+pub use crate::settlement::Settlement;
 use crate::time::Time;
 use crate::transfer::Transfer;
 use alloc::boxed::Box;
@@ -312,21 +313,6 @@ pub enum VenueStatus {
     Cancelled,
     /// Refused after all.
     Invalid,
-}
-
-/// How far a trade has settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub enum Settlement {
-    /// Matched by the operator.
-    Matched,
-    /// In a block.
-    Mined,
-    /// Final.
-    Confirmed,
-    /// Sent again after a failed transaction.
-    Retrying,
-    /// Final: nothing moved.
-    Failed,
 }
 
 /// A trade of one of our orders. The key is (trade, order): one trade can fill several of our orders.

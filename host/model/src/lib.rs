@@ -23,6 +23,7 @@ pub mod limits;
 pub mod market;
 pub mod order;
 pub mod position;
+pub mod settlement;
 pub mod time;
 pub mod transfer;
 pub mod wants;

@@ -35,7 +35,6 @@ const KNOWN: &[Known] = &[
         folders: &["http", "keys", "world"],
         why: "a debt: `world` and `keys` return `http::Fail`, and the clock is in `server`",
     },
-    Known { name: "model", folders: &["input"], why: "a debt: `event` and `carry` use `input::Settlement`" },
 ];
 
 /// Places that reach each other, and a shortest circle among them.
