@@ -1,8 +1,7 @@
-//! REST (PROTOCOL 7): what anybody may read, what an account does and reads, and the venue's errors.
+//! REST (PROTOCOL 7): what anybody may read, and what an account does and reads.
 
 mod account;
 mod data;
-mod fail;
 mod gamma;
 mod history;
 mod logins;
@@ -14,8 +13,7 @@ mod rewards;
 mod switches;
 mod trading;
 
-pub(crate) use fail::{Answer, Fail};
-
+use crate::fail::{Answer, Fail};
 use crate::keys::{Holder, Request};
 use crate::world::Shared;
 use axum::Router;

@@ -4,7 +4,7 @@ mod others;
 
 pub(crate) use others::Others;
 
-use crate::http::Fail;
+use crate::fail::Fail;
 use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;

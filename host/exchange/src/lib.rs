@@ -2,6 +2,8 @@
 //! from a seeded flow, or from recordings of real order books. Start reading in [`server`], then `world`.
 
 mod batch;
+mod clock;
+mod fail;
 mod http;
 mod keys;
 pub mod recording;

@@ -1,13 +1,13 @@
 //! Starting and stopping the exchange.
 
+use crate::clock::now;
 use crate::recording::{ReadError, read_file, read_markets, read_prices};
 use crate::world::{Inside, Settling, Shared, Source, SourceError};
-use model::Time;
 use sha2::{Digest, Sha256};
 use sim::Flow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -220,10 +220,4 @@ async fn serve(listener: TcpListener, shared: Shared, mut stopped: watch::Receiv
     if let Err(error) = served {
         tracing::error!(%error, "the exchange stopped serving");
     }
-}
-
-/// Returns the time of the wall clock.
-pub(crate) fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }

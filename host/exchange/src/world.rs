@@ -25,11 +25,11 @@ pub(crate) use faults::{Faults, Wants};
 pub(crate) use listeners::{ListenerId, Listening, MarketWish, UserWish};
 pub(crate) use orders::is_open;
 pub(crate) use past::{Deed, Deeds, Holding};
-pub(crate) use rates::{Bucket, Rate};
+pub(crate) use rates::Bucket;
 pub(crate) use relayer::Submission;
 pub(crate) use source::{Source, SourceError};
 
-use crate::http::Fail;
+use crate::fail::Fail;
 use crate::keys::{Holder, Keys, Request};
 use crate::wire::{BookParts, PostAnswer, WireBook, matched_amounts};
 use events::Names;
@@ -99,7 +99,7 @@ impl Shared {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inside> {
         let mut inside = self.inside.lock();
-        inside.now = inside.now.max(crate::server::now());
+        inside.now = inside.now.max(crate::clock::now());
         inside
     }
 

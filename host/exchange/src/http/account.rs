@@ -18,13 +18,13 @@ const PAGE: usize = 500;
 const UNLIMITED: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
 
 pub(super) async fn create_key(State(shared): World, headers: HeaderMap) -> Answer {
-    let (address, nonce) = login(shared.domains(), crate::server::now(), &headers)?;
+    let (address, nonce) = login(shared.domains(), crate::clock::now(), &headers)?;
     let key = shared.lock().create_key(address, nonce).ok_or(Fail::bad("Could not create api key"))?;
     Ok(triple(&key))
 }
 
 pub(super) async fn derive_key(State(shared): World, headers: HeaderMap) -> Answer {
-    let (address, nonce) = login(shared.domains(), crate::server::now(), &headers)?;
+    let (address, nonce) = login(shared.domains(), crate::clock::now(), &headers)?;
     let key = shared.lock().existing_key(address, nonce).ok_or(Fail::bad("Could not derive api key!"))?;
     Ok(triple(&key))
 }

@@ -65,7 +65,7 @@ impl Span {
     /// Returns the first and the last second, and the seconds between points.
     fn bounds(&self) -> Result<[u64; 3], Fail> {
         const DAY: u64 = 86_400;
-        let now = crate::server::now().seconds();
+        let now = crate::clock::now().seconds();
         let back = match self.interval.as_deref() {
             None => self.start.map(|start| now.saturating_sub(start)),
             Some("max" | "all") => Some(now),

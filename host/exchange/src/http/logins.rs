@@ -45,7 +45,7 @@ async fn drop_readonly(State(shared): World, private: Private) -> Answer {
 }
 
 async fn make_builder(State(shared): World, private: Private) -> Answer {
-    let now = crate::server::now();
+    let now = crate::clock::now();
     let key = shared.lock().keys_of(&private.caller).add_builder(now).ok_or(Fail::bad("Could not create api key"))?;
     let body = json!({"key": key.id, "secret": key.secret, "passphrase": key.passphrase});
     Ok(Json(body).into_response())
@@ -64,7 +64,7 @@ async fn builders(State(shared): World, private: Private) -> Response {
 }
 
 async fn revoke_builder(State(shared): World, private: Private) -> Response {
-    let now = crate::server::now();
+    let now = crate::clock::now();
     shared.lock().keys_of(&private.caller).revoke_builders(now);
     Json("OK").into_response()
 }

@@ -22,7 +22,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(|| async { Json("OK") }))
         .route("/ok", get(|| async { Json("OK") }))
-        .route("/time", get(|| async { Json(crate::server::now().seconds()) }))
+        .route("/time", get(|| async { Json(crate::clock::now().seconds()) }))
         .route(
             "/api/geoblock",
             get(|| async { Json(json!({"blocked": false, "ip": "127.0.0.1", "country": "", "region": ""})) }),

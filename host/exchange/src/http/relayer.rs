@@ -36,7 +36,7 @@ pub(super) fn routes() -> Router<Shared> {
 
 /// The venue makes these keys on its website; here whoever has an API key makes one.
 async fn make_key(State(shared): World, private: Private) -> Answer {
-    let now = crate::server::now();
+    let now = crate::clock::now();
     let key = shared.lock().keys_of(&private.caller).add_relayer(now).ok_or(Fail::bad("Could not create api key"))?;
     Ok(Json(json!({"apiKey": key, "address": private.caller.address.checksummed()})).into_response())
 }

@@ -1,8 +1,8 @@
 //! Orders in, and cancels. Signatures are checked outside the lock: they cost more than matching.
 
 use super::account::MarketFilter;
-use super::fail::stamp;
 use super::{Answer, Fail, Private, World};
+use crate::fail::stamp;
 use crate::keys::Holder;
 use crate::wire::{PostAnswer, PostOrder};
 use crate::world::{Asked, Bucket, Inside, Shared, Wants};
@@ -61,7 +61,7 @@ async fn hold(shared: &Shared, caller: &Holder, posted: &[PostOrder]) {
     if shared.lock().faults().taker_delay_ms == 0 {
         return;
     }
-    let now = crate::server::now();
+    let now = crate::clock::now();
     let asked = posted.iter().filter_map(|posted| Asked::read(now, caller, posted).ok());
     let held = asked.map(|asked| shared.lock().held_ms(&asked)).max().unwrap_or(0);
     if held > 0 {
@@ -70,7 +70,7 @@ async fn hold(shared: &Shared, caller: &Holder, posted: &[PostOrder]) {
 }
 
 fn place(shared: &Shared, caller: &Holder, posted: &PostOrder) -> Result<PostAnswer, Fail> {
-    let asked = Asked::read(crate::server::now(), caller, posted)?;
+    let asked = Asked::read(crate::clock::now(), caller, posted)?;
     shared.lock().takes(Wants::Place(asked.kind))?;
     let exchange = shared.lock().exchange(&asked)?;
     let id = asked.verify(caller, shared.domains(), exchange)?;

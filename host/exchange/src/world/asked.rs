@@ -1,6 +1,6 @@
 //! An order as a client asked for it: read, checked for form, and its signature verified.
 
-use crate::http::Fail;
+use crate::fail::Fail;
 use crate::keys::Holder;
 use crate::wire::PostOrder;
 use model::order::EXPIRES_EARLY_S;

@@ -3,7 +3,7 @@
 
 use super::Inside;
 use super::listeners::Garble;
-use crate::http::Fail;
+use crate::fail::Fail;
 use axum::http::StatusCode;
 use model::{ConditionId, Market, MarketIx, OrderKind};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Who trades here through the API. An address that makes its first key is new: it gets play money and all approvals.
 
 use super::Inside;
-use crate::http::Fail;
+use crate::fail::Fail;
 use crate::keys::{ApiKey, Holder, Others, Request};
 use model::Usd;
 use order::Address;

@@ -1,7 +1,7 @@
 //! The venue's rate limits of a signer (PROTOCOL 10.2): a bucket of orders and one of cancels. Everybody here is of the tier Standard.
 
 use super::Inside;
-use crate::http::Fail;
+use crate::fail::{Fail, Rate};
 use crate::keys::Holder;
 use axum::http::StatusCode;
 use model::Time;
@@ -28,15 +28,6 @@ impl Bucket {
             Self::Cancels => (80, 120),
         }
     }
-}
-
-/// What every answer to a placement or a cancel says of the rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rate {
-    /// Tokens left; below zero after more was cancelled than there were.
-    pub(crate) remaining: i64,
-    /// When the bucket is full again, in seconds since the epoch.
-    pub(crate) reset_s: u64,
 }
 
 #[derive(Debug, Clone, Copy)]

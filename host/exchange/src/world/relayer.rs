@@ -3,7 +3,7 @@
 
 use super::{Inside, Settling};
 use crate::batch::{Batch, Wanted};
-use crate::http::Fail;
+use crate::fail::Fail;
 use axum::http::StatusCode;
 use model::{ConditionId, MarketIx, Time};
 use order::Address;

@@ -24,18 +24,11 @@ struct Known {
     why: &'static str,
 }
 
-const KNOWN: &[Known] = &[
-    Known {
-        name: "engine",
-        folders: &["risk"],
-        why: "decided: one state machine, whose `impl Engine` has a file for each subject, the gate among them",
-    },
-    Known {
-        name: "exchange",
-        folders: &["http", "keys", "world"],
-        why: "a debt: `world` and `keys` return `http::Fail`, and the clock is in `server`",
-    },
-];
+const KNOWN: &[Known] = &[Known {
+    name: "engine",
+    folders: &["risk"],
+    why: "decided: one state machine, whose `impl Engine` has a file for each subject, the gate among them",
+}];
 
 /// Places that reach each other, and a shortest circle among them.
 struct Circle {

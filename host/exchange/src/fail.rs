@@ -1,6 +1,5 @@
 //! The venue's errors: a status and `{"error": text}` (PROTOCOL 9).
 
-use crate::world::Rate;
 use axum::Json;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
@@ -24,6 +23,15 @@ pub(crate) struct Fail {
     pub(crate) retry_after: Option<u64>,
     /// What is left of the caller's rate.
     pub(crate) rate: Option<Rate>,
+}
+
+/// What every answer to a placement or a cancel says of the rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate {
+    /// Tokens left; below zero after more was cancelled than there were.
+    pub(crate) remaining: i64,
+    /// When the bucket is full again, in seconds since the epoch.
+    pub(crate) reset_s: u64,
 }
 
 impl Fail {
