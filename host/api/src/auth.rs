@@ -8,10 +8,10 @@ mod tests;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{Time, hex};
+use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::db::{Db, DbError, TokenRow};
 
 /// How long a cookie session lasts, in milliseconds: 12 hours.
@@ -256,7 +256,7 @@ impl Auth {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // The state is consistent between any two statements, so another thread's panic does not spoil it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -11,11 +11,12 @@ const FILTER: &str = "warn,alerts=info,api=info,app=info,config=info,control=inf
 /// Starts the log; `RUST_LOG` chooses what it shows. Safe to call twice.
 pub(crate) fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
+    let stderr: fn() -> Stderr = io::stderr;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // Otherwise a line that cannot be written is reported by `eprintln!`, which panics for the same reason.
         .log_internal_errors(false)
-        .with_writer(Lossy(io::stderr as fn() -> Stderr))
+        .with_writer(Lossy(stderr))
         .with_ansi(io::stderr().is_terminal())
         .with_target(true);
     // A second start is a test or a nested command: the first log stays.

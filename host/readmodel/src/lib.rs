@@ -2,50 +2,27 @@
 //! to the stream; the last few thousand are kept, so that a page that was away for a moment loses nothing.
 
 mod account;
+mod input;
 mod state;
 mod stream;
 #[cfg(test)]
 mod tests;
 pub mod views;
 
+pub use input::{Begin, Top};
 pub use stream::{Follow, Message};
 
 use crate::views::{
-    BotView, ConnectionView, ModeView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update,
+    BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update,
 };
 use engine::{Gain, Record};
 use model::input::{Channel, Restriction, Scope};
-use model::{Level, Market, MarketState, OrderId, Price, StrategyId, TickSize, Time, TokenIx, VenueOrderId};
+use model::{Market, OrderId, StrategyId, Time, TokenIx, VenueOrderId};
+use parking_lot::{Mutex, MutexGuard};
 use state::State;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stream::Stream;
-
-/// What a session is, for the first snapshot.
-#[derive(Debug, Clone)]
-pub struct Begin {
-    /// How it trades.
-    pub mode: ModeView,
-    /// Its number.
-    pub session: u64,
-    /// When it began.
-    pub at: Time,
-}
-
-/// The top of a token's book.
-#[derive(Debug, Clone, Copy)]
-pub struct Top {
-    /// The best bid.
-    pub bid: Option<Level>,
-    /// The best ask.
-    pub ask: Option<Level>,
-    /// The last price traded at.
-    pub last: Option<Price>,
-    /// Whether orders are taken.
-    pub state: MarketState,
-    /// The grid.
-    pub tick: TickSize,
-}
 
 /// How long market events waited for the engine from the moment they were received, in the last whole second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -148,32 +125,32 @@ impl Picture {
 
     /// Shows how the connections of the market channel fare.
     pub fn set_connections(&self, connections: Vec<ConnectionView>) {
-        *self.connections.lock().unwrap_or_else(PoisonError::into_inner) = connections;
+        *self.connections.lock() = connections;
     }
 
     /// Returns how the connections of the market channel fare.
     pub fn connections(&self) -> Vec<ConnectionView> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.connections.lock().clone()
     }
 
     /// Shows how the venue's records of the account are read.
     pub fn set_records(&self, records: RecordsView) {
-        *self.records.lock().unwrap_or_else(PoisonError::into_inner) = Some(records);
+        *self.records.lock() = Some(records);
     }
 
     /// Returns how the venue's records of the account are read, if they are.
     pub fn records(&self) -> Option<RecordsView> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.records.lock().clone()
     }
 
     /// Shows how long market events waited for the engine in the last second.
     pub fn set_event_wait(&self, wait: EventWait) {
-        *self.event_wait.lock().unwrap_or_else(PoisonError::into_inner) = wait;
+        *self.event_wait.lock() = wait;
     }
 
     /// Returns how long market events waited for the engine in the last second.
     pub fn event_wait(&self) -> EventWait {
-        *self.event_wait.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.event_wait.lock()
     }
 
     /// Shows whether events of the file system wake the watcher of the strategies folder.
@@ -252,6 +229,6 @@ impl Picture {
 
     fn lock(&self) -> MutexGuard<'_, (State, Stream)> {
         // Each change is whole before the lock is released.
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock()
     }
 }

@@ -2,7 +2,7 @@
 
 mod strategies;
 
-use super::{Begin, Top};
+use crate::input::{Begin, Top};
 use crate::views::{
     BotStateView, BotView, BreakerView, MarketStateView, MarketView, OrderView, PnlPoint, PnlView, PositionView,
     RefusalView, RestrictionLevelView, RestrictionView, Snapshot, StrategyView, TokenView, TradeView, Update,
