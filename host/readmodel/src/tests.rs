@@ -7,10 +7,12 @@
 )]
 
 use super::*;
+use crate::views::ModeView;
 use crate::views::{MarketStateView, OrderStateView, SettlementView, StrategyStateView};
 use engine::{BotState, Refusal, Restriction, Rule};
 use model::event::Reason;
 use model::input::{Breaker, Scope, Settlement};
+use model::{Level, MarketState, Price, TickSize};
 use model::{MarketIx, NewOrder, OrderKind, OrderState, Side, Size, TradeId, Usd};
 
 fn picture() -> Picture {

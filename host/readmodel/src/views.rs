@@ -1,5 +1,5 @@
 //! The API's types. Money, prices and shares are whole millionths (`_micro_usd`, `_micros`), times are Unix milliseconds.
-//! `dashboard/src/generated` is made from them by `cargo test -p app`, which fails when the committed files differ.
+//! `dashboard/src/generated` is made from them by `cargo test -p readmodel`, which fails when the committed files differ.
 #![expect(missing_docs, reason = "most fields say what they are by their names")]
 
 mod claims;
