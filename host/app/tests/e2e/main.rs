@@ -38,5 +38,6 @@ mod person;
 mod process;
 mod recordings;
 mod reload;
+mod stops;
 mod strategies;
 mod versions;
