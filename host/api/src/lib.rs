@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod client;
 mod guard;
+mod metrics;
 mod openapi;
 mod page;
 mod parts;

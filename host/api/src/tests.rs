@@ -7,6 +7,7 @@
 )]
 
 mod assigning;
+mod metrics;
 mod states;
 mod strategies;
 

@@ -8,9 +8,11 @@ mod stream;
 #[cfg(test)]
 mod tests;
 pub mod views;
+mod waits;
 
 pub use input::{Begin, Top};
 pub use stream::{Follow, Message};
+pub use waits::{WAIT_BOUNDS_MICROS, WaitCounts, WaitHistogram};
 
 use crate::views::{
     BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update,
@@ -42,6 +44,7 @@ pub struct Picture {
     /// How the venue's records of the account are read; none where there is no such account.
     records: Arc<Mutex<Option<RecordsView>>>,
     event_wait: Arc<Mutex<EventWait>>,
+    event_waits: Arc<WaitHistogram>,
     /// Whether events of the file system wake the watcher of the strategies folder.
     folder_events: Arc<AtomicBool>,
 }
@@ -51,7 +54,7 @@ impl Picture {
     pub fn new(begin: &Begin) -> Self {
         let shared = Arc::new(Mutex::new((State::new(begin), Stream::new())));
         let (connections, records, event_wait) = (Arc::default(), Arc::default(), Arc::default());
-        Self { shared, connections, records, event_wait, folder_events: Arc::default() }
+        Self { shared, connections, records, event_wait, event_waits: Arc::default(), folder_events: Arc::default() }
     }
 
     /// Returns the slug or the name of a scope; empty for the session.
@@ -151,6 +154,11 @@ impl Picture {
     /// Returns how long market events waited for the engine in the last second.
     pub fn event_wait(&self) -> EventWait {
         *self.event_wait.lock()
+    }
+
+    /// Returns the counts of how long market events waited for the engine since the start.
+    pub fn event_waits(&self) -> &WaitHistogram {
+        &self.event_waits
     }
 
     /// Shows whether events of the file system wake the watcher of the strategies folder.

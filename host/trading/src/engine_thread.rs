@@ -108,7 +108,9 @@ impl Core {
             }
             for Arrival { at, body, reply, unjudged } in taken.arrivals.drain(..) {
                 if matches!(body, Body::Event(_)) {
-                    self.waits.add(clock::now().since(at));
+                    let micros = clock::now().since(at);
+                    self.waits.add(micros);
+                    self.duties.handles.picture.event_waits().add(micros);
                 }
                 self.feed(at, body, reply);
                 // Its strategy has been sent all that came of its answer, and may be called again.
