@@ -3,6 +3,7 @@
 //! Start reading in [`router`], then `guard` for who may do what.
 
 pub mod auth;
+mod body;
 pub mod client;
 mod guard;
 mod metrics;

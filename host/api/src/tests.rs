@@ -7,6 +7,7 @@
 )]
 
 mod assigning;
+mod bodies;
 mod metrics;
 mod states;
 mod strategies;

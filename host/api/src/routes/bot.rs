@@ -2,60 +2,40 @@
 //! makes it do more is audited first.
 
 use crate::auth::Role;
+use crate::body::{ActionBody, ReasonAndUser};
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use control::ControlError;
 use model::event::{REASON_MAX, Reason};
 use model::input::{Breaker, Command};
 use readmodel::views::{BotView, EmergencyStopView};
-use serde::Deserialize;
 use store::db::{AuditRow, STORED_WITHIN};
 
 type Done = Result<Json<BotView>, ProblemResponse>;
-
-/// What may stand in the body of an action.
-#[derive(Debug, Default, Deserialize)]
-struct Said {
-    #[serde(default)]
-    reason: String,
-    /// Who the request claims to come from; the token says who it is.
-    #[serde(default)]
-    user: String,
-}
-
-/// Reads a body; none is fine, and so is a missing content type.
-fn said(body: &Bytes) -> Result<Said, ProblemResponse> {
-    if body.trim_ascii().is_empty() {
-        return Ok(Said::default());
-    }
-    let mut said: Said = serde_json::from_slice(body)
-        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `reason` and `user`: {error}")))?;
-    said.reason.truncate(said.reason.floor_char_boundary(REASON_MAX));
-    said.user.truncate(said.user.floor_char_boundary(REASON_MAX));
-    Ok(said)
-}
 
 /// An action on its way.
 pub(crate) struct Action<'a> {
     app: &'a App,
     caller: &'a Caller,
     name: String,
-    said: Said,
+    said: ReasonAndUser,
 }
 
 impl<'a> Action<'a> {
-    pub(crate) fn new(
+    pub(crate) fn new<T>(
         app: &'a App,
         caller: &'a Caller,
         name: impl Into<String>,
-        body: &Bytes,
+        body: &ActionBody<T>,
     ) -> Result<Self, ProblemResponse> {
-        Ok(Self { app, caller, name: name.into(), said: said(body)? })
+        let mut said = body.reason_and_user()?;
+        said.reason.truncate(said.reason.floor_char_boundary(REASON_MAX));
+        said.user.truncate(said.user.floor_char_boundary(REASON_MAX));
+        Ok(Self { app, caller, name: name.into(), said })
     }
 
     /// Puts this in front of the reason in the audit.
@@ -158,7 +138,7 @@ pub(crate) async fn state(State(app): State<App>, _: Caller) -> Json<BotView> {
 
 /// STOPPED to RUNNING. Needs a trader.
 #[utoipa::path(post, path = "/v1/admin/bot/start", tag = "bot", responses((status = 200, body = BotView), (status = 409)))]
-pub(crate) async fn start(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn start(State(app): State<App>, caller: Caller, body: ActionBody) -> Done {
     caller.must_be(Role::Trader)?;
     Action::new(&app, &caller, "start", &body)?.permit(Command::Start).await?;
     Ok(Json(app.picture.bot()))
@@ -166,7 +146,7 @@ pub(crate) async fn start(State(app): State<App>, caller: Caller, body: Bytes) -
 
 /// To STOPPED: all our orders are cancelled. Answers when that is on its way. Needs a trader.
 #[utoipa::path(post, path = "/v1/admin/bot/stop", tag = "bot", responses((status = 200, body = BotView)))]
-pub(crate) async fn stop(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn stop(State(app): State<App>, caller: Caller, body: ActionBody) -> Done {
     caller.must_be(Role::Trader)?;
     Action::new(&app, &caller, "stop", &body)?.restrict(Command::Stop).await?;
     Ok(Json(app.picture.bot()))
@@ -174,7 +154,7 @@ pub(crate) async fn stop(State(app): State<App>, caller: Caller, body: Bytes) ->
 
 /// RUNNING to PAUSED: no orders but the guards'. Needs a trader.
 #[utoipa::path(post, path = "/v1/admin/bot/pause", tag = "bot", responses((status = 200, body = BotView), (status = 409)))]
-pub(crate) async fn pause(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn pause(State(app): State<App>, caller: Caller, body: ActionBody) -> Done {
     caller.must_be(Role::Trader)?;
     Action::new(&app, &caller, "pause", &body)?.restrict(Command::Pause).await?;
     Ok(Json(app.picture.bot()))
@@ -182,7 +162,7 @@ pub(crate) async fn pause(State(app): State<App>, caller: Caller, body: Bytes) -
 
 /// PAUSED to RUNNING. Needs a trader.
 #[utoipa::path(post, path = "/v1/admin/bot/resume", tag = "bot", responses((status = 200, body = BotView), (status = 409)))]
-pub(crate) async fn resume(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn resume(State(app): State<App>, caller: Caller, body: ActionBody) -> Done {
     caller.must_be(Role::Trader)?;
     Action::new(&app, &caller, "resume", &body)?.permit(Command::Resume).await?;
     Ok(Json(app.picture.bot()))
@@ -194,11 +174,11 @@ pub(crate) async fn resume(State(app): State<App>, caller: Caller, body: Bytes) 
 pub(crate) async fn emergency_stop(
     State(app): State<App>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody,
 ) -> Result<Json<EmergencyStopView>, ProblemResponse> {
     // A body that makes no sense does not keep an emergency stop.
     let action = Action::new(&app, &caller, "emergency-stop", &body)
-        .or_else(|_| Action::new(&app, &caller, "emergency-stop", &Bytes::new()))?;
+        .or_else(|_| Action::new(&app, &caller, "emergency-stop", &ActionBody::empty()))?;
     let reason = action.reason();
     let durable = action.halt(Command::EmergencyStop { reason }).await?;
     Ok(Json(EmergencyStopView { bot: app.picture.bot(), durable }))
@@ -206,7 +186,7 @@ pub(crate) async fn emergency_stop(
 
 /// Ends an emergency stop; the bot is STOPPED then. Needs an admin and a reason.
 #[utoipa::path(post, path = "/v1/admin/emergency-stop/release", tag = "bot", request_body = readmodel::views::ReasonBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]
-pub(crate) async fn release(State(app): State<App>, caller: Caller, body: Bytes) -> Done {
+pub(crate) async fn release(State(app): State<App>, caller: Caller, body: ActionBody) -> Done {
     caller.must_be(Role::Admin)?;
     let action = Action::new(&app, &caller, "emergency-stop/release", &body)?;
     let reason = action.reason();
@@ -223,7 +203,7 @@ pub(crate) async fn reset_breaker(
     State(app): State<App>,
     Path(name): Path<String>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody,
 ) -> Done {
     caller.must_be(Role::Trader)?;
     let Some(breaker) = Breaker::parse(&name) else {

@@ -2,11 +2,11 @@
 
 use super::bot::{Action, TAKEN};
 use crate::auth::Role;
+use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use control::Wanted;
@@ -41,11 +41,10 @@ pub(crate) async fn runs(State(app): State<App>, _: Caller) -> Result<Json<Vec<C
 pub(crate) async fn execute(
     State(app): State<App>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody<ClaimBody>,
 ) -> Result<StatusCode, ProblemResponse> {
     caller.must_be(Role::Trader)?;
-    let said: ClaimBody = serde_json::from_slice(&body)
-        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `kind` and `market`: {error}")))?;
+    let said = body.read()?;
     let wanted = wanted(&app, &said, &caller.0.name).await?;
     let about = format!("{} shares", wanted.size);
     let action = Action::new(&app, &caller, format!("claims/{}/{}", said.kind, said.market), &body)?.about(&about);

@@ -1,12 +1,12 @@
 //! The configuration, and the limits in it that change while the host runs.
 
 use crate::auth::Role;
+use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
 use crate::runtime_limits::{SettingError, Wish};
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use config::limits::is_limit;
@@ -49,11 +49,10 @@ pub(crate) async fn set(
     State(app): State<App>,
     Path(key): Path<String>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody<SettingBody>,
 ) -> Result<Json<ConfigView>, ProblemResponse> {
     caller.must_be(Role::Admin)?;
-    let said: SettingBody = serde_json::from_slice(&body)
-        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `value` and `user`: {error}")))?;
+    let said = body.read()?;
     // A number is taken by its text: no decimal passes through floating point.
     let value = match &said.value {
         serde_json::Value::String(text) => text.clone(),

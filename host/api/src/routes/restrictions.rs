@@ -2,11 +2,11 @@
 
 use super::bot::Action;
 use crate::auth::Role;
+use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use model::input::{Command, Restriction, Scope};
 use model::{Size, Transfer, TransferKind, Usd};
@@ -17,12 +17,10 @@ use readmodel::views::{BotView, RestrictionBody, TransferBody};
 pub(crate) async fn restrict(
     State(app): State<App>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody<RestrictionBody>,
 ) -> Result<Json<BotView>, ProblemResponse> {
     caller.must_be(Role::Trader)?;
-    let said: RestrictionBody = serde_json::from_slice(&body).map_err(|error| {
-        ProblemResponse::bad(format!("the body is no object with `scope` and `restriction`: {error}"))
-    })?;
+    let said = body.read()?;
     let scope = app.picture.scope(&said.scope).ok_or_else(|| {
         ProblemResponse::bad(format!("`{}` is no scope here; write session, market:SLUG or strategy:NAME", said.scope))
     })?;
@@ -33,7 +31,7 @@ pub(crate) async fn restrict(
         ))
     })?;
     let name = format!("restrictions/{}/{}", said.scope, said.restriction);
-    let action = Action::new(&app, &caller, name, &Bytes::new())?;
+    let action = Action::new(&app, &caller, name, &ActionBody::empty())?;
     let command = Command::Restrict { scope, restriction };
     if restriction == Restriction::None {
         action.permit(command).await?
@@ -48,12 +46,10 @@ pub(crate) async fn restrict(
 pub(crate) async fn transfer(
     State(app): State<App>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody<TransferBody>,
 ) -> Result<Json<BotView>, ProblemResponse> {
     caller.must_be(Role::Admin)?;
-    let said: TransferBody = serde_json::from_slice(&body).map_err(|error| {
-        ProblemResponse::bad(format!("the body is no object with `kind`, `amount_usd` and `reason`: {error}"))
-    })?;
+    let said = body.read()?;
     let kind = kind_of(&app, &said)?;
     if said.reason.trim().is_empty() {
         return Err(ProblemResponse::bad("a transfer needs a reason: the transaction, or why"));

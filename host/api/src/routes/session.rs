@@ -1,11 +1,11 @@
 //! Logging in and out: a token or a one-time code becomes a cookie.
 
 use crate::auth::{Identity, NewSession, Role, SESSION_MILLIS};
+use crate::body::ActionBody;
 use crate::guard::{COOKIE, Caller, cookie};
 use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -39,9 +39,8 @@ pub(crate) async fn show(State(_): State<App>, caller: Caller) -> Json<SessionVi
 
 /// A token becomes a cookie session.
 #[utoipa::path(post, path = "/v1/session", tag = "session", request_body = Login, responses((status = 200, body = SessionView), (status = 401)))]
-pub(crate) async fn login(State(app): State<App>, body: Bytes) -> Result<Response, ProblemResponse> {
-    let login: Login = serde_json::from_slice(&body)
-        .map_err(|error| ProblemResponse::bad(format!("the body is not {{\"token\": \"…\"}}: {error}")))?;
+pub(crate) async fn login(State(app): State<App>, body: ActionBody<Login>) -> Result<Response, ProblemResponse> {
+    let login = body.read()?;
     let session = app.auth.login(login.token.trim(), (app.clock)())?;
     Ok((begun(&session), Json(view(&session.identity))).into_response())
 }

@@ -2,10 +2,10 @@
 
 use super::bot::{Action, TAKEN};
 use crate::auth::Role;
+use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use model::Signal;
@@ -29,11 +29,10 @@ pub(crate) async fn signal(
     State(app): State<App>,
     Path(name): Path<String>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody<SignalBody>,
 ) -> Result<StatusCode, ProblemResponse> {
     caller.must_be(Role::Trader)?;
-    let said: SignalBody = serde_json::from_slice(&body)
-        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `name` and `value`: {error}")))?;
+    let said = body.read()?;
     if said.name.is_empty() || said.name.len() > SIGNAL_NAME_MAX {
         let length = said.name.len();
         return Err(ProblemResponse::bad(format!("a name of {length} bytes; write 1 to {SIGNAL_NAME_MAX}")));

@@ -2,6 +2,7 @@
 
 use super::bot::{Action, TAKEN};
 use crate::auth::Role;
+use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
@@ -50,26 +51,26 @@ pub(crate) async fn versions(
     Ok(Json(shown.collect()))
 }
 
-/// Reads which version an action is about; no body is fine.
-fn version(body: &Bytes) -> Result<Option<String>, ProblemResponse> {
-    if body.trim_ascii().is_empty() {
-        return Ok(None);
-    }
-    let said: VersionBody = serde_json::from_slice(body)
-        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `hash` and `reason`: {error}")))?;
-    Ok(said.hash)
-}
-
 /// Lets a strategy run again that was disabled or failed too often. Needs a trader.
 #[utoipa::path(post, path = "/v1/strategies/{name}/enable", tag = "strategies", params(("name" = String, Path)), responses((status = 202), (status = 404), (status = 409)))]
-pub(crate) async fn enable(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+pub(crate) async fn enable(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    caller: Caller,
+    body: ActionBody,
+) -> Taken {
     caller.must_be(Role::Trader)?;
     permit(&app, &caller, &name, "enable", Word::Enable, &body).await
 }
 
 /// Ends a strategy and cancels its orders, until it is enabled. Its positions stay under the guards. Needs a trader.
 #[utoipa::path(post, path = "/v1/strategies/{name}/disable", tag = "strategies", params(("name" = String, Path)), responses((status = 202), (status = 404), (status = 409)))]
-pub(crate) async fn disable(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+pub(crate) async fn disable(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    caller: Caller,
+    body: ActionBody,
+) -> Taken {
     caller.must_be(Role::Trader)?;
     view(&app, &name)?;
     let action = Action::new(&app, &caller, format!("strategies/{name}/disable"), &body)?;
@@ -79,22 +80,29 @@ pub(crate) async fn disable(State(app): State<App>, Path(name): Path<String>, ca
 
 /// Goes back to a version that ran before: the one before this, if none is named. It runs until the file changes. Needs a trader.
 #[utoipa::path(post, path = "/v1/strategies/{name}/rollback", tag = "strategies", params(("name" = String, Path)), request_body = Option<VersionBody>, responses((status = 202), (status = 404), (status = 409)))]
-pub(crate) async fn rollback(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+pub(crate) async fn rollback(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    caller: Caller,
+    body: ActionBody<VersionBody>,
+) -> Taken {
     caller.must_be(Role::Trader)?;
-    let hash = version(&body)?;
+    let hash = body.read()?.hash;
     permit(&app, &caller, &name, "rollback", Word::RollBack { hash }, &body).await
 }
 
 /// Lets the version that would run trade real money, within a budget if one is given. Where a hash is given it must be that version's.
 /// Needs an admin.
 #[utoipa::path(post, path = "/v1/strategies/{name}/arm", tag = "strategies", params(("name" = String, Path)), request_body = Option<ArmBody>, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
-pub(crate) async fn arm(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+pub(crate) async fn arm(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    caller: Caller,
+    body: ActionBody<ArmBody>,
+) -> Taken {
     caller.must_be(Role::Admin)?;
     view(&app, &name)?;
-    let said = if body.trim_ascii().is_empty() { Ok(ArmBody::default()) } else { serde_json::from_slice(&body) };
-    let ArmBody { hash, budget, .. } = said.map_err(|error| {
-        ProblemResponse::bad(format!("the body is no object with `hash`, `budget` and `reason`: {error}"))
-    })?;
+    let ArmBody { hash, budget, .. } = body.read()?;
     let budget = budget.map(budget_of).transpose()?;
     let mut action = Action::new(&app, &caller, format!("strategies/{name}/arm"), &body)?;
     if let Some(hash) = &hash {
@@ -127,7 +135,7 @@ fn budget_of(said: BudgetBody) -> Result<Budget, ProblemResponse> {
 }
 
 /// Does what may make the host do more.
-async fn permit(app: &App, caller: &Caller, name: &str, what: &str, word: Word, body: &Bytes) -> Taken {
+async fn permit<T>(app: &App, caller: &Caller, name: &str, what: &str, word: Word, body: &ActionBody<T>) -> Taken {
     view(app, name)?;
     let mut action = Action::new(app, caller, format!("strategies/{name}/{what}"), body)?;
     if let Word::RollBack { hash: Some(hash) } = &word {
@@ -142,7 +150,7 @@ async fn permit(app: &App, caller: &Caller, name: &str, what: &str, word: Word, 
 #[utoipa::path(put, path = "/v1/strategies/{name}", tag = "strategies", params(("name" = String, Path)), request_body(content = String, content_type = "application/wasm"), responses((status = 202), (status = 409), (status = 413)))]
 pub(crate) async fn upload(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
     caller.must_be(Role::Admin)?;
-    let action = Action::new(&app, &caller, format!("strategies/{name}/upload"), &Bytes::new())?;
+    let action = Action::new(&app, &caller, format!("strategies/{name}/upload"), &ActionBody::empty())?;
     let hash = hex::encode(&sha2::Sha256::digest(&body));
     action.about(&hash).permitted(app.control.upload(&name, body)).await?;
     Ok(TAKEN)
@@ -166,17 +174,17 @@ pub(crate) async fn set_parameters(
     State(app): State<App>,
     Path(name): Path<String>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody<ParametersBody>,
 ) -> Taken {
     caller.must_be(Role::Trader)?;
     view(&app, &name)?;
-    let said: ParametersBody = serde_json::from_slice(&body)
-        .map_err(|error| ProblemResponse::bad(format!("the body is no object with `parameters`: {error}")))?;
+    let said = body.read()?;
     let serde_json::Value::Object(parameters) = said.parameters else {
         return Err(ProblemResponse::bad(format!("`parameters` is {}, and no object", said.parameters)));
     };
     let shown = serde_json::Value::Object(parameters.clone()).to_string();
-    let action = Action::new(&app, &caller, format!("strategies/{name}/parameters"), &Bytes::new())?.about(&shown);
+    let action =
+        Action::new(&app, &caller, format!("strategies/{name}/parameters"), &ActionBody::empty())?.about(&shown);
     let word = Word::SetParameters(parameters);
     action.permitted(async { app.control.strategy(&name, word, &caller.0.name).await.map(drop) }).await?;
     Ok(TAKEN)

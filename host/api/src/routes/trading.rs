@@ -2,11 +2,11 @@
 
 use super::bot::{Action, TAKEN};
 use crate::auth::Role;
+use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use model::input::{Command, Scope};
@@ -75,7 +75,7 @@ pub(crate) async fn cancel(
     State(app): State<App>,
     Path(id): Path<String>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody,
 ) -> Result<StatusCode, ProblemResponse> {
     caller.must_be(Role::Trader)?;
     let order = OrderId(number(&id)?);
@@ -88,7 +88,7 @@ pub(crate) async fn cancel(
 pub(crate) async fn cancel_all(
     State(app): State<App>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody,
 ) -> Result<StatusCode, ProblemResponse> {
     caller.must_be(Role::Trader)?;
     Action::new(&app, &caller, "orders/cancel-all", &body)?.restrict(Command::CancelAll).await?;
@@ -101,7 +101,7 @@ pub(crate) async fn close(
     State(app): State<App>,
     Path(token): Path<String>,
     caller: Caller,
-    body: Bytes,
+    body: ActionBody,
 ) -> Result<StatusCode, ProblemResponse> {
     caller.must_be(Role::Trader)?;
     let known = app.picture.token(&token);
@@ -114,11 +114,13 @@ pub(crate) async fn close(
 /// Gives shares from one strategy to another, which then looks after them: those of a strategy that is gone, mostly. Their cost counts for
 /// its budget; what was gained or lost with them so far stays with who had them. Needs a trader.
 #[utoipa::path(post, path = "/v1/positions/assign", tag = "trading", request_body = AssignBody, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
-pub(crate) async fn assign(State(app): State<App>, caller: Caller, body: Bytes) -> Result<StatusCode, ProblemResponse> {
+pub(crate) async fn assign(
+    State(app): State<App>,
+    caller: Caller,
+    body: ActionBody<AssignBody>,
+) -> Result<StatusCode, ProblemResponse> {
     caller.must_be(Role::Trader)?;
-    let said: AssignBody = serde_json::from_slice(&body).map_err(|error| {
-        ProblemResponse::bad(format!("the body is no object with `token`, `from` and `to`: {error}"))
-    })?;
+    let said = body.read()?;
     let size = said.shares.as_deref().map(|text| {
         let wrong =
             || ProblemResponse::bad(format!("`{text}` is no number of shares; write one above zero such as 20"));
