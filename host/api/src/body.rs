@@ -2,7 +2,6 @@
 //! an emergency stop acts whatever it says.
 
 use crate::problem::ProblemResponse;
-use crate::routes::signals::SignalBody;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
@@ -59,10 +58,6 @@ impl Fields for RestrictionBody {
 
 impl Fields for SettingBody {
     const NAMES: &'static str = "`value` and `user`";
-}
-
-impl Fields for SignalBody {
-    const NAMES: &'static str = "`name` and `value`";
 }
 
 impl Fields for TransferBody {

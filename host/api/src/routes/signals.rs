@@ -2,7 +2,7 @@
 
 use super::bot::{Action, TAKEN};
 use crate::auth::Role;
-use crate::body::ActionBody;
+use crate::body::{ActionBody, Fields};
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
@@ -21,6 +21,10 @@ pub(crate) struct SignalBody {
     pub(crate) name: String,
     /// What it says, at most 16 KiB; the strategy and the sender agree on its form.
     pub(crate) value: String,
+}
+
+impl Fields for SignalBody {
+    const NAMES: &'static str = "`name` and `value`";
 }
 
 /// Sends word to a strategy that runs. It is journaled as all that strategies hear, so runs from a journal hear it too. Needs a trader.

@@ -96,9 +96,16 @@ impl Drop for Exchange {
     }
 }
 
-/// Kills the host process behind these addresses.
+/// Kills the host process behind these addresses, and waits until the system has closed what it held.
 pub(crate) fn kill(addresses: &Value) {
     signal(addresses, Signal::KILL);
+    let stat = format!("/proc/{}/stat", addresses["pid"]);
+    let started = Instant::now();
+    // Its parent collects it; until then it is a zombie, which holds no file and no lock any more.
+    while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(started.elapsed() < Duration::from_secs(10), "a killed process does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Lets the host process hang.
