@@ -1,5 +1,5 @@
 //! The API and the page (DESIGN 9). One router, served on two ports. Handlers read the picture and the database, and act
-//! through [`Control`]; there is no other way from here to the engine.
+//! through [`control::Control`]; there is no other way from here to the engine.
 //! Start reading in [`router`], then `guard` for who may do what.
 
 pub mod auth;

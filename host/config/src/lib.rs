@@ -125,7 +125,7 @@ pub struct Config {
     pub market_connections: usize,
     /// Where alerts go, and which.
     pub alerts: alerts::Settings,
-    /// The database, as [`store::db::Db::open`] takes it.
+    /// The database, as `store::db::Db::open` takes it.
     pub database_url: String,
     limits: Limits,
     signer: signer::Limits,
