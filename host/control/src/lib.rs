@@ -21,11 +21,13 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use store::db::{Halts, STORED_WITHIN};
+use store::db::{Halt, Halts, STORED_WITHIN};
 use tokio::sync::oneshot;
 
 /// How long the engine may take to take a command; it takes microseconds unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the engine may take to take an emergency stop before the host acts without it; the answer is due within a second.
+const STOP_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why a command was not done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +49,12 @@ pub trait OpenOrders: Debug + Send + Sync {
     fn open_orders(&self) -> OpenOrdersAnswer<'_>;
 }
 
+/// What acts if the engine does not answer an emergency stop.
+pub trait LastResort: Debug + Send + Sync {
+    /// Has the signer locked and everything at the venue cancelled without the engine. Returns at once.
+    fn cancel_everything(&self);
+}
+
 /// A cheap handle on the host.
 #[derive(Debug, Clone)]
 pub struct Control {
@@ -55,6 +63,7 @@ pub struct Control {
     words: Option<Words>,
     claims: Door,
     halts: Option<Halts>,
+    last_resort: Option<Arc<dyn LastResort>>,
 }
 
 impl Control {
@@ -66,6 +75,7 @@ impl Control {
             words: None,
             claims: Door::closed("there is no account at the venue here"),
             halts: None,
+            last_resort: None,
         }
     }
 
@@ -85,6 +95,12 @@ impl Control {
     #[must_use]
     pub fn with_halts(self, halts: Halts) -> Self {
         Self { halts: Some(halts), ..self }
+    }
+
+    /// Returns the handle with what acts if the engine does not answer an emergency stop.
+    #[must_use]
+    pub fn with_last_resort(self, last_resort: Arc<dyn LastResort>) -> Self {
+        Self { last_resort: Some(last_resort), ..self }
     }
 
     /// Says whether the database has the last emergency stop or release, or has it within a second.
@@ -128,12 +144,28 @@ impl Control {
         self.claims.ask(wanted)
     }
 
-    /// Gives a command, and returns when the engine has taken it.
+    /// Gives a command, and returns when the engine has taken it. An emergency stop that the engine does not answer is done without it.
     ///
     /// # Errors
     /// If the engine refuses it, or does not answer.
     pub async fn command(&self, command: Command) -> Result<(), ControlError> {
-        self.ask(Body::Command(command)).await
+        match (&self.last_resort, matches!(command, Command::EmergencyStop { .. })) {
+            (Some(last_resort), true) => self.emergency_stop(command, last_resort.as_ref()).await,
+            _ => self.ask(Body::Command(command)).await,
+        }
+    }
+
+    async fn emergency_stop(&self, command: Command, last_resort: &dyn LastResort) -> Result<(), ControlError> {
+        match self.answer(Body::Command(command), STOP_PATIENCE).await {
+            Err(ControlError::Silent) => {
+                last_resort.cancel_everything();
+                if let Some(halts) = &self.halts {
+                    halts.set(Some(Halt { reason: "emergency stop".to_owned(), at_ms: clock::now().millis() }));
+                }
+                Ok(())
+            }
+            answered => answered,
+        }
     }
 
     /// Replaces the limits, and returns when they hold.
@@ -169,9 +201,13 @@ impl Control {
     }
 
     async fn ask(&self, body: Body) -> Result<(), ControlError> {
+        self.answer(body, PATIENCE).await
+    }
+
+    async fn answer(&self, body: Body, within: Duration) -> Result<(), ControlError> {
         let (reply, answer) = oneshot::channel();
         self.inbox.asked(clock::now(), body, reply);
-        match tokio::time::timeout(PATIENCE, answer).await {
+        match tokio::time::timeout(within, answer).await {
             Ok(Ok(answer)) => answer.map_err(ControlError::Refused),
             Ok(Err(_)) | Err(_) => Err(ControlError::Silent),
         }

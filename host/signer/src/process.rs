@@ -82,6 +82,28 @@ pub fn harden() -> io::Result<()> {
     Ok(())
 }
 
+/// The signer's process, as the host sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Parent(Option<Pid>);
+
+impl Parent {
+    /// Returns the process that started this one. Call it at the start of the host: the parent of an orphan is another process.
+    pub fn of_host() -> Self {
+        Self(rustix::process::getppid())
+    }
+
+    /// Locks the signer until its process ends, as SIGUSR1 of its operator does, without a word over the socket and without waiting for it.
+    ///
+    /// # Errors
+    /// If the signer's process is gone, which signs nothing any more, or the system refuses the signal.
+    pub fn lock(&self) -> io::Result<()> {
+        match self.0 {
+            Some(pid) if rustix::process::getppid() == Some(pid) => Ok(kill_process(pid, Signal::USR1)?),
+            _ => Err(io::Error::new(io::ErrorKind::NotFound, "the signer's process is gone")),
+        }
+    }
+}
+
 /// Starts the host with `command` and signs for it until it ends; returns how it ended. Blocks.
 ///
 /// The host gets the socket as its standard input, where [`crate::Client::connect_inherited`] takes it up: an inherited

@@ -2,6 +2,7 @@
 //! a disk, a socket or a strategy.
 
 use super::effects::Duties;
+use super::watchdog::Beat;
 use control::View;
 use control::clock;
 use control::inbox::{Arrival, Inbox, Reply, Taken};
@@ -46,6 +47,8 @@ pub(crate) struct Core {
     counts: Counts,
     waits: Waits,
     duties: Duties,
+    #[cfg(debug_assertions)]
+    fault: Option<super::engine_fault::EngineFault>,
 }
 
 /// How long market events waited since it was last shown.
@@ -90,11 +93,19 @@ impl Core {
             counts: Counts::default(),
             waits: Waits::default(),
             duties,
+            #[cfg(debug_assertions)]
+            fault: None,
         }
     }
 
+    /// Has the engine's thread fail as the data folder asks; see `engine_fault`.
+    #[cfg(debug_assertions)]
+    pub(crate) fn with_fault(self, data_dir: &std::path::Path) -> Self {
+        Self { fault: super::engine_fault::EngineFault::asked(data_dir), ..self }
+    }
+
     /// Works until the inbox is closed and empty.
-    pub(crate) fn run(mut self, inbox: &Inbox) -> Ended {
+    pub(crate) fn run(mut self, inbox: &Inbox, beat: Beat) -> Ended {
         let mut taken = Taken::default();
         loop {
             inbox.take(&mut taken, MARKET_BATCH, PATIENCE);
@@ -117,9 +128,11 @@ impl Core {
                 drop(unjudged);
             }
             self.keep_time();
+            beat.round();
             if taken.closed {
                 self.show_account();
                 self.show_view();
+                beat.close();
                 return Ended { engine: self.engine, counts: self.counts };
             }
         }
@@ -150,6 +163,10 @@ impl Core {
         self.engine.step(&input, &mut self.effects);
         if let Some((count, digest)) = digest(&self.effects) {
             self.duties.handles.journal.effects(count, digest);
+        }
+        #[cfg(debug_assertions)]
+        if let Some(fault) = self.fault {
+            fault.strike(&input.body, &self.duties.handles.picture);
         }
         self.count(&input.body);
         self.duties.watch(&self.engine, &input);

@@ -4,6 +4,8 @@
 
 mod account;
 mod effects;
+#[cfg(debug_assertions)]
+mod engine_fault;
 mod engine_thread;
 mod handles;
 mod market_data;
@@ -11,5 +13,6 @@ mod order_ids;
 mod orders;
 mod row_writer;
 pub mod session;
+mod watchdog;
 
 pub use account::venue_health::skew;

@@ -7,6 +7,7 @@ mod halts;
 mod opening;
 mod shutdown;
 mod tasks;
+mod without_engine;
 
 pub use connect::{ORDER_VERSIONS, Venue, VenueAddresses};
 pub use opening::{Opened, past};
@@ -15,6 +16,7 @@ pub use shutdown::Outcome;
 use crate::engine_thread::Ended;
 use crate::handles::Handles;
 use crate::orders::execution_client::Access;
+use crate::watchdog::Watchdog;
 use alerts::{Alerts, CLOSE_WITHIN};
 use anyhow::{Context, bail};
 use control::{Control, clock};
@@ -31,6 +33,9 @@ const CHANNELS_WITHIN: Duration = Duration::from_secs(15);
 /// How long the database may take to write what waits.
 const ROWS_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long journal and strategies may take to close when the engine is lost.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+
 /// A session that runs.
 pub struct Session {
     started: Instant,
@@ -40,6 +45,7 @@ pub struct Session {
     access: Access,
     control: Control,
     engine: JoinHandle<Ended>,
+    watchdog: Watchdog,
     /// Ends when it is dropped; none on paper.
     _user_channel: Option<polymarket::Feed>,
 }
@@ -80,9 +86,9 @@ impl Session {
         &self.supervisor
     }
 
-    /// Says whether the engine's thread has ended.
-    pub fn engine_has_ended(&self) -> bool {
-        self.engine.is_finished()
+    /// Says whether the engine is lost: its thread ended, or stands still and the host has cancelled everything without it.
+    pub fn engine_is_lost(&self) -> bool {
+        self.engine.is_finished() || self.watchdog.engine_is_lost()
     }
 
     /// Starts the bot when both channels are up.
@@ -103,11 +109,17 @@ impl Session {
     /// Stops, checks, and closes everything in order.
     ///
     /// # Errors
-    /// If the engine's thread panicked.
+    /// If the engine is lost.
     pub async fn end(self) -> anyhow::Result<Outcome> {
+        if self.engine_is_lost() {
+            return self.end_without_engine().await;
+        }
         shutdown::stop(&self.control, &self.handles.latest).await;
+        if self.engine_is_lost() {
+            return self.end_without_engine().await;
+        }
         let end = shutdown::check(&self.access, &self.handles.latest).await;
-        let Self { started, mode, handles, supervisor, engine, .. } = self;
+        let Self { started, mode, handles, supervisor, engine, watchdog, .. } = self;
         let Handles { inbox, alerts, journal, halts, db, .. } = handles;
         end.alert().into_iter().for_each(|alert| alerts.raise(alert));
         let closed = tokio::task::spawn_blocking(move || {
@@ -117,7 +129,11 @@ impl Session {
             journal.close(clock::now());
             (ended, journal.failure())
         });
-        let (ended, journal_failure) = closed.await.context("closing the host")?;
+        let (ended, journal_failure) = tokio::select! {
+            closed = closed => closed.context("closing the host")?,
+            // Its thread may never end.
+            () = watchdog.engine_lost() => return without_engine::finish(&watchdog, &halts, db, &alerts).await,
+        };
         let halt_stored = halts::finish(&halts, &alerts).await;
         db.close(ROWS_WITHIN).await;
         alerts.close(CLOSE_WITHIN).await;
@@ -126,6 +142,21 @@ impl Session {
             tracing::error!(%failure, "journal failed");
         }
         Ok(Outcome::new(mode, started.elapsed(), &engine.summary(), &counts, end.with_halt(halt_stored)))
+    }
+
+    /// Ends a session whose engine is lost, after the watchdog has cancelled everything.
+    async fn end_without_engine(self) -> anyhow::Result<Outcome> {
+        let Self { handles, supervisor, watchdog, .. } = self;
+        let Handles { alerts, journal, halts, db, .. } = handles;
+        // What the engine's thread holds may never be let go.
+        let closed = tokio::task::spawn_blocking(move || {
+            supervisor.shutdown();
+            journal.close(clock::now());
+        });
+        if tokio::time::timeout(CLOSED_WITHIN, closed).await.is_err() {
+            tracing::error!("journal and strategies not closed in time");
+        }
+        without_engine::finish(&watchdog, &halts, db, &alerts).await
     }
 }
 

@@ -12,6 +12,7 @@ use api::server::{Served, forget_last_run};
 use control::clock;
 use model::input::Mode;
 use signals::{Told, wait};
+use signer::process::Parent;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,7 @@ pub(crate) fn run(args: &HostArgs) -> anyhow::Result<ExitCode> {
 async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     // First: a signal before its handler would end this process with orders open.
     let told = Told::listen()?;
+    let parent = Parent::of_host();
     // A gate with a silent rule must not trade.
     engine::self_test().map_err(anyhow::Error::msg)?;
     let common = &args.common;
@@ -64,7 +66,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     let venue = Venue::open(&addresses(args), common.adopt, &config, &signer, past.as_ref()).await?;
     let settings = Settings::open(&config, &db).await?;
     let opened = Opened::new(&config, settings.limits().await, signer, db, venue, past).await?;
-    let session = opened.start(&config)?;
+    let session = opened.start(&config, parent)?;
     let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
     let code = auth.login_code(admin, clock::now())?;
     let parts = Parts {

@@ -22,6 +22,7 @@ mod crash;
 mod delays;
 mod demo;
 mod discovery;
+mod engine_lost;
 mod exclusive;
 mod faults;
 mod feeds;

@@ -260,6 +260,12 @@ impl Api {
         self.send(self.client.post(format!("{}{path}", self.base)).json(body))
     }
 
+    /// Asks for something and waits for a second at most, whatever comes of it.
+    pub(crate) fn poke(&self, path: &str) {
+        let request = self.client.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let _late = self.runtime.block_on(async { request.timeout(Duration::from_secs(1)).send().await });
+    }
+
     /// Puts a body there, and returns the status with the answer.
     pub(crate) fn put(&self, path: &str, body: Vec<u8>) -> (u16, Value) {
         self.ask(self.client.put(format!("{}{path}", self.base)).body(body))

@@ -2,6 +2,7 @@
 //! journal and the user channel have proved alive, and goes on for as long as this process does.
 
 use crate::handles::Handles;
+use crate::watchdog::Watchdog;
 use control::clock;
 use model::{Body, Time};
 use polymarket::AccountClient;
@@ -21,6 +22,7 @@ const TRIES: usize = 3;
 pub(crate) struct Heart {
     pub(crate) handles: Handles,
     pub(crate) client: AccountClient,
+    pub(crate) watchdog: Watchdog,
     /// The id that the venue expects next.
     pub(crate) id: String,
 }
@@ -34,7 +36,7 @@ pub(crate) async fn first(client: &AccountClient) -> Result<String, HeartbeatErr
 }
 
 /// Sends one, and puts a wrong id right: another process of ours may have sent the last one.
-async fn beat(client: &AccountClient, mut id: String) -> Result<String, HeartbeatError> {
+pub(crate) async fn beat(client: &AccountClient, mut id: String) -> Result<String, HeartbeatError> {
     let mut last = client.heartbeat(&id).await;
     for _ in 1..TRIES {
         let Err(HeartbeatError::WrongId { expected }) = last else { break };
@@ -73,6 +75,10 @@ impl Heart {
 
     /// Says why no heartbeat may be sent, if there is a reason.
     async fn silence(&self) -> Option<&'static str> {
+        if self.watchdog.engine_is_lost() {
+            // It sends its own.
+            return Some("the watchdog cancels everything");
+        }
         let seen = self.handles.latest.get().as_ref().map_or(Time(0), |view| view.at);
         if clock::now().since(seen) > PROOF_MICROS {
             return Some("the engine does not move");

@@ -51,6 +51,8 @@ pub struct Venue {
 /// Our account at the venue.
 pub(crate) struct Login {
     pub(crate) account: AccountClient,
+    /// A client of the same account that shares nothing with the other: for the watchdog.
+    pub(crate) reserve: AccountClient,
     pub(crate) credentials: Credentials,
     /// Orders that were open and that nobody here placed.
     pub(crate) foreign: Vec<VenueOrder>,
@@ -80,7 +82,8 @@ impl Venue {
         let (login, cash) = if config.mode == Mode::Paper {
             (None, past.map_or(config.paper_cash, |past| past.carry.cash))
         } else {
-            let login = Login::open(&client, signer, past, adopt, config.heartbeat).await?;
+            let reserve = Client::new(address, Timeouts::default()).context("a second client of the venue")?;
+            let login = Login::open(&client, reserve, signer, past, adopt, config.heartbeat).await?;
             let cash = login.account.cash().await.context("reading the cash")?;
             (Some(login), cash)
         };
@@ -105,6 +108,7 @@ impl Venue {
 impl Login {
     async fn open(
         client: &Client,
+        reserve: Client,
         signer: &signer::Client,
         past: Option<&Past>,
         adopt: bool,
@@ -126,7 +130,8 @@ impl Login {
             true => Some(heartbeat::first(&account).await.context("sending the first heartbeat")?),
             false => None,
         };
-        Ok(Self { account, credentials, foreign, heartbeat })
+        let reserve = AccountClient::new(reserve, credentials.clone(), *signer.account());
+        Ok(Self { account, reserve, credentials, foreign, heartbeat })
     }
 }
 

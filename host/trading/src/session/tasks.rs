@@ -15,12 +15,15 @@ use crate::orders::execution_client::Access;
 use crate::orders::paper::{Opening, PaperVenue};
 use crate::orders::submitter::{Desk, Tools};
 use crate::row_writer::Rows;
+use crate::watchdog::{Means, Pulse, Watchdog};
 use alerts::RecordAlerts;
 use config::Config;
+use control::inbox::Inbox;
 use control::{Control, Door, OpenOrders, Words};
 use lifecycle::{REPORTS_MAX, Strategies, supervise};
 use model::{Size, StrategyId, Time};
 use sandbox::{Sandbox, Supervisor};
+use signer::process::Parent;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -33,15 +36,20 @@ impl Opened {
     ///
     /// # Errors
     /// If the strategies folder, an address or the system's threads cannot be had.
-    pub fn start(self, config: &Config) -> anyhow::Result<Session> {
+    pub fn start(self, config: &Config, parent: Parent) -> anyhow::Result<Session> {
         let Self { started, mode, venue, handles, carried, row } = self;
         let access = execution_client(&handles, config, &venue, carried.opening, (carried.since, carried.went_on))?;
         let (sink, reports) = mpsc::channel(REPORTS_MAX);
         let sandbox = sandbox_of(config)?;
         let supervisor = supervise(config, sandbox.clone(), &handles.inbox, handles.states.clone(), sink)?;
-        let engine = engine_thread(&handles, &venue, &access, &supervisor, &row)?;
+        let pulse = Pulse::default();
+        let watchdog = Watchdog::start(pulse.clone(), means(&handles, &venue, parent))?;
+        let core = core(&handles, &venue, &access, &supervisor, &row)?;
+        #[cfg(debug_assertions)]
+        let core = core.with_fault(&config.data_dir);
+        let engine = engine_thread(core, handles.inbox.clone(), &pulse)?;
         let user_channel = user_channel(&venue, &access)?;
-        watch_venue(&handles, &venue);
+        watch_venue(&handles, &venue, &watchdog);
         if venue.login.is_some() {
             activity::read(&handles, venue.records.clone(), carried.recorded, carried.known);
         }
@@ -51,8 +59,19 @@ impl Opened {
         let control = Control::new(handles.inbox.clone(), Some(venue_orders))
             .with_words(words)
             .with_claims(claims(&handles, config, &venue))
-            .with_halts(handles.halts.clone());
-        Ok(Session { started, mode, handles, supervisor, access, control, engine, _user_channel: user_channel })
+            .with_halts(handles.halts.clone())
+            .with_last_resort(Arc::new(watchdog.clone()));
+        Ok(Session {
+            started,
+            mode,
+            handles,
+            supervisor,
+            access,
+            control,
+            engine,
+            watchdog,
+            _user_channel: user_channel,
+        })
     }
 }
 
@@ -85,14 +104,14 @@ fn execution_client(
     Ok(Access::Venue { desk: Box::new(Desk::start(tools)), account: Box::new(account) })
 }
 
-/// Starts the engine's thread with what executes its effects.
-fn engine_thread(
+/// Returns the engine with what executes its effects.
+fn core(
     handles: &Handles,
     venue: &Venue,
     access: &Access,
     supervisor: &Supervisor,
     row: &SessionRow,
-) -> anyhow::Result<JoinHandle<Ended>> {
+) -> anyhow::Result<Core> {
     let client = venue.client.clone();
     let picture = handles.picture.clone();
     let duties = Duties {
@@ -105,9 +124,22 @@ fn engine_thread(
         access: access.clone(),
         seen: Seen::default(),
     };
-    let core = Core::new(duties);
-    let inbox = handles.inbox.clone();
-    Ok(std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&inbox))?)
+    Ok(Core::new(duties))
+}
+
+fn engine_thread(core: Core, inbox: Inbox, pulse: &Pulse) -> std::io::Result<JoinHandle<Ended>> {
+    let beat = pulse.beat();
+    std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&inbox, beat))
+}
+
+/// Returns what the watchdog acts with if the engine is lost.
+fn means(handles: &Handles, venue: &Venue, parent: Parent) -> Means {
+    Means {
+        lock_signer: Box::new(move || parent.lock()),
+        venue: venue.login.as_ref().map(|login| login.reserve.clone()),
+        alerts: handles.alerts.clone(),
+        heartbeat: venue.login.as_ref().is_some_and(|login| login.heartbeat.is_some()),
+    }
 }
 
 /// Connects the user channel, if there is one.
@@ -121,7 +153,7 @@ fn user_channel(venue: &Venue, access: &Access) -> anyhow::Result<Option<polymar
 }
 
 /// Starts what watches the venue, and the heartbeat if it is wanted.
-fn watch_venue(handles: &Handles, venue: &Venue) {
+fn watch_venue(handles: &Handles, venue: &Venue, watchdog: &Watchdog) {
     let (inbox, listing) = (handles.inbox.clone(), handles.listing.clone());
     venue_health::watch(&venue.client, &inbox);
     tokio::spawn(resolutions::watch(venue.client.clone(), inbox.clone(), listing.clone()));
@@ -129,7 +161,8 @@ fn watch_venue(handles: &Handles, venue: &Venue) {
     if let Some(login) = &venue.login
         && let Some(id) = login.heartbeat.clone()
     {
-        let heart = Heart { handles: handles.clone(), client: login.account.clone(), id };
+        let (client, watchdog) = (login.account.clone(), watchdog.clone());
+        let heart = Heart { handles: handles.clone(), client, watchdog, id };
         tokio::spawn(heart.run());
     }
 }

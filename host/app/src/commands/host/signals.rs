@@ -34,8 +34,8 @@ pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Dura
             None => std::future::pending().await,
         }
     };
-    let engine_ended = async {
-        while !session.engine_has_ended() {
+    let engine_lost = async {
+        while !session.engine_is_lost() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
@@ -45,7 +45,7 @@ pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Dura
         _ = told.hangup.recv() => ("the terminal was closed", Severity::Warning),
         () = over => ("the time is over", Severity::Info),
         () = session.signer().gone() => ("the signer is gone", Severity::Critical),
-        () = engine_ended => ("the engine's thread ended", Severity::Critical),
+        () = engine_lost => ("the engine is lost", Severity::Critical),
     };
     session.alerts().raise(Alert::new(clock::now(), severity, "host_ends", "the host ends", why));
     why

@@ -1,0 +1,24 @@
+//! The end of a session whose engine is lost.
+
+use super::{Outcome, ROWS_WITHIN};
+use crate::watchdog::{Phase, Watchdog};
+use alerts::{Alerts, CLOSE_WITHIN};
+use anyhow::bail;
+use store::db::{Db, Halts};
+
+/// Waits until the watchdog is done, closes what can be closed, and says how it came out.
+///
+/// # Errors
+/// Always: such a session has no outcome.
+pub(super) async fn finish(watchdog: &Watchdog, halts: &Halts, db: Db, alerts: &Alerts) -> anyhow::Result<Outcome> {
+    let end = watchdog.takeover_ended().await;
+    super::halts::finish(halts, alerts).await;
+    db.close(ROWS_WITHIN).await;
+    alerts.close(CLOSE_WITHIN).await;
+    match end {
+        Phase::Empty => {
+            bail!("the engine was lost; the host cancelled everything without it, and nothing is open at the venue")
+        }
+        _ => bail!("the engine was lost, and the venue did not confirm that nothing is open: look there"),
+    }
+}

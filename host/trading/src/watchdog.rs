@@ -1,0 +1,190 @@
+//! The host's last resort. If the engine's thread dies or stands still, the watchdog locks the signer and cancels everything at the venue,
+//! on a thread, a runtime and connections of its own: it uses none of the engine, its inbox, its locks, the read model or the database.
+//! Only a restart releases the lock.
+
+mod pulse;
+mod takeover;
+
+pub(crate) use pulse::{Beat, Pulse};
+pub(crate) use takeover::Phase;
+
+use alerts::{Alert, Alerts, Severity};
+use control::{LastResort, clock};
+use polymarket::AccountClient;
+use pulse::{Engine, Silence};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Between two looks at the engine.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long the rest of the host may take to end in order after a takeover, before the process is ended.
+const END_WITHIN: Duration = Duration::from_secs(45);
+
+/// Why the watchdog acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// The engine's thread panicked.
+    Dead,
+    /// No round of the engine ended for two seconds.
+    Silent,
+    /// An operator's emergency stop got no answer from the engine.
+    Asked,
+}
+
+impl Cause {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dead => "the engine's thread panicked",
+            Self::Silent => "no round of the engine ended for 2 s",
+            Self::Asked => "the engine did not answer an emergency stop",
+        }
+    }
+}
+
+/// What the watchdog acts with.
+pub(crate) struct Means {
+    /// Locks the signer until it is started again. It must not wait for anything of this process.
+    pub(crate) lock_signer: Box<dyn Fn() -> io::Result<()> + Send>,
+    /// A client that shares no connections, rates or locks with any other; none on paper, where nothing is open at the venue.
+    pub(crate) venue: Option<AccountClient>,
+    /// Where operators are alerted, after the act.
+    pub(crate) alerts: Alerts,
+    /// Whether heartbeats are sent to the venue.
+    pub(crate) heartbeat: bool,
+}
+
+/// A cheap handle on the watchdog.
+#[derive(Debug, Clone)]
+pub(crate) struct Watchdog {
+    pulse: Pulse,
+    asked: Arc<AtomicBool>,
+    phase: watch::Receiver<Phase>,
+    thread: Thread,
+}
+
+impl Watchdog {
+    /// Starts the watchdog's thread. It ends when the engine's thread has ended in order.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub(crate) fn start(pulse: Pulse, means: Means) -> io::Result<Self> {
+        let (announce, phase) = watch::channel(Phase::Watching);
+        let asked = Arc::new(AtomicBool::new(false));
+        let dog = Dog { pulse: pulse.clone(), asked: Arc::clone(&asked), phase: announce, means };
+        let thread = std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || dog.watch())?;
+        Ok(Self { pulse, asked, phase, thread: thread.thread().clone() })
+    }
+
+    /// Says whether the host acts without its engine, which died or stands still.
+    pub(crate) fn engine_is_lost(&self) -> bool {
+        *self.phase.borrow() != Phase::Watching && self.pulse.engine() != Engine::Closed
+    }
+
+    /// Waits until the takeover is over; returns its last phase.
+    pub(crate) async fn takeover_ended(&self) -> Phase {
+        let mut phase = self.phase.clone();
+        // The sender lives as long as the watchdog's thread, which ends the process after a takeover.
+        phase.wait_for(|phase| phase.is_over()).await.map_or(Phase::Watching, |phase| *phase)
+    }
+
+    /// Waits until the engine is lost.
+    pub(crate) async fn engine_lost(&self) {
+        let mut phase = self.phase.clone();
+        if phase.wait_for(|phase| *phase != Phase::Watching).await.is_err() {
+            // The engine ended in order.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl LastResort for Watchdog {
+    fn cancel_everything(&self) {
+        self.asked.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+/// The thread's own part.
+struct Dog {
+    pulse: Pulse,
+    asked: Arc<AtomicBool>,
+    phase: watch::Sender<Phase>,
+    means: Means,
+}
+
+impl Dog {
+    fn watch(self) {
+        self.pulse.wake_on_death(std::thread::current());
+        let started = Instant::now();
+        let mut silence = Silence::default();
+        loop {
+            std::thread::park_timeout(LOOK);
+            let silent = silence.look(started.elapsed(), self.pulse.rounds());
+            let cause = match self.pulse.engine() {
+                Engine::Closed => return,
+                Engine::Dead => Cause::Dead,
+                Engine::Running if silent => Cause::Silent,
+                Engine::Running if self.asked.swap(false, Ordering::AcqRel) => Cause::Asked,
+                Engine::Running => continue,
+            };
+            self.take_over(cause);
+            if cause == Cause::Asked {
+                // The engine may be slow only; if it stands still, the next looks find out.
+                continue;
+            }
+            std::thread::sleep(END_WITHIN);
+            tracing::error!("the host did not end in order after its engine was lost; the process ends");
+            std::process::exit(1);
+        }
+    }
+
+    /// Locks the signer and cancels everything: the signal is sent and the request under way before anything is logged.
+    fn take_over(&self, cause: Cause) {
+        let locked = (self.means.lock_signer)();
+        let announce = |phase| {
+            if cause != Cause::Asked {
+                self.phase.send_replace(phase);
+            }
+        };
+        announce(Phase::Cancelling);
+        let venue = self.means.venue.as_ref();
+        let report = || self.report(cause, &locked);
+        let end = match venue {
+            Some(venue) => takeover::run(venue, self.means.heartbeat, report),
+            None => {
+                report();
+                Phase::Empty
+            }
+        };
+        announce(end);
+        let (severity, title) = match end {
+            Phase::Empty => (Severity::Critical, "the host cancelled everything without its engine"),
+            _ => (Severity::Critical, "ORDERS MAY BE OPEN: the venue did not confirm that nothing is"),
+        };
+        tracing::error!(cause = cause.as_str(), ?end, "takeover by the watchdog over; a restart releases the signer");
+        self.alert(severity, "engine_lost_end", title, "start the host again when the cause is known");
+    }
+
+    fn report(&self, cause: Cause, locked: &io::Result<()>) {
+        tracing::error!(cause = cause.as_str(), "engine lost; the signer is locked and everything is cancelled");
+        self.alert(Severity::Critical, "engine_lost", "the host cancels everything without its engine", cause.as_str());
+        if let Err(error) = locked {
+            tracing::error!(%error, "locking the signer failed");
+            self.alert(Severity::Critical, "signer_lock", "the signer is NOT locked", &error.to_string());
+        }
+    }
+
+    fn alert(&self, severity: Severity, kind: &'static str, title: &str, detail: &str) {
+        self.means.alerts.raise(Alert::new(clock::now(), severity, kind, title, detail));
+    }
+}
+
+impl std::fmt::Debug for Means {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Means").field("venue", &self.venue.is_some()).finish_non_exhaustive()
+    }
+}
