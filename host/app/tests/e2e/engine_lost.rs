@@ -39,7 +39,7 @@ fn lose_the_engine(fault: &str, seed: u64) {
             std::thread::sleep(Duration::from_millis(20));
         }
     });
-    println!("engine-fault {fault}: nothing open after {} ms", lost.elapsed().as_millis());
+    eprintln!("engine-fault {fault}: nothing open after {} ms", lost.elapsed().as_millis());
     // The host ends by itself, and nothing that was under way arrives meanwhile.
     run.fail();
     assert_eq!(open(), 0);
