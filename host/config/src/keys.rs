@@ -57,7 +57,8 @@ impl Key {
 pub const PREFIX: &str = "POLYTRADER_";
 
 /// Variables of ours that are no keys: they tell tests and tools where things are, or the signer its secret.
-pub const OTHER_VARIABLES: [&str; 11] = [
+pub const OTHER_VARIABLES: [&str; 12] = [
+    "POLYTRADER_ACCOUNT_LOCK",
     "POLYTRADER_BIN",
     "POLYTRADER_DATA",
     "POLYTRADER_DEV_API",

@@ -4,6 +4,7 @@
 //! Start reading in [`rows`], then [`reads`] and [`primary`].
 
 pub mod claims;
+pub mod engines;
 mod halts;
 pub mod market_handles;
 mod open;

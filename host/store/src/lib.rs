@@ -2,6 +2,7 @@
 //! sends nothing. Only this crate knows SQL.
 //! Start reading in [`journal_files`], the truth, and [`db`], its projections and the primary tables.
 
+pub mod account_lock;
 pub mod build_id;
 pub mod db;
 pub mod journal_files;

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use store::db::Db;
+use store::db::engines::Lease;
 
 /// How long both channels may take before the bot is started all the same; breakers hold it back then.
 const CHANNELS_WITHIN: Duration = Duration::from_secs(15);
@@ -106,17 +107,17 @@ impl Session {
         }
     }
 
-    /// Stops, checks, and closes everything in order.
+    /// Stops, checks, closes everything in order, and gives the account back.
     ///
     /// # Errors
     /// If the engine is lost.
-    pub async fn end(self) -> anyhow::Result<Outcome> {
+    pub async fn end(self, lease: Lease) -> anyhow::Result<Outcome> {
         if self.engine_is_lost() {
-            return self.end_without_engine().await;
+            return self.end_without_engine(lease).await;
         }
         shutdown::stop(&self.control, &self.handles.latest).await;
         if self.engine_is_lost() {
-            return self.end_without_engine().await;
+            return self.end_without_engine(lease).await;
         }
         let end = shutdown::check(&self.access, &self.handles.latest).await;
         let Self { started, mode, handles, supervisor, engine, watchdog, .. } = self;
@@ -132,10 +133,10 @@ impl Session {
         let (ended, journal_failure) = tokio::select! {
             closed = closed => closed.context("closing the host")?,
             // Its thread may never end.
-            () = watchdog.engine_lost() => return without_engine::finish(&watchdog, &halts, db, &alerts).await,
+            () = watchdog.engine_lost() => return without_engine::finish(&watchdog, &halts, (db, lease), &alerts).await,
         };
         let halt_stored = halts::finish(&halts, &alerts).await;
-        db.close(ROWS_WITHIN).await;
+        close(db, lease).await;
         alerts.close(CLOSE_WITHIN).await;
         let Ok(Ended { engine, counts }) = ended else { bail!("the engine's thread panicked") };
         if let Some(failure) = journal_failure {
@@ -145,7 +146,7 @@ impl Session {
     }
 
     /// Ends a session whose engine is lost, after the watchdog has cancelled everything.
-    async fn end_without_engine(self) -> anyhow::Result<Outcome> {
+    async fn end_without_engine(self, lease: Lease) -> anyhow::Result<Outcome> {
         let Self { handles, supervisor, watchdog, .. } = self;
         let Handles { alerts, journal, halts, db, .. } = handles;
         // What the engine's thread holds may never be let go.
@@ -156,8 +157,18 @@ impl Session {
         if tokio::time::timeout(CLOSED_WITHIN, closed).await.is_err() {
             tracing::error!("journal and strategies not closed in time");
         }
-        without_engine::finish(&watchdog, &halts, db, &alerts).await
+        without_engine::finish(&watchdog, &halts, (db, lease), &alerts).await
     }
+}
+
+/// Gives the account back and closes the database.
+async fn close(db: Db, lease: Lease) {
+    match tokio::time::timeout(ROWS_WITHIN, lease.leave()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "account not given back in the database; a start elsewhere waits"),
+        Err(_) => tracing::warn!("account not given back in the database in time; a start elsewhere waits"),
+    }
+    db.close(ROWS_WITHIN).await;
 }
 
 impl std::fmt::Debug for Session {

@@ -154,7 +154,8 @@ impl Dog {
         let venue = self.means.venue.as_ref();
         let report = || self.report(cause, &locked);
         let end = match venue {
-            Some(venue) => takeover::run(venue, self.means.heartbeat, report),
+            // The host's own heartbeats go on if the engine is well.
+            Some(venue) => takeover::run(venue, self.means.heartbeat && cause != Cause::Asked, report),
             None => {
                 report();
                 Phase::Empty

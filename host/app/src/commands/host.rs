@@ -16,7 +16,9 @@ use signer::process::Parent;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use store::account_lock::{self, AccountLock};
 use store::db::Db;
+use store::db::engines::{Claimant, Lease};
 use store::journal_files::RunLock;
 use trading::session::{Opened, Outcome, Venue, VenueAddresses, past};
 
@@ -59,8 +61,9 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     let _folder = RunLock::of_folder(&config.data_dir)?;
     forget_last_run(&config.data_dir)?;
     let signer = Arc::new(signer::Client::connect_inherited().await.context("connecting to the signer")?);
-    let _account = RunLock::of_account(&signer.account().funder.to_string())?;
+    let _account = account_lock(&signer.account().funder.to_string())?;
     let db = Db::open(&config.database_url).await?;
+    let lease = lease(&db, &signer.account().funder.to_string(), &config).await?;
     let auth = Auth::open(&db, &config.data_dir, clock::now()).await?;
     let past = past(&config, &signer).await?;
     let venue = Venue::open(&addresses(args), common.adopt, &config, &signer, past.as_ref()).await?;
@@ -94,11 +97,23 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     if !common.stopped && session.mode() != Mode::Live {
         session.start_bot().await;
     }
-    let why = wait(&session, told, common.run_for).await;
+    let why = wait(&session, told, common.run_for, &lease).await;
     complain(&format!("{why}; cancelling all orders"));
-    let outcome = session.end().await;
+    let outcome = session.end(lease).await;
     served.stop();
     outcome
+}
+
+/// Takes the account in the database, which another machine may use too.
+async fn lease(db: &Db, account: &str, config: &config::Config) -> anyhow::Result<Lease> {
+    let claimant = Claimant::of_this_process(account, config.mode.as_str(), &config.data_dir);
+    Ok(Lease::take(db, claimant.context("asking the system for randomness")?).await?)
+}
+
+/// Takes the account for this process, which may have to cancel its orders after its parent has died.
+fn account_lock(account: &str) -> anyhow::Result<AccountLock> {
+    let name = std::env::var(account_lock::VARIABLE).context("this process is started by `polytrader run` only")?;
+    Ok(AccountLock::take_for_host(account, &name)?)
 }
 
 fn addresses(args: &HostArgs) -> VenueAddresses {

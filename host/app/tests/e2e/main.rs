@@ -32,6 +32,7 @@ mod guest;
 mod hostile;
 mod live;
 mod memory;
+mod one_engine;
 mod orphans;
 mod paper;
 mod parameters;

@@ -1,8 +1,8 @@
-//! One run at a time in a data folder, and on an account.
+//! One run at a time in a data folder.
 
 use anyhow::Context;
 use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Held for as long as a run lasts; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -22,17 +22,6 @@ impl RunLock {
                 data_dir.display()
             )
         })
-    }
-
-    /// Takes the account of this funder, for all data folders of this user on this machine: two engines on one account would each take
-    /// the other's orders for a stranger's.
-    ///
-    /// # Errors
-    /// If another run has it.
-    pub fn of_account(funder: &str) -> anyhow::Result<Self> {
-        let dir = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
-        let path = dir.join(format!("polytrader-{}.lock", funder.to_ascii_lowercase()));
-        Self::take(&path)?.with_context(|| format!("another run trades on the account {funder}; stop it first"))
     }
 
     fn take(path: &Path) -> anyhow::Result<Option<Self>> {

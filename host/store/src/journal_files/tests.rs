@@ -128,13 +128,3 @@ fn after_a_failure_cancels_are_written_to_the_reserve_and_not_before() {
     assert_eq!(late_cancels::left(&dir).unwrap(), [late]);
     std::fs::remove_dir_all(&dir).unwrap();
 }
-
-#[test]
-fn an_account_has_one_engine_whatever_its_data_folder() {
-    let funder = format!("0x{:040x}", std::process::id());
-    let first = RunLock::of_account(&funder).unwrap();
-    let refused = RunLock::of_account(&funder.to_uppercase().replace('X', "x")).unwrap_err().to_string();
-    assert!(refused.contains("another run trades on the account"), "{refused}");
-    drop(first);
-    RunLock::of_account(&funder).unwrap();
-}

@@ -6,6 +6,7 @@ use sqlx::{Connection, Database, Executor, Postgres, Sqlite};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::db::claims::{ClaimKind, ClaimState};
+use store::db::engines::{Claimant, Lease};
 use store::db::{
     AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillRow, Halt, Halts, OrderRow,
     PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
@@ -24,6 +25,7 @@ async fn every_statement_works_on_sqlite() {
     primary(&db).await;
     places(&db).await;
     let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    engines(&db).await;
     halts_wait_for_a_lock::<Sqlite>(&db, &mut other, &["BEGIN IMMEDIATE"]).await;
     halts_are_written_again::<Sqlite>(&db, &mut other).await;
     db.close(PATIENCE).await;
@@ -38,6 +40,7 @@ async fn every_statement_works_on_postgres() {
     primary(&db).await;
     places(&db).await;
     let mut other = sqlx::PgConnection::connect(&cluster.url()).await.unwrap();
+    engines(&db).await;
     halts_wait_for_a_lock::<Postgres>(&db, &mut other, &["BEGIN", "LOCK TABLE halts IN ACCESS EXCLUSIVE MODE"]).await;
     halts_are_written_again::<Postgres>(&db, &mut other).await;
     db.close(PATIENCE).await;
@@ -456,4 +459,32 @@ async fn places(db: &Db) {
     assert_eq!(left[30..], right[..20], "a market has one place, whoever asks first");
     let all: std::collections::BTreeSet<u32> = left.iter().chain(&right).copied().collect();
     assert_eq!(all.len(), 80);
+}
+
+/// A run on the machine `machine`.
+fn claimant(machine: &str, holder: &str) -> Claimant {
+    let [account, holder, machine] = ["0xac", holder, machine].map(str::to_owned);
+    Claimant { account, mode: "live", holder, place: format!("a process on {machine}"), machine }
+}
+
+/// An account has one engine in a database.
+async fn engines(db: &Db) {
+    let first = Lease::take(db, claimant("one", "a")).await.unwrap();
+    // The other machine's engine lives.
+    let refused = Lease::take(db, claimant("two", "b")).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("another run trades on the account 0xac") && refused.contains("a process on one"),
+        "{refused}"
+    );
+    Lease::take(db, Claimant { mode: "demo", ..claimant("two", "c") }).await.unwrap().leave().await.unwrap();
+    // The machine's own lock says that the first is dead.
+    let second = Lease::take(db, claimant("one", "d")).await.unwrap();
+    tokio::time::timeout(PATIENCE, first.lost()).await.unwrap();
+    // Leaving does not take the place of who came after.
+    first.leave().await.unwrap();
+    second.leave().await.unwrap();
+    // A dead engine of another machine gives way.
+    let dead = Lease::take(db, claimant("one", "e")).await.unwrap();
+    drop(dead);
+    Lease::take(db, claimant("two", "f")).await.unwrap().leave().await.unwrap();
 }

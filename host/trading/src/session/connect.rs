@@ -83,7 +83,7 @@ impl Venue {
             (None, past.map_or(config.paper_cash, |past| past.carry.cash))
         } else {
             let reserve = Client::new(address, Timeouts::default()).context("a second client of the venue")?;
-            let login = Login::open(&client, reserve, signer, past, adopt, config.heartbeat).await?;
+            let login = Login::open(&client, reserve, signer, past, adopt, config).await?;
             let cash = login.account.cash().await.context("reading the cash")?;
             (Some(login), cash)
         };
@@ -112,7 +112,7 @@ impl Login {
         signer: &signer::Client,
         past: Option<&Past>,
         adopt: bool,
-        heartbeat: bool,
+        config: &Config,
     ) -> anyhow::Result<Self> {
         let credentials = log_in(client, signer).await?;
         let account = AccountClient::new(client.clone(), credentials.clone(), *signer.account());
@@ -126,8 +126,9 @@ impl Login {
             foreign.len()
         );
         // Before there is any order: an order without it would outlive us.
-        let heartbeat = match heartbeat {
-            true => Some(heartbeat::first(&account).await.context("sending the first heartbeat")?),
+        let kept = heartbeat::LastBeat::new(&config.data_dir, &signer.account().funder.to_string());
+        let heartbeat = match config.heartbeat {
+            true => Some(heartbeat::first(&account, &kept).await?),
             false => None,
         };
         let reserve = AccountClient::new(reserve, credentials.clone(), *signer.account());

@@ -3,7 +3,7 @@
 use super::connect::Login;
 use super::opening::{Opened, sandbox_of};
 use super::{Session, Venue};
-use crate::account::heartbeat::Heart;
+use crate::account::heartbeat::{Heart, LastBeat};
 use crate::account::venue_account::VenueAccount;
 use crate::account::{activity, claim_executor, venue_health};
 use crate::effects::{Duties, Seen};
@@ -49,7 +49,7 @@ impl Opened {
         let core = core.with_fault(&config.data_dir);
         let engine = engine_thread(core, handles.inbox.clone(), &pulse)?;
         let user_channel = user_channel(&venue, &access)?;
-        watch_venue(&handles, &venue, &watchdog);
+        watch_venue(&handles, &venue, &watchdog, config);
         if venue.login.is_some() {
             activity::read(&handles, venue.records.clone(), carried.recorded, carried.known);
         }
@@ -153,7 +153,7 @@ fn user_channel(venue: &Venue, access: &Access) -> anyhow::Result<Option<polymar
 }
 
 /// Starts what watches the venue, and the heartbeat if it is wanted.
-fn watch_venue(handles: &Handles, venue: &Venue, watchdog: &Watchdog) {
+fn watch_venue(handles: &Handles, venue: &Venue, watchdog: &Watchdog, config: &Config) {
     let (inbox, listing) = (handles.inbox.clone(), handles.listing.clone());
     venue_health::watch(&venue.client, &inbox);
     tokio::spawn(resolutions::watch(venue.client.clone(), inbox.clone(), listing.clone()));
@@ -162,7 +162,8 @@ fn watch_venue(handles: &Handles, venue: &Venue, watchdog: &Watchdog) {
         && let Some(id) = login.heartbeat.clone()
     {
         let (client, watchdog) = (login.account.clone(), watchdog.clone());
-        let heart = Heart { handles: handles.clone(), client, watchdog, id };
+        let kept = LastBeat::new(&config.data_dir, &handles.signer.account().funder.to_string());
+        let heart = Heart { handles: handles.clone(), client, watchdog, id, kept, lost_answer: false };
         tokio::spawn(heart.run());
     }
 }

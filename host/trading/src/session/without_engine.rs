@@ -1,19 +1,25 @@
 //! The end of a session whose engine is lost.
 
-use super::{Outcome, ROWS_WITHIN};
+use super::Outcome;
 use crate::watchdog::{Phase, Watchdog};
 use alerts::{Alerts, CLOSE_WITHIN};
 use anyhow::bail;
+use store::db::engines::Lease;
 use store::db::{Db, Halts};
 
 /// Waits until the watchdog is done, closes what can be closed, and says how it came out.
 ///
 /// # Errors
 /// Always: such a session has no outcome.
-pub(super) async fn finish(watchdog: &Watchdog, halts: &Halts, db: Db, alerts: &Alerts) -> anyhow::Result<Outcome> {
+pub(super) async fn finish(
+    watchdog: &Watchdog,
+    halts: &Halts,
+    (db, lease): (Db, Lease),
+    alerts: &Alerts,
+) -> anyhow::Result<Outcome> {
     let end = watchdog.takeover_ended().await;
     super::halts::finish(halts, alerts).await;
-    db.close(ROWS_WITHIN).await;
+    super::close(db, lease).await;
     alerts.close(CLOSE_WITHIN).await;
     match end {
         Phase::Empty => {

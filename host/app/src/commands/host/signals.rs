@@ -5,6 +5,7 @@ use alerts::{Alert, Severity};
 use anyhow::Context;
 use control::clock;
 use std::time::Duration;
+use store::db::engines::Lease;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use trading::session::Session;
 
@@ -27,7 +28,7 @@ impl Told {
 }
 
 /// Waits for a reason to end, and says it. Tells those that do not look.
-pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Duration>) -> &'static str {
+pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Duration>, lease: &Lease) -> &'static str {
     let over = async {
         match run_for {
             Some(time) => tokio::time::sleep(time).await,
@@ -45,6 +46,7 @@ pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Dura
         _ = told.hangup.recv() => ("the terminal was closed", Severity::Warning),
         () = over => ("the time is over", Severity::Info),
         () = session.signer().gone() => ("the signer is gone", Severity::Critical),
+        () = lease.lost() => ("another engine took the account in the database", Severity::Critical),
         () = engine_lost => ("the engine is lost", Severity::Critical),
     };
     session.alerts().raise(Alert::new(clock::now(), severity, "host_ends", "the host ends", why));

@@ -6,6 +6,7 @@ use anyhow::Context;
 use order::SigningKey;
 use signer::{Config as SignerConfig, Notice};
 use std::process::{Command, ExitCode};
+use store::account_lock::{self, AccountLock};
 
 /// How the GNU allocator keeps memory for a process of ours (mallopt(3)); others do not know these variables. It would make eight heaps for
 /// each processor, one after another as threads come to it, and what lies idle in each of them is lost to the others: most of what a host
@@ -21,7 +22,7 @@ pub(super) fn this_program() -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Starts the host and signs for it until it ends.
+/// Starts the host and signs for it until it ends. The account is this run's alone until then.
 ///
 /// # Errors
 /// If the host cannot be started or watched.
@@ -31,7 +32,11 @@ pub(super) fn sign_for_host(
     signer: SignerConfig,
     venue: &super::Venue,
 ) -> anyhow::Result<ExitCode> {
+    let account = signer.account.funder.to_string();
+    let lock = AccountLock::name(&account, &key.derive("account lock"));
+    let _account = AccountLock::take(&account, &lock)?;
     let mut command = this_program()?;
+    command.env(account_lock::VARIABLE, lock);
     let places = ["--exchange", &venue.rest, "--channels", &venue.channels, "--catalog", &venue.catalog];
     let more = ["--records", &venue.records, "--relayer", &venue.relayer];
     command.arg("host").args(places).args(more).args(common.to_arguments());

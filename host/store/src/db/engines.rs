@@ -1,0 +1,190 @@
+//! One engine for one account in one mode of a database, whatever machines they run on.
+
+use super::{Db, DbError, execute, fetch};
+use crate::account_lock::place_of_lock;
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{interval, sleep};
+
+/// Between two signs of life.
+const BEAT: Duration = Duration::from_secs(3);
+/// How long another machine's engine may give no sign of life before its place is taken.
+const STANDS_FOR: Duration = Duration::from_secs(12);
+/// Between two looks at another machine's engine.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Why the account cannot be taken in the database.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Another engine lives.
+    #[error("another run trades on the account {account} in this database: {place}; stop it first")]
+    Taken {
+        /// The account's address.
+        account: String,
+        /// Where the other one runs.
+        place: String,
+    },
+    /// The database fails.
+    #[error("taking the account in the database")]
+    Db(#[from] DbError),
+}
+
+/// The engine that wants the account.
+#[derive(Debug, Clone)]
+pub struct Claimant {
+    /// The account's address.
+    pub account: String,
+    /// How it trades; the modes of one address are accounts of different venues.
+    pub mode: &'static str,
+    /// A text that no other run has.
+    pub holder: String,
+    /// A text for this machine. An engine of the same machine that has a row is dead: the machine's own lock of the account is taken.
+    pub machine: String,
+    /// Where it runs, for people.
+    pub place: String,
+}
+
+impl Claimant {
+    /// Returns this process as the one that wants `account`.
+    ///
+    /// # Errors
+    /// If the system gives no randomness.
+    pub fn of_this_process(account: &str, mode: &'static str, data_dir: &Path) -> Result<Self, getrandom::Error> {
+        let mut holder = [0; 16];
+        getrandom::fill(&mut holder)?;
+        let holder = model::hex::encode(&holder);
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = if name.trim().is_empty() { "a machine without a name" } else { name.trim() };
+        let place = format!("process {} on {name} in the data folder {}", std::process::id(), data_dir.display());
+        // An unknown machine is no other run's.
+        let machine = place_of_lock().unwrap_or_else(|| holder.clone());
+        Ok(Self { account: account.to_ascii_lowercase(), mode, holder, machine, place })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+struct EngineRow {
+    holder: String,
+    machine: String,
+    place: String,
+    beats: i64,
+}
+
+/// Holds the account in the database until it is left.
+#[derive(Debug)]
+pub struct Lease {
+    db: Db,
+    claimant: Claimant,
+    lost: watch::Receiver<bool>,
+}
+
+impl Lease {
+    /// Takes the account, and keeps giving signs of life on the current runtime. Waits up to [`STANDS_FOR`] for an engine of another machine to prove dead.
+    ///
+    /// # Errors
+    /// If another engine lives, or the database fails.
+    pub async fn take(db: &Db, claimant: Claimant) -> Result<Self, LeaseError> {
+        let mut waited = Duration::ZERO;
+        let mut first = None;
+        loop {
+            let row = db.engine(&claimant).await?;
+            let dead = match &row {
+                None => true,
+                Some(row) => row.machine == claimant.machine || waited >= STANDS_FOR,
+            };
+            if dead && db.take_engine(&claimant, row.as_ref()).await? {
+                return Ok(Self::keep(db, claimant));
+            }
+            if let Some(row) = row {
+                match first.get_or_insert_with(|| row.clone()) {
+                    first if *first == row => {}
+                    _ => return Err(LeaseError::Taken { account: claimant.account, place: row.place }),
+                }
+            }
+            if waited.is_zero() {
+                tracing::warn!(
+                    account = claimant.account,
+                    "account has an engine in the database; waiting whether it lives"
+                );
+            }
+            sleep(LOOK).await;
+            waited = waited.saturating_add(LOOK);
+        }
+    }
+
+    fn keep(db: &Db, claimant: Claimant) -> Self {
+        let (is_lost, lost) = watch::channel(false);
+        let (beating, whose) = (db.clone(), claimant.clone());
+        tokio::spawn(async move {
+            let mut beats = interval(BEAT);
+            while !is_lost.is_closed() {
+                beats.tick().await;
+                match beating.beat_engine(&whose).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        is_lost.send_replace(true);
+                        return;
+                    }
+                    // A database that is away proves nothing.
+                    Err(error) => tracing::debug!(%error, "sign of life not stored"),
+                }
+            }
+        });
+        Self { db: db.clone(), claimant, lost }
+    }
+
+    /// Waits until another engine has taken the account.
+    pub async fn lost(&self) {
+        let mut lost = self.lost.clone();
+        if lost.wait_for(|lost| *lost).await.is_err() {
+            // It was left in order.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Gives the account back.
+    ///
+    /// # Errors
+    /// If the database fails; the next start waits a little then, or knows this machine.
+    pub async fn leave(self) -> Result<(), DbError> {
+        let Self { db, claimant, .. } = self;
+        db.leave_engine(&claimant).await
+    }
+}
+
+impl Db {
+    async fn engine(&self, claimant: &Claimant) -> Result<Option<EngineRow>, DbError> {
+        let sql = "SELECT holder, machine, place, beats FROM engines WHERE account = $1 AND mode = $2";
+        Ok(fetch!(self, EngineRow, sql, &claimant.account, claimant.mode).await?.pop())
+    }
+
+    /// Puts the claimant in the place of `old`, if that is still as it was seen.
+    async fn take_engine(&self, claimant: &Claimant, old: Option<&EngineRow>) -> Result<bool, DbError> {
+        let Claimant { account, mode, holder, machine, place } = claimant;
+        let taken = match old {
+            None => {
+                let sql =
+                    "INSERT INTO engines (account, mode, holder, machine, place, beats) VALUES ($1, $2, $3, $4, $5, 0)
+                           ON CONFLICT (account, mode) DO NOTHING";
+                execute!(self, sql, account, *mode, holder, machine, place).await?
+            }
+            Some(old) => {
+                let sql = "UPDATE engines SET holder = $3, machine = $4, place = $5, beats = 0
+                           WHERE account = $1 AND mode = $2 AND holder = $6 AND beats = $7";
+                execute!(self, sql, account, *mode, holder, machine, place, &old.holder, old.beats).await?
+            }
+        };
+        Ok(taken == 1)
+    }
+
+    async fn beat_engine(&self, claimant: &Claimant) -> Result<bool, DbError> {
+        let sql = "UPDATE engines SET beats = beats + 1 WHERE account = $1 AND mode = $2 AND holder = $3";
+        Ok(execute!(self, sql, &claimant.account, claimant.mode, &claimant.holder).await? == 1)
+    }
+
+    async fn leave_engine(&self, claimant: &Claimant) -> Result<(), DbError> {
+        let sql = "DELETE FROM engines WHERE account = $1 AND mode = $2 AND holder = $3";
+        execute!(self, sql, &claimant.account, claimant.mode, &claimant.holder).await.map(drop)
+    }
+}
