@@ -43,6 +43,15 @@ impl Fail {
     pub(crate) const NO_BOOK: Self =
         Self::with(StatusCode::NOT_FOUND, "No orderbook exists for the requested token id");
 
+    /// Too many requests of one address: no word of a bucket, and a minute to wait.
+    pub(crate) const ADDRESS_RATE: Self = Self {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        text: Cow::Borrowed("Too Many Requests"),
+        code: None,
+        retry_after: Some(60),
+        rate: None,
+    };
+
     const fn with(status: StatusCode, text: &'static str) -> Self {
         Self { status, text: Cow::Borrowed(text), code: None, retry_after: None, rate: None }
     }

@@ -56,12 +56,15 @@ pub(super) async fn meddle(State(shared): State<Shared>, request: Request, next:
     if path.starts_with("/exchange/") || path.starts_with("/ws/") {
         return next.run(request).await;
     }
-    let (delay, broken) = {
+    let (delay, refused, broken) = {
         let mut inside = shared.lock();
-        (inside.faults().delay_ms, inside.breaks_request())
+        (inside.faults().delay_ms, inside.refuses(request.method(), path), inside.breaks_request())
     };
     if delay > 0 {
         tokio::time::sleep(Duration::from_millis(delay)).await;
+    }
+    if refused {
+        return Fail::ADDRESS_RATE.into_response();
     }
     if broken {
         // A gateway's page, not the venue's words.

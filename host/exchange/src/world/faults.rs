@@ -4,7 +4,7 @@
 use super::Inside;
 use super::listeners::Garble;
 use crate::fail::Fail;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use model::{ConditionId, Market, MarketIx, OrderKind};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,10 @@ pub(crate) struct Faults {
     pub(crate) lose_answers: u32,
     /// The next requests, so many, are answered with a gateway's 502 and do nothing.
     pub(crate) break_requests: u32,
+    /// The next GET requests, so many, are refused for the rate of their address, for a minute.
+    pub(crate) refuse_reads: u32,
+    /// The next cancels of named orders, so many, are refused in the same way; cancels of a market and of everything are taken.
+    pub(crate) refuse_cancels: u32,
     /// Of the next trades of members, so many are retried and fail.
     pub(crate) fail_settlements: u32,
     /// `GET /version` answers 3: orders on all tokens are signed for Exchange V3 (PROTOCOL 1.4).
@@ -181,6 +185,15 @@ impl Inside {
     /// Says whether this request meets a broken gateway.
     pub(crate) fn breaks_request(&mut self) -> bool {
         take_one(&mut self.faults.break_requests)
+    }
+
+    /// Says whether the limit of addresses refuses this request. It answers before anything of the venue sees the request.
+    pub(crate) fn refuses(&mut self, method: &Method, path: &str) -> bool {
+        match *method {
+            Method::GET => take_one(&mut self.faults.refuse_reads),
+            Method::DELETE if matches!(path, "/order" | "/orders") => take_one(&mut self.faults.refuse_cancels),
+            _ => false,
+        }
     }
 
     /// Says whether the relayer's transaction that is about to be mined fails.

@@ -58,6 +58,21 @@ async fn a_lost_answer_leaves_its_order_there_and_a_broken_gateway_does_nothing(
 }
 
 #[tokio::test]
+async fn a_limit_of_addresses_refuses_reads_or_named_cancels_and_says_for_how_long() {
+    let rig = Rig::new().await;
+    faults(&rig, json!({ "refuse_reads": 1, "refuse_cancels": 1 })).await;
+    let url = format!("http://{}/time", rig.running.addr);
+    let refused = rig.http.get(&url).send().await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "60"));
+    assert!(!refused.headers().contains_key("poly-ratelimit-remaining"), "it is no limit of a signer");
+    assert_eq!(rig.http.get(&url).send().await.unwrap().status(), 200);
+    let none = "[]";
+    assert_eq!(rig.l2(Method::DELETE, "/cancel-all", "").await.0, 200);
+    assert_eq!(rig.l2(Method::DELETE, "/orders", none).await.0, 429);
+    assert_eq!(rig.l2(Method::DELETE, "/orders", none).await.0, 200);
+}
+
+#[tokio::test]
 async fn whoever_falls_silent_after_a_heartbeat_loses_all_open_orders() {
     let rig = Rig::new().await;
     assert_eq!(rig.place_far(false).await.0, 200);
