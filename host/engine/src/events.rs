@@ -2,7 +2,7 @@
 
 use crate::breakers::Trip;
 use crate::effect::{Effect, Effects, Record};
-use crate::orders::{Fill, FillKey, OrderEntry};
+use crate::orders::{By, Fill, FillKey, OrderEntry};
 use crate::step::{CANCEL_RETRY_MICROS, Engine};
 use alloc::format;
 use alloc::string::ToString;
@@ -11,6 +11,8 @@ use model::event::Reason;
 use model::input::{Breaker, CancelOutcome, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
 use model::{FillEntry, OrderId, OrderState, OwnEvent, Size, StrategyId, Time, Usd};
 
+/// How long after a cancel failed it is asked for again.
+const CANCEL_AGAIN_MICROS: u64 = 500_000;
 /// How long a cancel that the venue acknowledged waits for the user channel's word, which has the shares matched, before the venue is
 /// asked for them.
 const CANCEL_WORD_MICROS: u64 = 1_000_000;
@@ -88,8 +90,31 @@ impl Engine {
                     effects.push(Effect::Look { order });
                 }
             }
-            // The next tick asks again.
-            CancelOutcome::Failed { .. } => {}
+            CancelOutcome::Failed { .. } => {
+                let _ = self.quietly(order, |entry| entry.cancel_failed = Some(now));
+            }
+            CancelOutcome::Swept { reason } => self.on_swept(order, reason, effects),
+        }
+    }
+
+    /// An order went that nothing asked for, because the host cancelled more than was named. Its end may be told already.
+    fn on_swept(&mut self, order: OrderId, reason: &Reason, effects: &mut Effects) {
+        let now = self.now;
+        let Some(entry) = self.orders.get(order) else { return };
+        let (wanted, state) = (entry.cancel.is_some(), entry.state);
+        if !state.is_over() {
+            let _ = self.quietly(order, |entry| {
+                entry.cancel_acked = entry.cancel_acked.or(Some(now));
+                if !wanted {
+                    entry.reason.clone_from(reason);
+                }
+            });
+        } else if state == OrderState::Cancelled
+            && !wanted
+            && let Some(entry) = self.quietly(order, |entry| entry.reason.clone_from(reason))
+        {
+            let (order, filled, reason) = (entry.order, entry.matched, entry.reason);
+            effects.push(Effect::Record(Record::Order { order, state, filled, reason }));
         }
     }
 
@@ -325,20 +350,27 @@ impl Engine {
         }
     }
 
-    /// Wants an order cancelled, now and until it is over.
-    pub(crate) fn cancel(&mut self, order: OrderId, effects: &mut Effects) {
+    /// Wants an order cancelled, now and until it is over. What the host decides is asked for again if it was only wished so far, for
+    /// the shell may cancel more for it.
+    pub(crate) fn cancel(&mut self, order: OrderId, by: By, effects: &mut Effects) {
         let now = self.now;
-        let asked = self.orders.get(order).is_some_and(|entry| entry.cancel.is_some() || !entry.is_open());
-        if !asked && self.quietly(order, |entry| entry.cancel = Some(now)).is_some() {
-            effects.push(Effect::Cancel { order });
+        let Some(entry) = self.orders.get(order).filter(|entry| entry.is_open()) else { return };
+        let raised = by == By::Host && !entry.by_host && entry.cancel_acked.is_none();
+        if entry.cancel.is_some() && !raised {
+            return;
         }
+        let _ = self.quietly(order, |entry| {
+            (entry.cancel, entry.cancel_failed) = (Some(now), None);
+            entry.by_host |= by == By::Host;
+        });
+        effects.push(Effect::Cancel { order });
     }
 
     /// Wants the open orders cancelled that `pick` picks; what people placed by hand is theirs to cancel.
-    pub(crate) fn cancel_where(&mut self, pick: impl Fn(&OrderEntry) -> bool, effects: &mut Effects) {
+    pub(crate) fn cancel_where(&mut self, pick: impl Fn(&OrderEntry) -> bool, by: By, effects: &mut Effects) {
         let picked = self.orders.open().filter(|entry| entry.order.strategy != StrategyId::BY_HAND && pick(entry));
         let picked: Vec<OrderId> = picked.map(|entry| entry.order.id).collect();
-        picked.into_iter().for_each(|order| self.cancel(order, effects));
+        picked.into_iter().for_each(|order| self.cancel(order, by, effects));
     }
 
     /// Wants all our orders cancelled, where one call to the venue does it all.
@@ -346,7 +378,10 @@ impl Engine {
         let now = self.now;
         let open: Vec<OrderId> = self.orders.open().map(|entry| entry.order.id).collect();
         for order in open {
-            let _ = self.quietly(order, |entry| entry.cancel = entry.cancel.or(Some(now)));
+            let _ = self.quietly(order, |entry| {
+                entry.cancel = entry.cancel.or(Some(now));
+                entry.by_host = true;
+            });
         }
     }
 
@@ -380,8 +415,9 @@ impl Engine {
                 let _ = self.quietly(order, |entry| entry.touched = now);
                 effects.push(Effect::Look { order });
             }
-            if entry.cancel.is_some_and(|at| now.since(at) >= CANCEL_RETRY_MICROS) {
-                let _ = self.quietly(order, |entry| entry.cancel = Some(now));
+            let failed = entry.cancel_failed.is_some_and(|at| now.since(at) >= CANCEL_AGAIN_MICROS);
+            if entry.cancel.is_some_and(|at| failed || now.since(at) >= CANCEL_RETRY_MICROS) {
+                let _ = self.quietly(order, |entry| (entry.cancel, entry.cancel_failed) = (Some(now), None));
                 effects.push(Effect::Cancel { order });
             }
         }

@@ -25,8 +25,14 @@ pub(crate) struct OrderEntry {
     pub(crate) reason: Reason,
     /// Whether it is one leg of a standing quote.
     pub(crate) target: bool,
+    /// Whether the host closes a position with it.
+    pub(crate) exit: bool,
     /// Whether a cancel is wanted, and when it was last asked for.
     pub(crate) cancel: Option<Time>,
+    /// Whether the host itself decided the cancel.
+    pub(crate) by_host: bool,
+    /// When a cancel failed that was not asked for again since.
+    pub(crate) cancel_failed: Option<Time>,
     /// When the venue acknowledged the cancel; the user channel's word is still awaited.
     pub(crate) cancel_acked: Option<Time>,
     /// For an order of unknown outcome: when its send was given up.
@@ -35,6 +41,15 @@ pub(crate) struct OrderEntry {
     pub(crate) denied: Option<Time>,
     /// When it was last heard of, or looked for.
     pub(crate) touched: Time,
+}
+
+/// Who decided a cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// A strategy, or an operator for one order. Nothing else may go with it.
+    Wish,
+    /// The host: a stop, a disabling, a guard, a breaker, a quarantine.
+    Host,
 }
 
 /// What an order holds back from the account.
@@ -54,7 +69,10 @@ impl OrderEntry {
             traded: Size::ZERO,
             reason: Reason::new(),
             target: false,
+            exit: false,
             cancel: None,
+            by_host: false,
+            cancel_failed: None,
             cancel_acked: None,
             unknown: None,
             denied: None,

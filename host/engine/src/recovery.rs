@@ -81,6 +81,7 @@ impl Engine {
                 traded: carried.traded,
                 cancel: (!carried.state.is_over() && carried.order.strategy != StrategyId::BY_HAND)
                     .then_some(model::Time(0)),
+                by_host: true,
                 unknown: (carried.state == OrderState::Unknown).then_some(self.now),
                 ..OrderEntry::new(carried.order, carried.state, model::Time(0))
             };

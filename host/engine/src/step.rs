@@ -6,7 +6,7 @@ use crate::effect::{BotState, Effect, Effects, Record, Restriction};
 use crate::guards::Guards;
 use crate::ledger::Ledger;
 use crate::markets::Markets;
-use crate::orders::Orders;
+use crate::orders::{By, Orders};
 use crate::risk::{Habits, Rate};
 use crate::scores::Scores;
 use crate::strategies::Strategies;
@@ -250,6 +250,17 @@ impl Engine {
         self.orders.get(order).map(|entry| entry.state)
     }
 
+    /// Returns the market of an order whose cancel the host itself decided: for such a cancel more than the order may be cancelled.
+    pub fn cancelled_by_host(&self, order: OrderId) -> Option<MarketIx> {
+        let entry = self.orders.get(order).filter(|entry| entry.by_host && entry.cancel.is_some());
+        entry.map(|entry| entry.order.token.market())
+    }
+
+    /// Says whether the host closes a position with an order, so that no rate limit of others holds it up.
+    pub fn is_exit(&self, order: OrderId) -> bool {
+        self.orders.get(order).is_some_and(|entry| entry.exit)
+    }
+
     /// Returns the orders that may still move money, with the shares that may: those that are not over, and those that are
     /// but whose trades are not all told.
     pub fn at_risk(&self) -> impl Iterator<Item = (model::NewOrder, model::Size)> {
@@ -392,9 +403,9 @@ impl Engine {
                 let (strategy, token) = (entry.order.strategy, entry.order.token);
                 // A standing quote would put the order back.
                 if entry.target {
-                    self.clear_targets(|who, what| who == strategy && what == token, effects);
+                    self.clear_targets_by(By::Wish, |who, what| who == strategy && what == token, effects);
                 }
-                self.cancel(order, effects);
+                self.cancel(order, By::Wish, effects);
                 Ok(())
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::effect::{Effect, Effects, Record};
 use crate::markets::Listener;
+use crate::orders::By;
 use crate::risk::{Origin, Refusal, Rule, Wish};
 use crate::step::Engine;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -181,7 +182,11 @@ impl Engine {
     fn on_budget(&mut self, strategy: StrategyId, budget: Budget, effects: &mut Effects) {
         self.strategies.set_budget(strategy, budget);
         if budget.capital.is_some_and(|capital| self.capital_of(strategy) > capital) {
-            self.cancel_where(|entry| entry.order.strategy == strategy && entry.order.side == Side::Buy, effects);
+            self.cancel_where(
+                |entry| entry.order.strategy == strategy && entry.order.side == Side::Buy,
+                By::Host,
+                effects,
+            );
         }
         effects.push(Effect::Answered { refused: None });
     }
@@ -244,9 +249,9 @@ impl Engine {
                 self.submit(wish, effects);
             }
             IntentKind::Cancel { order } => self.cancel_own(strategy, tag, order, effects),
-            IntentKind::CancelAll { token: None } => self.withdraw(|who, _| who == strategy, effects),
+            IntentKind::CancelAll { token: None } => self.withdraw_by(By::Wish, |who, _| who == strategy, effects),
             IntentKind::CancelAll { token: Some(token) } => {
-                self.withdraw(|who, what| who == strategy && what == token, effects);
+                self.withdraw_by(By::Wish, |who, what| who == strategy && what == token, effects);
             }
             IntentKind::Quote { token, bid, ask } => self.on_quote(strategy, intent, token, [bid, ask], effects),
             IntentKind::SetTimer { timer, at } => self.set_timer(strategy, tag, timer, at, effects),
@@ -255,7 +260,7 @@ impl Engine {
 
     fn cancel_own(&mut self, strategy: StrategyId, tag: u64, order: OrderId, effects: &mut Effects) {
         match self.orders.get(order) {
-            Some(entry) if entry.order.strategy == strategy && entry.is_open() => self.cancel(order, effects),
+            Some(entry) if entry.order.strategy == strategy && entry.is_open() => self.cancel(order, By::Wish, effects),
             // Orders of others, forged numbers and orders that are over look the same to a strategy.
             _ => self.refuse(strategy, tag, Rule::UnknownOrder, order.0, effects),
         }

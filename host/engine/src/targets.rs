@@ -1,7 +1,7 @@
 //! Standing quotes: the orders that a strategy wants to rest on a token. The engine keeps them there.
 
 use crate::effect::Effects;
-use crate::orders::OrderEntry;
+use crate::orders::{By, OrderEntry};
 use crate::risk::{Origin, Wish};
 use crate::step::Engine;
 use alloc::collections::BTreeMap;
@@ -70,16 +70,26 @@ impl Targets {
 }
 
 impl Engine {
-    /// Clears the targets that `of` picks and cancels the orders that served them.
+    /// Clears the targets that `of` picks and cancels the orders that served them, as the host decided.
     pub(crate) fn clear_targets(&mut self, of: impl Fn(StrategyId, TokenIx) -> bool, effects: &mut Effects) {
+        self.clear_targets_by(By::Host, of, effects);
+    }
+
+    /// Clears the targets that `of` picks and cancels the orders that served them.
+    pub(crate) fn clear_targets_by(&mut self, by: By, of: impl Fn(StrategyId, TokenIx) -> bool, effects: &mut Effects) {
         self.targets.by_token.retain(|(strategy, token), _| !of(*strategy, *token));
-        self.cancel_where(|entry| entry.target && of(entry.order.strategy, entry.order.token), effects);
+        self.cancel_where(|entry| entry.target && of(entry.order.strategy, entry.order.token), by, effects);
+    }
+
+    /// Clears the targets that `of` picks and cancels all orders that it picks, as the host decided.
+    pub(crate) fn withdraw(&mut self, of: impl Fn(StrategyId, TokenIx) -> bool, effects: &mut Effects) {
+        self.withdraw_by(By::Host, of, effects);
     }
 
     /// Clears the targets that `of` picks and cancels all orders that it picks.
-    pub(crate) fn withdraw(&mut self, of: impl Fn(StrategyId, TokenIx) -> bool, effects: &mut Effects) {
-        self.clear_targets(&of, effects);
-        self.cancel_where(|entry| of(entry.order.strategy, entry.order.token), effects);
+    pub(crate) fn withdraw_by(&mut self, by: By, of: impl Fn(StrategyId, TokenIx) -> bool, effects: &mut Effects) {
+        self.clear_targets_by(by, &of, effects);
+        self.cancel_where(|entry| of(entry.order.strategy, entry.order.token), by, effects);
     }
 
     /// Compares all targets with the orders that serve them.
@@ -117,7 +127,7 @@ impl Engine {
             (Some(want), Some(entry)) if fits(entry, want) => {}
             (_, Some(entry)) => {
                 let order = entry.order.id;
-                self.cancel(order, effects);
+                self.cancel(order, By::Wish, effects);
             }
             (Some(want), None) if self.now >= leg.not_before && !want.size.is_zero() => {
                 let kind = OrderKind::Gtc { post_only: true };

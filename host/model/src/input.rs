@@ -300,6 +300,12 @@ pub enum CancelOutcome {
         /// Why.
         reason: Reason,
     },
+    // Outcomes are only ever added at the end: the place is written in journals.
+    /// It is cancelled, although nothing asked for it: the host cancelled more than was named.
+    Swept {
+        /// Why the host did.
+        reason: Reason,
+    },
 }
 
 /// An order's state at the venue.

@@ -80,7 +80,8 @@ impl Engine {
         self.rate.note(self.now);
         self.habits.note_sent(order.strategy, self.now);
         let pending = OrderEntry::new(order, OrderState::Pending, self.now);
-        let entry = OrderEntry { reason: wish.reason, target: wish.target, ..pending };
+        let exit = wish.origin == Origin::Guard;
+        let entry = OrderEntry { reason: wish.reason, target: wish.target, exit, ..pending };
         let reserve = self.reserve_of(&entry);
         let salt = salt(self.salt_seed, order.id);
         let placement = Placement { order, salt, timestamp_ms: self.now.millis() };

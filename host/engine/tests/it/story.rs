@@ -330,6 +330,8 @@ fn answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
         ("cancelled", [shares]) => Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched: size(shares) },
         ("seen", [shares]) => Body::OrderUpdate { order, status: VenueStatus::Live, matched: size(shares) },
         ("cancel-acked", []) => Body::CancelAnswer { order, outcome: CancelOutcome::Cancelled },
+        ("cancel-failed", []) => Body::CancelAnswer { order, outcome: CancelOutcome::Failed { reason: reason() } },
+        ("swept", []) => Body::CancelAnswer { order, outcome: CancelOutcome::Swept { reason: reason() } },
         ("not-open", []) => Body::CancelAnswer { order, outcome: CancelOutcome::NotOpen },
         ("fill", [shares, "at", limit]) => {
             story.trades += 1;

@@ -45,7 +45,7 @@ variants!(PlaceOutcome, "outcome of a placement" {
     4 => NotSent { reason },
     5 => Unknown { reason },
 });
-variants!(CancelOutcome, "outcome of a cancel" { 0 => Cancelled, 1 => NotOpen, 2 => Failed { reason } });
+variants!(CancelOutcome, "outcome of a cancel" { 0 => Cancelled, 1 => NotOpen, 2 => Failed { reason }, 3 => Swept { reason } });
 variants!(VenueStatus, "order status" { 0 => Live, 1 => Matched, 2 => Cancelled, 3 => Invalid });
 variants!(Settlement, "settlement" { 0 => Matched, 1 => Mined, 2 => Confirmed, 3 => Retrying, 4 => Failed });
 structure!(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed });

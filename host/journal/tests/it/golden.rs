@@ -2,7 +2,7 @@
 
 use crate::inputs::{
     every_input, inputs_of_assignments, inputs_of_budgets, inputs_of_failed_saves, inputs_of_fuel,
-    inputs_of_saved_states, inputs_of_the_second_contract, later_inputs,
+    inputs_of_saved_states, inputs_of_sweeps, inputs_of_the_second_contract, later_inputs,
 };
 use journal::{Header, MAGIC, Placement, Reader, Record, Step, encode};
 use model::{OrderId, SessionId, Time, VenueOrderId};
@@ -86,6 +86,12 @@ fn what_saved_states_added_is_written_and_read_as_it_was_committed() {
 fn budgets_are_written_and_read_as_they_were_committed() {
     let records: Vec<Record> = inputs_of_budgets().into_iter().map(Record::Input).collect();
     is_as_committed("v1-budgets.journal", &records);
+}
+
+#[test]
+fn sweeps_are_written_and_read_as_they_were_committed() {
+    let records: Vec<Record> = inputs_of_sweeps().into_iter().map(Record::Input).collect();
+    is_as_committed("v1-sweeps.journal", &records);
 }
 
 #[test]

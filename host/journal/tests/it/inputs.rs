@@ -322,6 +322,12 @@ pub(crate) fn inputs_of_fuel() -> Vec<Input> {
     bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
+/// What came with cancels that take more than was named.
+pub(crate) fn inputs_of_sweeps() -> Vec<Input> {
+    let outcome = CancelOutcome::Swept { reason: "words".into() };
+    vec![input(1, Time(10), Body::CancelAnswer { order: OrderId(12), outcome })]
+}
+
 /// What came with positions that are assigned: all of one, and a part.
 pub(crate) fn inputs_of_assignments() -> Vec<Input> {
     let (token, from, to) = (TokenIx(3), StrategyId(2), StrategyId(5));
