@@ -3,14 +3,14 @@
 
 use model::{MarketIx, NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TokenIx};
 use order::{Account, Chain, Domains, Exchange, Listing, SignedOrder, SigningKey, UnsignedOrder};
-use polymarket::client::Timeouts;
+use polymarket::client::{Terms, Timeouts};
 use polymarket::{AccountClient, Client, L1Headers, TokenMap, parse_market};
 use polymarket_client_sdk_v2::auth::Uuid;
 use polymarket_client_sdk_v2::clob::ws::interest::MessageInterest;
 use polymarket_client_sdk_v2::clob::ws::types::response::parse_if_interested;
 use serde_json::json;
 use std::hint::black_box;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Accounts that post at once, and what each posts: as many as the rate limit admits in one burst.
 const ACCOUNTS: u64 = 200;
@@ -128,7 +128,8 @@ async fn orders(venue: &str) {
         .map(|(client, orders)| {
             tokio::spawn(async move {
                 for order in &orders {
-                    client.post_order(order, OrderKind::Gtc { post_only: true }).await.unwrap();
+                    let terms = Terms::within(Duration::from_secs(30));
+                    client.post_order(order, OrderKind::Gtc { post_only: true }, terms).await.unwrap();
                 }
             })
         })

@@ -1,6 +1,7 @@
 //! What the engine wants done, given to those who do it. Everything here returns at once.
 
 use super::market_data::feeds::MarketFeeds;
+use super::orders::cancels::Cancel;
 use super::orders::execution_client::Access;
 use super::orders::submitter::Job;
 use super::row_writer::Rows;
@@ -141,11 +142,13 @@ impl Duties {
             self.handles.picture.venue_id(order.id, venue);
             place = self.handles.journal.placement(&journal::Placement { order: order.id, salt, timestamp_ms, venue });
         }
-        self.access.place(Job { approved, listing, place });
+        let exit = engine.is_exit(order.id);
+        self.access.place(Job { approved, listing, place, exit });
     }
 
-    pub(crate) fn cancel(&self, order: OrderId, at: Time) {
-        self.access.cancel(order);
+    pub(crate) fn cancel(&self, engine: &Engine, order: OrderId, at: Time) {
+        let market = engine.cancelled_by_host(order).and_then(|market| engine.market(market));
+        self.access.cancel(Cancel { order, market: market.map(|market| market.condition) });
         self.handles.journal.cancel(order, at);
     }
 

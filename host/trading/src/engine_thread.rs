@@ -185,7 +185,7 @@ impl Core {
     fn act(&mut self, effect: Effect, reply: &mut Option<Reply>) {
         match effect {
             Effect::Place(approved) => self.duties.place(&self.engine, approved),
-            Effect::Cancel { order } => self.duties.cancel(order, self.at),
+            Effect::Cancel { order } => self.duties.cancel(&self.engine, order, self.at),
             Effect::CancelAll => self.duties.cancel_everything(),
             Effect::Adopted { order, venue } => self.duties.adopted(order, venue),
             Effect::LockSigner => self.duties.lock(true),

@@ -2,6 +2,7 @@
 
 use crate::person::Person;
 use crate::process::{Api, Exchange, Folder, Run, kill, strategies};
+use crate::proxy::Proxy;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,65 @@ fn the_ledger_is_right_whatever_the_venue_does() {
     let outcome = run.finish();
     let ends = (&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]);
     assert_eq!(ends, (&json!(0), &json!(true)), "{outcome}; {tripped}");
+}
+
+#[test]
+fn a_refused_read_holds_up_no_cancel() {
+    let Some(strategies) = strategies("a refused read") else { return };
+    let folder = Folder::new("refused_read");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 31);
+    let data = folder.0.join("host");
+    std::fs::create_dir_all(&data).unwrap();
+    let mut run = Run::start(&data, &strategies, &["--exchange", &exchange.address]);
+    let api = Api::new(&data, &run.addresses());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let person = runtime.block_on(Person::new(&data, &exchange.address));
+    let open = || runtime.block_on(person.client.open_orders()).unwrap().len();
+    api.wait_for("/v1/trading/venue-orders", SOON, some);
+    // An operator's look meets a 429 that asks for a minute.
+    faults(&exchange, &json!({ "refuse_reads": 1_000, "still": true }));
+    assert_eq!(api.status("/v1/trading/venue-orders"), 502);
+    faults(&exchange, &json!({ "still": true }));
+    assert!(open() > 0, "nothing is there to cancel");
+    let asked = Instant::now();
+    for strategy in api.get("/v1/strategies").as_array().unwrap() {
+        let name = strategy["name"].as_str().unwrap();
+        api.post_json(&format!("/v1/strategies/{name}/disable"), &json!({ "reason": "a test" }));
+    }
+    while open() > 0 {
+        assert!(asked.elapsed() < Duration::from_secs(5), "orders stand 5 s after the strategies were disabled");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    run.signal(rustix::process::Signal::INT);
+    run.finish();
+}
+
+#[test]
+fn no_order_leaves_after_an_emergency_stop() {
+    let Some(strategies) = strategies("a stop with orders on their way") else { return };
+    let folder = Folder::new("stop_on_the_way");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 32);
+    let proxy = Proxy::start(&exchange.address);
+    let data = folder.0.join("host");
+    std::fs::create_dir_all(&data).unwrap();
+    let mut run = Run::start(&data, &strategies, &["--exchange", &proxy.address]);
+    let api = Api::new(&data, &run.addresses());
+    api.wait_for("/v1/trading/trades", SOON, some);
+    // Answers take their time, so each placement needs a connection of its own, and some wait for one.
+    faults(&exchange, &json!({ "delay_ms": 2_000 }));
+    proxy.wait_for(proxy.seen().len(), "POST /order");
+    std::thread::sleep(Duration::from_millis(100));
+    let before = proxy.seen().len();
+    api.post_json("/v1/admin/emergency-stop", &json!({ "reason": "a test" }));
+    let stop = proxy.wait_for(before, "DELETE /cancel-all");
+    // Longer than a connection may take.
+    std::thread::sleep(Duration::from_secs(4));
+    let late: Vec<String> =
+        proxy.seen().into_iter().skip(stop).filter(|seen| seen.starts_with("POST /order")).collect();
+    assert!(late.is_empty(), "orders left after the stop: {late:?}");
+    faults(&exchange, &json!({}));
+    run.signal(rustix::process::Signal::INT);
+    run.finish();
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod paper;
 mod parameters;
 mod person;
 mod process;
+mod proxy;
 mod recordings;
 mod reload;
 mod stops;

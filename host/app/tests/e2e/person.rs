@@ -3,10 +3,10 @@
 use model::input::PlaceOutcome;
 use model::{Market, NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TokenIx, hex};
 use order::{Account, Chain, Domains, Listing, SigningKey, UnsignedOrder};
-use polymarket::client::Timeouts;
+use polymarket::client::{Terms, Timeouts};
 use polymarket::{AccountClient, Client, L1Headers};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The owner of the account, with a client of his own.
 pub(crate) struct Person {
@@ -46,6 +46,6 @@ impl Person {
         let account = Account::eoa(self.key.address(), Chain::Polygon);
         let built = UnsignedOrder::build(&order, &account, &listing, 900_000 + self.orders, 1_795_392_000_000).unwrap();
         let signed = built.sign(domains.of(listing.exchange), &self.key);
-        self.client.post_order(&signed, kind).await.unwrap().outcome()
+        self.client.post_order(&signed, kind, Terms::within(Duration::from_secs(30))).await.unwrap().outcome()
     }
 }

@@ -277,6 +277,11 @@ impl Api {
         (status, said["detail"].as_str().map_or_else(|| said.to_string(), str::to_owned))
     }
 
+    /// Asks for something and returns the status alone.
+    pub(crate) fn status(&self, path: &str) -> u16 {
+        self.ask(self.client.get(format!("{}{path}", self.base))).0
+    }
+
     fn send(&self, request: reqwest::RequestBuilder) -> Value {
         let (status, said) = self.ask(request);
         assert!((200..300).contains(&status), "{status}: {said}");

@@ -5,9 +5,9 @@ use model::amount::Size;
 use model::input::PlaceOutcome;
 use model::{MarketIx, NewOrder, OrderId, OrderKind, Price, Side, StrategyId};
 use order::{Account, Chain, Domains, Exchange, Listing, SignedOrder, SigningKey, UnsignedOrder};
-use polymarket::client::{BATCH_MAX, PlaceError, Timeouts};
+use polymarket::client::{BATCH_MAX, PlaceError, Terms, Timeouts};
 use polymarket::{AccountClient, Client, L1Headers};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An account on the exchange, and the market that it trades.
 struct Trader {
@@ -15,6 +15,10 @@ struct Trader {
     account: Account,
     client: AccountClient,
     listing: Listing,
+}
+
+fn soon() -> Terms {
+    Terms::within(Duration::from_secs(30))
 }
 
 fn now_ms() -> u64 {
@@ -53,20 +57,20 @@ async fn each_order_of_a_batch_has_an_answer_of_its_own() {
     let trader = Trader::new(&format!("http://{}", running.addr)).await;
     // The second is worth more than the account has.
     let batch = [trader.bid(1, 10), trader.bid(2, 2_000_000), trader.bid(3, 10)];
-    let answers = trader.client.post_orders(&batch).await;
+    let answers = trader.client.post_orders(&batch, soon()).await;
     let [Ok(one), Err(PlaceError::Refused { reason }), Ok(three)] = &answers[..] else { panic!("{answers:?}") };
     assert_eq!((one.id, three.id), (batch[0].0.id, batch[2].0.id));
     assert_eq!(one.outcome(), PlaceOutcome::Live);
     assert!(reason.contains("not enough balance"), "{reason}");
     assert_eq!(trader.client.open_orders().await.unwrap().len(), 2);
     // The same again: it may be there, and is.
-    let again = trader.client.post_orders(&batch[..1]).await;
+    let again = trader.client.post_orders(&batch[..1], soon()).await;
     assert!(matches!(&again[..], [Err(PlaceError::OutcomeUnknown { .. })]), "{again:?}");
 
     let many: Vec<_> = (10..).take(BATCH_MAX).map(|number| trader.bid(number, 5)).collect();
-    assert!(trader.client.post_orders(&many).await.iter().all(Result::is_ok));
+    assert!(trader.client.post_orders(&many, soon()).await.iter().all(Result::is_ok));
     let more: Vec<_> = (100..).take(BATCH_MAX + 1).map(|number| trader.bid(number, 5)).collect();
-    let refused = trader.client.post_orders(&more).await;
+    let refused = trader.client.post_orders(&more, soon()).await;
     let not_sent = |answer: &Result<_, PlaceError>| matches!(answer, Err(PlaceError::NotSent { .. }));
     assert!(refused.len() == BATCH_MAX + 1 && refused.iter().all(not_sent), "{refused:?}");
     assert_eq!(trader.client.open_orders().await.unwrap().len(), 2 + BATCH_MAX);

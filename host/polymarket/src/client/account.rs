@@ -1,20 +1,21 @@
 //! What an account does and reads.
 
+use super::departure::Departure;
 use super::public::Pages;
-use super::transport::Call;
-use super::{Ack, BATCH_MAX, CANCEL_MAX, Class, Client, HeartbeatError, PlaceError, RequestError, place};
+use super::transport::{Call, Transport};
+use super::{Ack, BATCH_MAX, Class, Client, HeartbeatError, PlaceError, RequestError, Terms, Withheld, place};
 use crate::auth::Credentials;
 use crate::parse::{self, BalanceAllowance, Owner, ParseError, TradeEvent, VenueOrder, cut};
 use crate::wire::account::Heartbeat as WireHeartbeat;
 use crate::wire::order::CancelAnswer as WireCancel;
 use model::event::Reason;
 use model::input::CancelOutcome;
-use model::{OrderKind, Side, Size, Time, TokenId, Usd, VenueOrderId};
+use model::{ConditionId, OrderKind, Side, Size, Time, TokenId, Usd, VenueOrderId};
 use order::{Account, SignedOrder};
 use reqwest::Method;
 use serde_json::json;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Words about an order that could not be cancelled because it is over.
 const OVER: [&str; 4] = ["already canceled or matched", "not found", "can't be found", "does not exist"];
@@ -77,19 +78,40 @@ impl AccountClient {
         Owner { api_key: self.credentials.api_key().to_owned(), funder: self.account.funder }
     }
 
-    /// Places an order, once.
+    /// Holds back all orders that have not left, of this client and its clones, until [`Self::release_orders`]. What was on its way is
+    /// answered at once.
+    pub fn hold_orders(&self) {
+        self.client.transport.hold.set(true);
+    }
+
+    /// Lets orders leave again.
+    pub fn release_orders(&self) {
+        self.client.transport.hold.set(false);
+    }
+
+    /// Says whether an order may leave now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_leave(&self, leaves_by: Instant) -> Result<(), Withheld> {
+        self.client.transport.hold.check(leaves_by)
+    }
+
+    /// Waits until an order may not leave any more. Safe to cancel.
+    pub async fn withheld(&self, leaves_by: Instant) -> Withheld {
+        self.client.transport.hold.ends(leaves_by).await
+    }
+
+    /// Places an order, once, if it can leave within its terms.
     ///
     /// # Errors
     /// Says which of three things is known: refused, not sent, or outcome unknown.
-    pub async fn post_order(&self, order: &SignedOrder, kind: OrderKind) -> Result<Ack, PlaceError> {
+    pub async fn post_order(&self, order: &SignedOrder, kind: OrderKind, terms: Terms) -> Result<Ack, PlaceError> {
         let body = place::order_body(order, kind, self.credentials.api_key())
             .map_err(|error| PlaceError::NotSent { reason: cut(&error.to_string()) })?;
         let (id, side) = (order.id, order.order.side);
-        let timeout = self.client.transport.timeouts.place;
-        // What is sold is owned: the gate sees to it.
-        let class = Class::Order { count: 1, reduces: side == Side::Sell };
-        let what = (Method::POST, "/order", class);
-        let told = self.call(what, &[], Some(body), timeout, |body| place::answer(body, id, side));
+        let class = class_of(1, side == Side::Sell, terms);
+        let told = self.place("/order", class, body, terms, |body| place::answer(body, id, side));
         let answer = told.await.unwrap_or_else(|error| Err(PlaceError::judge(id, &error)));
         if let Err(error) = &answer {
             self.learn_version(error).await;
@@ -99,7 +121,7 @@ impl AccountClient {
 
     /// Places up to [`BATCH_MAX`] orders with one request, once; what came of each, in their order. Orders that reduce and orders that
     /// do not have different places in the queue of the rate limits, and a batch is admitted as a whole: it takes the later one.
-    pub async fn post_orders(&self, orders: &[(SignedOrder, OrderKind)]) -> Vec<Result<Ack, PlaceError>> {
+    pub async fn post_orders(&self, orders: &[(SignedOrder, OrderKind)], terms: Terms) -> Vec<Result<Ack, PlaceError>> {
         let not_sent =
             |reason: String| orders.iter().map(|_| Err(PlaceError::NotSent { reason: cut(&reason) })).collect();
         if orders.len() > BATCH_MAX {
@@ -113,10 +135,8 @@ impl AccountClient {
         };
         let asked: Vec<_> = orders.iter().map(|(order, _)| (order.id, order.order.side)).collect();
         let reduces = asked.iter().all(|(_, side)| *side == Side::Sell);
-        let class = Class::Order { count: u32::try_from(orders.len()).unwrap_or(u32::MAX), reduces };
-        let timeout = self.client.transport.timeouts.place;
-        let what = (Method::POST, "/orders", class);
-        let told = self.call(what, &[], Some(body), timeout, |body| place::answers(body, &asked)).await;
+        let class = class_of(orders.len(), reduces, terms);
+        let told = self.place("/orders", class, body, terms, |body| place::answers(body, &asked)).await;
         let answers: Vec<Result<Ack, PlaceError>> = match told {
             Ok(answers) => answers,
             Err(error) => asked.iter().map(|(id, _)| Err(PlaceError::judge_part(*id, &error))).collect(),
@@ -128,6 +148,19 @@ impl AccountClient {
         answers
     }
 
+    async fn place<T>(
+        &self,
+        path: &str,
+        class: Class,
+        body: String,
+        terms: Terms,
+        parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+    ) -> Result<T, RequestError> {
+        let Transport { timeouts, hold, .. } = &self.client.transport;
+        let departure = Some(hold.departure(terms.leaves_by));
+        self.send((Method::POST, path, class), &[], Some(body), (timeouts.place, departure), parse).await
+    }
+
     /// An order of another version than the venue takes is refused; the next one is to be signed as it takes them.
     async fn learn_version(&self, error: &PlaceError) {
         if is_of_another_version(error)
@@ -137,37 +170,46 @@ impl AccountClient {
         }
     }
 
-    /// Cancels one order.
+    /// Takes room for as many cancels as leave with one request now, up to `most`; [`Self::cancel_taken`] uses it.
     ///
     /// # Errors
-    /// If there is no good answer; the order may be cancelled or not.
-    pub async fn cancel(&self, id: VenueOrderId) -> Result<CancelAnswer, RequestError> {
-        let body = json!({"orderID": id.to_string()}).to_string();
-        self.cancel_call("/order", Class::Cancel { count: 1 }, Some(body)).await
+    /// How long until there is room for some of them.
+    pub fn take_cancels(&self, most: usize) -> Result<usize, Duration> {
+        self.client.transport.take_cancels(most)
     }
 
-    /// Cancels many orders, as many at a time as the venue takes and its rate limit admits at once.
+    /// Returns how long it takes until there is room for so many cancels.
+    pub fn cancels_wait(&self, count: usize) -> Duration {
+        self.client.transport.cancels_wait(count)
+    }
+
+    /// Cancels orders for which there is room already, with one request.
     ///
     /// # Errors
-    /// If there is no good answer to one of the requests; some orders may be cancelled then.
-    pub async fn cancel_many(&self, ids: &[VenueOrderId]) -> Result<CancelAnswer, RequestError> {
-        let mut all = CancelAnswer::default();
-        for ids in ids.chunks(self.client.transport.cancels_at_once().clamp(1, CANCEL_MAX)) {
-            let body = json!(ids.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string();
-            let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-            let answer = self.cancel_call("/orders", Class::Cancel { count }, Some(body)).await?;
-            all.cancelled.extend(answer.cancelled);
-            all.not_cancelled.extend(answer.not_cancelled);
-        }
-        Ok(all)
+    /// If there is no good answer; some orders may be cancelled.
+    pub async fn cancel_taken(&self, ids: &[VenueOrderId]) -> Result<CancelAnswer, RequestError> {
+        let (path, body) = match ids {
+            [one] => ("/order", json!({"orderID": one.to_string()})),
+            many => ("/orders", json!(many.iter().map(ToString::to_string).collect::<Vec<_>>())),
+        };
+        self.cancel_call(path, Class::Cancel, Some(body.to_string())).await
     }
 
-    /// Cancels everything on the account.
+    /// Cancels all orders of the account in a market. No rate limit holds it back.
+    ///
+    /// # Errors
+    /// If there is no good answer; orders may be cancelled or not.
+    pub async fn cancel_market(&self, market: &ConditionId) -> Result<CancelAnswer, RequestError> {
+        let body = json!({"market": market.to_string()}).to_string();
+        self.cancel_call("/cancel-market-orders", Class::Sweep, Some(body)).await
+    }
+
+    /// Cancels everything on the account. No rate limit holds it back.
     ///
     /// # Errors
     /// If there is no good answer; orders may be cancelled or not.
     pub async fn cancel_all(&self) -> Result<CancelAnswer, RequestError> {
-        self.cancel_call("/cancel-all", Class::Vital, None).await
+        self.cancel_call("/cancel-all", Class::Sweep, None).await
     }
 
     async fn cancel_call(&self, path: &str, class: Class, body: Option<String>) -> Result<CancelAnswer, RequestError> {
@@ -324,17 +366,34 @@ impl AccountClient {
 
     async fn call<T>(
         &self,
-        (method, path, class): (Method, &str, Class),
+        what: (Method, &str, Class),
         query: &[(&str, &str)],
         body: Option<String>,
         timeout: Duration,
         parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
     ) -> Result<T, RequestError> {
+        self.send(what, query, body, (timeout, None), parse).await
+    }
+
+    async fn send<T>(
+        &self,
+        (method, path, class): (Method, &str, Class),
+        query: &[(&str, &str)],
+        body: Option<String>,
+        (timeout, departure): (Duration, Option<Departure>),
+        parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+    ) -> Result<T, RequestError> {
         let signed = body.as_deref().unwrap_or_default();
         let headers = self.credentials.headers(self.account.signer, unix_seconds(), method.as_str(), path, signed);
-        let call = Call { method, path, query, headers: &headers, body, timeout, class };
+        let call = Call { method, path, query, headers: &headers, body, timeout, class, departure };
         self.client.transport.call(call, parse).await
     }
+}
+
+/// Returns the class of so many orders. What is sold is owned: the gate sees to it.
+fn class_of(count: usize, reduces: bool, terms: Terms) -> Class {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    if terms.exit { Class::Exit { count } } else { Class::Order { count, reduces } }
 }
 
 fn unix_seconds() -> u64 {

@@ -1,5 +1,6 @@
 //! Why a request has no answer, and the questions that its caller has.
 
+use super::Withheld;
 use crate::parse::ParseError;
 use model::event::Reason;
 use std::time::Duration;
@@ -16,6 +17,9 @@ pub enum RequestError {
         /// When there will be.
         wait: Duration,
     },
+    /// An order was kept here: nothing of it left this machine.
+    #[error(transparent)]
+    Withheld(#[from] Withheld),
     /// Nothing came back in time.
     #[error("no answer within {} ms", after.as_millis())]
     Timeout {
@@ -81,14 +85,14 @@ pub enum HeartbeatError {
 impl RequestError {
     /// Says whether the request may have had its effect at the venue.
     pub const fn may_have_arrived(&self) -> bool {
-        !matches!(self, Self::NotSent(_) | Self::NoRoom { .. })
+        !matches!(self, Self::NotSent(_) | Self::NoRoom { .. } | Self::Withheld(_))
     }
 
     /// Says whether this counts towards the error rate: transport, 5xx, 429, authentication, and answers without sense. An
     /// expected refusal does not.
     pub const fn is_failure(&self) -> bool {
         match self {
-            Self::NoRoom { .. } => false,
+            Self::NoRoom { .. } | Self::Withheld(Withheld::Held | Withheld::TooOld) => false,
             Self::Status { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
             _ => true,
         }

@@ -1,6 +1,7 @@
 //! The venue's rate limits, kept before a request leaves (PROTOCOL 10): a bucket of orders and one of cancels for the signer, and one
 //! for all requests of this address. What is full makes a request wait, a little for an order and longer for everything else.
-//! Cancels go before orders that reduce, these before new risk, and that before reading.
+//! Cancels go before orders that reduce, these before new risk, and that before reading. What the host closes, cancels and heartbeats
+//! never wait for the address, and a refusal holds back the class that it was about alone.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,12 @@ const LEFT_BY_READS: i64 = 1_800;
 const LEFT_BY_ORDERS: i64 = 450;
 /// What new risk leaves of the orders' bucket to orders that reduce.
 const LEFT_BY_RISK: i64 = 10;
+/// Cancels without room wait until so many leave with one request.
+const FOLD: u32 = 8;
 /// The longest that the venue's word is taken for.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// The longest that a refusal holds back the next cancel or exit: the venue may say no once a second.
+const URGENT_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// What a request is, and what it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +34,16 @@ pub enum Class {
         /// Whether they sell what is owned.
         reduces: bool,
     },
-    /// Cancels so many orders. One request for more than a full bucket has is always refused by the venue.
-    Cancel {
+    /// Closes positions for the host with so many orders.
+    Exit {
         /// How many.
         count: u32,
     },
-    /// A heartbeat, or a cancel of everything: never held back.
+    /// Cancels orders for which [`Limits::take_cancels`] took the tokens.
+    Cancel,
+    /// A cancel of a whole market or of everything: never held back.
+    Sweep,
+    /// A heartbeat: never held back.
     Vital,
 }
 
@@ -42,8 +51,8 @@ impl Class {
     /// Returns how long such a request may wait for its turn: an order is old soon.
     pub(super) const fn patience(self) -> Duration {
         match self {
-            Self::Order { .. } => Duration::from_millis(250),
-            Self::Read | Self::Cancel { .. } | Self::Vital => Duration::from_secs(5),
+            Self::Order { .. } | Self::Exit { .. } => Duration::from_millis(250),
+            Self::Read | Self::Cancel | Self::Sweep | Self::Vital => Duration::from_secs(5),
         }
     }
 }
@@ -82,13 +91,11 @@ struct Bucket {
     /// Thousandths of tokens at `at`; below zero after more was taken than there was.
     level: i64,
     at: Instant,
-    /// Nothing leaves before.
-    closed_until: Instant,
 }
 
 impl Bucket {
     fn new(now: Instant, rate: u32, burst: u32) -> Self {
-        Self { rate, burst, level: i64::from(burst).saturating_mul(TOKEN), at: now, closed_until: now }
+        Self { rate, burst, level: i64::from(burst).saturating_mul(TOKEN), at: now }
     }
 
     fn fill(&mut self, now: Instant) {
@@ -101,11 +108,10 @@ impl Bucket {
 
     /// Returns how long it takes until `count` can be taken and `left` remain; nothing if they can be now. A `count` above the
     /// burst needs a full bucket only, or it would wait for ever.
-    fn wait(&self, now: Instant, count: u32, left: i64) -> Duration {
+    fn wait(&self, count: u32, left: i64) -> Duration {
         let wanted = i64::from(count).saturating_add(left).min(i64::from(self.burst)).saturating_mul(TOKEN);
         let missing = u64::try_from(wanted.saturating_sub(self.level)).unwrap_or(0);
-        let millis = missing.div_ceil(u64::from(self.rate.max(1)));
-        Duration::from_millis(millis).max(self.closed_until.saturating_duration_since(now))
+        Duration::from_millis(missing.div_ceil(u64::from(self.rate.max(1))))
     }
 
     fn take(&mut self, count: u32) {
@@ -118,12 +124,46 @@ impl Bucket {
     }
 }
 
+/// Until when the venue refuses requests for their rate. A refusal closes the class that it was about and no other: a limit of reads says
+/// nothing of cancels.
+#[derive(Debug, Clone, Copy)]
+struct Closed {
+    reads: Instant,
+    risk: Instant,
+    sales: Instant,
+    exits: Instant,
+    cancels: Instant,
+}
+
+impl Closed {
+    const fn new(now: Instant) -> Self {
+        Self { reads: now, risk: now, sales: now, exits: now, cancels: now }
+    }
+
+    /// Returns until when a class is closed and the longest that a refusal closes it; nothing of what is never held back.
+    const fn of(&mut self, class: Class) -> Option<(&mut Instant, Duration)> {
+        match class {
+            Class::Read => Some((&mut self.reads, WAIT_MAX)),
+            Class::Order { reduces: false, .. } => Some((&mut self.risk, WAIT_MAX)),
+            Class::Order { reduces: true, .. } => Some((&mut self.sales, WAIT_MAX)),
+            Class::Exit { .. } => Some((&mut self.exits, URGENT_WAIT_MAX)),
+            Class::Cancel => Some((&mut self.cancels, URGENT_WAIT_MAX)),
+            Class::Sweep | Class::Vital => None,
+        }
+    }
+
+    fn wait(&mut self, now: Instant, class: Class) -> Duration {
+        self.of(class).map_or(Duration::ZERO, |(until, _)| until.saturating_duration_since(now))
+    }
+}
+
 /// All buckets of one address and one signer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     orders: Bucket,
     cancels: Bucket,
     address: Bucket,
+    closed: Closed,
 }
 
 impl Limits {
@@ -133,6 +173,7 @@ impl Limits {
             orders: Bucket::new(now, 40, 60),
             cancels: Bucket::new(now, 80, 120),
             address: Bucket::new(now, ADDRESS_RATE, ADDRESS_BURST),
+            closed: Closed::new(now),
         }
     }
 
@@ -141,19 +182,19 @@ impl Limits {
     /// # Errors
     /// How long to wait before asking again; nothing was taken.
     pub(super) fn take(&mut self, now: Instant, class: Class) -> Result<(), Duration> {
-        [&mut self.orders, &mut self.cancels, &mut self.address].into_iter().for_each(|bucket| bucket.fill(now));
+        self.fill(now);
+        let mut wait = if class == Class::Cancel { Duration::ZERO } else { self.closed.wait(now, class) };
+        // Cancels, exits and heartbeats count for the address and never wait for it.
         let left = match class {
-            Class::Read => LEFT_BY_READS,
-            Class::Order { .. } => LEFT_BY_ORDERS,
-            Class::Cancel { .. } => 0,
-            Class::Vital => {
-                self.address.take(1);
-                return Ok(());
-            }
+            Class::Read => Some(LEFT_BY_READS),
+            Class::Order { .. } => Some(LEFT_BY_ORDERS),
+            Class::Exit { .. } | Class::Cancel | Class::Sweep | Class::Vital => None,
         };
-        let mut wait = self.address.wait(now, 1, left);
+        if let Some(left) = left {
+            wait = wait.max(self.address.wait(1, left));
+        }
         if let Some((bucket, count, left)) = self.own(class) {
-            wait = wait.max(bucket.wait(now, count, left));
+            wait = wait.max(bucket.wait(count, left));
         }
         if !wait.is_zero() {
             return Err(wait);
@@ -165,9 +206,30 @@ impl Limits {
         Ok(())
     }
 
-    /// Returns how many cancels fit into one request: a batch is admitted whole or not at all.
-    pub(super) const fn cancels_at_once(&self) -> u32 {
-        self.cancels.burst
+    fn fill(&mut self, now: Instant) {
+        [&mut self.orders, &mut self.cancels, &mut self.address].into_iter().for_each(|bucket| bucket.fill(now));
+    }
+
+    /// Takes as many cancels as there is room for, up to `most`, for one request of the class [`Class::Cancel`]. The venue admits a
+    /// request whole or not at all.
+    ///
+    /// # Errors
+    /// How long until there is room for some; nothing was taken. Those that wait meanwhile leave in one request.
+    pub(super) fn take_cancels(&mut self, now: Instant, most: u32) -> Result<u32, Duration> {
+        self.fill(now);
+        let closed = self.closed.wait(now, Class::Cancel);
+        let count = u32::try_from(self.cancels.level.div_euclid(TOKEN)).unwrap_or(0).min(most);
+        if count == 0 || !closed.is_zero() {
+            return Err(closed.max(self.cancels.wait(most.min(FOLD), 0)));
+        }
+        self.cancels.take(count);
+        Ok(count)
+    }
+
+    /// Returns how long it takes until so many cancels have left.
+    pub(super) fn cancels_wait(&mut self, now: Instant, count: u32) -> Duration {
+        self.fill(now);
+        self.cancels.wait(count, 0).max(self.closed.wait(now, Class::Cancel))
     }
 
     /// Believes what the venue said, where it is stricter than we are; a tier is believed both ways.
@@ -176,25 +238,24 @@ impl Limits {
             self.orders.set_tier(rate, burst);
             self.cancels.set_tier(rate.saturating_mul(2), burst.saturating_mul(2));
         }
-        let bucket = match self.own(class) {
-            Some((bucket, ..)) => bucket,
-            None => &mut self.address,
+        let counted = match class {
+            Class::Cancel | Class::Sweep => Some(&mut self.cancels),
+            class => self.own(class).map(|(bucket, ..)| bucket),
         };
-        if let Some(remaining) = told.remaining {
+        if let (Some(remaining), Some(bucket)) = (told.remaining, counted) {
             bucket.level = bucket.level.min(remaining.saturating_mul(TOKEN));
         }
-        if let Some(wait) = told.refused {
-            let until = now.checked_add(wait.min(WAIT_MAX)).unwrap_or(now);
-            bucket.closed_until = bucket.closed_until.max(until);
+        if let (Some(wait), Some((until, most))) = (told.refused, self.closed.of(class)) {
+            *until = (*until).max(now.checked_add(wait.min(most)).unwrap_or(now));
         }
     }
 
-    /// Returns the signer's bucket of a request, what the request takes and what it leaves.
+    /// Returns the signer's bucket of a request, what the request takes and what it leaves. What a sweep costs is in the answer.
     const fn own(&mut self, class: Class) -> Option<(&mut Bucket, u32, i64)> {
         match class {
             Class::Order { count, reduces } => Some((&mut self.orders, count, if reduces { 0 } else { LEFT_BY_RISK })),
-            Class::Cancel { count } => Some((&mut self.cancels, count, 0)),
-            Class::Read | Class::Vital => None,
+            Class::Exit { count } => Some((&mut self.orders, count, 0)),
+            Class::Read | Class::Cancel | Class::Sweep | Class::Vital => None,
         }
     }
 }
@@ -205,11 +266,84 @@ mod tests {
 
     const RISK: Class = Class::Order { count: 1, reduces: false };
     const REDUCE: Class = Class::Order { count: 1, reduces: true };
-    const CANCEL: Class = Class::Cancel { count: 1 };
+    const CANCEL: Class = Class::Cancel;
+    const EXIT: Class = Class::Exit { count: 1 };
+    const EVERY: [Class; 7] = [Class::Read, RISK, REDUCE, EXIT, CANCEL, Class::Sweep, Class::Vital];
+    const NO: Told = Told { remaining: None, tier: None, refused: Some(Duration::from_secs(60)) };
+
+    #[test]
+    fn a_refusal_closes_the_class_that_it_was_about_and_no_other() {
+        for refused in EVERY {
+            let now = Instant::now();
+            let mut limits = Limits::new(now);
+            limits.heed(now, refused, NO);
+            let closed: Vec<Class> =
+                EVERY.into_iter().filter(|class| room(&mut limits, now, *class).is_err()).collect();
+            let sweeps = matches!(refused, Class::Sweep | Class::Vital);
+            assert_eq!(closed, if sweeps { vec![] } else { vec![refused] });
+        }
+    }
+
+    #[test]
+    fn a_refused_cancel_or_exit_is_asked_again_after_a_second_whatever_the_venue_says() {
+        let now = Instant::now();
+        let mut limits = Limits::new(now);
+        for (class, wait) in [(CANCEL, 1), (EXIT, 1), (RISK, 60), (REDUCE, 60), (Class::Read, 60)] {
+            limits.heed(now, class, NO);
+            assert_eq!(room(&mut limits, now, class), Err(Duration::from_secs(wait)), "{class:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_room_holds_up_no_cancel_exit_or_heartbeat() {
+        let now = Instant::now();
+        let mut limits = Limits::new(now);
+        drain(&mut limits, now, Class::Vital);
+        assert!(limits.take(now, Class::Read).is_err() && limits.take(now, REDUCE).is_err());
+        for class in [CANCEL, EXIT, Class::Sweep, Class::Vital] {
+            assert_eq!(room(&mut limits, now, class), Ok(()), "{class:?}");
+        }
+    }
+
+    #[test]
+    fn cancels_without_room_wait_for_some_and_leave_together() {
+        let now = Instant::now();
+        let mut limits = Limits::new(now);
+        assert_eq!(limits.take_cancels(now, 3), Ok(3));
+        assert_eq!((limits.cancels_wait(now, 117), limits.take_cancels(now, 1_000)), (Duration::ZERO, Ok(117)));
+        // Eight tokens at 80 a second; two of two.
+        assert_eq!(limits.take_cancels(now, 1_000), Err(Duration::from_millis(100)));
+        assert_eq!(limits.take_cancels(now, 2), Err(Duration::from_millis(25)));
+        assert_eq!(limits.cancels_wait(now, 80), Duration::from_secs(1));
+        let later = now + Duration::from_millis(100);
+        assert_eq!(limits.take_cancels(later, 1_000), Ok(8));
+        assert_eq!(limits.take(later, Class::Cancel), Ok(()), "its tokens are taken");
+        limits.heed(later, Class::Cancel, NO);
+        let second = Duration::from_secs(1);
+        assert_eq!((limits.cancels_wait(later, 1), limits.take_cancels(later, 1)), (second, Err(second)));
+    }
+
+    #[test]
+    fn what_a_sweep_owes_is_owed_by_cancels_alone() {
+        let now = Instant::now();
+        let mut limits = Limits::new(now);
+        limits.heed(now, Class::Sweep, Told { remaining: Some(-7), ..Told::default() });
+        // Eight tokens at 80 a second.
+        assert_eq!(limits.take_cancels(now, 1), Err(Duration::from_millis(100)));
+        assert!(EVERY.into_iter().filter(|class| *class != CANCEL).all(|class| limits.take(now, class).is_ok()));
+    }
+
+    /// Asks for room for one request.
+    fn room(limits: &mut Limits, now: Instant, class: Class) -> Result<(), Duration> {
+        if class == CANCEL {
+            limits.take_cancels(now, 1)?;
+        }
+        limits.take(now, class)
+    }
 
     /// Takes as many as there are at once.
     fn drain(limits: &mut Limits, now: Instant, class: Class) -> u32 {
-        (0..20_000).take_while(|_| limits.take(now, class).is_ok()).count().try_into().unwrap()
+        (0..20_000).take_while(|_| room(limits, now, class).is_ok()).count().try_into().unwrap()
     }
 
     #[test]
@@ -238,7 +372,7 @@ mod tests {
         let now = Instant::now();
         let mut limits = Limits::new(now);
         assert_eq!(drain(&mut limits, now, Class::Read), 7_200);
-        assert!(limits.take(now, RISK).is_ok() && limits.take(now, CANCEL).is_ok());
+        assert!(limits.take(now, RISK).is_ok() && room(&mut limits, now, CANCEL).is_ok());
         assert_eq!(
             drain(&mut limits, now, Class::Vital),
             20_000,
@@ -247,23 +381,14 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_burst_goes_from_a_full_bucket_and_is_paid_for_afterwards() {
-        let now = Instant::now();
-        let mut limits = Limits::new(now);
-        assert!(limits.take(now, Class::Cancel { count: 1_000 }).is_ok());
-        // 880 are owed at 80 a second.
-        assert_eq!(limits.take(now, CANCEL), Err(Duration::from_millis(11_013)));
-    }
-
-    #[test]
     fn what_the_venue_says_counts() {
         let now = Instant::now();
         let mut limits = Limits::new(now);
         limits.heed(now, RISK, Told { remaining: Some(12), ..Told::default() });
         assert_eq!(drain(&mut limits, now, RISK), 2, "somebody else used the rest");
-        limits.heed(now, CANCEL, Told { refused: Some(Duration::from_secs(3)), ..Told::default() });
-        assert_eq!(limits.take(now, CANCEL), Err(Duration::from_secs(3)));
-        assert!(limits.take(now, Class::Read).is_ok());
+        limits.heed(now, RISK, Told { refused: Some(Duration::from_secs(3)), ..Told::default() });
+        assert_eq!(limits.take(now, RISK), Err(Duration::from_secs(3)));
+        let now = now + Duration::from_secs(3);
         limits.heed(now, RISK, Told { tier: tier("Gold"), ..Told::default() });
         let later = now + Duration::from_secs(10);
         assert_eq!(drain(&mut limits, later, REDUCE), 600);

@@ -94,7 +94,9 @@ impl PlaceError {
     pub(super) fn judge(id: VenueOrderId, error: &RequestError) -> Self {
         let reason = cut(&chain(error));
         match error {
-            RequestError::NotSent(_) | RequestError::NoRoom { .. } => Self::NotSent { reason },
+            RequestError::NotSent(_) | RequestError::NoRoom { .. } | RequestError::Withheld(_) => {
+                Self::NotSent { reason }
+            }
             RequestError::Status { status, reason: words, limited, .. } if is_refusal(*status, words, *limited) => {
                 Self::Refused { reason: words.clone() }
             }

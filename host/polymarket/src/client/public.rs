@@ -164,6 +164,7 @@ impl Client {
                 body: Some(serde_json::Value::Array(body).to_string()),
                 timeout: self.transport.timeouts.read,
                 class: Class::Read,
+                departure: None,
             };
             books.extend(self.transport.call(call, parse::books).await?);
         }
@@ -185,7 +186,7 @@ impl Client {
 
     async fn api_key(&self, method: Method, path: &str, headers: &[Header]) -> Result<Credentials, RequestError> {
         let timeout = self.transport.timeouts.read;
-        let call = Call { method, path, query: &[], headers, body: None, timeout, class: Class::Read };
+        let call = Call { method, path, query: &[], headers, body: None, timeout, class: Class::Read, departure: None };
         self.transport
             .call(call, |body| {
                 let key: ApiKey<'_> = serde_json::from_slice(body)?;

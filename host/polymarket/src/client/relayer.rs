@@ -177,7 +177,9 @@ impl Relayer {
         let headers = self.key.headers(method.as_str(), path, body.as_deref().unwrap_or_default());
         let path = format!("{}{path}", self.prefix);
         let (class, timeout) = (Class::Read, self.transport.timeouts.place);
-        self.transport.call(Call { method, path: &path, query, headers: &headers, body, timeout, class }, read).await
+        let departure = None;
+        let call = Call { method, path: &path, query, headers: &headers, body, timeout, class, departure };
+        self.transport.call(call, read).await
     }
 }
 

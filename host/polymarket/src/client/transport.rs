@@ -1,5 +1,6 @@
 //! One request and its answer, bounded in time and size and counted.
 
+use super::departure::{Departure, Hold};
 use super::limits::{Class, Limits, Told, tier};
 use super::{BODY_MAX, Mood, RequestError};
 use crate::auth::Header;
@@ -89,6 +90,8 @@ pub(super) struct Call<'a> {
     pub(super) timeout: Duration,
     /// What it costs.
     pub(super) class: Class,
+    /// What holds its body back, if it has orders.
+    pub(super) departure: Option<Departure>,
 }
 
 /// The connection pool to one venue. Cheap to clone.
@@ -99,6 +102,8 @@ pub(super) struct Transport {
     counters: Arc<Counters>,
     limits: Arc<Mutex<Limits>>,
     moods: Arc<watch::Sender<Option<Mood>>>,
+    /// Whether orders are held back.
+    pub(super) hold: Hold,
     /// What `GET /version` answered last.
     pub(super) version: Arc<AtomicU32>,
     pub(super) timeouts: Timeouts,
@@ -126,7 +131,8 @@ impl Transport {
         let moods = Arc::new(watch::channel(None).0);
         let limits = Arc::new(Mutex::new(Limits::new(Instant::now())));
         let version = Arc::new(AtomicU32::new(2));
-        Ok(Self { http, base, counters: Arc::default(), limits, moods, version, timeouts })
+        let (counters, hold) = (Arc::default(), Hold::default());
+        Ok(Self { http, base, counters, limits, moods, hold, version, timeouts })
     }
 
     pub(super) fn take_counts(&self) -> RequestCounts {
@@ -147,9 +153,11 @@ impl Transport {
         parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
     ) -> Result<T, RequestError> {
         let path = call.path;
-        let answer = self
-            .exchange(call)
-            .await
+        let answer = match call.departure.clone() {
+            Some(departure) => self.exchange_guarded(call, &departure).await,
+            None => self.exchange(call).await,
+        };
+        let answer = answer
             .and_then(|body| parse(&body).map_err(|source| RequestError::Malformed { path: path.to_owned(), source }));
         if let Some(mood) = answer.as_ref().err().and_then(Mood::of) {
             self.moods.send_replace(Some(mood));
@@ -169,8 +177,8 @@ impl Transport {
         query: &[(&str, &str)],
         parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
     ) -> Result<T, RequestError> {
-        let (headers, body, timeout, class) = (&[], None, self.timeouts.read, Class::Read);
-        self.call(Call { method: Method::GET, path, query, headers, body, timeout, class }, parse).await
+        let (method, headers, timeout, class) = (Method::GET, &[], self.timeouts.read, Class::Read);
+        self.call(Call { method, path, query, headers, body: None, timeout, class, departure: None }, parse).await
     }
 
     /// Waits for a request's turn, as long as such a request may.
@@ -186,13 +194,35 @@ impl Transport {
         }
     }
 
-    /// Returns how many cancels fit into one request.
-    pub(super) fn cancels_at_once(&self) -> usize {
-        usize::try_from(self.limits().cancels_at_once()).unwrap_or(usize::MAX)
+    /// Takes as many cancels as there is room for, up to `most`.
+    pub(super) fn take_cancels(&self, most: usize) -> Result<usize, Duration> {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let taken = self.limits().take_cancels(Instant::now(), most)?;
+        Ok(usize::try_from(taken).unwrap_or(usize::MAX))
+    }
+
+    /// Returns how long it takes until there is room for so many cancels.
+    pub(super) fn cancels_wait(&self, count: usize) -> Duration {
+        self.limits().cancels_wait(Instant::now(), u32::try_from(count).unwrap_or(u32::MAX))
     }
 
     fn limits(&self) -> MutexGuard<'_, Limits> {
         self.limits.lock()
+    }
+
+    /// Asks with a body that may have to stay here. Whatever fails before its bytes were given to a connection, nothing was sent.
+    async fn exchange_guarded(&self, call: Call<'_>, departure: &Departure) -> Result<Vec<u8>, RequestError> {
+        let answer = tokio::select! {
+            biased;
+            why = departure.withdrawn() => return Err(why.into()),
+            answer = self.exchange(call) => answer,
+        };
+        match answer {
+            Err(RequestError::Timeout { .. } | RequestError::Transport(_)) if departure.withdraw() => {
+                Err(departure.why().into())
+            }
+            answer => answer,
+        }
     }
 
     async fn exchange(&self, call: Call<'_>) -> Result<Vec<u8>, RequestError> {
@@ -209,6 +239,10 @@ impl Transport {
             request = request.header(*name, value);
         }
         if let Some(body) = call.body {
+            let body = match call.departure {
+                Some(departure) => departure.body(body),
+                None => body.into(),
+            };
             request = request.header("content-type", "application/json").body(body);
         }
         let request = request.build().map_err(RequestError::NotSent)?;

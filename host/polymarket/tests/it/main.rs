@@ -8,4 +8,5 @@
     reason = "test code may fail loudly"
 )]
 
+mod leaving;
 mod samples;

@@ -1,5 +1,6 @@
 //! Where orders go and where the account is: the venue, or paper in its place.
 
+use super::cancels::Cancel;
 use super::paper::PaperVenue;
 use super::submitter::{Desk, Job};
 use crate::account::venue_account::VenueAccount;
@@ -33,10 +34,10 @@ impl Access {
     }
 
     /// Cancels an order.
-    pub(crate) fn cancel(&self, order: OrderId) {
+    pub(crate) fn cancel(&self, cancel: Cancel) {
         match self {
-            Self::Venue { desk, .. } => desk.cancel(order),
-            Self::Paper(paper) => paper.cancel(order),
+            Self::Venue { desk, .. } => desk.cancel(cancel),
+            Self::Paper(paper) => paper.cancel(cancel.order),
         }
     }
 

@@ -1,27 +1,27 @@
 //! The way out: placements are signed and sent once the journal has them, cancels at once. Runs beside the engine's thread and
 //! answers through the inbox.
 
+use super::cancels::{CANCELS_MAX, Cancel, Canceller, cancel_all};
 use crate::handles::Handles;
 use alerts::{Alert, Severity};
 use control::clock;
 use engine::{Approved, Placement};
 use futures_util::future::Either;
 use model::input::{CancelOutcome, PlaceOutcome};
-use model::{Body, OrderId, OrderKind, Side, VenueOrderId};
+use model::{Body, OrderId, OrderKind, Side};
 use order::{Listing, SignedOrder};
 use polymarket::AccountClient;
-use polymarket::client::{BATCH_MAX, CANCEL_MAX};
+use polymarket::client::{BATCH_MAX, Terms, Withheld};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 use store::journal_files::Place;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Placements that wait for the signer.
 const PLACEMENTS_MAX: usize = 1_024;
-/// Cancels that wait; each order has at most one.
-const CANCELS_MAX: usize = 65_536;
 /// Placements under way at once; fewer than the signer takes.
 const UNDER_WAY_MAX: usize = 48;
 
@@ -34,6 +34,8 @@ pub(crate) struct Job {
     pub(crate) listing: Listing,
     /// Where the journal has to be synced to before it leaves.
     pub(crate) place: Place,
+    /// Whether the host closes a position with it.
+    pub(crate) exit: bool,
 }
 
 /// What the desk works with.
@@ -48,8 +50,8 @@ pub(crate) struct Tools {
 #[derive(Debug, Clone)]
 pub(crate) struct Desk {
     tools: Tools,
-    placements: mpsc::Sender<Job>,
-    cancels: mpsc::Sender<OrderId>,
+    placements: mpsc::Sender<(Job, Terms)>,
+    cancels: mpsc::Sender<Cancel>,
 }
 
 impl Desk {
@@ -58,29 +60,35 @@ impl Desk {
         let (placements, jobs) = mpsc::channel(PLACEMENTS_MAX);
         let (cancels, ids) = mpsc::channel(CANCELS_MAX);
         tools.runtime.spawn(place_all(tools.clone(), jobs));
-        tools.runtime.spawn(cancel_all(tools.clone(), ids));
+        let Handles { index, inbox, .. } = &tools.handles;
+        let canceller = Canceller { account: tools.account.clone(), index: index.clone(), inbox: inbox.clone() };
+        tools.runtime.spawn(cancel_all(canceller, ids));
         Self { tools, placements, cancels }
     }
 
-    /// Signs and places an order.
+    /// Signs and places an order, or none of it if it cannot leave before its approval ends.
     pub(crate) fn place(&self, job: Job) {
         let order = job.approved.item().order.id;
-        if self.placements.try_send(job).is_err() {
+        // From here on its age is measured on a clock that nobody sets.
+        let left = Duration::from_micros(job.approved.expires().since(clock::now()));
+        let terms = Terms { exit: job.exit, ..Terms::within(left) };
+        if self.placements.try_send((job, terms)).is_err() {
             let reason = format!("more than {PLACEMENTS_MAX} placements wait");
             self.tools.placed(order, PlaceOutcome::NotSent { reason });
         }
     }
 
     /// Cancels an order.
-    pub(crate) fn cancel(&self, order: OrderId) {
-        if self.cancels.try_send(order).is_err() {
+    pub(crate) fn cancel(&self, cancel: Cancel) {
+        if self.cancels.try_send(cancel).is_err() {
             let reason = format!("more than {CANCELS_MAX} cancels wait");
-            self.tools.cancelled(order, CancelOutcome::Failed { reason });
+            self.tools.cancelled(cancel.order, CancelOutcome::Failed { reason });
         }
     }
 
-    /// Cancels everything on the account.
+    /// Cancels everything on the account, for good: no order leaves after it until the signer is unlocked.
     pub(crate) fn cancel_everything(&self) {
+        self.tools.account.hold_orders();
         let account = self.tools.account.clone();
         self.tools.runtime.spawn(async move {
             match account.cancel_all().await {
@@ -95,6 +103,11 @@ impl Desk {
 
     /// Locks or unlocks the signer.
     pub(crate) fn lock(&self, lock: bool) {
+        if lock {
+            self.tools.account.hold_orders();
+        } else {
+            self.tools.account.release_orders();
+        }
         let (signer, alerts) = (Arc::clone(&self.tools.handles.signer), self.tools.handles.alerts.clone());
         self.tools.runtime.spawn(async move {
             // As long as it is not known to be locked, it may sign.
@@ -141,13 +154,21 @@ impl Tools {
 }
 
 /// The signer takes approvals in rising order, so each signature is asked for here, in turn, and waited for elsewhere.
-async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
+async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<(Job, Terms)>) {
     let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
     let (outgoing, ready) = mpsc::channel(UNDER_WAY_MAX);
     tokio::spawn(send_all(tools.clone(), ready));
-    while let Some(Job { approved, listing, place }) = jobs.recv().await {
-        let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
-        let (order, expires) = (approved.item().order, approved.expires());
+    while let Some((Job { approved, listing, place, .. }, terms)) = jobs.recv().await {
+        let order = approved.item().order;
+        let permit = tokio::select! {
+            biased;
+            why = tools.account.withheld(terms.leaves_by) => {
+                tools.placed(order.id, PlaceOutcome::NotSent { reason: not_sent(why) });
+                continue;
+            }
+            permit = Arc::clone(&under_way).acquire_owned() => permit,
+        };
+        let Ok(permit) = permit else { return };
         let signer = Arc::clone(&tools.handles.signer);
         let mut signing = Box::pin(async move { signer.sign(approved, &listing, clock::now()).await });
         let first = poll_fn(|context| Poll::Ready(signing.as_mut().poll(context))).await;
@@ -157,14 +178,14 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
         };
         let (tools, outgoing) = (tools.clone(), outgoing.clone());
         tokio::spawn(async move {
-            let (signed, synced) = tokio::join!(signed, tools.handles.journal.synced(place));
+            let (signed, synced) = tokio::join!(signed, tools.synced(place, terms.leaves_by));
+            // What it was judged by may be too old by now; whoever wants it asks again.
+            let synced = synced.and_then(|()| tools.account.may_leave(terms.leaves_by).map_err(not_sent));
             let refused = match (synced, signed) {
-                (Err(reason), _) => format!("the journal: {reason}"),
+                (Err(reason), _) => reason,
                 (_, Err(error)) => tools.unsigned(&error),
-                // What it was judged by is too old by now; whoever wants it asks again.
-                _ if clock::now() > expires => TOO_OLD.to_owned(),
                 (Ok(()), Ok(signed)) => {
-                    let ready = Ready { order: order.id, signed, kind: order.kind, permit };
+                    let ready = Ready { order: order.id, signed, kind: order.kind, terms, permit };
                     if outgoing.send(ready).await.is_ok() {
                         return;
                     }
@@ -176,20 +197,19 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<Job>) {
     }
 }
 
+/// Returns why an order stays that is not with the client yet.
+fn not_sent(why: Withheld) -> String {
+    if why == Withheld::TooOld { TOO_OLD.to_owned() } else { why.to_string() }
+}
+
 /// An order that is signed and in the journal.
 #[derive(Debug)]
 struct Ready {
     order: OrderId,
     signed: SignedOrder,
     kind: OrderKind,
+    terms: Terms,
     permit: OwnedSemaphorePermit,
-}
-
-impl Ready {
-    /// Reducing orders pass where others wait, so they travel apart.
-    fn reduces(&self) -> bool {
-        self.signed.order.side == Side::Sell
-    }
 }
 
 /// Sends what is ready: all that is so at this moment in one request, without waiting for more.
@@ -203,8 +223,11 @@ async fn send_all(tools: Tools, mut outgoing: mpsc::Receiver<Ready>) {
         {
             ready.push(more);
         }
-        let (reducing, others): (Vec<_>, Vec<_>) = ready.drain(..).partition(Ready::reduces);
-        for batch in [reducing, others] {
+        // Exits pass where reducing orders wait, and these where others do, so they travel apart.
+        let (exits, others): (Vec<_>, Vec<_>) = ready.drain(..).partition(|ready: &Ready| ready.terms.exit);
+        let (reducing, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|ready| ready.signed.order.side == Side::Sell);
+        for batch in [exits, reducing, others] {
             if !batch.is_empty() {
                 let tools = tools.clone();
                 tokio::spawn(async move { tools.send(batch).await });
@@ -214,52 +237,33 @@ async fn send_all(tools: Tools, mut outgoing: mpsc::Receiver<Ready>) {
 }
 
 impl Tools {
+    /// Waits until the journal has a placement, or until it may not leave any more.
+    async fn synced(&self, place: Place, leaves_by: Instant) -> Result<(), String> {
+        tokio::select! {
+            biased;
+            synced = self.handles.journal.synced(place) => synced.map_err(|reason| format!("the journal: {reason}")),
+            why = self.account.withheld(leaves_by) => Err(not_sent(why)),
+        }
+    }
+
     async fn send(&self, batch: Vec<Ready>) {
+        // One request leaves whole, so the oldest approval counts.
+        let Some(terms) = batch.iter().map(|ready| ready.terms).min_by_key(|terms| terms.leaves_by) else { return };
         let mut named = Vec::with_capacity(batch.len());
         let mut orders = Vec::with_capacity(batch.len());
-        for Ready { order, signed, kind, permit } in batch {
+        for Ready { order, signed, kind, permit, .. } in batch {
             named.push((order, permit));
             orders.push((signed, kind));
         }
         tracing::debug!(orders = orders.len(), "placing with one request");
         let answers = match orders.as_slice() {
-            [(signed, kind)] => vec![self.account.post_order(signed, *kind).await],
-            many => self.account.post_orders(many).await,
+            [(signed, kind)] => vec![self.account.post_order(signed, *kind, terms).await],
+            many => self.account.post_orders(many, terms).await,
         };
         for ((order, permit), answer) in named.into_iter().zip(answers) {
             let outcome = answer.map_or_else(polymarket::PlaceError::into_outcome, |ack| ack.outcome());
             self.placed(order, outcome);
             drop(permit);
-        }
-    }
-}
-
-/// Takes all cancels that wait and asks for them in one request, without waiting for the answer to the one before.
-async fn cancel_all(tools: Tools, mut ids: mpsc::Receiver<OrderId>) {
-    let mut orders = Vec::new();
-    while ids.recv_many(&mut orders, CANCEL_MAX).await > 0 {
-        let named: Vec<(OrderId, Option<VenueOrderId>)> =
-            orders.drain(..).map(|order| (order, tools.handles.index.venue(order))).collect();
-        let tools = tools.clone();
-        tokio::spawn(async move { tools.cancel(&named).await });
-    }
-}
-
-impl Tools {
-    async fn cancel(&self, orders: &[(OrderId, Option<VenueOrderId>)]) {
-        let venue: Vec<VenueOrderId> = orders.iter().filter_map(|(_, venue)| *venue).collect();
-        let answer = match venue.as_slice() {
-            [one] => self.account.cancel(*one).await,
-            many => self.account.cancel_many(many).await,
-        };
-        for (order, venue) in orders {
-            let outcome = match (&answer, venue) {
-                (Ok(answer), Some(venue)) => answer.outcome(*venue),
-                (Err(error), Some(_)) => CancelOutcome::Failed { reason: error.to_string() },
-                // Without an id it was never sent.
-                (_, None) => CancelOutcome::NotOpen,
-            };
-            self.cancelled(*order, outcome);
         }
     }
 }

@@ -6,7 +6,7 @@ use control::inbox::Taken;
 use exchange::{Config, start};
 use model::{Market, NewOrder, OrderKind, Price, Side, StrategyId};
 use order::{Account, Chain, Domains, SigningKey, UnsignedOrder};
-use polymarket::client::Timeouts;
+use polymarket::client::{Terms, Timeouts};
 use polymarket::{Client, L1Headers};
 use serde_json::json;
 
@@ -52,7 +52,7 @@ impl Desk {
         let built = UnsignedOrder::build(&order, &account, &listing, 1, clock::now().millis()).unwrap();
         let domain = Domains::new(Chain::Polygon);
         let signed = built.sign(domain.of(exchange), &self.key);
-        self.account.client.post_order(&signed, kind).await.unwrap();
+        self.account.client.post_order(&signed, kind, Terms::within(Duration::from_secs(30))).await.unwrap();
         let trades = self.account.client.trades(self.account.since).await.unwrap();
         let [part, ..] = trades.first().unwrap().parts[..] else { panic!("{trades:?}") };
         part.order

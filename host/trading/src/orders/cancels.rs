@@ -1,0 +1,279 @@
+//! Cancels on their way out. Those that the venue's rate has no room for wait together and leave together; none is given up for want
+//! of room. Only what the host itself decided may cancel more than was named: the market of the order, or everything.
+
+#[cfg(test)]
+mod tests;
+
+use crate::order_ids::Index;
+use control::clock;
+use control::inbox::Inbox;
+use model::input::CancelOutcome;
+use model::{Body, ConditionId, OrderId, VenueOrderId};
+use polymarket::client::CANCEL_MAX;
+use polymarket::{AccountClient, CancelAnswer, RequestError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Cancels that wait; each order has at most one.
+pub(super) const CANCELS_MAX: usize = 65_536;
+/// Requests under way at once.
+const REQUESTS_MAX: usize = 256;
+/// How long a cancel of the host's own waits for room before it takes the whole market.
+const HOST_PATIENCE: Duration = Duration::from_millis(100);
+/// How long an order's request may take before the same order asks with another one.
+const REPEAT: Duration = Duration::from_secs(1);
+
+/// A cancel that somebody wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cancel {
+    /// Our number of the order.
+    pub(crate) order: OrderId,
+    /// The order's market, if the host itself decided the cancel: then the market may be cancelled with it.
+    pub(crate) market: Option<ConditionId>,
+}
+
+/// Cancels that wait and those under way.
+#[derive(Debug, Default)]
+struct Queue {
+    /// The host's own, which go first.
+    host: BTreeMap<OrderId, ConditionId>,
+    others: BTreeSet<OrderId>,
+    under_way: BTreeMap<OrderId, UnderWay>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct UnderWay {
+    since: Instant,
+    market: Option<ConditionId>,
+}
+
+impl Queue {
+    /// Takes a cancel in. One of an order that waits, or whose request is young, changes nothing but what may be cancelled with it.
+    fn add(&mut self, Cancel { order, market }: Cancel, now: Instant) {
+        if let Some(under_way) = self.under_way.get_mut(&order)
+            && now.saturating_duration_since(under_way.since) < REPEAT
+        {
+            under_way.market = under_way.market.or(market);
+            return;
+        }
+        self.wait(Cancel { order, market });
+    }
+
+    fn wait(&mut self, Cancel { order, market }: Cancel) {
+        match market {
+            Some(market) => {
+                self.others.remove(&order);
+                self.host.insert(order, market);
+            }
+            None if self.host.contains_key(&order) => {}
+            None => drop(self.others.insert(order)),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.host.len().saturating_add(self.others.len())
+    }
+
+    /// Takes so many out, the host's own first, for one request.
+    fn take(&mut self, count: usize, now: Instant) -> Vec<OrderId> {
+        let mut taken = Vec::with_capacity(count.min(self.len()));
+        while taken.len() < count {
+            let next = match self.host.pop_first() {
+                Some((order, market)) => Some((order, Some(market))),
+                None => self.others.pop_first().map(|order| (order, None)),
+            };
+            let Some((order, market)) = next else { break };
+            self.under_way.insert(order, UnderWay { since: now, market });
+            taken.push(order);
+        }
+        taken
+    }
+
+    /// Takes all of the host's own out, by their markets.
+    fn take_markets(&mut self, now: Instant) -> BTreeMap<ConditionId, Vec<OrderId>> {
+        let mut markets: BTreeMap<ConditionId, Vec<OrderId>> = BTreeMap::new();
+        for (order, market) in std::mem::take(&mut self.host) {
+            self.under_way.insert(order, UnderWay { since: now, market: Some(market) });
+            markets.entry(market).or_default().push(order);
+        }
+        markets
+    }
+
+    /// Forgets requests that ended; those that failed come back. Of these, the others that were refused for their rate wait again, and
+    /// the rest is returned for an answer.
+    fn ended(&mut self, ended: &Ended) -> Vec<OrderId> {
+        let mut given_up = Vec::new();
+        for order in &ended.orders {
+            let market = self.under_way.remove(order).and_then(|under_way| under_way.market);
+            match (&ended.failed, market) {
+                (None, _) => {}
+                (Some(_), Some(market)) => self.wait(Cancel { order: *order, market: Some(market) }),
+                (Some(failed), None) if failed.for_rate => self.wait(Cancel { order: *order, market: None }),
+                (Some(_), None) => given_up.push(*order),
+            }
+        }
+        given_up
+    }
+}
+
+/// A request that ended.
+#[derive(Debug)]
+struct Ended {
+    orders: Vec<OrderId>,
+    failed: Option<Failed>,
+}
+
+#[derive(Debug)]
+struct Failed {
+    reason: String,
+    for_rate: bool,
+}
+
+impl Failed {
+    fn of(error: &RequestError) -> Self {
+        let for_rate = matches!(error, RequestError::NoRoom { .. } | RequestError::Status { status: 429, .. });
+        Self { reason: error.to_string(), for_rate }
+    }
+}
+
+/// Cancels at the venue and answers through the inbox.
+#[derive(Debug, Clone)]
+pub(super) struct Canceller {
+    pub(super) account: AccountClient,
+    pub(super) index: Index,
+    pub(super) inbox: Inbox,
+}
+
+/// Sends cancels as they come, each request without waiting for the one before.
+pub(super) async fn cancel_all(canceller: Canceller, mut asked: mpsc::Receiver<Cancel>) {
+    let (mut queue, mut requests, mut new) = (Queue::default(), JoinSet::new(), Vec::new());
+    let mut room_at = None;
+    loop {
+        let room = room_at.unwrap_or_else(Instant::now);
+        tokio::select! {
+            biased;
+            Some(ended) = requests.join_next() => match ended {
+                Ok(ended) => canceller.settle(&mut queue, &mut requests, &ended),
+                Err(error) => tracing::error!(%error, "a cancel request ended early; the engine asks again"),
+            },
+            count = asked.recv_many(&mut new, CANCELS_MAX) => {
+                if count == 0 {
+                    return requests.detach_all();
+                }
+            }
+            () = tokio::time::sleep_until(room.into()), if room_at.is_some() => {}
+        }
+        let now = Instant::now();
+        new.drain(..).for_each(|cancel| queue.add(cancel, now));
+        room_at = canceller.dispatch(&mut queue, &mut requests);
+    }
+}
+
+impl Canceller {
+    /// Sends what there is room for. Returns when there is more room, if something waits for it.
+    fn dispatch(&self, queue: &mut Queue, requests: &mut JoinSet<Ended>) -> Option<Instant> {
+        let now = Instant::now();
+        while queue.len() > 0 {
+            let room = if requests.len() < REQUESTS_MAX {
+                self.account.take_cancels(queue.len().min(CANCEL_MAX))
+            } else {
+                Err(HOST_PATIENCE)
+            };
+            match room {
+                Ok(count) => {
+                    let (this, orders) = (self.clone(), queue.take(count, now));
+                    requests.spawn(async move { this.cancel(orders).await });
+                }
+                Err(wait) => {
+                    if !queue.host.is_empty() && self.account.cancels_wait(queue.host.len()) > HOST_PATIENCE {
+                        self.widen(queue, requests);
+                    }
+                    return (queue.len() > 0).then(|| now.checked_add(wait).unwrap_or(now));
+                }
+            }
+        }
+        None
+    }
+
+    /// Cancels the markets of the host's own cancels.
+    fn widen(&self, queue: &mut Queue, requests: &mut JoinSet<Ended>) {
+        for (market, orders) in queue.take_markets(Instant::now()) {
+            let this = self.clone();
+            requests.spawn(async move { this.sweep(market, orders).await });
+        }
+    }
+
+    /// Cancels orders by name.
+    async fn cancel(&self, orders: Vec<OrderId>) -> Ended {
+        let named: Vec<(OrderId, Option<VenueOrderId>)> =
+            orders.iter().map(|order| (*order, self.index.venue(*order))).collect();
+        let ids: Vec<VenueOrderId> = named.iter().filter_map(|(_, venue)| *venue).collect();
+        let answer = if ids.is_empty() { Ok(CancelAnswer::default()) } else { self.account.cancel_taken(&ids).await };
+        for (order, venue) in named {
+            match (&answer, venue) {
+                (Ok(answer), Some(venue)) => self.answer(order, answer.outcome(venue)),
+                (Err(_), Some(_)) => {}
+                // Without an id it was never sent.
+                (_, None) => self.answer(order, CancelOutcome::NotOpen),
+            }
+        }
+        let failed = answer.err().map(|error| Failed::of(&error));
+        Ended { orders, failed }
+    }
+
+    /// What failed for the host takes its market; what failed for others is theirs to ask again.
+    fn settle(&self, queue: &mut Queue, requests: &mut JoinSet<Ended>, ended: &Ended) {
+        let given_up = queue.ended(ended);
+        let Some(Failed { reason, .. }) = &ended.failed else { return };
+        tracing::warn!(orders = ended.orders.len(), reason, "cancel request failed");
+        for order in given_up {
+            self.answer(order, CancelOutcome::Failed { reason: reason.clone() });
+        }
+        self.widen(queue, requests);
+    }
+
+    /// Cancels a market, or everything if that fails.
+    async fn sweep(&self, market: ConditionId, orders: Vec<OrderId>) -> Ended {
+        match self.account.cancel_market(&market).await {
+            Ok(answer) => self.swept(&orders, &answer, "the market's orders"),
+            Err(error) => {
+                tracing::error!(%error, %market, "cancelling a market failed; cancelling everything");
+                match self.account.cancel_all().await {
+                    Ok(answer) => self.swept(&orders, &answer, "all orders"),
+                    Err(error) => {
+                        tracing::error!(%error, "cancelling everything failed; the engine asks again");
+                        let reason = error.to_string();
+                        orders.iter().for_each(|order| {
+                            self.answer(*order, CancelOutcome::Failed { reason: reason.clone() });
+                        });
+                    }
+                }
+            }
+        }
+        Ended { orders, failed: None }
+    }
+
+    /// Answers the cancels that were wanted, and reports what else went with them.
+    fn swept(&self, wanted: &[OrderId], answer: &CancelAnswer, what: &str) {
+        let reason = format!("cancelled by the host: single cancels had no room at the venue, so it cancelled {what}");
+        for venue in &answer.cancelled {
+            match self.index.ours(venue) {
+                Some(order) if wanted.contains(&order) => {}
+                Some(order) => self.answer(order, CancelOutcome::Swept { reason: reason.clone() }),
+                None => tracing::warn!(%venue, reason, "order of no known number cancelled"),
+            }
+        }
+        for order in wanted {
+            let venue = self.index.venue(*order);
+            let cancelled = venue.is_some_and(|venue| answer.cancelled.contains(&venue));
+            // What was not there is over already, or never came; a look tells.
+            self.answer(*order, if cancelled { CancelOutcome::Cancelled } else { CancelOutcome::NotOpen });
+        }
+    }
+
+    fn answer(&self, order: OrderId, outcome: CancelOutcome) {
+        self.inbox.account(clock::now(), Body::CancelAnswer { order, outcome });
+    }
+}

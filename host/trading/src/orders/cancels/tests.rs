@@ -1,0 +1,172 @@
+//! Cancels against the local exchange, over real sockets.
+
+use super::*;
+use control::inbox::Taken;
+use exchange::{Config, Running, start};
+use model::{Market, MarketIx, NewOrder, OrderKind, Price, Side, Size, StrategyId};
+use order::{Account, Chain, Domains, Listing, SigningKey, UnsignedOrder};
+use polymarket::client::{Terms, Timeouts};
+use polymarket::{Client, L1Headers};
+use serde_json::json;
+
+const KIND: OrderKind = OrderKind::Gtc { post_only: true };
+const SOON: Duration = Duration::from_secs(30);
+
+/// An account with orders, and the way of its cancels.
+struct Desk {
+    canceller: Canceller,
+    cancels: mpsc::Sender<Cancel>,
+    key: SigningKey,
+    markets: Vec<Market>,
+    address: String,
+    heard: Vec<(OrderId, CancelOutcome)>,
+    _exchange: Running,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        // Another test may have been first.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
+        let exchange = start(Config::seeded(8)).await.unwrap();
+        let address = format!("http://{}", exchange.addr);
+        let key = SigningKey::from_bytes(&[6; 32]).unwrap();
+        let client = Client::new(&address, Timeouts::default()).unwrap();
+        let (timestamp_s, nonce) = (clock::now().seconds(), 0);
+        let digest = Domains::new(Chain::Polygon).auth_digest(key.address(), timestamp_s, nonce);
+        let headers = L1Headers { address: key.address(), signature: key.sign_digest(&digest), timestamp_s, nonce };
+        let credentials = client.create_or_derive_api_key(&headers).await.unwrap();
+        let markets = client.markets(2).await.unwrap();
+        let account = AccountClient::new(client, credentials, Account::eoa(key.address(), Chain::Polygon));
+        let canceller = Canceller { account, index: Index::default(), inbox: Inbox::default() };
+        let (cancels, asked) = mpsc::channel(CANCELS_MAX);
+        tokio::spawn(cancel_all(canceller.clone(), asked));
+        let desk = Self { canceller, cancels, key, markets, address, heard: Vec::new(), _exchange: exchange };
+        // Nothing else trades, and the limit of orders is not what is looked at.
+        desk.faults(json!({})).await;
+        desk
+    }
+
+    async fn faults(&self, mut more: serde_json::Value) {
+        more["still"] = true.into();
+        let request = reqwest::Client::new().put(format!("{}/exchange/faults", self.address));
+        assert!(request.body(more.to_string()).send().await.unwrap().status().is_success());
+    }
+
+    /// Places a bid for a cent in a market.
+    async fn bid(&self, number: u64, market: usize) {
+        let (price, size) = (Price::from_micros(10_000).unwrap(), Size::shares(20));
+        let (id, strategy, token) = (OrderId(number), StrategyId(1), MarketIx(0).token(0));
+        let order = NewOrder { id, strategy, tag: 0, token, side: Side::Buy, price, size, kind: KIND };
+        let market = &self.markets[market];
+        let exchange = order::Exchange::of(market.neg_risk);
+        let listing = Listing { token_id: market.tokens[0], tick: market.tick, exchange };
+        let account = Account::eoa(self.key.address(), Chain::Polygon);
+        let built = UnsignedOrder::build(&order, &account, &listing, number, clock::now().millis()).unwrap();
+        let signed = built.sign(Domains::new(Chain::Polygon).of(exchange), &self.key);
+        self.canceller.account.post_order(&signed, KIND, Terms::within(SOON)).await.unwrap();
+        self.canceller.index.insert(id, signed.id);
+    }
+
+    /// Asks for a cancel; of a market, if the host decided it.
+    fn cancel(&self, number: u64, market: Option<usize>) {
+        let market = market.map(|market| self.markets[market].condition);
+        self.cancels.try_send(Cancel { order: OrderId(number), market }).unwrap();
+    }
+
+    /// Waits until the engine was told so many outcomes.
+    async fn hears(&mut self, count: usize) -> &[(OrderId, CancelOutcome)] {
+        let started = Instant::now();
+        while self.heard.len() < count {
+            assert!(started.elapsed() < SOON, "only {:?}", self.heard);
+            let mut taken = Taken::default();
+            self.canceller.inbox.take(&mut taken, 10, Duration::ZERO);
+            let told = taken.arrivals.into_iter().map(|arrival| match arrival.body {
+                Body::CancelAnswer { order, outcome } => (order, outcome),
+                other => panic!("{other:?}"),
+            });
+            self.heard.extend(told);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.heard.sort_by_key(|(order, _)| *order);
+        &self.heard
+    }
+
+    async fn open(&self) -> usize {
+        self.canceller.account.open_orders().await.unwrap().len()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_host_decided_takes_its_market_when_single_cancels_are_refused_and_says_so() {
+    let mut desk = Desk::new().await;
+    for (number, market) in [(1, 0), (2, 0), (3, 1)] {
+        desk.bid(number, market).await;
+    }
+    desk.faults(json!({"refuse_cancels": 1_000_000})).await;
+    desk.cancel(1, Some(0));
+    let heard = desk.hears(2).await;
+    assert_eq!(heard[0], (OrderId(1), CancelOutcome::Cancelled));
+    let (OrderId(2), CancelOutcome::Swept { reason }) = &heard[1] else { panic!("{heard:?}") };
+    assert!(reason.starts_with("cancelled by the host"), "{reason}");
+    assert_eq!(desk.open().await, 1, "the other market's order stands");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_strategy_wants_waits_for_room_takes_nothing_else_and_is_never_given_up() {
+    let mut desk = Desk::new().await;
+    for number in 1..=3 {
+        desk.bid(number, 0).await;
+    }
+    desk.faults(json!({"refuse_cancels": 2})).await;
+    desk.cancel(1, None);
+    desk.cancel(2, None);
+    let cancelled = |number| (OrderId(number), CancelOutcome::Cancelled);
+    assert_eq!(desk.hears(2).await, [cancelled(1), cancelled(2)]);
+    assert_eq!(desk.open().await, 1, "nothing else is cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_that_waits_becomes_the_hosts_decision() {
+    let mut desk = Desk::new().await;
+    desk.bid(1, 0).await;
+    desk.faults(json!({"refuse_cancels": 1_000_000})).await;
+    desk.cancel(1, None);
+    desk.cancel(1, Some(0));
+    assert_eq!(desk.hears(1).await, [(OrderId(1), CancelOutcome::Cancelled)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_cancels_than_a_bucket_has_are_folded_and_none_fails() {
+    let mut desk = Desk::new().await;
+    desk.faults(json!({"unlimited": true})).await;
+    for number in 1..=150 {
+        desk.canceller.index.insert(OrderId(number), VenueOrderId([u8::try_from(number).unwrap(); 32]));
+    }
+    desk.faults(json!({})).await;
+    (1..=150).for_each(|number| desk.cancel(number, None));
+    let heard = desk.hears(150).await;
+    assert!(heard.iter().all(|(_, outcome)| *outcome == CancelOutcome::NotOpen), "{heard:?}");
+}
+
+#[test]
+fn the_hosts_own_go_first_and_an_order_waits_once() {
+    let now = Instant::now();
+    let (market, mut queue) = (ConditionId([4; 32]), Queue::default());
+    let cancel = |order, market| Cancel { order: OrderId(order), market };
+    for one in [cancel(1, None), cancel(2, None), cancel(3, Some(market)), cancel(2, None), cancel(3, None)] {
+        queue.add(one, now);
+    }
+    assert_eq!(queue.take(2, now), [OrderId(3), OrderId(1)]);
+    // A young request is not repeated; an old one is.
+    queue.add(cancel(1, Some(market)), now);
+    assert_eq!(queue.len(), 1);
+    queue.add(cancel(3, Some(market)), now + REPEAT);
+    assert_eq!(queue.len(), 2);
+    let failed = |for_rate| Some(Failed { reason: "words".to_owned(), for_rate });
+    // It became the host's while its request was under way, so it does not wait for others.
+    assert!(queue.ended(&Ended { orders: vec![OrderId(1)], failed: failed(false) }).is_empty());
+    assert_eq!(queue.take_markets(now), BTreeMap::from([(market, vec![OrderId(1), OrderId(3)])]));
+    assert_eq!(queue.take(5, now), [OrderId(2)]);
+    assert_eq!(queue.ended(&Ended { orders: vec![OrderId(2)], failed: failed(false) }), [OrderId(2)]);
+    assert_eq!(queue.len(), 0);
+}
