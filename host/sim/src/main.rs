@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
     let hours = sum.micros / 3_600_000_000;
     say(&format!(
-        "{} seeds from {} ran clean: {} steps, {} inputs, {} orders, {} fills, {} faults, {} crashes; {hours} simulated hours in {} s \
+        "{} seeds from {} ran clean: {} steps, {} inputs, {} orders, {} fills, {} faults, {} crashes, {} sweeps; {hours} simulated hours in {} s \
          ({} seeds/s, {} simulated hours/s)",
         wanted.seeds,
         wanted.seed,
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         sum.fills,
         sum.faults,
         sum.crashes,
+        sum.sweeps,
         millis / 1_000,
         rate(wanted.seeds, 1, millis),
         rate(sum.micros, 3_600_000_000, millis),
@@ -78,7 +79,7 @@ fn fail(broken: &sim::soak::Broken, steps: u64) -> ExitCode {
 }
 
 fn add(sum: &mut sim::soak::Summary, one: &sim::soak::Summary) {
-    let sim::soak::Summary { steps, inputs, orders, fills, crashes, faults, micros } = one;
+    let sim::soak::Summary { steps, inputs, orders, fills, crashes, faults, sweeps, micros } = one;
     let pairs = [
         (&mut sum.steps, steps),
         (&mut sum.inputs, inputs),
@@ -86,6 +87,7 @@ fn add(sum: &mut sim::soak::Summary, one: &sim::soak::Summary) {
         (&mut sum.fills, fills),
         (&mut sum.crashes, crashes),
         (&mut sum.faults, faults),
+        (&mut sum.sweeps, sweeps),
         (&mut sum.micros, micros),
     ];
     for (all, one) in pairs {

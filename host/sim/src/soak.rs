@@ -39,6 +39,8 @@ pub struct Summary {
     pub crashes: u64,
     /// Faults of the network and the venue.
     pub faults: u64,
+    /// Markets cancelled for want of room.
+    pub sweeps: u64,
     /// Simulated microseconds.
     pub micros: u64,
 }

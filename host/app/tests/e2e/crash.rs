@@ -1,7 +1,9 @@
 //! The host is killed while it trades, again and again; the exchange lives on. No order may be lost or doubled, and in the end both
 //! sides' books must be the same.
 
+use crate::faults::faults;
 use crate::process::{Api, Exchange, Folder, Run, kill, program, strategies};
+use serde_json::json;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,7 @@ fn a_host_that_is_killed_again_and_again_loses_and_doubles_nothing() {
     let crashes = std::env::var("CRASHES").ok().and_then(|count| count.parse().ok()).unwrap_or(CRASHES);
     // Moments that differ from crash to crash and from run to run.
     let mut moment = u64::from(std::process::id());
-    for _ in 0..crashes {
+    for crash in 0..crashes {
         moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let mut run = Run::start(&data, &strategies, &["--exchange", &exchange.address]);
         let addresses = run.addresses();
@@ -28,9 +30,15 @@ fn a_host_that_is_killed_again_and_again_loses_and_doubles_nothing() {
             Api::new(&data, &addresses)
                 .wait_for("/v1/trading/venue-orders", SOON, |orders| orders != &serde_json::json!([]));
         }
+        // In turn: nothing, refused reads, refused cancels, which take their markets.
+        let refused = ["none", "refuse_reads", "refuse_cancels"][usize::try_from(crash % 3).unwrap()];
+        if refused != "none" {
+            faults(&exchange, &json!({ refused: 1_000_000 }));
+        }
         std::thread::sleep(Duration::from_millis((moment >> 33) % 2_000));
         kill(&addresses);
         run.fail();
+        faults(&exchange, &json!({}));
     }
     let last = Run::start(&data, &strategies, &["--exchange", &exchange.address, "--for", "15s"]).finish();
     assert_eq!(last["ledger_matches_exchange"], true, "{last}");

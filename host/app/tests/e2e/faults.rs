@@ -95,8 +95,8 @@ fn a_refused_read_holds_up_no_cancel() {
         assert!(asked.elapsed() < Duration::from_secs(5), "orders stand 5 s after the strategies were disabled");
         std::thread::sleep(Duration::from_millis(50));
     }
-    run.signal(rustix::process::Signal::INT);
-    run.finish();
+    // A clean end asks the venue, which is refused for a minute if a read of the host's own met a refusal too.
+    drop(run);
 }
 
 #[test]

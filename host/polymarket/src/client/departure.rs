@@ -110,7 +110,7 @@ impl Departure {
     fn leave(&self) -> Result<(), Withheld> {
         self.hold.check(self.leaves_by)?;
         // Withdrawn in this very moment.
-        self.turn(LEFT).map_err(|_| self.why())
+        self.turn(LEFT).map_err(|_ended| self.why())
     }
 
     /// Keeps the bytes here for ever; false if they were given out before.

@@ -15,6 +15,8 @@ const LEFT_BY_READS: i64 = 1_800;
 const LEFT_BY_ORDERS: i64 = 450;
 /// What new risk leaves of the orders' bucket to orders that reduce.
 const LEFT_BY_RISK: i64 = 10;
+/// What strategies' sales leave of it to the host's exits.
+const LEFT_BY_SALES: i64 = 4;
 /// Cancels without room wait until so many leave with one request.
 const FOLD: u32 = 8;
 /// The longest that the venue's word is taken for.
@@ -253,7 +255,9 @@ impl Limits {
     /// Returns the signer's bucket of a request, what the request takes and what it leaves. What a sweep costs is in the answer.
     const fn own(&mut self, class: Class) -> Option<(&mut Bucket, u32, i64)> {
         match class {
-            Class::Order { count, reduces } => Some((&mut self.orders, count, if reduces { 0 } else { LEFT_BY_RISK })),
+            Class::Order { count, reduces } => {
+                Some((&mut self.orders, count, if reduces { LEFT_BY_SALES } else { LEFT_BY_RISK }))
+            }
             Class::Exit { count } => Some((&mut self.orders, count, 0)),
             Class::Read | Class::Cancel | Class::Sweep | Class::Vital => None,
         }
@@ -347,11 +351,12 @@ mod tests {
     }
 
     #[test]
-    fn new_risk_leaves_room_to_reduce_and_both_to_cancel() {
+    fn new_risk_leaves_room_to_reduce_and_that_to_exit_and_all_to_cancel() {
         let now = Instant::now();
         let mut limits = Limits::new(now);
         assert_eq!(drain(&mut limits, now, RISK), 50);
-        assert_eq!(drain(&mut limits, now, REDUCE), 10);
+        assert_eq!(drain(&mut limits, now, REDUCE), 6);
+        assert_eq!(drain(&mut limits, now, EXIT), 4);
         assert_eq!(drain(&mut limits, now, CANCEL), 120);
     }
 
@@ -364,7 +369,7 @@ mod tests {
         let later = start + Duration::from_millis(25);
         assert_eq!(limits.take(later, REDUCE), Ok(()));
         let much_later = start + Duration::from_secs(3_600);
-        assert_eq!(drain(&mut limits, much_later, REDUCE), 60, "never more than the burst");
+        assert_eq!(drain(&mut limits, much_later, EXIT), 60, "never more than the burst");
     }
 
     #[test]
@@ -391,7 +396,7 @@ mod tests {
         let now = now + Duration::from_secs(3);
         limits.heed(now, RISK, Told { tier: tier("Gold"), ..Told::default() });
         let later = now + Duration::from_secs(10);
-        assert_eq!(drain(&mut limits, later, REDUCE), 600);
+        assert_eq!(drain(&mut limits, later, EXIT), 600);
         assert_eq!(drain(&mut limits, later, CANCEL), 1_200);
         assert_eq!(tier("wood"), None);
     }

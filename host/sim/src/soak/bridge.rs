@@ -38,6 +38,10 @@ impl Story<'_> {
                     let answer = self.world.cancel(order);
                     self.answer(process, answer);
                 }
+                Delivery::Sweep(order, market, process) => {
+                    let answers = self.world.sweep(order, market);
+                    answers.into_iter().for_each(|body| self.answer(process, Some(body)));
+                }
                 Delivery::CancelAll => self.world.cancel_all(),
                 Delivery::Look(order, asked) => {
                     let answers = self.world.look(order, asked);

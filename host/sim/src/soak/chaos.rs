@@ -13,6 +13,8 @@ pub(super) struct Faults {
     pub(super) lost_on_the_way: u64,
     /// An answer of the venue is lost.
     pub(super) lost_answer: u64,
+    /// There is no room for a cancel of the host's own, so its market is cancelled.
+    pub(super) no_room: u64,
     /// A message of the user channel comes twice.
     pub(super) repeated: u64,
     /// A message takes long.
@@ -37,6 +39,7 @@ impl Faults {
         Self {
             lost_on_the_way: 0,
             lost_answer: 0,
+            no_room: 0,
             repeated: 0,
             slow: 0,
             failed_settlement: 0,
@@ -54,6 +57,7 @@ impl Faults {
         Self {
             lost_on_the_way: level(600),
             lost_answer: level(900),
+            no_room: level(2_000),
             repeated: level(1_500),
             slow: level(2_000),
             failed_settlement: level(800),

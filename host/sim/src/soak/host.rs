@@ -127,7 +127,12 @@ impl Story<'_> {
                     self.world.summary.faults = self.world.summary.faults.saturating_add(1);
                 } else {
                     let process = self.host.process;
-                    self.world.send(Delivery::Cancel(order, process));
+                    let market = self.host.engine.cancelled_by_host(order);
+                    let delivery = match market.filter(|_| self.world.happens(self.world.faults.no_room)) {
+                        Some(market) => Delivery::Sweep(order, market, process),
+                        None => Delivery::Cancel(order, process),
+                    };
+                    self.world.send(delivery);
                 }
             }
             Effect::CancelAll => {

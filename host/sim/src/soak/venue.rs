@@ -4,7 +4,7 @@ use super::wire::{Delivery, World};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use model::input::{AccountView, CancelOutcome, PlaceOutcome};
-use model::{Body, NewOrder, OrderId, Time, VenueOrderId};
+use model::{Body, MarketIx, NewOrder, OrderId, Time, VenueOrderId};
 
 impl World {
     /// Says whether the venue answers at all.
@@ -45,6 +45,23 @@ impl World {
             return None;
         }
         Some(Body::CancelAnswer { order, outcome })
+    }
+
+    /// A cancel of a market arrives in place of an order's. Returns what the host says of each order that it took.
+    pub(super) fn sweep(&mut self, wanted: OrderId, market: MarketIx) -> Vec<Body> {
+        if !self.is_back() {
+            let outcome = CancelOutcome::Failed { reason: "425 Too Early".to_string() };
+            return [Body::CancelAnswer { order: wanted, outcome }].into();
+        }
+        self.summary.sweeps = self.summary.sweeps.saturating_add(1);
+        let ids = self.venue.cancel_market(self.now, self.member.account(), market, None);
+        let orders: Vec<OrderId> = ids.into_iter().filter_map(|id| Some(self.member.order(id)?.id)).collect();
+        let first = if orders.contains(&wanted) { CancelOutcome::Cancelled } else { CancelOutcome::NotOpen };
+        let others = orders.into_iter().filter(|order| *order != wanted).map(|order| {
+            let reason = "cancelled by the host with its market".to_string();
+            Body::CancelAnswer { order, outcome: CancelOutcome::Swept { reason } }
+        });
+        core::iter::once(Body::CancelAnswer { order: wanted, outcome: first }).chain(others).collect()
     }
 
     /// A cancel of everything arrives; what it did is told on the user channel.

@@ -21,6 +21,8 @@ pub(super) enum Delivery {
     Place(NewOrder, VenueOrderId, u64),
     /// A cancel reaches the venue.
     Cancel(OrderId, u64),
+    /// A cancel of a market reaches the venue, in place of this order's.
+    Sweep(OrderId, MarketIx, u64),
     /// A cancel of everything reaches the venue.
     CancelAll,
     /// A question for an order reaches the venue.

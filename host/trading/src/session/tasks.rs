@@ -134,8 +134,16 @@ fn engine_thread(core: Core, inbox: Inbox, pulse: &Pulse) -> std::io::Result<Joi
 
 /// Returns what the watchdog acts with if the engine is lost.
 fn means(handles: &Handles, venue: &Venue, parent: Parent) -> Means {
+    let orders = venue.login.as_ref().map(|login| login.account.clone());
     Means {
-        lock_signer: Box::new(move || parent.lock()),
+        lock_signer: Box::new(move || {
+            let locked = parent.lock();
+            // What is signed already stays here.
+            if let Some(orders) = &orders {
+                orders.hold_orders();
+            }
+            locked
+        }),
         venue: venue.login.as_ref().map(|login| login.reserve.clone()),
         alerts: handles.alerts.clone(),
         heartbeat: venue.login.as_ref().is_some_and(|login| login.heartbeat.is_some()),
