@@ -9,7 +9,8 @@ use crate::step::Engine;
 use alloc::vec::Vec;
 use model::carry::{CarriedFill, CarriedOrder, DONE_MAX, FILLS_MAX};
 use model::event::Reason;
-use model::{Carry, Input, OrderId, OrderState, StrategyId};
+use model::input::Scope;
+use model::{Carry, Input, MarketState, OrderId, OrderState, StrategyId};
 
 impl Engine {
     /// Takes an input of a journal again. What it led to was done then, so nothing that could be sent comes out.
@@ -50,6 +51,12 @@ impl Engine {
             })
             .collect();
         fills.reverse();
+        // Nothing is placed any more in a market that has ended.
+        let is_over = |scope: Scope| match scope {
+            Scope::Market(market) => self.market_state(market.token(0)) == MarketState::Resolved,
+            Scope::Session | Scope::Strategy(_) => false,
+        };
+        let restrictions = self.restrictions().filter(|(scope, _)| !is_over(*scope));
         Carry {
             at: self.now,
             last_order: self.orders.last(),
@@ -63,7 +70,7 @@ impl Engine {
             breakers: self.breakers.lasting().map(|(key, reason)| (key, reason.clone())).collect(),
             cooling: self.guards.cooling().collect(),
             sent: self.rate.recent(self.now).collect(),
-            restrictions: self.breakers.restrictions.iter().map(|(scope, by_hand)| (*scope, *by_hand)).collect(),
+            restrictions: restrictions.collect(),
             peak: self.breakers.peak,
             scores: self.scores.scores().collect(),
             trips: self.scores.trips().collect(),

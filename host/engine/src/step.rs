@@ -245,6 +245,11 @@ impl Engine {
         self.restriction()
     }
 
+    /// Returns whether an emergency stop is in force.
+    pub const fn is_halted(&self) -> bool {
+        self.halted
+    }
+
     /// Returns how an order stands, as long as it is remembered.
     pub fn order_state(&self, order: OrderId) -> Option<model::OrderState> {
         self.orders.get(order).map(|entry| entry.state)

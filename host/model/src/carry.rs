@@ -135,6 +135,9 @@ impl Carry {
         self.orders.iter_mut().try_for_each(|order| token(&mut order.order.token))?;
         self.fills.iter_mut().try_for_each(|fill| token(&mut fill.entry.token))?;
         self.trips.iter_mut().try_for_each(|((_, of), _)| token(of))?;
+        let scope = |of: &mut Scope| if let Scope::Market(of) = of { market(of) } else { Ok(()) };
+        self.breakers.iter_mut().try_for_each(|((_, of), _)| scope(of))?;
+        self.restrictions.iter_mut().try_for_each(|(of, _)| scope(of))?;
         self.cooling.iter_mut().try_for_each(|((_, of), _)| market(of))
     }
 
@@ -154,7 +157,11 @@ impl Carry {
         let tokens = tokens.chain(self.orders.iter().map(|order| order.order.token));
         let tokens = tokens.chain(self.trips.iter().map(|((_, token), _)| *token));
         let tokens = tokens.chain(self.fills.iter().map(|fill| fill.entry.token));
-        tokens.map(TokenIx::market).chain(self.cooling.iter().map(|((_, market), _)| *market)).collect()
+        let scopes =
+            self.breakers.iter().map(|((_, scope), _)| *scope).chain(self.restrictions.iter().map(|(of, _)| *of));
+        let scopes = scopes.filter_map(|scope| if let Scope::Market(market) = scope { Some(market) } else { None });
+        let markets = tokens.map(TokenIx::market).chain(scopes);
+        markets.chain(self.cooling.iter().map(|((_, market), _)| *market)).collect()
     }
 }
 
@@ -170,5 +177,19 @@ mod tests {
         assert_eq!(carry.positions, [(TokenIx(11), position)]);
         assert_eq!(carry.renumber(|_| None), Err(MarketIx(5)));
         assert!(carry.markets().into_iter().eq([MarketIx(5)]));
+    }
+
+    #[test]
+    fn what_is_restricted_in_a_market_stays_with_that_market() {
+        let (old, new) = (Scope::Market(MarketIx(1)), Scope::Market(MarketIx(5)));
+        let mut carry = Carry {
+            breakers: alloc::vec![((Breaker::SettlementFailures, old), Reason::new())],
+            restrictions: alloc::vec![(Scope::Session, Restriction::ReduceOnly), (old, Restriction::CancelOnly)],
+            ..Carry::default()
+        };
+        assert!(carry.markets().into_iter().eq([MarketIx(1)]));
+        assert_eq!(carry.renumber(|market| Some(MarketIx(market.0 + 4))), Ok(()));
+        assert_eq!(carry.breakers, [((Breaker::SettlementFailures, new), Reason::new())]);
+        assert_eq!(carry.restrictions, [(Scope::Session, Restriction::ReduceOnly), (new, Restriction::CancelOnly)]);
     }
 }

@@ -3,11 +3,11 @@
 use crate::story::{START, Story, price, show};
 use engine::{Effects, Engine, Purpose, Restriction};
 use model::input::{
-    AccountView, Channel, Command, Mode, PlaceOutcome, SessionStart, Settlement, StrategyAnswer, StrategyChange,
+    AccountView, Channel, Command, Mode, PlaceOutcome, Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange,
 };
 use model::{
-    Body, Carry, Intent, IntentKind, Limits, MarketIx, OrderId, OrderKind, OrderState, SessionId, Side, Size,
-    StrategyId, Time, TokenIx, Usd,
+    Body, Carry, Intent, IntentKind, Limits, MarketEvent, MarketEventKind, MarketIx, OrderId, OrderKind, OrderState,
+    SessionId, Side, Size, StrategyId, Time, TokenIx, Usd,
 };
 use testkit::{input, market};
 
@@ -140,4 +140,20 @@ fn a_trade_of_the_last_session_that_is_told_again_is_not_booked_twice() {
     next.step(Body::Trade(missed));
     assert_eq!(next.engine.ledger().position(TOKEN).size, Size::shares(20));
     assert_eq!(next.engine.ledger().cash(), Usd::dollars(993));
+}
+
+#[test]
+fn what_is_restricted_is_carried_over_but_for_markets_that_have_ended() {
+    let mut story = Story::new(2, Limits::DEFAULT);
+    let scopes =
+        [Scope::Session, Scope::Strategy(StrategyId(1)), Scope::Market(MarketIx(0)), Scope::Market(MarketIx(1))];
+    for scope in scopes {
+        story.step(Body::Command(Command::Restrict { scope, restriction: Restriction::CancelOnly }));
+    }
+    let kind = MarketEventKind::Resolved { pays: Usd::dollars(1) };
+    story.step(Body::Event(MarketEvent { token: MarketIx(1).token(0), venue_time: START, kind }));
+    let carried: Vec<Scope> = story.engine.carry(|_| true).restrictions.into_iter().map(|(scope, _)| scope).collect();
+    for scope in scopes {
+        assert_eq!(carried.contains(&scope), scope != Scope::Market(MarketIx(1)), "{scope:?}");
+    }
 }
