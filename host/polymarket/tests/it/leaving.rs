@@ -144,7 +144,7 @@ async fn an_order_does_not_leave_for_a_venue_that_accepts_after_its_approval() {
 async fn an_order_that_waits_for_a_connection_is_answered_and_gone_once_orders_are_held() {
     let (listener, _waiting, address) = full().await;
     let (client, signed) = (client(&address, LONG), order());
-    let batch = [(signed.clone(), KIND), (signed, KIND)];
+    let batch = [(signed, KIND), (signed, KIND)];
     let place = client.post_orders(&batch, Terms::within(LONG));
     let held = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
