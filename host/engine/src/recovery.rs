@@ -83,12 +83,12 @@ impl Engine {
         self.ledger = Ledger::carried(carry);
         self.orders.continue_after(carry.last_order);
         for carried in &carry.orders {
+            let goes = !carried.state.is_over() && carried.order.strategy != StrategyId::BY_HAND;
             let entry = OrderEntry {
                 matched: carried.matched,
                 traded: carried.traded,
-                cancel: (!carried.state.is_over() && carried.order.strategy != StrategyId::BY_HAND)
-                    .then_some(model::Time(0)),
-                by_host: true,
+                cancel: goes.then_some(model::Time(0)),
+                by_host: goes,
                 unknown: (carried.state == OrderState::Unknown).then_some(self.now),
                 ..OrderEntry::new(carried.order, carried.state, model::Time(0))
             };

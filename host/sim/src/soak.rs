@@ -134,4 +134,9 @@ mod tests {
         assert_eq!(lines[0], lines[1]);
         assert!(first.unwrap().orders > 0);
     }
+
+    #[test]
+    fn cancels_without_room_are_drawn() {
+        assert!((1..60).any(|seed| run(seed, 600, &mut |_| ()).unwrap().sweeps > 0));
+    }
 }

@@ -123,6 +123,8 @@ fn no_order_leaves_after_an_emergency_stop() {
         proxy.seen().into_iter().skip(stop).filter(|seen| seen.starts_with("POST /order")).collect();
     assert!(late.is_empty(), "orders left after the stop: {late:?}");
     faults(&exchange, &json!({}));
+    // Each that was on its way has an outcome, so none is open or unknown.
+    api.wait_for("/v1/trading/orders", SOON, |orders| orders == &json!([]));
     run.signal(rustix::process::Signal::INT);
     run.finish();
 }

@@ -9,6 +9,7 @@
 
 mod assigning;
 mod budgets;
+mod cancels;
 mod conduct;
 mod controls;
 mod guards;

@@ -243,16 +243,26 @@ impl AccountClient {
     /// # Errors
     /// If a page cannot be read; there is no partial list.
     pub async fn open_orders(&self) -> Result<Vec<VenueOrder>, RequestError> {
-        self.orders(&[]).await
+        self.orders(&[], Class::Read).await
     }
 
-    async fn orders(&self, filter: &[(&str, &str)]) -> Result<Vec<VenueOrder>, RequestError> {
+    /// Returns the open orders of the account for an operator to see. A refusal for the rate holds back such looks alone, not what the host
+    /// itself reads.
+    ///
+    /// # Errors
+    /// If a page cannot be read; there is no partial list.
+    pub async fn shown_orders(&self) -> Result<Vec<VenueOrder>, RequestError> {
+        self.orders(&[], Class::Look).await
+    }
+
+    async fn orders(&self, filter: &[(&str, &str)], class: Class) -> Result<Vec<VenueOrder>, RequestError> {
         let mut orders = Vec::new();
         let mut pages = Pages::new("/data/orders");
         while let Some(cursor) = pages.cursor() {
             let mut query = filter.to_vec();
             query.push(("next_cursor", cursor));
-            let page = self.get("/data/orders", &query, parse::open_order_page).await?;
+            let (what, timeout) = ((Method::GET, "/data/orders", class), self.client.transport.timeouts.read);
+            let page = self.call(what, &query, None, timeout, parse::open_order_page).await?;
             orders.extend(page.items);
             pages.turn(page.next)?;
         }
@@ -298,7 +308,8 @@ impl AccountClient {
             return Ok(Looked::Found(order));
         }
         let text = id.to_string();
-        if let Some(order) = self.orders(&[("id", &text)]).await?.into_iter().find(|order| order.id == id) {
+        if let Some(order) = self.orders(&[("id", &text)], Class::Read).await?.into_iter().find(|order| order.id == id)
+        {
             return Ok(Looked::Found(order));
         }
         let mut trades = self.trades(after).await?;

@@ -29,6 +29,8 @@ const URGENT_WAIT_MAX: Duration = Duration::from_secs(1);
 pub enum Class {
     /// Asks for something.
     Read,
+    /// Asks for something that an operator wants to see.
+    Look,
     /// Places so many orders.
     Order {
         /// How many.
@@ -54,7 +56,7 @@ impl Class {
     pub(super) const fn patience(self) -> Duration {
         match self {
             Self::Order { .. } | Self::Exit { .. } => Duration::from_millis(250),
-            Self::Read | Self::Cancel | Self::Sweep | Self::Vital => Duration::from_secs(5),
+            Self::Read | Self::Look | Self::Cancel | Self::Sweep | Self::Vital => Duration::from_secs(5),
         }
     }
 }
@@ -131,6 +133,7 @@ impl Bucket {
 #[derive(Debug, Clone, Copy)]
 struct Closed {
     reads: Instant,
+    looks: Instant,
     risk: Instant,
     sales: Instant,
     exits: Instant,
@@ -139,13 +142,14 @@ struct Closed {
 
 impl Closed {
     const fn new(now: Instant) -> Self {
-        Self { reads: now, risk: now, sales: now, exits: now, cancels: now }
+        Self { reads: now, looks: now, risk: now, sales: now, exits: now, cancels: now }
     }
 
     /// Returns until when a class is closed and the longest that a refusal closes it; nothing of what is never held back.
     const fn of(&mut self, class: Class) -> Option<(&mut Instant, Duration)> {
         match class {
             Class::Read => Some((&mut self.reads, WAIT_MAX)),
+            Class::Look => Some((&mut self.looks, WAIT_MAX)),
             Class::Order { reduces: false, .. } => Some((&mut self.risk, WAIT_MAX)),
             Class::Order { reduces: true, .. } => Some((&mut self.sales, WAIT_MAX)),
             Class::Exit { .. } => Some((&mut self.exits, URGENT_WAIT_MAX)),
@@ -188,7 +192,7 @@ impl Limits {
         let mut wait = if class == Class::Cancel { Duration::ZERO } else { self.closed.wait(now, class) };
         // Cancels, exits and heartbeats count for the address and never wait for it.
         let left = match class {
-            Class::Read => Some(LEFT_BY_READS),
+            Class::Read | Class::Look => Some(LEFT_BY_READS),
             Class::Order { .. } => Some(LEFT_BY_ORDERS),
             Class::Exit { .. } | Class::Cancel | Class::Sweep | Class::Vital => None,
         };
@@ -259,7 +263,7 @@ impl Limits {
                 Some((&mut self.orders, count, if reduces { LEFT_BY_SALES } else { LEFT_BY_RISK }))
             }
             Class::Exit { count } => Some((&mut self.orders, count, 0)),
-            Class::Read | Class::Cancel | Class::Sweep | Class::Vital => None,
+            Class::Read | Class::Look | Class::Cancel | Class::Sweep | Class::Vital => None,
         }
     }
 }
@@ -272,7 +276,7 @@ mod tests {
     const REDUCE: Class = Class::Order { count: 1, reduces: true };
     const CANCEL: Class = Class::Cancel;
     const EXIT: Class = Class::Exit { count: 1 };
-    const EVERY: [Class; 7] = [Class::Read, RISK, REDUCE, EXIT, CANCEL, Class::Sweep, Class::Vital];
+    const EVERY: [Class; 8] = [Class::Read, Class::Look, RISK, REDUCE, EXIT, CANCEL, Class::Sweep, Class::Vital];
     const NO: Told = Told { remaining: None, tier: None, refused: Some(Duration::from_secs(60)) };
 
     #[test]

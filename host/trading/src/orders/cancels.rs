@@ -25,7 +25,7 @@ const HOST_PATIENCE: Duration = Duration::from_millis(100);
 /// How long an order's request may take before the same order asks with another one.
 const REPEAT: Duration = Duration::from_secs(1);
 
-/// A cancel that somebody wants.
+/// A cancel, as the engine asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cancel {
     /// Our number of the order.

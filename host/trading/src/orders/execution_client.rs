@@ -8,6 +8,8 @@ use control::{OpenOrders, OpenOrdersAnswer};
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel};
 use model::{Body, Market, OrderId, Time};
+use polymarket::RequestError;
+use polymarket::parse::VenueOrder;
 use readmodel::views::VenueOrderView;
 
 /// A cheap handle on the account, wherever it is.
@@ -116,11 +118,15 @@ impl Access {
     /// A sentence, if there is no answer.
     pub(crate) async fn open_orders(&self) -> Result<Vec<VenueOrderView>, String> {
         match self {
-            Self::Venue { account, .. } => {
-                let open = account.client().open_orders().await;
-                let open = open.map_err(|error| format!("the venue gave no answer: {error}"))?;
-                Ok(open.into_iter().map(view).collect())
-            }
+            Self::Venue { account, .. } => views(account.client().open_orders().await),
+            Self::Paper(paper) => paper.view().await.map(|(_, open)| open),
+        }
+    }
+
+    /// Asks which orders of the account are open now, for an operator.
+    async fn shown_orders(&self) -> Result<Vec<VenueOrderView>, String> {
+        match self {
+            Self::Venue { account, .. } => views(account.client().shown_orders().await),
             Self::Paper(paper) => paper.view().await.map(|(_, open)| open),
         }
     }
@@ -143,11 +149,16 @@ impl Access {
 
 impl OpenOrders for Access {
     fn open_orders(&self) -> OpenOrdersAnswer<'_> {
-        Box::pin(Self::open_orders(self))
+        Box::pin(self.shown_orders())
     }
 }
 
-fn view(order: polymarket::parse::VenueOrder) -> VenueOrderView {
+fn views(answer: Result<Vec<VenueOrder>, RequestError>) -> Result<Vec<VenueOrderView>, String> {
+    let open = answer.map_err(|error| format!("the venue gave no answer: {error}"))?;
+    Ok(open.into_iter().map(view).collect())
+}
+
+fn view(order: VenueOrder) -> VenueOrderView {
     VenueOrderView {
         venue_id: order.id.to_string(),
         token: order.token.to_string(),

@@ -112,6 +112,42 @@ async fn what_the_host_decided_takes_its_market_when_single_cancels_are_refused_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_fails_takes_the_market_for_the_host_and_nothing_for_others() {
+    let mut desk = Desk::new().await;
+    desk.bid(1, 0).await;
+    desk.bid(2, 0).await;
+    desk.faults(json!({"break_requests": 1})).await;
+    desk.cancel(1, None);
+    let heard = desk.hears(1).await;
+    assert!(matches!(heard, [(OrderId(1), CancelOutcome::Failed { .. })]), "{heard:?}");
+    desk.heard.clear();
+    desk.faults(json!({"break_requests": 1})).await;
+    desk.cancel(1, Some(0));
+    let heard = desk.hears(2).await;
+    let swept = |outcome: &CancelOutcome| matches!(outcome, CancelOutcome::Swept { .. });
+    assert!(heard[0].1 == CancelOutcome::Cancelled && swept(&heard[1].1), "{heard:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_of_the_hosts_own_than_there_is_room_for_take_the_market() {
+    let mut desk = Desk::new().await;
+    for number in 1..=46 {
+        desk.bid(number, 0).await;
+    }
+    for number in 101..=220 {
+        desk.canceller.index.insert(OrderId(number), VenueOrderId([u8::try_from(number).unwrap(); 32]));
+        desk.cancel(number, None);
+    }
+    desk.hears(120).await;
+    desk.heard.clear();
+    (1..=45).for_each(|number| desk.cancel(number, Some(0)));
+    let heard = desk.hears(46).await;
+    let (wanted, other) = heard.split_at(45);
+    assert!(wanted.iter().all(|(_, outcome)| *outcome == CancelOutcome::Cancelled), "{wanted:?}");
+    assert!(matches!(other, [(OrderId(46), CancelOutcome::Swept { .. })]), "{other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_strategy_wants_waits_for_room_takes_nothing_else_and_is_never_given_up() {
     let mut desk = Desk::new().await;
     for number in 1..=3 {
