@@ -1,5 +1,6 @@
-//! The engine's door: two bounded queues, account before market. Account inputs never drop; market inputs that do not
-//! fit are dropped and the loss is told, so that books are fetched again.
+//! The inbox of the engine's thread: three bounded queues, of which each round takes a bounded part. First what concerns the account
+//! (operators' commands, faults of the host, fills, answers of the venue), then what strategies answer, then market inputs. What one queue
+//! holds never takes another one's room. Market inputs that do not fit are dropped and the loss is reported, so that books are fetched again.
 
 use model::input::StrategyAnswer;
 use model::{Body, Time};
@@ -13,6 +14,14 @@ use std::time::Duration;
 const MARKET_MAX: usize = 65_536;
 /// The most account inputs that wait; more than this means that the engine stands still.
 const ACCOUNT_MAX: usize = 65_536;
+/// Room beyond [`ACCOUNT_MAX`] for what is not asked for again: operators' commands, faults of the host, fills, answers about orders.
+const ACCOUNT_RESERVE: usize = 65_536;
+/// The most inputs of strategies that wait. An instance has one answer there, and what it reports at its end.
+const STRATEGY_MAX: usize = 65_536;
+/// Account inputs of one round.
+const ACCOUNT_ROUND: usize = 1_024;
+/// Intents of one round, and what else strategies report: the answer that reaches it is the round's last.
+const INTENTS_ROUND: usize = 256;
 
 /// Where the answer to a command goes.
 pub type Reply = tokio::sync::oneshot::Sender<Result<(), String>>;
@@ -33,11 +42,11 @@ pub struct Arrival {
 /// What [`Inbox::take`] found.
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// In the order to be heard: all account inputs, then market inputs.
+    /// In the order to be taken: account inputs, then inputs of strategies, then market inputs.
     pub arrivals: Vec<Arrival>,
     /// Market inputs were dropped since the last time.
     pub market_lost: bool,
-    /// Account inputs were dropped since the last time, which must not happen.
+    /// Inputs of the account or of strategies were dropped since the last time, which must not happen.
     pub account_lost: bool,
     /// Nobody will send any more.
     pub closed: bool,
@@ -46,6 +55,7 @@ pub struct Taken {
 #[derive(Debug, Default)]
 struct Queues {
     account: VecDeque<Arrival>,
+    strategy: VecDeque<Arrival>,
     market: VecDeque<Arrival>,
     market_lost: bool,
     account_lost: bool,
@@ -58,34 +68,95 @@ pub struct Inbox {
     shared: Arc<(Mutex<Queues>, Condvar)>,
 }
 
-impl Inbox {
-    /// Adds an account input: answers, fills, commands, intents, ticks.
-    pub fn account(&self, at: Time, body: Body) {
-        self.put(Arrival { at, body, reply: None, unjudged: None });
+impl Queues {
+    fn is_empty(&self) -> bool {
+        self.account.is_empty() && self.strategy.is_empty() && self.market.is_empty()
     }
 
-    /// Adds an operator's word, whose answer somebody waits for.
-    pub fn asked(&self, at: Time, body: Body, reply: Reply) {
-        self.put(Arrival { at, body, reply: Some(reply), unjudged: None });
+    fn put_account(&mut self, arrival: Arrival) {
+        let room = if is_kept(&arrival.body) { ACCOUNT_MAX.saturating_add(ACCOUNT_RESERVE) } else { ACCOUNT_MAX };
+        if self.account.len() >= room {
+            self.account_lost = true;
+        } else {
+            self.account.push_back(arrival);
+        }
     }
 
-    /// Adds what a strategy answered, which waits for the engine's verdict before it answers again. If the answer does not fit, or nothing
-    /// is taken any more, it waits no longer.
-    pub fn answer(&self, at: Time, answer: StrategyAnswer, unjudged: Unjudged) {
-        self.put(Arrival { at, body: Body::Intents(answer), reply: None, unjudged: Some(unjudged) });
-    }
-
-    fn put(&self, mut arrival: Arrival) {
-        let mut queues = self.lock();
-        if queues.closed {
+    fn put_strategy(&mut self, mut arrival: Arrival) {
+        if self.closed {
             arrival.unjudged = None;
         }
-        if queues.account.len() >= ACCOUNT_MAX {
-            queues.account_lost = true;
+        if self.strategy.len() >= STRATEGY_MAX {
+            // It may have had cancels.
+            self.account_lost = true;
         } else {
-            queues.account.push_back(arrival);
+            self.strategy.push_back(arrival);
         }
-        drop(queues);
+    }
+
+    /// Moves one round's part to `arrivals`.
+    fn round(&mut self, arrivals: &mut Vec<Arrival>, market_max: usize) {
+        let some = self.account.len().min(ACCOUNT_ROUND);
+        arrivals.extend(self.account.drain(..some));
+        let mut intents = 0_usize;
+        while intents < INTENTS_ROUND
+            && let Some(arrival) = self.strategy.pop_front()
+        {
+            intents = intents.saturating_add(weight(&arrival.body));
+            arrivals.push(arrival);
+        }
+        let some = self.market.len().min(market_max);
+        arrivals.extend(self.market.drain(..some));
+    }
+}
+
+/// Says whether an input is lost for good if it does not fit. The others are counted or asked for again.
+const fn is_kept(body: &Body) -> bool {
+    !matches!(
+        body,
+        Body::Account(_)
+            | Body::Looked { .. }
+            | Body::Requests { .. }
+            | Body::Skew { .. }
+            | Body::Alive { .. }
+            | Body::Event(_)
+            | Body::Tick
+    )
+}
+
+/// Returns how many intents an input of a strategy counts as.
+fn weight(body: &Body) -> usize {
+    match body {
+        Body::Intents(answer) => answer.intents.len().max(1),
+        _ => 1,
+    }
+}
+
+impl Inbox {
+    /// Adds an account input: answers of the venue, fills, ticks.
+    pub fn account(&self, at: Time, body: Body) {
+        self.put(|queues| queues.put_account(Arrival { at, body, reply: None, unjudged: None }));
+    }
+
+    /// Adds an operator's command, whose answer is waited for.
+    pub fn asked(&self, at: Time, body: Body, reply: Reply) {
+        self.put(|queues| queues.put_account(Arrival { at, body, reply: Some(reply), unjudged: None }));
+    }
+
+    /// Adds what a strategy answered. The instance is called again when the engine has judged it, when it does not fit, or when nothing is
+    /// taken any more.
+    pub fn answer(&self, at: Time, answer: StrategyAnswer, unjudged: Unjudged) {
+        let arrival = Arrival { at, body: Body::Intents(answer), reply: None, unjudged: Some(unjudged) };
+        self.put(|queues| queues.put_strategy(arrival));
+    }
+
+    /// Adds what else an instance reports. It stays behind the instance's answers.
+    pub fn strategy(&self, at: Time, body: Body) {
+        self.put(|queues| queues.put_strategy(Arrival { at, body, reply: None, unjudged: None }));
+    }
+
+    fn put(&self, put: impl FnOnce(&mut Queues)) {
+        put(&mut self.lock());
         self.shared.1.notify_one();
     }
 
@@ -105,25 +176,23 @@ impl Inbox {
     pub fn close(&self) {
         let mut queues = self.lock();
         queues.closed = true;
-        queues.account.iter_mut().for_each(|arrival| arrival.unjudged = None);
+        queues.strategy.iter_mut().for_each(|arrival| arrival.unjudged = None);
         drop(queues);
         self.shared.1.notify_all();
     }
 
-    /// Waits until something is there, at most `patience`, and takes all account inputs and at most `market_max` market
-    /// inputs into `taken`, whose memory is reused.
+    /// Waits until something is there, at most `patience`, and takes one round into `taken`, whose memory is reused: a bounded part of each
+    /// queue, of the market inputs at most `market_max`.
     pub fn take(&self, taken: &mut Taken, market_max: usize, patience: Duration) {
         taken.arrivals.clear();
         let mut queues = self.lock();
-        if queues.account.is_empty() && queues.market.is_empty() && !queues.closed {
+        if queues.is_empty() && !queues.closed {
             let _waited = self.shared.1.wait_for(&mut queues, patience);
         }
-        taken.arrivals.extend(queues.account.drain(..));
-        let some = queues.market.len().min(market_max);
-        taken.arrivals.extend(queues.market.drain(..some));
+        queues.round(&mut taken.arrivals, market_max);
         taken.market_lost = std::mem::take(&mut queues.market_lost);
         taken.account_lost = std::mem::take(&mut queues.account_lost);
-        taken.closed = queues.closed && queues.market.is_empty();
+        taken.closed = queues.closed && queues.is_empty();
     }
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
@@ -133,40 +202,4 @@ impl Inbox {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use model::OrderId;
-    use model::TokenIx;
-
-    const SOON: Duration = Duration::from_millis(1);
-
-    fn alive(token: u32) -> Body {
-        Body::Alive { token: TokenIx(token) }
-    }
-
-    #[test]
-    fn account_inputs_are_heard_first() {
-        let inbox = Inbox::default();
-        inbox.market(Time(1), [alive(1), alive(2)].into_iter());
-        inbox.account(Time(2), Body::Looked { order: OrderId(1), denied: true, asked: Time(1) });
-        let mut taken = Taken::default();
-        inbox.take(&mut taken, 1, SOON);
-        let bodies = |taken: &Taken| taken.arrivals.iter().map(|arrival| arrival.body.clone()).collect::<Vec<_>>();
-        assert!(matches!(bodies(&taken).as_slice(), [Body::Looked { .. }, Body::Alive { .. }]));
-        inbox.take(&mut taken, 10, SOON);
-        assert_eq!(bodies(&taken), vec![alive(2)]);
-    }
-
-    #[test]
-    fn market_inputs_that_do_not_fit_are_told_of_once() {
-        let inbox = Inbox::default();
-        let flood: Vec<Body> = (0..u32::try_from(MARKET_MAX).unwrap()).map(alive).collect();
-        inbox.market(Time(1), flood.into_iter());
-        inbox.market(Time(1), [alive(1)].into_iter());
-        let mut taken = Taken::default();
-        inbox.take(&mut taken, usize::MAX, SOON);
-        assert!(taken.market_lost && taken.arrivals.len() == MARKET_MAX);
-        inbox.take(&mut taken, usize::MAX, SOON);
-        assert!(!taken.market_lost && taken.arrivals.is_empty());
-    }
-}
+mod tests;

@@ -36,7 +36,7 @@ pub fn supervise(
 
 /// Gives the engine what it must hear in order, and returns what others must hear.
 fn straight(inbox: &Inbox, states: &SavedStates, report: Report) -> Option<Report> {
-    let tell = |body| inbox.account(clock::now(), body);
+    let tell = |body| inbox.strategy(clock::now(), body);
     match report {
         Report::Answer(answer, unjudged) => inbox.answer(clock::now(), answer, unjudged),
         Report::Saved { strategy, name, instance, state } => {
@@ -93,6 +93,38 @@ mod tests {
         all.append(&mut taken.arrivals);
         assert!(all.iter().all(|arrival| matches!(arrival.body, Body::Intents(_))), "{all:?}");
         all.len()
+    }
+
+    #[test]
+    fn an_answer_that_does_not_fit_into_the_inbox_holds_nothing_up() {
+        let dir = std::env::temp_dir().join(format!("polytrader-supervise-full-{}", std::process::id()));
+        let (inbox, states) = (Inbox::default(), SavedStates::new(&dir, model::input::Mode::Demo, "nobody"));
+        let (told, answered) = std::sync::mpsc::channel();
+        let sink = {
+            let inbox = inbox.clone();
+            move |report| {
+                let answer = matches!(&report, Report::Answer(..));
+                drop(straight(&inbox, &states, report));
+                if answer {
+                    told.send(()).unwrap();
+                }
+            }
+        };
+        // Nothing is taken, and there is no room.
+        (0..65_536).for_each(|_| inbox.strategy(model::Time(1), Body::Tick));
+        let sandbox = sandbox();
+        let supervisor = Supervisor::open(sandbox.clone(), dir.join("strategies"), Arc::new(sink)).unwrap();
+        let who = Who { strategy: STORMING, name: "storming".to_owned(), instance: 1 };
+        supervisor.start(who, sandbox.load(&storming().core()).unwrap(), session()).unwrap();
+        for seconds in 2..5 {
+            supervisor.notify_market(STORMING, top(seconds));
+            answered.recv_timeout(Duration::from_secs(10)).unwrap();
+        }
+        let mut taken = Taken::default();
+        inbox.take(&mut taken, 0, QUIET);
+        assert!(taken.account_lost, "the engine is told of it");
+        supervisor.shutdown();
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

@@ -126,6 +126,8 @@ impl Core {
                 self.feed(at, body, reply);
                 // Its strategy has been sent all that came of its answer, and may be called again.
                 drop(unjudged);
+                // Time passes inside a long round as well.
+                self.keep_time();
             }
             self.keep_time();
             beat.round();
