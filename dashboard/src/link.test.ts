@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError, type StreamEvents } from "./api";
 import type { Snapshot } from "./generated/Snapshot";
-import { Connection, RETRY_MAX_MS, RETRY_MIN_MS, SILENCE_MAX_MS } from "./link";
+import { SILENCE_MAX_MS } from "./hub";
+import { Connection, RETRY_MAX_MS, RETRY_MIN_MS } from "./link";
 import { Store } from "./store";
 import { bot, snapshot } from "./testing";
 

@@ -1,8 +1,10 @@
 // Keeps the store in step with the host: snapshot, stream, and the snapshot again after a gap, a reset or a lost connection.
 // It never resumes an old stream: a host that was restarted counts from the beginning, and a snapshot is cheap.
 
-import { ApiError, fetchSnapshot, openStream, type StreamEvents } from "./api";
+import { ApiError, fetchSnapshot, type StreamEvents } from "./api";
 import type { Snapshot } from "./generated/Snapshot";
+import { SILENCE_MAX_MS } from "./hub";
+import { sharedUpdates } from "./shared";
 import type { Store } from "./store";
 
 /** What the link needs from outside; the tests bring their own. */
@@ -12,10 +14,8 @@ export interface Door {
   now: () => number;
 }
 
-const REAL: Door = { snapshot: fetchSnapshot, stream: openStream, now: () => Date.now() };
+const REAL: Door = { snapshot: fetchSnapshot, stream: sharedUpdates(), now: () => Date.now() };
 
-/** A stream that says nothing for this long is dead: the host sends a valuation each second. */
-export const SILENCE_MAX_MS = 10_000;
 export const RETRY_MIN_MS = 500;
 export const RETRY_MAX_MS = 5_000;
 

@@ -1,0 +1,100 @@
+// One stream for all tabs of a browser. Browsers open six connections to a host at most; a stream for each tab would leave none for an
+// emergency stop. The hub runs in a shared worker (`stream.worker.ts`); tabs follow it through `shared.ts`.
+
+import type { StreamEvents } from "./api";
+import type { StreamMessage } from "./generated/StreamMessage";
+
+/** What a tab asks of the hub. */
+export type Wish = { kind: "follow"; after: number } | { kind: "leave" };
+
+/** What the hub tells a tab. */
+export type Told = { kind: "attached" } | { kind: "open" } | { kind: "message"; message: StreamMessage } | { kind: "reset" } | { kind: "end" };
+
+/** A tab, as the hub sees it. */
+export interface Tab {
+  tell: (told: Told) => void;
+}
+
+/** Updates kept for tabs whose snapshot is older than the stream. */
+export const KEPT_MAX = 2_048;
+/** A stream that says nothing for this long is dead: the host sends a valuation each second. */
+export const SILENCE_MAX_MS = 10_000;
+
+/** Holds one stream while at least one tab follows it. */
+export class Hub {
+  private readonly tabs = new Set<Tab>();
+  private kept: StreamMessage[] = [];
+  /** All updates after this number are kept or still to come. */
+  private base = 0;
+  private isOpen = false;
+  private close: (() => void) | null = null;
+  private silence: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly open: (seq: number, events: StreamEvents) => () => void) {}
+
+  /** Sends a tab the updates after `after`. */
+  follow(tab: Tab, after: number): void {
+    tab.tell({ kind: "attached" });
+    if (this.close !== null && after < this.base) {
+      tab.tell({ kind: "reset" });
+      return;
+    }
+    this.tabs.add(tab);
+    if (this.close === null) {
+      this.begin(after);
+      return;
+    }
+    if (this.isOpen) tab.tell({ kind: "open" });
+    for (const message of this.kept) if (message.seq > after) tab.tell({ kind: "message", message });
+  }
+
+  /** Sends a tab nothing any more. The stream ends with the last one. */
+  leave(tab: Tab): void {
+    if (this.tabs.delete(tab) && this.tabs.size === 0) this.forget();
+  }
+
+  private begin(after: number): void {
+    this.base = after;
+    this.watch();
+    this.close = this.open(after, {
+      open: () => {
+        this.isOpen = true;
+        this.watch();
+        this.tell({ kind: "open" });
+      },
+      message: (message) => {
+        this.watch();
+        this.kept.push(message);
+        if (this.kept.length > KEPT_MAX) this.base = this.kept.shift()?.seq ?? this.base;
+        this.tell({ kind: "message", message });
+      },
+      reset: () => this.over({ kind: "reset" }),
+      end: () => this.over({ kind: "end" }),
+    });
+  }
+
+  private watch(): void {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.over({ kind: "end" }), SILENCE_MAX_MS);
+  }
+
+  /** Tells all tabs that they have to begin again. */
+  private over(told: Told): void {
+    const tabs = [...this.tabs];
+    this.forget();
+    for (const tab of tabs) tab.tell(told);
+  }
+
+  private tell(told: Told): void {
+    for (const tab of this.tabs) tab.tell(told);
+  }
+
+  private forget(): void {
+    clearTimeout(this.silence);
+    this.close?.();
+    this.close = null;
+    this.tabs.clear();
+    this.kept = [];
+    this.isOpen = false;
+  }
+}

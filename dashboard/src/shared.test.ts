@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { StreamEvents } from "./api";
+import type { Told, Wish } from "./hub";
+import { ATTACHED_WITHIN_MS, POLL_MS, sharedUpdates } from "./shared";
+
+class FakePort {
+  onmessage: ((event: MessageEvent<Told>) => void) | null = null;
+  wishes: Wish[] = [];
+  closed = false;
+  postMessage = (wish: Wish): void => {
+    this.wishes.push(wish);
+  };
+  close = (): void => {
+    this.closed = true;
+  };
+  say(told: Told): void {
+    this.onmessage?.({ data: told } as MessageEvent<Told>);
+  }
+}
+
+function listener(): StreamEvents & { heard: string[] } {
+  const heard: string[] = [];
+  return {
+    heard,
+    open: () => heard.push("open"),
+    message: (message) => heard.push(`update ${message.seq}`),
+    reset: () => heard.push("reset"),
+    end: () => heard.push("end"),
+  };
+}
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+describe("a tab's updates", () => {
+  it("come from the shared worker, and it leaves when it closes them", () => {
+    const port = new FakePort();
+    const events = listener();
+    const close = sharedUpdates(() => port)(7, events);
+    expect(port.wishes).toEqual([{ kind: "follow", after: 7 }]);
+    for (const kind of ["attached", "open", "reset", "end"] as const) port.say({ kind });
+    expect(events.heard).toEqual(["open", "reset", "end"]);
+    close();
+    expect([port.wishes.at(-1), port.closed, port.onmessage]).toEqual([{ kind: "leave" }, true, null]);
+    vi.advanceTimersByTime(ATTACHED_WITHIN_MS);
+    expect(events.heard.length).toBe(3);
+  });
+
+  it("are snapshots again and again where there is no shared worker", () => {
+    const events = listener();
+    const open = sharedUpdates(() => null);
+    open(7, events);
+    vi.advanceTimersByTime(POLL_MS);
+    expect(events.heard).toEqual(["open", "reset"]);
+    const close = open(8, events);
+    close();
+    vi.advanceTimersByTime(POLL_MS);
+    expect(events.heard).toEqual(["open", "reset"]);
+  });
+
+  it("do without a worker that cannot be loaded or does not answer", () => {
+    for (const breaks of [(fail: () => void) => fail(), () => void vi.advanceTimersByTime(ATTACHED_WITHIN_MS)]) {
+      const events = listener();
+      let connected = 0;
+      let failed = (): void => {};
+      const open = sharedUpdates((fail) => {
+        connected += 1;
+        failed = fail;
+        return new FakePort();
+      });
+      open(1, events);
+      breaks(() => failed());
+      expect(events.heard).toEqual(["end"]);
+      open(1, events);
+      vi.advanceTimersByTime(POLL_MS);
+      expect([connected, events.heard]).toEqual([1, ["end", "open", "reset"]]);
+    }
+  });
+});

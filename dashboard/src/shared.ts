@@ -1,0 +1,88 @@
+// A tab's way to the updates: the browser's shared stream, or snapshots again and again where there are no shared workers. No tab holds a
+// connection to the host of its own.
+
+import type { StreamEvents } from "./api";
+import type { Told, Wish } from "./hub";
+
+/** A shared worker that does not answer for this long is not used again. */
+export const ATTACHED_WITHIN_MS = 5_000;
+/** How long a snapshot is shown where there is no stream. */
+export const POLL_MS = 2_000;
+
+/** The tab's end of the way to the worker. */
+interface Port {
+  onmessage: ((event: MessageEvent<Told>) => void) | null;
+  postMessage: (wish: Wish) => void;
+  close: () => void;
+}
+
+/** Connects to the shared worker and returns the port to it; null where there is none. `fail` is called if it cannot be loaded. */
+export type Connect = (fail: () => void) => Port | null;
+
+function connectWorker(fail: () => void): Port | null {
+  if (typeof SharedWorker === "undefined") return null;
+  try {
+    const worker = new SharedWorker(new URL("./stream.worker.ts", import.meta.url), { type: "module", name: "polytrader" });
+    worker.onerror = fail;
+    return worker.port;
+  } catch {
+    return null;
+  }
+}
+
+/** Returns what opens the updates after a number for one tab, and closes them by the function that it returns. */
+export function sharedUpdates(connect: Connect = connectWorker): (seq: number, events: StreamEvents) => () => void {
+  let broken = false;
+  return (seq, events) => {
+    const fail = (): void => {
+      broken = true;
+      events.end();
+    };
+    const port = broken ? null : connect(fail);
+    return port === null ? poll(events) : follow(port, seq, events, fail);
+  };
+}
+
+function follow(port: Port, after: number, events: StreamEvents, fail: () => void): () => void {
+  const unanswered = setTimeout(fail, ATTACHED_WITHIN_MS);
+  port.onmessage = ({ data }) => {
+    clearTimeout(unanswered);
+    switch (data.kind) {
+      case "attached":
+        return;
+      case "open":
+        return events.open();
+      case "message":
+        return events.message(data.message);
+      case "reset":
+        return events.reset();
+      case "end":
+        return events.end();
+    }
+  };
+  const leave = (): void => port.postMessage({ kind: "leave" });
+  // A page that the browser keeps, and shows again, has missed updates.
+  const shown = ({ persisted }: PageTransitionEvent): void => {
+    if (persisted) events.end();
+  };
+  globalThis.addEventListener?.("pagehide", leave);
+  globalThis.addEventListener?.("pageshow", shown);
+  port.postMessage({ kind: "follow", after });
+  return () => {
+    clearTimeout(unanswered);
+    globalThis.removeEventListener?.("pagehide", leave);
+    globalThis.removeEventListener?.("pageshow", shown);
+    leave();
+    port.onmessage = null;
+    port.close();
+  };
+}
+
+function poll(events: StreamEvents): () => void {
+  const opened = setTimeout(events.open, 0);
+  const again = setTimeout(events.reset, POLL_MS);
+  return () => {
+    clearTimeout(opened);
+    clearTimeout(again);
+  };
+}
