@@ -175,6 +175,8 @@ export function strategy(change: Partial<StrategyView> = {}): StrategyView {
     today_micro_usd: 0,
     fuel: 0,
     fuel_limit: 50_000_000,
+    intents_a_second_limit: 525,
+    log_lines_lost: 0,
     log: "",
     loaded_at_ms: 1_000,
     armed_hash: "",

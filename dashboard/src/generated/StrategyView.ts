@@ -55,9 +55,17 @@ fuel: number,
  */
 fuel_limit: number, 
 /**
+ * The intents a second that it may have for ever.
+ */
+intents_a_second_limit: number, 
+/**
  * Its last log line.
  */
-log: string, loaded_at_ms: number, 
+log: string, 
+/**
+ * Lines that it logged beyond what a second has room for.
+ */
+log_lines_lost: number, loaded_at_ms: number, 
 /**
  * SHA-256 of the version that may trade real money; empty if none may.
  */

@@ -139,7 +139,7 @@ function About({ strategy: it }: { strategy: StrategyView }) {
           </Fact>
         ) : null}
         <Fact name="This session">
-          {count(it.events)} events heard, {count(it.intents)} intents, {count(it.orders)} orders, {count(it.fills)} fills, {count(it.refusals)} refused
+          {count(it.events)} events heard, {count(it.intents)} intents (at most {count(it.intents_a_second_limit)} a second), {count(it.orders)} orders, {count(it.fills)} fills, {count(it.refusals)} refused
         </Fact>
         <Fact name="Budget">
           {budgetWords(it.budget)}
@@ -149,6 +149,7 @@ function About({ strategy: it }: { strategy: StrategyView }) {
         {it.log === "" ? null : (
           <Fact name="Last log line">
             <span class="said">{it.log}</span>
+            {it.log_lines_lost === 0 ? null : ` (${count(it.log_lines_lost)} more were not kept)`}
           </Fact>
         )}
       </dl>

@@ -21,6 +21,7 @@ impl Strategies {
         let (markets, running) = (known.markets.len(), known.running.clone());
         let note = known.note();
         let most = self.tools.sandbox.fuel();
+        let intents = self.tools.sandbox.rates().intents_of(markets);
         tracing::info!(name, instance, "a strategy runs");
         self.prune_at.get_or_insert_with(pruning::soon);
         self.edit(strategy, |view| {
@@ -28,6 +29,7 @@ impl Strategies {
             view.error = note;
             view.instance = instance;
             view.markets = u32::try_from(markets).unwrap_or(u32::MAX);
+            view.intents_a_second_limit = intents;
             if let Some(version) = &running {
                 describe(view, &version.module);
                 view.fuel_limit = most.min(version.fuel.unwrap_or(most));
@@ -89,10 +91,13 @@ impl Strategies {
             }
         }
         if lost > 0 {
-            tracing::warn!(strategy = name, lost, "a strategy logs more than is kept");
+            tracing::warn!(strategy = name, lost, "lines of a strategy's log not kept");
         }
-        if let Some(last) = lines.last() {
-            self.edit(strategy, |view| view.log.clone_from(&last.text));
-        }
+        self.edit(strategy, |view| {
+            view.log_lines_lost = view.log_lines_lost.saturating_add(lost);
+            if let Some(last) = lines.last() {
+                view.log.clone_from(&last.text);
+            }
+        });
     }
 }

@@ -2,6 +2,10 @@
 //! go. Time is the events' own. Start reading in `run`.
 
 mod events;
+#[cfg(test)]
+#[path = "../../sandbox/tests/it/guest.rs"]
+#[allow(dead_code, clippy::arithmetic_side_effects, reason = "the sandbox's own tests use the rest, and count freely")]
+mod guest;
 mod run;
 mod tape;
 #[cfg(test)]
@@ -14,16 +18,18 @@ pub use trial::{Tape, Trial, trial};
 use crate::measure::percentiles;
 use anyhow::Context;
 use model::{MarketIx, StrategyId};
-use run::Run;
+use run::{Budget, Run};
 use sandbox::{Compiler, Instance, Module, Sandbox, Settings};
 use serde::Serialize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use world::World;
 
 /// Rounds of a measurement; the median counts.
 const ROUNDS: usize = 5;
 /// What is measured: it hears everything and trades a little.
 pub const TEMPLATE: &str = "template.wasm";
+/// How long a rehearsal may take; those of `strategy check` are two, and a minute is enough for both.
+const REHEARSED_WITHIN: Duration = Duration::from_secs(25);
 /// The one strategy.
 const STRATEGY: StrategyId = StrategyId(1);
 
@@ -94,10 +100,10 @@ pub struct Rehearsal {
 /// Runs a strategy through so many made-up events, and starts it anew from what it saved.
 ///
 /// # Errors
-/// If it fails.
+/// If it fails, or takes too many calls or too long.
 pub fn rehearse(sandbox: &Sandbox, module: &Module, seed: u64, events: usize) -> anyhow::Result<Rehearsal> {
     let mut run = begin(sandbox, module, run::SPAN_MAX)?;
-    run.all(&events::tape(seed, events))?;
+    run.within(&events::tape(seed, events), Budget { time: Some(REHEARSED_WITHIN) })?;
     let state = run.save()?;
     let mut session =
         lifecycle::session_of(&run.world.engine, run.world.at, STRATEGY, (&[MarketIx(0)], &[]), "{}".to_owned());

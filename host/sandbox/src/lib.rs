@@ -35,6 +35,6 @@ pub use own_program::OwnProgramError;
 pub use pack::{WORD_LAYOUT, pack};
 pub use rerun::Rerun;
 pub use session::Session;
-pub use settings::{Compile, MODULE_MAX, Settings, Shape};
+pub use settings::{Compile, MODULE_MAX, Rates, Settings, Shape};
 pub use state::{LogLevel, LogLine};
 pub use supervisor::{Report, Supervisor, Unjudged, WatchKind, Who};

@@ -100,6 +100,11 @@ impl Sandbox {
         Ok(Self { engine, linker, settings, compiler })
     }
 
+    /// Returns what an instance may do a second.
+    pub const fn rates(&self) -> &crate::settings::Rates {
+        &self.settings.rates
+    }
+
     /// Returns the fuel of one call of `on-events`; an operator may leave less to a strategy.
     pub const fn fuel(&self) -> u64 {
         self.settings.fuel

@@ -3,7 +3,7 @@
 use crate::instance::{Batch, Instance};
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
-use crate::supervisor::{Item, Refusals, unsaved};
+use crate::supervisor::{INTENTS_OVER, Item, LOG_OVER, Refusals, fold, only_cancels, unsaved};
 use model::event::REASON_MAX;
 use model::input::StrategyAnswer;
 use model::{MarketNote, NoteKind, OwnEvent, Time};
@@ -26,6 +26,8 @@ pub struct Rerun {
     batch: Batch,
     heard: u64,
     refusals: Refusals,
+    /// Of its last answer only the cancels went on, as its intents came too often.
+    cut: bool,
 }
 
 impl std::fmt::Debug for Rerun {
@@ -37,7 +39,7 @@ impl std::fmt::Debug for Rerun {
 impl Rerun {
     /// Returns an instance that is about to start.
     pub fn new(sandbox: Sandbox, module: Module, session: Session) -> Self {
-        let refusals = Refusals::of(&session.grants);
+        let refusals = Refusals::of(&session.grants, &sandbox.settings.rates);
         Self {
             sandbox,
             module,
@@ -50,6 +52,7 @@ impl Rerun {
             batch: Batch::default(),
             heard: 0,
             refusals,
+            cut: false,
         }
     }
 
@@ -92,14 +95,17 @@ impl Rerun {
         self.told.push_back((self.next, item));
     }
 
-    /// Shows it the batch that it answered then, and compares the answers. An answer to no event says that it could not give its state, or
-    /// that it was refused too often.
+    /// Shows it the batch that it answered then, and compares the answers. An answer to no event says that it could not give its state, that
+    /// it was refused too often, or that it wanted or logged too much a second: by a clock, so that part is believed.
     ///
     /// # Errors
     /// What is different now, as a sentence.
     pub fn answer(&mut self, then: &StrategyAnswer) -> Result<(), String> {
         if then.count == 0 {
             return self.fail(then);
+        }
+        if std::mem::take(&mut self.cut) {
+            return Err("it went on, and then it did not: its intents had come too often".to_owned());
         }
         self.gather(then);
         let Some(instance) = &mut self.instance else { return Err("it did not start, or failed before".to_owned()) };
@@ -109,10 +115,17 @@ impl Rerun {
             return Err(format!("it heard {count} events from {} on, and now {now} from {first} on", then.first));
         }
         match (instance.on_events(first, &mut self.batch), &then.fault) {
-            (Ok(now), None) => {
+            (Ok(mut now), None) => {
+                if now.intents != then.intents {
+                    fold(&mut now.intents);
+                }
                 let consumed = usize::try_from(now.consumed).unwrap_or(usize::MAX).min(self.items.len());
                 self.items.drain(..consumed);
                 self.heard = self.heard.saturating_add(u64::from(now.consumed));
+                if now.intents != then.intents && only_cancels(&now.intents) == then.intents {
+                    self.cut = true;
+                    now.intents.clone_from(&then.intents);
+                }
                 let same = (now.consumed, now.fuel, &now.intents) == (then.consumed, then.fuel, &then.intents);
                 if same { Ok(()) } else { Err(difference(then, &now)) }
             }
@@ -130,14 +143,17 @@ impl Rerun {
         }
     }
 
-    /// Ends it as it ended then: it was refused too often, or asked for the state that it could not give.
+    /// Ends it as it ended then: it was refused too often, wanted or logged too much, or was asked for the state that it could not give.
     fn fail(&mut self, then: &StrategyAnswer) -> Result<(), String> {
         let first = self.heard.saturating_add(1);
         let Some(mut instance) = self.instance.take() else {
             return Err("it did not start, or failed before".to_owned());
         };
-        let now = match self.refusals.fault() {
-            Some(refused) if then.fault.as_ref() == Some(&refused) => Err(refused),
+        let timed = |fault: &&String| fault.starts_with(INTENTS_OVER) || fault.starts_with(LOG_OVER);
+        let now = match (self.refusals.fault(), then.fault.as_ref().filter(timed)) {
+            (_, Some(timed)) => Err(timed.clone()),
+            _ if self.cut => Err(INTENTS_OVER.to_owned()),
+            (Some(refused), None) if then.fault.as_ref() == Some(&refused) => Err(refused),
             _ => instance.save().map(drop).map_err(|fault| unsaved(&fault)),
         };
         match (&then.fault, now) {

@@ -28,10 +28,12 @@ pub struct Settings {
     pub intents_max: usize,
     /// Bytes of a saved state.
     pub state_max: usize,
-    /// Log lines kept between two looks; more are counted.
+    /// Log lines kept of one call; more are counted.
     pub log_lines_max: usize,
     /// How often a running strategy is asked for its state, in milliseconds.
     pub save_every_ms: u64,
+    /// What it may do a second.
+    pub rates: Rates,
 }
 
 impl Default for Settings {
@@ -50,6 +52,60 @@ impl Default for Settings {
             state_max: 1024 * 1024,
             log_lines_max: 100,
             save_every_ms: 60_000,
+            rates: Rates::default(),
+        }
+    }
+}
+
+/// What an instance may do a second, for ever. So many seconds' worth may come at once; an instance that does more fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// Seconds' worth that may come at once.
+    pub burst_s: u64,
+    /// Intents. A strategy that repeats its quotes at each change of a top has some tens.
+    pub intents: u64,
+    /// More of them for each granted market.
+    pub intents_each_market: u64,
+    /// Refused intents. A strategy that waits after a refusal, as the contract asks it to, has a few.
+    pub refusals: u64,
+    /// More of them for each granted market: the engine itself tries a refused standing quote again once a second, and a market has two
+    /// tokens with two sides each.
+    pub refusals_each_market: u64,
+    /// Log lines that are kept, of one second's worth at once; the others are counted.
+    pub log_lines: u64,
+    /// Bytes of log lines that are kept, likewise.
+    pub log_bytes: u64,
+    /// So many times the lines or bytes that are kept may be logged; an instance that logs more fails.
+    pub log_excess: u64,
+}
+
+impl Rates {
+    /// Returns the intents a second of an instance with so many markets.
+    pub fn intents_of(&self, markets: usize) -> u64 {
+        with_markets(self.intents, self.intents_each_market, markets)
+    }
+
+    /// Returns the refusals a second of an instance with so many markets.
+    pub fn refusals_of(&self, markets: usize) -> u64 {
+        with_markets(self.refusals, self.refusals_each_market, markets)
+    }
+}
+
+fn with_markets(base: u64, each: u64, markets: usize) -> u64 {
+    base.saturating_add(each.saturating_mul(u64::try_from(markets).unwrap_or(u64::MAX)))
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            burst_s: 5,
+            intents: 500,
+            intents_each_market: 25,
+            refusals: 200,
+            refusals_each_market: 4,
+            log_lines: 100,
+            log_bytes: 64 * 1024,
+            log_excess: 10,
         }
     }
 }

@@ -2,10 +2,13 @@
 //! one that fails ends alone. Whoever owns the supervisor decides what is started, and with what.
 
 mod folder;
+mod intents;
 mod loading;
+mod log_limit;
 mod mark;
 mod name;
 mod queue;
+mod rate;
 mod refusals;
 mod runner;
 mod states;
@@ -19,6 +22,8 @@ use crate::session::Session;
 use crate::state::LogLine;
 use folder::Folder;
 pub use folder::WatchKind;
+pub(crate) use intents::{OVER as INTENTS_OVER, fold, only_cancels};
+pub(crate) use log_limit::OVER as LOG_OVER;
 use model::input::StrategyAnswer;
 use model::{MarketNote, OwnEvent, StrategyId, Time};
 pub use name::is_name;
@@ -114,9 +119,9 @@ pub enum Report {
     Log {
         /// Who.
         strategy: StrategyId,
-        /// The lines.
+        /// The lines, no more a second than [`Rates`](crate::Rates) has.
         lines: Vec<LogLine>,
-        /// How many more there were than are kept.
+        /// How many more there were since this was last above zero; told once a second at most.
         lost: u64,
     },
 }

@@ -81,8 +81,14 @@ pub struct StrategyView {
     /// The fuel that a call may use at most: what the sandbox gives, or what `NAME.toml` leaves of it.
     #[ts(type = "number")]
     pub fuel_limit: u64,
+    /// The intents a second that it may have for ever.
+    #[ts(type = "number")]
+    pub intents_a_second_limit: u64,
     /// Its last log line.
     pub log: String,
+    /// Lines that it logged beyond what a second has room for.
+    #[ts(type = "number")]
+    pub log_lines_lost: u64,
     #[ts(type = "number")]
     pub loaded_at_ms: u64,
     /// SHA-256 of the version that may trade real money; empty if none may.

@@ -6,16 +6,55 @@ use super::STRATEGY;
 use super::events::Heard;
 use super::trial::Notes;
 use super::world::{Item, World};
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use model::Intent;
 use model::input::StrategyAnswer;
 use sandbox::{Batch, Instance, LogLine, Reaction};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The most events of a batch.
 pub(super) const SPAN_MAX: usize = 4_096;
 /// After the strategy acted, batches begin with so many events again.
 const SPAN_MIN: usize = 64;
+
+/// Calls in a row for what an answer led to, without a market event between them. After so many refusals the host has ended an instance.
+const STANDING_MAX: u64 = 1_000;
+/// Calls of a whole run for each event: it may answer each, and be told what came of it one by one.
+const CALLS_EACH_EVENT: u64 = 16;
+
+/// What a run may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Budget {
+    pub(super) time: Option<Duration>,
+}
+
+/// What a run has taken.
+#[derive(Debug)]
+struct Spent {
+    since: Instant,
+    calls: u64,
+    /// Calls since the tape went on.
+    standing: u64,
+}
+
+impl Spent {
+    /// Counts a call, and says whether that was one too many, or too late.
+    fn call(&mut self, went_on: bool, events: usize, budget: Budget) -> anyhow::Result<()> {
+        self.calls = self.calls.saturating_add(1);
+        self.standing = if went_on { 0 } else { self.standing.saturating_add(1) };
+        ensure!(
+            self.standing <= STANDING_MAX,
+            "it does not end: {STANDING_MAX} calls in a row were answers to what its answers led to"
+        );
+        let events = u64::try_from(events).unwrap_or(u64::MAX);
+        let most = CALLS_EACH_EVENT.saturating_mul(events).saturating_add(STANDING_MAX);
+        ensure!(self.calls <= most, "it took more than {most} calls for {events} events");
+        if let Some(time) = budget.time {
+            ensure!(self.since.elapsed() <= time, "it took more than {} s for {events} events", time.as_secs());
+        }
+        Ok(())
+    }
+}
 
 /// A run under way.
 pub(super) struct Run {
@@ -51,11 +90,21 @@ impl Run {
     /// Takes all events.
     ///
     /// # Errors
-    /// If the strategy fails.
+    /// If the strategy fails, or its answers lead to calls without an end.
     pub(super) fn all(&mut self, tape: &[Heard]) -> anyhow::Result<()> {
-        let mut taken = 0;
+        self.within(tape, Budget::default())
+    }
+
+    /// Takes all events, within a budget.
+    ///
+    /// # Errors
+    /// If the strategy fails, or takes more.
+    pub(super) fn within(&mut self, tape: &[Heard], budget: Budget) -> anyhow::Result<()> {
+        let (mut taken, mut spent) = (0, Spent { since: Instant::now(), calls: 0, standing: 0 });
         while taken < tape.len() || !self.items.is_empty() {
+            let before = taken;
             taken = self.batch(tape, taken)?;
+            spent.call(taken > before, tape.len(), budget)?;
         }
         Ok(())
     }

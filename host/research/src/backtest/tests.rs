@@ -75,3 +75,17 @@ fn an_engine_that_trades_cannot_be_forked() {
     assert!(engine::Engine::new(engine::Purpose::Trade).fork().is_none());
     assert!(engine::Engine::new(engine::Purpose::Rehearse).fork().is_some());
 }
+
+#[test]
+fn a_strategy_that_answers_what_its_answers_lead_to_without_an_end_is_no_strategy() {
+    let sandbox = Sandbox::new(Settings { deadline_ms: 60_000, ..Settings::default() }, Compiler::Inline).unwrap();
+    let storm = sandbox.load(&guest::storm_of(2).core()).unwrap();
+    let error = rehearse(&sandbox, &storm, 1, 50_000).unwrap_err().to_string();
+    assert_eq!(error, "it does not end: 1000 calls in a row were answers to what its answers led to");
+    let shown = trial(&sandbox, &storm, &Tape::made_up(1, 100), "{}").unwrap_err().to_string();
+    assert_eq!(shown, error, "`strategy test` ends as well");
+    let calm = sandbox.load(&guest::Guest::default().core()).unwrap();
+    let none = Budget { time: Some(Duration::ZERO) };
+    let late = begin(&sandbox, &calm, 1).unwrap().within(&events::tape(1, 100), none).unwrap_err().to_string();
+    assert_eq!(late, "it took more than 0 s for 100 events");
+}

@@ -4,6 +4,7 @@
 use super::refusals::Refusals;
 use crate::grants::Grants;
 use crate::instance::Batch;
+use crate::settings::Rates;
 use model::{MarketNote, NoteKind, OwnEvent, Time, TokenIx};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
@@ -116,8 +117,8 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Returns an empty queue of an instance with these markets.
-    pub(super) fn of(grants: &Grants) -> Self {
-        let waiting = Waiting { refusals: Refusals::of(grants), ..Waiting::default() };
+    pub(super) fn of(grants: &Grants, rates: &Rates) -> Self {
+        let waiting = Waiting { refusals: Refusals::of(grants, rates), ..Waiting::default() };
         Self { waiting: Mutex::new(waiting), signal: Condvar::new() }
     }
 

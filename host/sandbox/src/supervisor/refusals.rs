@@ -1,61 +1,43 @@
 //! The limit of how often the intents of one strategy may be refused. Each refusal is an own event of the strategy, so one that repeats
 //! itself at each of them would otherwise keep the engine's thread busy without an end.
 
+use super::rate::Rate;
 use crate::grants::Grants;
+use crate::settings::Rates;
 use model::Time;
 
-/// Refusals a second that a strategy may go on with for ever. A strategy that waits after a refusal, as the contract asks it to, has
-/// a few a second.
-const A_SECOND: u64 = 200;
-/// More of them for each granted market: the engine itself tries a refused standing quote again once a second, and a market has two
-/// tokens with two sides each.
-const FOR_EACH_MARKET: u64 = 4;
-/// How many seconds' worth may come at once.
-const BURST_SECONDS: u64 = 5;
-const SECOND_MICROS: u64 = 1_000_000;
-
-/// The refusals of one instance, as a bucket that leaks at the rate that is allowed and is exceeded for good once it is too full. Times
-/// are those of the engine's inputs, so that a replay finds the same.
+/// The refusals of one instance, and whether they ever were more than is allowed. Times are those of the engine's inputs, so that a replay
+/// finds the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusals {
-    /// Refusals a second that are allowed.
-    rate: u64,
-    /// Millionths of refusals in the bucket.
-    level: u64,
-    /// When the level was computed.
-    at: Time,
+    rate: Rate,
+    burst_s: u64,
     exceeded: bool,
 }
 
 impl Default for Refusals {
     fn default() -> Self {
-        Self::of(&Grants::default())
+        Self::of(&Grants::default(), &Rates::default())
     }
 }
 
 impl Refusals {
     /// Returns the limit of an instance with these markets, which has had no refusal yet.
-    pub(crate) fn of(grants: &Grants) -> Self {
-        let markets = u64::try_from(grants.markets().len()).unwrap_or(u64::MAX);
-        let rate = A_SECOND.saturating_add(FOR_EACH_MARKET.saturating_mul(markets));
-        Self { rate, level: 0, at: Time(0), exceeded: false }
+    pub(crate) fn of(grants: &Grants, rates: &Rates) -> Self {
+        let rate = Rate::new(rates.refusals_of(grants.markets().len()), rates.burst_s);
+        Self { rate, burst_s: rates.burst_s, exceeded: false }
     }
 
     /// Counts a refusal.
     pub(crate) fn count(&mut self, at: Time) {
-        let leaked = at.since(self.at).saturating_mul(self.rate);
-        self.level = self.level.saturating_sub(leaked).saturating_add(SECOND_MICROS);
-        self.at = self.at.max(at);
-        let most = self.rate.saturating_mul(BURST_SECONDS).saturating_mul(SECOND_MICROS);
-        self.exceeded |= self.level > most;
+        self.exceeded |= self.rate.is_over_with(at, 1);
     }
 
     /// Returns why the instance must end, as a sentence; nothing while it keeps to the limit.
     pub(crate) fn fault(&self) -> Option<String> {
-        let rate = self.rate;
-        self.exceeded.then(|| {
-            format!("its intents were refused more than {rate} times a second for more than {BURST_SECONDS} s")
-        })
+        let (rate, burst) = (self.rate.a_second, self.burst_s);
+        self.exceeded
+            .then(|| format!("its intents were refused more than {rate} times a second for more than {burst} s"))
     }
 }
 
@@ -64,6 +46,10 @@ mod tests {
     #![allow(clippy::arithmetic_side_effects, reason = "test code may fail loudly")]
 
     use super::*;
+
+    const SECOND_MICROS: u64 = 1_000_000;
+    /// What an instance without markets may have a second.
+    const A_SECOND: u64 = 200;
 
     /// Counts so many refusals a second, evenly, for so many seconds, and says whether that was too much.
     fn exceeds(a_second: u64, seconds: u64) -> bool {
@@ -98,13 +84,13 @@ mod tests {
     fn each_market_adds_what_the_engine_tries_again_by_itself() {
         let market = || testkit::market(1);
         let grants = Grants::new((0..50).map(|ix| (model::MarketIx(ix), market())).collect());
-        assert_eq!(Refusals::of(&grants).rate, 400);
+        assert_eq!(Refusals::of(&grants, &Rates::default()).rate.a_second, 400);
     }
 
     #[test]
     fn a_clock_that_went_back_leaks_nothing_and_breaks_nothing() {
         let mut refusals = Refusals::default();
         [9, 5, 1].into_iter().for_each(|seconds| refusals.count(Time(seconds * SECOND_MICROS)));
-        assert_eq!((refusals.level, refusals.at), (3 * SECOND_MICROS, Time(9 * SECOND_MICROS)));
+        assert_eq!((refusals.rate.level, refusals.rate.at), (3 * SECOND_MICROS, Time(9 * SECOND_MICROS)));
     }
 }

@@ -1,5 +1,7 @@
 //! One strategy's thread: it takes what waits, shows it, and reports the answers.
 
+use super::intents::IntentLimit;
+use super::log_limit::LogLimit;
 use super::queue::{Item, OWN_MAX, Queue, Taken, deadline};
 use super::states::States;
 use super::turns::Turns;
@@ -9,6 +11,8 @@ use crate::fault::{Fault, cut};
 use crate::instance::{Batch, Instance, Usage};
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
+use crate::state::LogLine;
+use model::Time;
 use model::event::REASON_MAX;
 use model::input::StrategyAnswer;
 use parking_lot::Mutex;
@@ -59,7 +63,7 @@ pub(super) struct Runner {
 impl Runner {
     /// Starts a thread. It lets the one `before` hear what it was told, and goes on from its state.
     pub(super) fn start(job: Job, before: Option<Self>) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue::of(&job.session.grants));
+        let queue = Arc::new(Queue::of(&job.session.grants, &job.sandbox.settings.rates));
         let heard = Arc::clone(&queue);
         let usage = Meter::default();
         let meter = Arc::clone(&usage);
@@ -109,7 +113,13 @@ fn begin(job: Job, left: Option<Running>, meter: Meter) -> Option<Running> {
         Ok(instance) => {
             sink(Report::Started { strategy, instance: number });
             let (heard, saved, lost) = (0, 0, Vec::new());
-            let running = Running { instance, who, heard, saved, every, lost, sink, states, turns, meter };
+            let rates = &sandbox.settings.rates;
+            let limits = Limits {
+                intents: IntentLimit::of(instance.grants(), rates),
+                log: LogLimit::of(rates),
+                since: Instant::now(),
+            };
+            let running = Running { instance, who, heard, saved, every, lost, limits, sink, states, turns, meter };
             running.measure();
             Some(running)
         }
@@ -125,6 +135,21 @@ fn begin(job: Job, left: Option<Running>, meter: Meter) -> Option<Running> {
     }
 }
 
+/// What the instance may do a second.
+struct Limits {
+    intents: IntentLimit,
+    log: LogLimit,
+    /// When it started, from which they count.
+    since: Instant,
+}
+
+impl Limits {
+    /// Returns the microseconds since the start.
+    fn now(&self) -> Time {
+        Time(u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
 /// An instance in its thread.
 struct Running {
     instance: Instance,
@@ -137,6 +162,7 @@ struct Running {
     every: Duration,
     /// Numbers of what it was told and never shown, since the last answer.
     lost: Vec<u64>,
+    limits: Limits,
     sink: Sink,
     states: States,
     turns: Turns,
@@ -151,6 +177,8 @@ impl Running {
             Ok(false) => None,
             Err(Failed { error, strike, saving }) => {
                 self.tell_log();
+                let lost = self.limits.log.last_lost();
+                self.report_log(Vec::new(), lost);
                 let Who { strategy, instance, .. } = self.who;
                 (self.sink)(Report::Faulted { strategy, instance, error, strike, saving });
                 None
@@ -180,7 +208,7 @@ impl Running {
                     let error = format!("more than {OWN_MAX} of its own events wait: it is too slow");
                     return Err(Failed { error, strike: true, saving: false });
                 }
-                Taken::Refused(error) => return Err(self.refused_too_often(queue, error)),
+                Taken::Refused(error) => return Err(self.exceeded(queue, error)),
             }
             if Instant::now() >= save_at {
                 save_at = deadline(self.every);
@@ -217,9 +245,11 @@ impl Running {
                 let consumed = usize::try_from(reaction.consumed).unwrap_or(usize::MAX).min(items.len());
                 items.drain(..consumed);
                 self.heard = self.heard.saturating_add(u64::from(reaction.consumed));
-                let (consumed, fuel, intents) = (reaction.consumed, reaction.fuel, reaction.intents);
+                let (consumed, fuel, mut intents) = (reaction.consumed, reaction.fuel, reaction.intents);
+                let now = self.limits.now();
+                let over = self.limits.intents.hold(now, &mut intents).or_else(|| self.limits.log.fault());
                 self.answer(queue, StrategyAnswer { consumed, fuel, intents, ..blank });
-                Ok(())
+                over.map_or(Ok(()), |error| Err(self.exceeded(queue, error)))
             }
             Err(fault) => {
                 let reason = cut(&fault.to_string(), REASON_MAX);
@@ -251,9 +281,9 @@ impl Running {
         Failed { error, strike: fault.is_strike(), saving: true }
     }
 
-    /// Returns the failure of an instance whose intents are refused too often, reported as an answer to no event. All its answers
-    /// before went to the engine whole, with their cancels.
-    fn refused_too_often(&self, queue: &Arc<Queue>, error: String) -> Failed {
+    /// Returns the failure of an instance that goes beyond what it may do a second, reported as an answer to no event. The cancels of all
+    /// its answers before went to the engine.
+    fn exceeded(&self, queue: &Arc<Queue>, error: String) -> Failed {
         self.answer(queue, StrategyAnswer { fault: Some(error.clone()), ..self.silence() });
         Failed { error, strike: true, saving: false }
     }
@@ -269,6 +299,12 @@ impl Running {
 
     fn tell_log(&mut self) {
         let (lines, lost) = self.instance.take_log();
+        let now = self.limits.now();
+        let (lines, lost) = self.limits.log.hold(now, lines, lost);
+        self.report_log(lines, lost);
+    }
+
+    fn report_log(&self, lines: Vec<LogLine>, lost: u64) {
         if !lines.is_empty() || lost > 0 {
             (self.sink)(Report::Log { strategy: self.who.strategy, lines, lost });
         }

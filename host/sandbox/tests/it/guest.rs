@@ -81,7 +81,12 @@ pub(crate) const STORM: u32 = 250;
 
 /// A guest that answers whatever it hears with orders of a hundredth of a share, which no gate approves, and never waits.
 pub(crate) fn storming() -> Guest {
-    let (places, end) = (STORM - 1, 4096 + 88 * (STORM - 1));
+    storm_of(STORM)
+}
+
+/// As [`storming`], with so many intents in each answer.
+pub(crate) fn storm_of(intents: u32) -> Guest {
+    let (places, end) = (intents - 1, 4096 + 88 * (intents - 1));
     Guest {
         items: "(global $yes (mut i32) (i32.const 0))".into(),
         // The YES token's handle of the first market of the session.
@@ -100,7 +105,99 @@ pub(crate) fn storming() -> Guest {
              (i64.store offset=24 (i32.const {end}) (i64.const 1))
              (i64.store offset=32 (i32.const {end}) (i64.const {places}))
              (global.set $next (i32.const 65536)) {}",
-            answer(1, STORM)
+            answer(1, intents)
+        ),
+        ..Guest::default()
+    }
+}
+
+/// A guest that logs 100 lines of 1,000 bytes at whatever it hears.
+pub(crate) fn logging() -> Guest {
+    Guest {
+        imports: r#"(import "$root" "log" (func $log (param i32 i32 i32)))"#,
+        on_events: format!(
+            "(local $left i32)
+             (local.set $left (i32.const 100))
+             (loop $more
+                (call $log (i32.const 1) (i32.const 8192) (i32.const 1000))
+                (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+                (br_if $more (local.get $left)))
+             (global.set $next (i32.const 65536)) {}",
+            answer(1, 0)
+        ),
+        ..Guest::default()
+    }
+}
+
+/// What a guest of [`pacing`] wants each time.
+pub(crate) struct Pace {
+    /// Orders of a hundredth of a share, which no gate approves.
+    pub(crate) places: u32,
+    /// Cancels of orders that are not there, each of another one.
+    pub(crate) cancels: u32,
+    /// Timers, all of them the one that is due next; at least one.
+    pub(crate) timers: u32,
+    /// Log lines of 600 bytes.
+    pub(crate) lines: u32,
+    /// Microseconds between two times.
+    pub(crate) every: u64,
+}
+
+/// A guest that wants so much again and again, by a timer, and nothing when it hears what came of it.
+pub(crate) fn pacing(pace: &Pace) -> Guest {
+    let Pace { places, cancels, timers, lines, every } = *pace;
+    let repeat = |count: u32, body: &str| {
+        format!(
+            "(local.set $left (i32.const {count}))
+             (block $done (loop $more
+                (br_if $done (i32.eqz (local.get $left)))
+                {body}
+                (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+                (br $more)))"
+        )
+    };
+    // An intent's tag, reason and fair value stay zero.
+    let intent = |fields: &str| format!("{fields} (local.set $at (i32.add (local.get $at) (i32.const 88)))");
+    let place = intent(
+        "(i64.store offset=24 (local.get $at) (i64.const 0)) (i32.store offset=32 (local.get $at) (global.get $yes))
+         (i64.store offset=40 (local.get $at) (i64.const 10000)) (i64.store offset=48 (local.get $at) (i64.const 10000))",
+    );
+    let cancel = intent(
+        "(i64.store offset=24 (local.get $at) (i64.const 1))
+         (i64.store offset=32 (local.get $at) (i64.extend_i32_u (local.get $left)))",
+    );
+    let timer = intent(
+        "(i64.store offset=24 (local.get $at) (i64.const 4)) (i32.store offset=32 (local.get $at) (i32.const 1))
+         (i64.store offset=40 (local.get $at) (local.get $next_at))",
+    );
+    let wants = [
+        repeat(lines, "(call $log (i32.const 1) (i32.const 49152) (i32.const 600))"),
+        repeat(timers, &timer),
+        repeat(places, &place),
+        repeat(cancels, &cancel),
+    ];
+    let half = every / 2;
+    Guest {
+        imports: r#"(import "$root" "log" (func $log (param i32 i32 i32)))"#,
+        items: format!(
+            "(global $yes (mut i32) (i32.const 0)) (global $due (mut i64) (i64.const 0)) (data (i32.const 49152) \"{}\")",
+            "x".repeat(600)
+        ),
+        start: "(global.set $yes (i32.load offset=24 (i32.load offset=16 (local.get 0)))) (i32.const 3000)".into(),
+        on_events: format!(
+            "(local $at i32) (local $left i32) (local $now i64) (local $next_at i64)
+             (global.set $next (i32.const 65536))
+             (local.set $at (i32.const 4096))
+             (if (local.get 4) (then (local.set $now (i64.load offset=8 (local.get 3)))))
+             (if (result i32) (i64.gt_u (local.get $now) (global.get $due))
+                (then
+                    (global.set $due (i64.add (local.get $now) (i64.const {half})))
+                    (local.set $next_at (i64.add (local.get $now) (i64.const {every})))
+                    {} {})
+                (else {}))",
+            wants.join(" "),
+            answer(1, places + cancels + timers),
+            answer(1, 0)
         ),
         ..Guest::default()
     }

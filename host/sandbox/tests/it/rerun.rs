@@ -5,7 +5,7 @@ use crate::guest::{session, top};
 use crate::shipped::built;
 use model::input::StrategyAnswer;
 use model::{Book, Depth, Level, MarketNote, NoteKind, OwnEvent, Price, SessionState, Side, Size, StrategyId, Time};
-use sandbox::{Compiler, Report, Rerun, Sandbox, Settings};
+use sandbox::{Compiler, Rates, Report, Rerun, Sandbox, Settings};
 
 /// More than waits for a strategy that lags.
 const EVENTS: u64 = 30_000;
@@ -52,7 +52,12 @@ fn lived(name: &str) -> Option<Vec<StrategyAnswer>> {
     let stem = name.rsplit('/').next().unwrap().trim_end_matches(".wasm");
     let rig = Rig::over(
         &format!("{stem}-{:?}", std::thread::current().id()),
-        Sandbox::new(Settings::default(), Compiler::Inline).unwrap(),
+        // All of it comes at once, where a session takes hours.
+        Sandbox::new(
+            Settings { rates: Rates { intents: 1_000_000, ..Rates::default() }, ..Settings::default() },
+            Compiler::Inline,
+        )
+        .unwrap(),
     );
     rig.drop_file(&format!("{stem}.wasm"), &bytes);
     let module = rig.ready(stem);

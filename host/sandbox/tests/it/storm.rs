@@ -1,7 +1,7 @@
 //! A strategy that repeats what is refused, beside one that behaves: the first ends, and the second notices nothing.
 
 use crate::folder::Rig;
-use crate::guest::{Guest, STORM, answer, session, storming, top};
+use crate::guest::{Guest, Pace, STORM, answer, logging, pacing, session, storming, top};
 use model::input::StrategyAnswer;
 use model::{IntentKind, OrderId, OwnEvent, StrategyId, Time};
 use sandbox::{Compiler, Module, Report, Rerun, Sandbox, Settings};
@@ -126,4 +126,146 @@ fn runs_again(rig: &Rig, storm: Module, answers: &[StrategyAnswer]) {
     assert_eq!(rerun(1_000), [""; 0]);
     let slower = rerun(10_000_000);
     assert!(slower.last().unwrap().contains("and now it does not"), "{slower:?}");
+}
+
+/// The answers of an instance that is shown a top after each, up to its failure, which is returned as well. What they want is not refused.
+fn until_it_fails(rig: &Rig, strategy: StrategyId) -> (Vec<StrategyAnswer>, String) {
+    rig.supervisor.notify_market(strategy, top(2));
+    let mut answers = Vec::new();
+    loop {
+        match rig.next() {
+            Report::Answer(answer, unjudged) => {
+                answers.push(answer);
+                rig.supervisor.notify_market(strategy, top(2));
+                drop(unjudged);
+            }
+            Report::Faulted { error, strike: true, saving: false, .. } => return (answers, error),
+            Report::Started { .. } | Report::Log { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Runs a strategy again that was shown a top before each answer, and returns the differences.
+fn again(rig: &Rig, module: Module, answers: &[StrategyAnswer]) -> Vec<String> {
+    let mut run = Rerun::new(rig.sandbox.clone(), module, session());
+    run.start(None);
+    let answer = |answer| {
+        run.market(top(2));
+        run.answer(answer).err()
+    };
+    answers.iter().filter_map(answer).collect()
+}
+
+#[test]
+fn one_with_too_many_intents_ends_and_all_its_cancels_are_carried_out() {
+    let rig = rig("intents");
+    let module = rig.sandbox.load(&storming().core()).unwrap();
+    rig.start(STORMING.0, 1, module.clone());
+    let (mut answers, error) = until_it_fails(&rig, STORMING);
+    assert_eq!(error, "it wanted more than 525 intents a second for more than 5 s");
+    let [all @ .., cut, last] = answers.as_slice() else { panic!("{answers:?}") };
+    assert_eq!((last.count, last.fault.as_deref(), last.intents.len()), (0, Some(error.as_str()), 0));
+    // Five seconds' worth of 525, and what leaked meanwhile.
+    assert!(all.len() >= 10 && all.iter().all(|answer| answer.intents.len() == 250), "{}", all.len());
+    let cancel = IntentKind::Cancel { order: OrderId(249) };
+    assert_eq!((cut.count, &cut.fault, cut.intents.len()), (1, &None, 1));
+    assert_eq!(cut.intents[0].kind, cancel);
+    assert_eq!(again(&rig, module.clone(), &answers), [""; 0]);
+    let fault = answers.pop().unwrap();
+    answers.push(answers[0].clone());
+    assert!(again(&rig, module.clone(), &answers)[0].contains("had come too often"));
+    answers.truncate(2);
+    answers[0].intents.clear();
+    answers.push(fault);
+    assert!(!again(&rig, module, &answers).is_empty(), "an answer without its cancel");
+}
+
+#[test]
+fn one_that_logs_too_much_ends_and_what_is_not_kept_is_counted() {
+    let rig = rig("logging");
+    let module = rig.sandbox.load(&logging().core()).unwrap();
+    rig.start(STORMING.0, 1, module.clone());
+    rig.supervisor.notify_market(STORMING, top(2));
+    let (mut answers, mut kept, mut bytes, mut lost) = (Vec::new(), 0, 0, 0);
+    let error = loop {
+        match rig.next() {
+            Report::Answer(answer, _) => {
+                answers.push(answer);
+                rig.supervisor.notify_market(STORMING, top(2));
+            }
+            Report::Log { lines, lost: not, .. } => {
+                kept += lines.len();
+                bytes += lines.iter().map(|line| line.text.len()).sum::<usize>();
+                lost += usize::try_from(not).unwrap();
+            }
+            Report::Faulted { error, strike: true, .. } => break error,
+            Report::Started { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(error.starts_with("it logged more than 1000 lines"), "{error}");
+    let calls = answers.len() - 1;
+    assert_eq!(kept + lost, 100 * calls, "each line is kept or counted");
+    // A busy machine may take some seconds for these calls.
+    assert!((33..=calls).contains(&calls) && bytes < 100_000 * calls / 2, "{bytes} bytes of {calls} calls");
+    assert_eq!(again(&rig, module, &answers), [""; 0]);
+}
+
+#[test]
+fn one_that_failed_or_was_quarantined_while_its_answer_waits_starts_again_and_old_permits_open_nothing() {
+    let rig = rig("quarantined");
+    let traps = Guest { on_events: "unreachable".into(), ..Guest::default() };
+    rig.run("traps", STORMING.0, &traps);
+    rig.supervisor.notify_market(STORMING, top(2));
+    let fault = rig.next();
+    assert!(matches!(&fault, Report::Answer(answer, _) if answer.fault.is_some()), "{fault:?}");
+    assert!(matches!(rig.next(), Report::Faulted { instance: 1, .. }));
+    // Its fault is not judged yet, and it starts again.
+    rig.start(STORMING.0, 2, rig.sandbox.load(&storming().core()).unwrap());
+    assert!(matches!(rig.next(), Report::Started { instance: 2, .. }));
+    rig.supervisor.notify_market(STORMING, top(3));
+    let second = rig.next();
+    assert!(matches!(&second, Report::Answer(answer, _) if answer.instance == 2), "{second:?}");
+    // It is taken out while its answer waits, and somebody enables it.
+    rig.supervisor.stop(STORMING);
+    assert!(matches!(rig.next(), Report::Saved { instance: 2, .. }));
+    rig.start(STORMING.0, 3, rig.sandbox.load(&storming().core()).unwrap());
+    assert!(matches!(rig.next(), Report::Started { instance: 3, .. }));
+    rig.supervisor.notify_market(STORMING, top(4));
+    let third = rig.next();
+    assert!(matches!(&third, Report::Answer(answer, _) if answer.instance == 3), "{third:?}");
+    rig.supervisor.notify_market(STORMING, top(5));
+    drop((fault, second));
+    assert!(rig.reports.recv_timeout(QUIET).is_err(), "a permit of an older instance lets nothing through");
+    drop(third);
+    assert!(matches!(rig.next(), Report::Answer(answer, _) if answer.instance == 3));
+}
+
+#[test]
+fn one_that_stays_just_under_each_limit_goes_on() {
+    let rig = rig("pacing");
+    let pace = Pace { places: 90, cancels: 5, timers: 145, lines: 45, every: 500_000 };
+    rig.start(STORMING.0, 1, rig.sandbox.load(&pacing(&pace).core()).unwrap());
+    assert!(matches!(rig.next(), Report::Started { .. }));
+    // Ten times of half a second, as the engine tells them; what comes sooner leads to nothing.
+    for half in 2..12_u64 {
+        let at = Time(half * 500_000);
+        rig.supervisor.notify_own(STORMING, at, OwnEvent::Timer { timer: 1 });
+        let mut next = rig.next();
+        // By a real clock these are more lines than are kept of a second.
+        while let Report::Log { lines, .. } = &next {
+            assert!(lines.len() <= 45 && lines.iter().all(|line| line.text.len() == 600));
+            next = rig.next();
+        }
+        let Report::Answer(answer, unjudged) = next else { panic!("{next:?}") };
+        let kinds = |kind: fn(&IntentKind) -> bool| answer.intents.iter().filter(|intent| kind(&intent.kind)).count();
+        assert_eq!(kinds(|kind| matches!(kind, IntentKind::Place { .. })), 90);
+        assert_eq!(kinds(|kind| matches!(kind, IntentKind::Cancel { .. })), 5);
+        let due = IntentKind::SetTimer { timer: 1, at: at.plus_micros(500_000) };
+        assert_eq!(answer.intents.iter().filter(|intent| intent.kind == due).count(), 145);
+        drop(unjudged);
+        rig.supervisor.notify_own(STORMING, at.plus_micros(1), OwnEvent::Timer { timer: 2 });
+        assert!(matches!(rig.next(), Report::Answer(answer, _) if answer.intents.is_empty() && answer.fault.is_none()));
+    }
 }
