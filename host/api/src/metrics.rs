@@ -23,6 +23,7 @@ pub(crate) fn text(parts: &Parts) -> Result<String, fmt::Error> {
     families.market_data(&snapshot, &parts.picture.connections(), parts.picture.event_waits().counts());
     families.alerts(&parts.alerts.figures());
     families.database(&parts.db.writer().health());
+    families.output((parts.lost_lines)());
     let mut text = String::new();
     encode(&mut text, &families.0)?;
     Ok(text)
@@ -79,6 +80,10 @@ impl Families {
         self.counter("rows_written", "Rows written to the database since the start", rows.written);
         self.counter("rows_lost", "Rows that are in the journal only since the start", rows.lost);
         self.gauge("rows_waiting", "Rows in the queue to the database", rows.waiting);
+    }
+
+    fn output(&mut self, lost: u64) {
+        self.counter("output_lines_lost", "Lines of the log and of standard output lost since the start", lost);
     }
 
     fn gauge<N>(&mut self, name: &str, help: &str, value: N)

@@ -33,6 +33,8 @@ pub struct Parts {
     pub session: u64,
     /// Whether other names than this machine's may be asked for.
     pub remote: bool,
+    /// The lines of output that were lost.
+    pub lost_lines: fn() -> u64,
     /// The host's clock.
     pub clock: fn() -> model::Time,
 }

@@ -87,6 +87,7 @@ impl Rig {
             keep_versions: 20,
             session: 7,
             remote: false,
+            lost_lines: || 7,
             clock: NOW,
         };
         let parts = Arc::new(parts);

@@ -4,8 +4,10 @@ use crate::cli::{
     AlertArgs, BacktestArgs, BenchArgs, CommonArgs, ExchangeArgs, HostArgs, KeysArgs, PositionsArgs, ReplayArgs,
     RunArgs, StrategyArgs,
 };
-use crate::console::{complain, say};
+use crate::console::{complain, queue_panics, say, usage};
+use crate::output::Flushed;
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Trades prediction markets with strategies that need not be trusted.
@@ -54,8 +56,15 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match cli.command {
+    let _flushed = Flushed;
+    let command = match Cli::try_parse() {
+        // Its outputs are pipes of the process that started it, and it starts no threads of ours.
+        Ok(Cli { command: Command::Compile }) => return compile(),
+        Ok(cli) => cli.command,
+        Err(error) => return usage(&error),
+    };
+    queue_panics();
+    let outcome = match command {
         Command::Run(args) => crate::commands::run::run(&args),
         Command::Exchange(args) => crate::commands::run::exchange(&args),
         Command::Replay(args) => crate::commands::replay::run(&args),
@@ -69,10 +78,18 @@ pub fn main() -> ExitCode {
         Command::Alert(args) => crate::commands::alert::test(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::commands::host::run(&args),
-        Command::Compile => crate::commands::compile::run(),
+        Command::Compile => return compile(),
     };
     outcome.unwrap_or_else(|error| {
         complain(&format!("polytrader: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Compiles a module. What goes wrong is written at once: the host reads it, with a limit of time.
+fn compile() -> ExitCode {
+    crate::commands::compile::run().unwrap_or_else(|error| {
+        drop(writeln!(std::io::stderr(), "polytrader: {error:#}"));
         ExitCode::FAILURE
     })
 }

@@ -7,3 +7,4 @@ mod commands;
 mod console;
 pub mod dispatch;
 mod logging;
+mod output;

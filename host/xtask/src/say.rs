@@ -1,5 +1,6 @@
 //! What xtask tells the person at the terminal. The only module that prints.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 /// Prints a heading: what is about to be done.
@@ -8,9 +9,9 @@ pub(crate) fn doing(what: &str) {
 }
 
 /// Prints one line.
-#[expect(clippy::print_stderr, reason = "xtask talks to a person; its output is not data")]
 pub(crate) fn line(text: &str) {
-    eprintln!("{text}");
+    // The person may have gone; a program that runs meanwhile must still be ended in order.
+    drop(writeln!(io::stderr(), "{text}"));
 }
 
 /// Prints an error with its causes, as one sentence after the other.

@@ -77,7 +77,15 @@ async fn every_metric_has_its_type_and_a_base_unit() {
     }
     let counters: Vec<&str> =
         all.types.iter().filter(|(_, kind)| *kind == "counter").map(|(family, _)| family.as_str()).collect();
-    let expected = ["alerts_dropped", "alerts_failed", "alerts_sent", "market_events", "rows_lost", "rows_written"];
+    let expected = [
+        "alerts_dropped",
+        "alerts_failed",
+        "alerts_sent",
+        "market_events",
+        "output_lines_lost",
+        "rows_lost",
+        "rows_written",
+    ];
     assert_eq!(counters, expected.map(|name| format!("polytrader_{name}")));
     assert_eq!(all.types["polytrader_event_wait_seconds"], "histogram");
     assert_eq!(all.types.values().filter(|kind| *kind == "gauge").count(), 16);
@@ -116,6 +124,7 @@ async fn the_values_are_those_of_the_read_model() {
         ("rows_written_total", "1"),
         ("rows_lost_total", "0"),
         ("rows_waiting", "0"),
+        ("output_lines_lost_total", "7"),
         ("cash_usd", "1234.567891"),
         ("today_usd", "-0.00001"),
         ("fees_usd", "0.0"),

@@ -11,7 +11,7 @@ use api::runtime_limits::Settings;
 use api::server::{Served, forget_last_run};
 use control::clock;
 use model::input::Mode;
-use signals::{Told, wait};
+use signals::{Told, announce, wait};
 use signer::process::Parent;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -84,6 +84,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         keep_versions: config.keep_versions,
         session: session.read_model().bot().session,
         remote: config.api_allow_remote,
+        lost_lines: crate::output::lost,
         clock: clock::now,
     };
     let served = Served::start(&config, Arc::new(parts), &args.exchange, &code).await?;
@@ -98,8 +99,9 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         session.start_bot().await;
     }
     let why = wait(&session, told, common.run_for, &lease).await;
-    complain(&format!("{why}; cancelling all orders"));
-    let outcome = session.end(lease).await;
+    let alerts = session.alerts().clone();
+    // The end begins before anything is said about it.
+    let (outcome, ()) = tokio::join!(biased; session.end(lease), announce(&alerts, &why));
     served.stop();
     outcome
 }

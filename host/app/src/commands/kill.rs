@@ -53,8 +53,8 @@ async fn stop_host(data_dir: &Path) {
     match ask(data_dir, &told).await {
         Ok(()) => say("the host is in emergency stop; it signs nothing until an admin releases it"),
         Err(error) => {
-            complain(&format!("the host does not answer: {error:#}"));
             end(data_dir, &told);
+            complain(&format!("the host did not answer: {error:#}"));
         }
     }
 }
@@ -78,12 +78,14 @@ fn end(data_dir: &Path, told: &Value) {
     }
     let process = |name| told.get(name).and_then(Value::as_i64).and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
     // First: what the host still asks for meanwhile is not signed.
-    match process("signer").map(|pid| kill_process(pid, Signal::USR1)) {
+    let signer = process("signer").map(|pid| kill_process(pid, Signal::USR1));
+    let host = process("pid").map(|pid| kill_process(pid, Signal::KILL));
+    match signer {
         Some(Ok(())) => say("the signer is locked until it is started again"),
         Some(Err(error)) => complain(&format!("locking the signer: {error}")),
         None => complain("run.json names no signer"),
     }
-    match process("pid").map(|pid| kill_process(pid, Signal::KILL)) {
+    match host {
         Some(Ok(())) => say("the host's process is ended"),
         // It is gone already.
         Some(Err(rustix::io::Errno::SRCH)) => say("the host's process is gone"),

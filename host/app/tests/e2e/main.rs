@@ -34,6 +34,7 @@ mod live;
 mod memory;
 mod one_engine;
 mod orphans;
+mod outputs;
 mod paper;
 mod parameters;
 mod person;

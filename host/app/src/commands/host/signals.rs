@@ -1,7 +1,8 @@
 //! Why a session ends.
 
 use crate::cli::HostArgs;
-use alerts::{Alert, Severity};
+use crate::console::complain;
+use alerts::{Alert, Alerts, Severity};
 use anyhow::Context;
 use control::clock;
 use std::time::Duration;
@@ -27,8 +28,11 @@ impl Told {
     }
 }
 
-/// Waits for a reason to end, and says it. Tells those that do not look.
-pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Duration>, lease: &Lease) -> &'static str {
+/// Why a session ends, and how bad that is.
+pub(super) struct Reason(&'static str, Severity);
+
+/// Waits for a reason to end.
+pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Duration>, lease: &Lease) -> Reason {
     let over = async {
         match run_for {
             Some(time) => tokio::time::sleep(time).await,
@@ -40,17 +44,21 @@ pub(super) async fn wait(session: &Session, mut told: Told, run_for: Option<Dura
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let (why, severity) = tokio::select! {
-        _ = told.interrupt.recv() => ("Ctrl-C", Severity::Info),
-        _ = told.terminate.recv() => ("told to end", Severity::Info),
-        _ = told.hangup.recv() => ("the terminal was closed", Severity::Warning),
-        () = over => ("the time is over", Severity::Info),
-        () = session.signer().gone() => ("the signer is gone", Severity::Critical),
-        () = lease.lost() => ("another engine took the account in the database", Severity::Critical),
-        () = engine_lost => ("the engine is lost", Severity::Critical),
-    };
-    session.alerts().raise(Alert::new(clock::now(), severity, "host_ends", "the host ends", why));
-    why
+    tokio::select! {
+        _ = told.interrupt.recv() => Reason("Ctrl-C", Severity::Info),
+        _ = told.terminate.recv() => Reason("told to end", Severity::Info),
+        _ = told.hangup.recv() => Reason("the terminal was closed", Severity::Warning),
+        () = over => Reason("the time is over", Severity::Info),
+        () = session.signer().gone() => Reason("the signer is gone", Severity::Critical),
+        () = lease.lost() => Reason("another engine took the account in the database", Severity::Critical),
+        () = engine_lost => Reason("the engine is lost", Severity::Critical),
+    }
+}
+
+/// Reports that the session ends: to the terminal, and to the webhook. A future, so that it runs beside the end and after its beginning.
+pub(super) async fn announce(alerts: &Alerts, Reason(why, severity): &Reason) {
+    complain(&format!("{why}; cancelling all orders"));
+    alerts.raise(Alert::new(clock::now(), *severity, "host_ends", "the host ends", why));
 }
 
 /// Tells those that do not look that the host could not begin, or failed at its end.

@@ -40,6 +40,8 @@ pub(super) fn sign_for_host(
     let places = ["--exchange", &venue.rest, "--channels", &venue.channels, "--catalog", &venue.catalog];
     let more = ["--records", &venue.records, "--relayer", &venue.relayer];
     command.arg("host").args(places).args(more).args(common.to_arguments());
+    // A thread that wrote before the signer confines itself would not be confined.
+    crate::output::rest();
     let exit = signer::run(signer, key, command, tell)?;
     Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
