@@ -44,7 +44,7 @@ export class World {
     const now = Date.now();
     this.snapshot = {
       seq: 1,
-      bot: { state: "RUNNING", restriction: "none", reason: "", mode, session: 3, started_at_ms: now - 754_000, market_channel_up: true, user_channel_up: true, events: 48_211, restrictions: [] },
+      bot: { state: "RUNNING", restriction: "none", reason: "", mode, session: 3, started_at_ms: now - 754_000, market_channel_up: true, user_channel_up: true, events: 48_211, restrictions: [], unstored: [] },
       pnl: { at_ms: now, cash_micro_usd: CASH, reserved_micro_usd: 0, positions_micro_usd: 0, portfolio_micro_usd: CASH, realised_micro_usd: 0, unrealised_micro_usd: 0, fees_micro_usd: 0, profit_micro_usd: 0, today_micro_usd: 0 },
       history: walk(now),
       positions: [],

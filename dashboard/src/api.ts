@@ -6,6 +6,7 @@ import type { ClaimBody } from "./generated/ClaimBody";
 import type { ClaimKindView } from "./generated/ClaimKindView";
 import type { ClaimView } from "./generated/ClaimView";
 import type { ConfigView } from "./generated/ConfigView";
+import type { DurableView } from "./generated/DurableView";
 import type { HealthView } from "./generated/HealthView";
 import type { Login } from "./generated/Login";
 import type { ParametersView } from "./generated/ParametersView";
@@ -97,9 +98,18 @@ export function route(action: Action): Route {
   }
 }
 
-/** Asks the host to do something. Throws [`ApiError`] unless the host accepted it. Never repeated by itself. */
-export async function act(action: Action): Promise<void> {
-  await send(route(action));
+/**
+ * Asks the host to do something. Throws [`ApiError`] unless the host accepted it. Never repeated by itself. Returns false if it holds and is
+ * not stored yet.
+ */
+export async function act(action: Action): Promise<boolean> {
+  const response = await send(route(action));
+  try {
+    return ((await response.json()) as Partial<DurableView>).durable !== false;
+  } catch {
+    // What makes the host do more has no such words: it is stored before it is done.
+    return true;
+  }
 }
 
 export async function fetchSnapshot(): Promise<Snapshot> {
@@ -150,7 +160,7 @@ export interface StreamEvents {
   end: () => void;
 }
 
-/** Opens the stream of updates after `seq`. Returns the function that closes it; nothing is told after that. */
+/** Opens a stream of updates after `seq`, which takes one of the few connections that a browser has: only the hub does. Returns the function that closes it; nothing is told after that. */
 export function openStream(seq: number, events: StreamEvents): () => void {
   const source = new EventSource(`/v1/stream?after=${seq}`);
   source.onopen = events.open;
@@ -189,6 +199,8 @@ async function send({ method, path, body }: Route, also = 0): Promise<Response> 
       headers,
       credentials: "same-origin",
       cache: "no-store",
+      // Where connections are short, what acts goes before what reads.
+      priority: method === "GET" ? "auto" : "high",
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

@@ -44,8 +44,8 @@ export function useNotices(): Notice[] {
 /** Asks the host for an action and says what became of it. Returns whether the host accepted it. */
 export async function perform(action: Action): Promise<boolean> {
   try {
-    await act(action);
-    add(false, done(action));
+    const stored = await act(action);
+    add(false, stored ? done(action) : `${done(action)} It holds but is not stored yet.`);
     return true;
   } catch (error) {
     const unanswered = error instanceof ApiError && error.status === 0;

@@ -23,6 +23,7 @@ export function bot(change: Partial<BotView> = {}): BotView {
     user_channel_up: true,
     events: 0,
     restrictions: [],
+    unstored: [],
     ...change,
   };
 }

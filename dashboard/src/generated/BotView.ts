@@ -27,4 +27,9 @@ events: number,
 /**
  * What operators restricted by hand.
  */
-restrictions: Array<RestrictionView>, };
+restrictions: Array<RestrictionView>, 
+/**
+ * The names of decisions that hold and are late on their way into the database, which they are written to until it has them; empty
+ * while all are stored in time.
+ */
+unstored: Array<string>, };

@@ -48,6 +48,7 @@ export function Shell({ path, children }: { path: string; children: ComponentChi
       </nav>
       <LinkBanner />
       <RestrictionBanner bot={bot} />
+      <UnstoredBanner bot={bot} />
       <Notices />
       <main>{children}</main>
     </div>
@@ -205,6 +206,17 @@ function RestrictionBanner({ bot }: { bot: BotView }) {
           onClose={() => setAsking(false)}
         />
       ) : null}
+    </div>
+  );
+}
+
+/** What was decided holds, but a restart might not find it. */
+function UnstoredBanner({ bot }: { bot: BotView }) {
+  if (bot.unstored.length === 0) return null;
+  return (
+    <div class="banner warn" role="alert">
+      <strong>Not stored yet</strong>
+      <span>{bot.unstored.join(", ")}. It holds and is written to the database until it is there; do not restart the host before.</span>
     </div>
   );
 }

@@ -1,16 +1,29 @@
-//! The JSON bodies of requests. A body is taken as it comes and read when its handler asks for it: after the checks of the caller's role, and
-//! an emergency stop acts whatever it says.
+//! The JSON bodies of requests. A body is taken as it comes and parsed when its handler asks for it, after the checks of the caller's role.
+//! The body of what makes the host do less is only a note: it is read when that is done.
 
 use crate::problem::ProblemResponse;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use futures_util::StreamExt;
+use model::event::REASON_MAX;
 use readmodel::views::{
     ArmBody, AssignBody, ClaimBody, Login, ParametersBody, RestrictionBody, SettingBody, TransferBody, VersionBody,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long the body of a request may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// How long a note may take to arrive. What is there by then is the note.
+const NOTE_WITHIN: Duration = Duration::from_millis(500);
+/// The bytes of a note that are parsed. What follows is read and dropped, so that the sender gets to the answer.
+const NOTE_MAX: usize = 64 * 1024;
+/// The bytes of a note that are read at most.
+const NOTE_READ_MAX: usize = 1024 * 1024;
 
 /// What may stand in the body of every action.
 #[derive(Debug, Default, Deserialize)]
@@ -90,6 +103,25 @@ impl<T> ActionBody<T> {
     }
 }
 
+/// The value of a limit alone: who it is claimed to come from is a note, whose form matters to nothing.
+#[derive(Debug, Deserialize)]
+struct SettingValue {
+    value: serde_json::Value,
+}
+
+impl Fields for SettingValue {
+    const NAMES: &'static str = SettingBody::NAMES;
+}
+
+impl ActionBody<SettingBody> {
+    /// Reads the value of a limit, and who it is claimed to come from if that is a text.
+    pub(crate) fn read_setting(&self) -> Result<SettingBody, ProblemResponse> {
+        let SettingValue { value } = read(&self.bytes)?;
+        let user = self.read().map(|said| plain(&said.user)).unwrap_or_default();
+        Ok(SettingBody { value, user })
+    }
+}
+
 impl<T: Fields> ActionBody<T> {
     /// Reads the fields.
     pub(crate) fn read(&self) -> Result<T, ProblemResponse> {
@@ -111,9 +143,52 @@ impl<T> From<Bytes> for ActionBody<T> {
 
 impl<S: Send + Sync, T> FromRequest<S> for ActionBody<T> {
     /// A body that is too large, or that does not arrive.
-    type Rejection = BytesRejection;
+    type Rejection = ProblemResponse;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        Bytes::from_request(request, state).await.map(Self::from)
+        match timeout(BODY_WITHIN, Bytes::from_request(request, state)).await {
+            Ok(Ok(bytes)) => Ok(Self::from(bytes)),
+            Ok(Err(refused)) => Err(ProblemResponse::new(refused.status(), refused.body_text())),
+            Err(_) => {
+                let detail = format!("the body did not arrive within {} s", BODY_WITHIN.as_secs());
+                Err(ProblemResponse::new(StatusCode::REQUEST_TIMEOUT, detail))
+            }
+        }
     }
+}
+
+/// Reads the note that came with what is done already: at most so many bytes, for at most so long, whatever they are.
+pub(crate) async fn read_note(body: Body) -> ReasonAndUser {
+    let mut bytes = Vec::new();
+    let reading = async {
+        let (mut pieces, mut read) = (body.into_data_stream(), 0usize);
+        while let Some(Ok(piece)) = pieces.next().await {
+            let room = NOTE_MAX.saturating_sub(bytes.len());
+            bytes.extend(piece.iter().take(room));
+            read = read.saturating_add(piece.len());
+            if read > NOTE_READ_MAX {
+                return;
+            }
+        }
+    };
+    if timeout(NOTE_WITHIN, reading).await.is_err() {
+        tracing::debug!("note cut off; its end did not arrive");
+    }
+    note(&bytes)
+}
+
+/// Returns what a note says: its fields if it is a JSON object, or else its text.
+fn note(bytes: &[u8]) -> ReasonAndUser {
+    if let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(bytes) {
+        let text = |name: &str| fields.get(name).and_then(serde_json::Value::as_str).map(plain).unwrap_or_default();
+        return ReasonAndUser { reason: text("reason"), user: text("user") };
+    }
+    ReasonAndUser { reason: plain(&String::from_utf8_lossy(bytes)), user: String::new() }
+}
+
+/// Returns the beginning of a text as one line: a database may refuse a NUL, and a line of a log is one line.
+pub(crate) fn plain(text: &str) -> String {
+    let mut text: String = text.chars().take(REASON_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.truncate(text.floor_char_boundary(REASON_MAX));
+    text.trim().to_owned()
 }

@@ -16,6 +16,7 @@ pub mod runtime_limits;
 pub mod server;
 #[cfg(test)]
 mod tests;
+mod tightening;
 
 pub use openapi::document;
 pub use parts::Parts;

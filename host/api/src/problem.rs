@@ -30,6 +30,11 @@ impl ProblemResponse {
     }
 }
 
+/// Returns the problem of what cannot be done now.
+pub(crate) fn unavailable(detail: &str) -> ProblemResponse {
+    ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
 impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
         let problem = Problem {
@@ -49,7 +54,7 @@ impl From<ControlError> for ProblemResponse {
     fn from(error: ControlError) -> Self {
         let status = match error {
             ControlError::Refused(_) => StatusCode::CONFLICT,
-            ControlError::Silent => StatusCode::SERVICE_UNAVAILABLE,
+            ControlError::Silent | ControlError::NotStored(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())
     }

@@ -4,8 +4,9 @@ use config::limits::{Changed, change, is_limit};
 use config::{Config, ConfigEntry, Source};
 use control::{Control, ControlError};
 use model::Limits;
-use store::db::{AuditRow, Db, DbError, SettingRow};
+use store::db::{AuditRow, Db, DbError, Decision, STORED_WITHIN, SettingRow};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
 
 /// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum SettingError {
     /// It could not be written down.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// The database did not take what was asked for in time.
+    #[error("the database did not take it within a second; nothing has changed")]
+    Late,
 }
 
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct Settings {
     /// What the configuration said; limits may be loosened to this again, however far it is.
     boot: Limits,
     state: Mutex<State>,
+    /// One limit is loosened at a time. What tightens does not wait for it.
+    loosening: Mutex<()>,
 }
 
 /// Who wants what.
@@ -60,11 +66,15 @@ impl Settings {
         let mut state = State { limits: boot, entries: config.entries() };
         for row in db.settings().await? {
             match change(&state.limits, &boot, &row.name, &row.value) {
-                Ok(changed) => state.take(&row.name, &changed),
+                Ok(changed) => {
+                    if let Err(error) = state.take(&row.name, &changed) {
+                        tracing::warn!(key = row.name, %error, "a kept setting does not hold");
+                    }
+                }
                 Err(error) => tracing::warn!(key = row.name, value = row.value, %error, "a kept setting does not hold"),
             }
         }
-        Ok(Self { boot, state: Mutex::new(state) })
+        Ok(Self { boot, state: Mutex::new(state), loosening: Mutex::new(()) })
     }
 
     /// Returns the limits that hold now.
@@ -77,24 +87,65 @@ impl Settings {
         self.lock().await.entries.clone()
     }
 
-    /// Changes a limit. What tightens acts first and is written down after; what loosens is written down first.
+    /// Changes a limit and returns its entry, and whether it is stored. What tightens acts first and is written until it is stored; what
+    /// loosens is stored first.
     ///
     /// # Errors
     /// [`SettingError`]; nothing has changed then, unless the engine did not answer.
-    pub async fn set(&self, wish: Wish<'_>, control: &Control, db: &Db) -> Result<ConfigEntry, SettingError> {
+    pub async fn set(&self, wish: Wish<'_>, control: &Control, db: &Db) -> Result<(ConfigEntry, bool), SettingError> {
+        let state = self.lock().await;
+        if self.change(&state, wish)?.loosens {
+            drop(state);
+            return self.loosen(wish, control, db).await;
+        }
+        self.tighten(state, wish, control, db).await
+    }
+
+    async fn tighten(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        wish: Wish<'_>,
+        control: &Control,
+        db: &Db,
+    ) -> Result<(ConfigEntry, bool), SettingError> {
+        let changed = self.change(&state, wish)?;
+        control.limits(changed.limits).await?;
+        let decisions = db.decisions();
+        decisions.write(Decision::Setting(setting(wish, &changed)));
+        let ticket = decisions.write(Decision::Audit(row(wish, &state, &changed, "ok")));
+        let entry = state.take(wish.name, &changed)?;
+        // The next change waits for the engine, not for the database.
+        drop(state);
+        Ok((entry, decisions.is_stored(ticket, STORED_WITHIN).await))
+    }
+
+    async fn loosen(&self, wish: Wish<'_>, control: &Control, db: &Db) -> Result<(ConfigEntry, bool), SettingError> {
+        let _alone = self.loosening.lock().await;
+        let (before, asked) = {
+            let state = self.lock().await;
+            let changed = self.change(&state, wish)?;
+            (state.value(wish.name), (row(wish, &state, &changed, "asked"), setting(wish, &changed)))
+        };
+        store_first(db, asked).await?;
         let mut state = self.lock().await;
-        let changed = change(&state.limits, &self.boot, wish.name, wish.value);
-        let changed = changed.map_err(|error| SettingError::Refused(error.to_string()))?;
-        if changed.loosens {
-            db.audit(&row(wish, &state, &changed, "asked")).await?;
+        let changed = self.change(&state, wish)?;
+        if state.value(wish.name) != before {
+            // Somebody tightened it while the database was slow: that holds, here and there.
+            let kept = SettingRow { value: state.value(wish.name), ..setting(wish, &changed) };
+            db.decisions().write(Decision::Setting(kept));
+            return Err(SettingError::Refused(format!("{} was changed meanwhile; look at it again", wish.name)));
         }
         control.limits(changed.limits).await?;
-        if let Err(error) = keep(wish, &state, &changed, db).await {
-            tracing::error!(%error, key = wish.name, "a limit holds but is not written down");
-        }
-        state.take(wish.name, &changed);
-        let entry = state.entries.iter().find(|entry| entry.key == wish.name).cloned();
-        entry.ok_or_else(|| SettingError::Refused(format!("there is no key `{}`", wish.name)))
+        let ticket = db.decisions().write(Decision::Audit(row(wish, &state, &changed, "ok")));
+        let entry = state.take(wish.name, &changed)?;
+        drop(state);
+        db.decisions().is_stored(ticket, STORED_WITHIN).await;
+        Ok((entry, true))
+    }
+
+    fn change(&self, state: &State, wish: Wish<'_>) -> Result<Changed, SettingError> {
+        let changed = change(&state.limits, &self.boot, wish.name, wish.value);
+        changed.map_err(|error| SettingError::Refused(error.to_string()))
     }
 
     async fn lock(&self) -> MutexGuard<'_, State> {
@@ -103,17 +154,22 @@ impl Settings {
 }
 
 impl State {
-    fn take(&mut self, name: &str, changed: &Changed) {
+    fn take(&mut self, name: &str, changed: &Changed) -> Result<ConfigEntry, SettingError> {
         self.limits = changed.limits;
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == name && is_limit(name)) {
-            entry.value.clone_from(&changed.shown);
-            entry.source = Source::Operator;
-        }
+        let entry = self.entries.iter_mut().find(|entry| entry.key == name && is_limit(name));
+        let entry = entry.ok_or_else(|| SettingError::Refused(format!("there is no key `{name}`")))?;
+        entry.value.clone_from(&changed.shown);
+        entry.source = Source::Operator;
+        Ok(entry.clone())
+    }
+
+    fn value(&self, name: &str) -> String {
+        self.entries.iter().find(|entry| entry.key == name).map(|entry| entry.value.clone()).unwrap_or_default()
     }
 }
 
 fn row(wish: Wish<'_>, state: &State, changed: &Changed, outcome: &str) -> AuditRow {
-    let before = state.entries.iter().find(|entry| entry.key == wish.name).map_or("", |entry| entry.value.as_str());
+    let before = state.value(wish.name);
     AuditRow {
         at_ms: wish.at_ms,
         who: wish.who.to_owned(),
@@ -124,13 +180,21 @@ fn row(wish: Wish<'_>, state: &State, changed: &Changed, outcome: &str) -> Audit
     }
 }
 
-async fn keep(wish: Wish<'_>, state: &State, changed: &Changed, db: &Db) -> Result<(), DbError> {
-    db.audit(&row(wish, state, changed, "ok")).await?;
-    db.set_setting(&SettingRow {
-        name: wish.name.to_owned(),
-        value: changed.shown.clone(),
-        who: wish.who.to_owned(),
-        at_ms: wish.at_ms,
-    })
-    .await
+fn setting(wish: Wish<'_>, changed: &Changed) -> SettingRow {
+    SettingRow { name: wish.name.to_owned(), value: changed.shown.clone(), who: wish.who.to_owned(), at_ms: wish.at_ms }
+}
+
+/// Stores that a limit is to be loosened, after all that was decided before, and its value: then a restart finds what is about to hold.
+async fn store_first(db: &Db, (asked, setting): (AuditRow, SettingRow)) -> Result<(), SettingError> {
+    let audited = async {
+        if !db.decisions().flush(STORED_WITHIN).await {
+            return Err(DbError::Behind);
+        }
+        db.audit(&asked).await
+    };
+    match timeout(STORED_WITHIN, audited).await {
+        Ok(audited) => audited?,
+        Err(_) => return Err(SettingError::Late),
+    }
+    Ok(db.set_setting(&setting).await?)
 }

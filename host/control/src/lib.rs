@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::db::{Halt, Halts, STORED_WITHIN};
+use store::journal_files::Journal;
 use tokio::sync::oneshot;
 
 /// How long the engine may take to take a command; it takes microseconds unless something is wrong.
@@ -38,6 +39,9 @@ pub enum ControlError {
     /// The engine did not answer: it may still act.
     #[error("the engine did not answer within {} s; it may still act", PATIENCE.as_secs())]
     Silent,
+    /// What had to be stored first could not be; nothing has changed.
+    #[error("{0}")]
+    NotStored(String),
 }
 
 /// The answer to a question about open orders: a sentence if there is none.
@@ -64,6 +68,7 @@ pub struct Control {
     claims: Door,
     halts: Option<Halts>,
     last_resort: Option<Arc<dyn LastResort>>,
+    journal: Option<Journal>,
 }
 
 impl Control {
@@ -76,6 +81,7 @@ impl Control {
             claims: Door::closed("there is no account at the venue here"),
             halts: None,
             last_resort: None,
+            journal: None,
         }
     }
 
@@ -101,6 +107,22 @@ impl Control {
     #[must_use]
     pub fn with_last_resort(self, last_resort: Arc<dyn LastResort>) -> Self {
         Self { last_resort: Some(last_resort), ..self }
+    }
+
+    /// Returns the handle with the journal of what the engine takes.
+    #[must_use]
+    pub fn with_journal(self, journal: Journal) -> Self {
+        Self { journal: Some(journal), ..self }
+    }
+
+    /// Returns whether all that the engine has taken is in the journal and on its disk, within a second. True where there is no journal.
+    pub async fn is_journaled(&self) -> bool {
+        match &self.journal {
+            Some(journal) => {
+                matches!(tokio::time::timeout(STORED_WITHIN, journal.synced(journal.mark())).await, Ok(Ok(())))
+            }
+            None => true,
+        }
     }
 
     /// Says whether the database has the last emergency stop or release, or has it within a second.

@@ -50,7 +50,7 @@ pub struct Asked {
     /// The name of the operator's token.
     pub who: String,
     /// Where the answer goes.
-    pub reply: oneshot::Sender<Result<Value, String>>,
+    pub reply: oneshot::Sender<Result<Value, ControlError>>,
 }
 
 /// Takes words to whoever looks after strategies. A cheap handle.
@@ -78,7 +78,7 @@ impl Words {
         let full = |_full| ControlError::Refused("too many words wait already".to_owned());
         self.sender.try_send(asked).map_err(full)?;
         match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(answer)) => answer.map_err(ControlError::Refused),
+            Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(ControlError::Silent),
         }
     }

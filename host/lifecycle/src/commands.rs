@@ -3,11 +3,11 @@
 use super::budgets::words;
 use super::{Strategies, clock};
 use anyhow::{Context, bail, ensure};
-use control::{Asked, Word};
+use control::{Asked, ControlError, Word};
 use model::{Budget, hex};
 use readmodel::views::StrategyStateView;
 use serde_json::Value;
-use store::db::DecisionRow;
+use store::db::{DbError, Decision, DecisionRow};
 
 impl Strategies {
     /// Does what was asked for, and says so.
@@ -20,38 +20,46 @@ impl Strategies {
         let nothing = |()| Value::Null;
         let done = match word {
             Word::Enable => self.enable(&name, who).await.map(nothing),
-            Word::Disable => self.disable(&name, who).await.map(nothing),
+            Word::Disable => self.disable(&name, who).map(nothing),
             Word::RollBack { hash } => self.roll_back(&name, hash, who).await.map(nothing),
             Word::Arm { hash, budget } => self.arm(&name, hash, budget, who).await.map(Value::String),
             Word::SetParameters(parameters) => self.set_parameters(&name, parameters).map(nothing),
             Word::Parameters => self.parameters(&name),
         };
         // Nobody may be waiting any more; it is done all the same.
-        if reply.send(done.map_err(|error| format!("{name}: {error:#}"))).is_err() {
+        let failed = |error: anyhow::Error| {
+            let words = format!("{name}: {error:#}");
+            if error.is::<DbError>() { ControlError::NotStored(words) } else { ControlError::Refused(words) }
+        };
+        if reply.send(done.map_err(failed)).is_err() {
             tracing::debug!(name, "an operator did not wait for the answer");
         }
     }
 
     async fn enable(&mut self, name: &str, who: String) -> anyhow::Result<()> {
-        let known = self.known.get_mut(name).context("there is no such strategy")?;
+        let known = self.known.get(name).context("there is no such strategy")?;
         let file = known.file.clone().context("its file is gone, or cannot be loaded")?;
         let decision = known.decision.clone();
-        known.forgive();
         self.decide(name, DecisionRow { disabled: 0, who, at_ms: clock::now().millis(), ..decision }).await?;
+        if let Some(known) = self.known.get_mut(name) {
+            known.forgive();
+        }
         let version = self.chosen(name, file).await;
         self.consider(name, version).await;
         Ok(())
     }
 
-    async fn disable(&mut self, name: &str, who: String) -> anyhow::Result<()> {
+    /// Ends a strategy, whatever the database says; it is written there until it has it.
+    fn disable(&mut self, name: &str, who: String) -> anyhow::Result<()> {
         let known = self.known.get_mut(name).context("there is no such strategy")?;
-        let (id, decision) = (known.id, known.decision.clone());
-        // First of all, whatever the database says.
+        let id = known.id;
         known.forget();
+        known.decision = DecisionRow { disabled: 1, who, at_ms: clock::now().millis(), ..known.decision.clone() };
+        let decision = Decision::Strategy(known.decision.clone());
         self.retire(id, "it was disabled".to_owned());
         self.edit(id, |view| view.state = StrategyStateView::Disabled);
-        let decision = DecisionRow { disabled: 1, who, at_ms: clock::now().millis(), ..decision };
-        self.decide(name, decision).await.context("it was ended, but a restart of the host would run it again")
+        self.tools.db.decisions().write(decision);
+        Ok(())
     }
 
     /// Arms a version, and says which and with what.

@@ -5,7 +5,7 @@ use super::{Strategies, clock};
 use anyhow::{Context, anyhow, bail};
 use model::hex;
 use sandbox::Module;
-use store::db::{DecisionRow, StrategyRow};
+use store::db::{DbError, DecisionRow, STORED_WITHIN, StrategyRow};
 
 impl Strategies {
     /// Returns the version that should run where the file has this one: the one that somebody went back to, as long as the file is the
@@ -36,8 +36,12 @@ impl Strategies {
         }
     }
 
-    /// Keeps what was decided, and knows it from then on.
+    /// Keeps what was decided, and knows it from then on. Nothing has changed if the database does not take it.
     pub(super) async fn decide(&mut self, name: &str, decision: DecisionRow) -> anyhow::Result<()> {
+        // What was decided before must not come to stand after it.
+        if !self.tools.db.decisions().flush(STORED_WITHIN).await {
+            return Err(DbError::Behind.into());
+        }
         self.tools.db.set_decision(&decision).await?;
         if let Some(known) = self.known.get_mut(name) {
             known.decision = decision;

@@ -28,3 +28,12 @@ pub struct Top {
     /// The grid.
     pub tick: TickSize,
 }
+
+/// A kind of decision that may hold before it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unstored {
+    /// An emergency stop.
+    Halt,
+    /// Any other.
+    Decisions,
+}

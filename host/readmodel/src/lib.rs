@@ -10,7 +10,7 @@ mod tests;
 pub mod views;
 mod waits;
 
-pub use input::{Begin, Top};
+pub use input::{Begin, Top, Unstored};
 pub use stream::{Follow, Message};
 pub use waits::{WAIT_BOUNDS_MICROS, WaitCounts, WaitHistogram};
 
@@ -169,6 +169,16 @@ impl Picture {
     /// Returns whether events of the file system wake the watcher of the strategies folder; without them it scans.
     pub fn folder_events(&self) -> bool {
         self.folder_events.load(Ordering::Relaxed)
+    }
+
+    /// Shows which decisions hold and are not stored yet; none if all are.
+    pub fn show_unstored(&self, unstored: Unstored, names: Vec<String>) {
+        self.change(|state| state.unstored(unstored, names));
+    }
+
+    /// Shows why the emergency stop that is in force was made; nothing changes if none is.
+    pub fn show_halt_reason(&self, reason: &str) {
+        self.change(|state| state.halt_reason(reason));
     }
 
     /// Shows a channel.

@@ -2,7 +2,7 @@
 
 mod strategies;
 
-use crate::input::{Begin, Top};
+use crate::input::{Begin, Top, Unstored};
 use crate::views::{
     BotStateView, BotView, BreakerView, MarketStateView, MarketView, OrderView, PnlPoint, PnlView, PositionView,
     RefusalView, RestrictionLevelView, RestrictionView, Snapshot, StrategyView, TokenView, TradeView, Update,
@@ -46,6 +46,7 @@ pub(super) struct State {
     /// The condition of each market, and whether its outcomes exclude those of others.
     conditions: Vec<(ConditionId, bool)>,
     told: Vec<Time>,
+    unstored: BTreeMap<Unstored, Vec<String>>,
 }
 
 impl State {
@@ -61,6 +62,7 @@ impl State {
             user_channel_up: false,
             events: 0,
             restrictions: Vec::new(),
+            unstored: Vec::new(),
         };
         Self {
             bot,
@@ -76,6 +78,7 @@ impl State {
             markets: Vec::new(),
             conditions: Vec::new(),
             told: Vec::new(),
+            unstored: BTreeMap::new(),
         }
     }
 
@@ -172,6 +175,26 @@ impl State {
         }
         *told = at;
         Some(Update::Market(market.clone()))
+    }
+
+    /// Shows which decisions hold and are not stored yet; nothing changes if they are the same as before.
+    pub(super) fn unstored(&mut self, unstored: Unstored, names: Vec<String>) -> Option<Update> {
+        self.unstored.insert(unstored, names);
+        let now: Vec<String> = self.unstored.values().flatten().cloned().collect();
+        if self.bot.unstored == now {
+            return None;
+        }
+        self.bot.unstored = now;
+        Some(Update::Bot(self.bot.clone()))
+    }
+
+    /// Shows why the emergency stop that is in force was made.
+    pub(super) fn halt_reason(&mut self, reason: &str) -> Option<Update> {
+        if self.bot.restriction != RestrictionLevelView::Halted {
+            return None;
+        }
+        reason.clone_into(&mut self.bot.reason);
+        Some(Update::Bot(self.bot.clone()))
     }
 
     pub(super) fn channel(&mut self, channel: Channel, up: bool) -> Update {

@@ -222,6 +222,7 @@ fn the_pages_types_are_ours() {
     views::Problem::export_all(&config).unwrap();
     views::ConfigView::export_all(&config).unwrap();
     views::SettingBody::export_all(&config).unwrap();
+    views::DurableView::export_all(&config).unwrap();
     views::RestrictionBody::export_all(&config).unwrap();
     views::TransferBody::export_all(&config).unwrap();
     views::HealthView::export_all(&config).unwrap();

@@ -70,14 +70,33 @@ pub struct BotView {
     pub events: u64,
     /// What operators restricted by hand.
     pub restrictions: Vec<RestrictionView>,
+    /// The names of decisions that hold and are late on their way into the database, which they are written to until it has them; empty
+    /// while all are stored in time.
+    pub unstored: Vec<String>,
 }
 
-/// The answer to `POST /v1/admin/emergency-stop`: the stop holds.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct EmergencyStopView {
+/// The answer to what makes the host do less, such as `POST /v1/admin/emergency-stop`: it holds.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct StoppedView {
     #[serde(flatten)]
     pub bot: BotView,
-    /// Whether the database has it, so that a restart finds it. If not, the host goes on writing it until it has.
+    /// Whether it is stored, with its row in the audit. If not, the host goes on writing it until it is.
+    pub durable: bool,
+}
+
+/// The answer to what cancels or disables: it holds, and cancels are on their way.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct DurableView {
+    /// Whether it is stored, with its row in the audit. If not, the host goes on writing it until it is.
+    pub durable: bool,
+}
+
+/// The answer to `PUT /v1/config/{key}`: the limit as it is now.
+#[derive(Debug, Clone, Serialize, TS, ToSchema)]
+pub struct ChangedView {
+    #[serde(flatten)]
+    pub entry: ConfigView,
+    /// Whether it is stored, with its row in the audit. If not, the host goes on writing it until it is; a limit that was raised always is.
     pub durable: bool,
 }
 

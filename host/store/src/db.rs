@@ -1,9 +1,11 @@
 //! The database: `SQLite` in the data folder, or `PostgreSQL`. Statements are the common subset of both and run on either.
 //! Rows of a session are projections of the journal and go through [`DbWriter`], which never makes the caller wait;
-//! tokens, audit, valuations, halts and strategy numbers are primary and written at once, by the caller.
+//! tokens, audit, valuations, halts and strategy numbers are primary and written at once, by the caller. Decisions that hold already go
+//! through [`DecisionWriter`] and [`Halts`], which write them until they are stored.
 //! Start reading in [`rows`], then [`reads`] and [`primary`].
 
 pub mod claims;
+mod decisions;
 pub mod engines;
 mod halts;
 pub mod market_handles;
@@ -15,6 +17,7 @@ pub mod rows;
 mod writer;
 
 pub use claims::ClaimRow;
+pub use decisions::{Decision, DecisionWriter, Ticket};
 pub use halts::{Delay, Halts, STORED_WITHIN};
 pub use rows::{
     AuditRow, BreakerRow, DbWrite, DecisionRow, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow,
@@ -51,6 +54,9 @@ pub enum DbError {
     /// A number does not fit a column, or a column does not fit a number.
     #[error("a number is out of range: {0}")]
     Range(#[from] std::num::TryFromIntError),
+    /// Decisions that were made before wait to be written.
+    #[error("the database does not have the decisions that were made before")]
+    Behind,
     /// There are as many strategy names as numbers.
     #[error("no number is left for the strategy `{0}`")]
     StrategyNumbers(String),
@@ -84,6 +90,7 @@ pub enum DbKind {
 pub struct Db {
     pools: Pools,
     writer: DbWriter,
+    decisions: DecisionWriter,
     /// How many claims the last read skipped.
     unreadable_claims: Arc<AtomicU64>,
 }
@@ -92,6 +99,11 @@ impl Db {
     /// Returns the handle that takes rows without waiting.
     pub fn writer(&self) -> DbWriter {
         self.writer.clone()
+    }
+
+    /// Returns the handle that takes decisions without waiting and writes them in order until they are stored.
+    pub fn decisions(&self) -> DecisionWriter {
+        self.decisions.clone()
     }
 
     /// Returns which of the two databases it is.

@@ -174,6 +174,7 @@ impl Core {
         self.duties.watch(&self.engine, &input);
         let mut reply = reply;
         let mut effects = std::mem::take(&mut self.effects);
+        let decides = outlives_a_restart(&input.body, &effects);
         for effect in effects.drain(..) {
             self.act(effect, &mut reply);
         }
@@ -181,6 +182,9 @@ impl Core {
         // After the effects: nothing stands between a decision to cancel and the cancel.
         if let Body::Command(command) = &input.body {
             tracing::info!(?command, "operator command");
+        }
+        if decides {
+            self.duties.handles.journal.mark();
         }
     }
 
@@ -252,6 +256,13 @@ impl Core {
     }
 }
 
+/// Returns whether an input brought a decision that a restart must find: what an operator decided, or a breaker that changed. The journal
+/// is synced then; what restricts brings no placement that would have it synced.
+fn outlives_a_restart(body: &Body, effects: &Effects) -> bool {
+    let breaker = |effect: &Effect| matches!(effect, Effect::Record(Record::Breaker { .. }));
+    matches!(body, Body::Command(_) | Body::Limits(_)) || effects.iter().any(breaker)
+}
+
 fn bump(count: &mut u64) {
     *count = count.saturating_add(1);
 }
@@ -259,6 +270,18 @@ fn bump(count: &mut u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_journal_is_synced_for_what_a_restart_must_find() {
+        use model::input::{Breaker, Command, Scope};
+        let (scope, reason) = (Scope::Session, String::new());
+        let tripped = Effect::Record(Record::Breaker { breaker: Breaker::Drawdown, scope, tripped: true, reason });
+        let quiet = Body::Alive { token: model::TokenIx(0) };
+        assert!(!outlives_a_restart(&quiet, &Effects::new()));
+        assert!(outlives_a_restart(&quiet, &vec![Effect::CancelAll, tripped]));
+        assert!(outlives_a_restart(&Body::Command(Command::Stop), &Effects::new()));
+        assert!(outlives_a_restart(&Body::Limits(model::Limits::DEFAULT), &Effects::new()));
+    }
 
     #[test]
     fn waits_are_shown_once() {

@@ -1,6 +1,7 @@
 //! Rows of the database, made from the engine's records.
 
 use crate::handles::Handles;
+use crate::session::EMERGENCY_STOP;
 use engine::Record;
 use model::input::{Scope, Settlement};
 use model::{NewOrder, OrderId, OrderState, Seq, Size, Time, TokenIx, Usd};
@@ -180,7 +181,7 @@ impl Rows {
 
     /// Keeps an emergency stop across restarts, or forgets it.
     pub(crate) fn halted(&self, since: Option<Time>) {
-        let halt = since.map(|at| Halt { reason: "emergency stop".to_owned(), at_ms: at.millis() });
+        let halt = since.map(|at| Halt { reason: EMERGENCY_STOP.to_owned(), at_ms: at.millis() });
         self.handles.halts.set(halt);
     }
 

@@ -3,15 +3,16 @@
 
 mod carry_over;
 mod connect;
-mod halts;
 mod opening;
 mod shutdown;
 mod tasks;
+mod unstored;
 mod without_engine;
 
 pub use connect::{ORDER_VERSIONS, Venue, VenueAddresses};
 pub use opening::{Opened, past};
 pub use shutdown::Outcome;
+pub(crate) use unstored::EMERGENCY_STOP;
 
 use crate::engine_thread::Ended;
 use crate::handles::Handles;
@@ -135,7 +136,7 @@ impl Session {
             // Its thread may never end.
             () = watchdog.engine_lost() => return without_engine::finish(&watchdog, &halts, (db, lease), &alerts).await,
         };
-        let halt_stored = halts::finish(&halts, &alerts).await;
+        let halt_stored = unstored::finish(&halts, &db, &alerts).await;
         close(db, lease).await;
         alerts.close(CLOSE_WITHIN).await;
         let Ok(Ended { engine, counts }) = ended else { bail!("the engine's thread panicked") };

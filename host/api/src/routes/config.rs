@@ -4,14 +4,14 @@ use crate::auth::Role;
 use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::parts::App;
-use crate::problem::ProblemResponse;
+use crate::problem::{ProblemResponse, unavailable};
 use crate::runtime_limits::{SettingError, Wish};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use config::limits::is_limit;
 use config::{ConfigEntry, Source};
-use readmodel::views::{ConfigSourceView, ConfigView, SettingBody};
+use readmodel::views::{ChangedView, ConfigSourceView, ConfigView, SettingBody};
 use std::collections::BTreeMap;
 
 fn view(entry: &ConfigEntry) -> ConfigView {
@@ -42,17 +42,18 @@ pub(crate) async fn all(State(app): State<App>, _: Caller) -> Json<BTreeMap<Stri
     Json(entries.iter().map(|entry| (entry.key.to_owned(), view(entry))).collect())
 }
 
-/// Changes a limit at once and for later starts: `{"value": 10.5, "user": "who"}`. Tightening is free; loosening goes up to four times
+/// Changes a limit at once and for later starts: `{"value": 10.5, "user": "who"}`. Tightening is free and acts first; loosening is stored
+/// first and goes up to four times
 /// the default, or to what the configuration said at the start. Needs an admin.
-#[utoipa::path(put, path = "/v1/config/{key}", tag = "configuration", params(("key" = String, Path, description = "the limit")), request_body = SettingBody, responses((status = 200, body = ConfigView), (status = 400)))]
+#[utoipa::path(put, path = "/v1/config/{key}", tag = "configuration", params(("key" = String, Path, description = "the limit")), request_body = SettingBody, responses((status = 200, body = ChangedView), (status = 400), (status = 503)))]
 pub(crate) async fn set(
     State(app): State<App>,
     Path(key): Path<String>,
     caller: Caller,
     body: ActionBody<SettingBody>,
-) -> Result<Json<ConfigView>, ProblemResponse> {
+) -> Result<Json<ChangedView>, ProblemResponse> {
     caller.must_be(Role::Admin)?;
-    let said = body.read()?;
+    let said = body.read_setting()?;
     // A number is taken by its text: no decimal passes through floating point.
     let value = match &said.value {
         serde_json::Value::String(text) => text.clone(),
@@ -61,8 +62,8 @@ pub(crate) async fn set(
     };
     let at_ms = (app.clock)().millis();
     let wish = Wish { name: &key, value: &value, who: &caller.0.name, claimed_user: &said.user, at_ms };
-    let entry = app.settings.set(wish, &app.control, &app.db).await?;
-    Ok(Json(view(&entry)))
+    let (entry, durable) = app.settings.set(wish, &app.control, &app.db).await?;
+    Ok(Json(ChangedView { entry: view(&entry), durable }))
 }
 
 impl From<SettingError> for ProblemResponse {
@@ -71,6 +72,7 @@ impl From<SettingError> for ProblemResponse {
             SettingError::Refused(words) => Self::new(StatusCode::BAD_REQUEST, words),
             SettingError::Control(error) => error.into(),
             SettingError::Db(error) => error.into(),
+            late @ SettingError::Late => unavailable(&late.to_string()),
         }
     }
 }

@@ -6,19 +6,17 @@ use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
+use crate::tightening::{Stopped, Tightening, stopped};
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
 use model::input::{Command, Restriction, Scope};
 use model::{Size, Transfer, TransferKind, Usd};
-use readmodel::views::{BotView, RestrictionBody, TransferBody};
+use readmodel::views::{BotView, RestrictionBody, StoppedView, TransferBody};
 
 /// Restricts the session, a market or a strategy until it is set to something else; `none` lifts it. Needs a trader.
-#[utoipa::path(put, path = "/v1/admin/restrictions", tag = "bot", request_body = RestrictionBody, responses((status = 200, body = BotView), (status = 400), (status = 409)))]
-pub(crate) async fn restrict(
-    State(app): State<App>,
-    caller: Caller,
-    body: ActionBody<RestrictionBody>,
-) -> Result<Json<BotView>, ProblemResponse> {
+#[utoipa::path(put, path = "/v1/admin/restrictions", tag = "bot", request_body = RestrictionBody, responses((status = 200, body = StoppedView), (status = 400), (status = 409), (status = 503)))]
+pub(crate) async fn restrict(State(app): State<App>, caller: Caller, body: ActionBody<RestrictionBody>) -> Stopped {
     caller.must_be(Role::Trader)?;
     let said = body.read()?;
     let scope = app.picture.scope(&said.scope).ok_or_else(|| {
@@ -31,14 +29,13 @@ pub(crate) async fn restrict(
         ))
     })?;
     let name = format!("restrictions/{}/{}", said.scope, said.restriction);
-    let action = Action::new(&app, &caller, name, &ActionBody::empty())?;
     let command = Command::Restrict { scope, restriction };
-    if restriction == Restriction::None {
-        action.permit(command).await?
-    } else {
-        action.restrict(command).await?
+    if restriction != Restriction::None {
+        let durable = Tightening::new(&app, &caller, name).command(command, Body::empty()).await?;
+        return Ok(stopped(&app, durable));
     }
-    Ok(Json(app.picture.bot()))
+    Action::new(&app, &caller, name, &ActionBody::empty())?.permit(command).await?;
+    Ok(stopped(&app, true))
 }
 
 /// Books money or shares that moved without a trade, so that it is neither gain nor mismatch. Needs an admin and a reason.

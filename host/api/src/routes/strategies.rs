@@ -6,14 +6,16 @@ use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
+use crate::tightening::{Cancelling, Tightening};
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use control::Word;
+use control::{Control, Word};
 use model::{Budget, Usd, hex};
 use readmodel::views::{
-    ArmBody, BudgetBody, ParametersBody, ParametersView, StrategyVersionView, StrategyView, VersionBody,
+    ArmBody, BudgetBody, DurableView, ParametersBody, ParametersView, ReasonBody, StrategyVersionView, StrategyView,
+    VersionBody,
 };
 use sha2::Digest;
 
@@ -63,19 +65,15 @@ pub(crate) async fn enable(
     permit(&app, &caller, &name, "enable", Word::Enable, &body).await
 }
 
-/// Ends a strategy and cancels its orders, until it is enabled. Its positions stay under the guards. Needs a trader.
-#[utoipa::path(post, path = "/v1/strategies/{name}/disable", tag = "strategies", params(("name" = String, Path)), responses((status = 202), (status = 404), (status = 409)))]
-pub(crate) async fn disable(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    caller: Caller,
-    body: ActionBody,
-) -> Taken {
+/// Ends a strategy and cancels its orders, whatever the body is, until it is enabled. Its positions stay under the guards. Needs a trader.
+#[utoipa::path(post, path = "/v1/strategies/{name}/disable", tag = "strategies", params(("name" = String, Path)), request_body = Option<ReasonBody>, responses((status = 200, body = DurableView), (status = 404), (status = 409)))]
+pub(crate) async fn disable(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Body) -> Cancelling {
     caller.must_be(Role::Trader)?;
     view(&app, &name)?;
-    let action = Action::new(&app, &caller, format!("strategies/{name}/disable"), &body)?;
-    action.restricted(async { app.control.strategy(&name, Word::Disable, &caller.0.name).await.map(drop) }).await?;
-    Ok(TAKEN)
+    let (action, who) = (Tightening::new(&app, &caller, format!("strategies/{name}/disable")), caller.0.name);
+    let disable = |control: Control| async move { control.strategy(&name, Word::Disable, &who).await.map(drop) };
+    let durable = action.run(disable, body).await?;
+    Ok(Json(DurableView { durable }))
 }
 
 /// Goes back to a version that ran before: the one before this, if none is named. It runs until the file changes. Needs a trader.

@@ -6,14 +6,16 @@ use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
+use crate::tightening::{Cancelling, Tightening};
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use model::input::{Command, Scope};
 use model::{Assignment, OrderId, Size, StrategyId};
 use readmodel::views::{
-    AssignBody, MarketView, OrderEventView, OrderHistoryView, OrderKindView, OrderStateView, OrderView, PnlView,
-    PositionView, SettlementView, SideView, Snapshot, TradeView, VenueOrderView,
+    AssignBody, DurableView, MarketView, OrderEventView, OrderHistoryView, OrderKindView, OrderStateView, OrderView,
+    PnlView, PositionView, ReasonBody, SettlementView, SideView, Snapshot, TradeView, VenueOrderView,
 };
 use serde::Deserialize;
 use store::db::{FillRow, OrderEventRow, OrderRow};
@@ -69,46 +71,35 @@ fn number(text: &str) -> Result<u64, ProblemResponse> {
     text.parse().map_err(refused)
 }
 
-/// Cancels an order. Answers when that is on its way. Needs a trader.
-#[utoipa::path(delete, path = "/v1/trading/orders/{id}", tag = "trading", params(("id" = u64, Path)), responses((status = 202), (status = 409)))]
-pub(crate) async fn cancel(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    caller: Caller,
-    body: ActionBody,
-) -> Result<StatusCode, ProblemResponse> {
+/// Cancels an order, whatever the body is. Answers when that is on its way. Needs a trader.
+#[utoipa::path(delete, path = "/v1/trading/orders/{id}", tag = "trading", params(("id" = u64, Path)), request_body = Option<ReasonBody>, responses((status = 200, body = DurableView), (status = 409)))]
+pub(crate) async fn cancel(State(app): State<App>, Path(id): Path<String>, caller: Caller, body: Body) -> Cancelling {
     caller.must_be(Role::Trader)?;
     let order = OrderId(number(&id)?);
-    Action::new(&app, &caller, format!("orders/{id}/cancel"), &body)?.restrict(Command::Cancel { order }).await?;
-    Ok(TAKEN)
+    let action = Tightening::new(&app, &caller, format!("orders/{id}/cancel"));
+    let durable = action.command(Command::Cancel { order }, body).await?;
+    Ok(Json(DurableView { durable }))
 }
 
-/// Cancels all our orders and clears all targets. Needs a trader.
-#[utoipa::path(post, path = "/v1/trading/orders/cancel-all", tag = "trading", responses((status = 202)))]
-pub(crate) async fn cancel_all(
-    State(app): State<App>,
-    caller: Caller,
-    body: ActionBody,
-) -> Result<StatusCode, ProblemResponse> {
+/// Cancels all our orders and clears all targets, whatever the body is. Needs a trader.
+#[utoipa::path(post, path = "/v1/trading/orders/cancel-all", tag = "trading", request_body = Option<ReasonBody>, responses((status = 200, body = DurableView)))]
+pub(crate) async fn cancel_all(State(app): State<App>, caller: Caller, body: Body) -> Cancelling {
     caller.must_be(Role::Trader)?;
-    Action::new(&app, &caller, "orders/cancel-all", &body)?.restrict(Command::CancelAll).await?;
-    Ok(TAKEN)
+    let action = Tightening::new(&app, &caller, "orders/cancel-all");
+    let durable = action.command(Command::CancelAll, body).await?;
+    Ok(Json(DurableView { durable }))
 }
 
-/// Closes a position through the gate, as the guards do: its owners' orders in that market are cancelled first. Needs a trader.
-#[utoipa::path(post, path = "/v1/positions/{token}/close", tag = "trading", params(("token" = String, Path, description = "the token's id at the venue")), responses((status = 202), (status = 404), (status = 409)))]
-pub(crate) async fn close(
-    State(app): State<App>,
-    Path(token): Path<String>,
-    caller: Caller,
-    body: ActionBody,
-) -> Result<StatusCode, ProblemResponse> {
+/// Closes a position through the gate, as the guards do, whatever the body is: its owners' orders in that market are cancelled first. Needs
+/// a trader.
+#[utoipa::path(post, path = "/v1/positions/{token}/close", tag = "trading", params(("token" = String, Path, description = "the token's id at the venue")), request_body = Option<ReasonBody>, responses((status = 200, body = DurableView), (status = 404), (status = 409)))]
+pub(crate) async fn close(State(app): State<App>, Path(token): Path<String>, caller: Caller, body: Body) -> Cancelling {
     caller.must_be(Role::Trader)?;
     let known = app.picture.token(&token);
     let ix = known.ok_or_else(|| ProblemResponse::not_found(format!("no market here has the token `{token}`")))?;
-    let action = Action::new(&app, &caller, format!("positions/{token}/close"), &body)?;
-    action.restrict(Command::Close { token: ix }).await?;
-    Ok(TAKEN)
+    let action = Tightening::new(&app, &caller, format!("positions/{token}/close"));
+    let durable = action.command(Command::Close { token: ix }, body).await?;
+    Ok(Json(DurableView { durable }))
 }
 
 /// Gives shares from one strategy to another, which then looks after them: those of a strategy that is gone, mostly. Their cost counts for

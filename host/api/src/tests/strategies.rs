@@ -56,7 +56,7 @@ async fn strategies_are_disabled_enabled_armed_and_rolled_back_by_those_who_may(
     let path = |word: &str| format!("/v1/strategies/quoter/{word}");
     for (token, word, status) in [
         (&rig.viewer, "disable", StatusCode::FORBIDDEN),
-        (&rig.trader, "disable", StatusCode::ACCEPTED),
+        (&rig.trader, "disable", StatusCode::OK),
         (&rig.trader, "enable", StatusCode::ACCEPTED),
         (&rig.trader, "arm", StatusCode::FORBIDDEN),
         (&rig.trader, "rollback", StatusCode::ACCEPTED),

@@ -101,7 +101,7 @@ fn what_goes_wrong_arrives_within_seconds_and_nobody_learns_where() {
     assert!(came.duration_since(at) < PROMISED, "{:?}", came.duration_since(at));
     assert_eq!(
         (&alert["severity"], &alert["detail"], &alert["bot"]),
-        (&json!("critical"), &json!("a drill"), &json!("polytrader demo"))
+        (&json!("critical"), &json!("emergency stop"), &json!("polytrader demo"))
     );
 
     let figures =

@@ -42,6 +42,7 @@ mod process;
 mod proxy;
 mod recordings;
 mod reload;
+mod remembered;
 mod stops;
 mod strategies;
 mod versions;

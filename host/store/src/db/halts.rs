@@ -26,8 +26,10 @@ struct Wanted {
 pub enum Delay {
     /// It is not there within [`STORED_WITHIN`], or was refused. It is written again.
     Began,
-    /// It is there after all. Not reported of one that was released meanwhile.
+    /// It is there after all.
     Ended,
+    /// It was released before it was there.
+    Released,
 }
 
 /// Keeps the emergency stop of one account in the database. A cheap handle; the row is written by one task, so that nothing overtakes
@@ -86,9 +88,13 @@ impl<F: Fn(Delay)> Keeper<F> {
         loop {
             let Wanted { number, halt } = self.wanted.borrow_and_update().clone();
             let Err(error) = self.write(halt.as_ref(), &mut delayed).await else {
-                if delayed && halt.is_some() {
-                    tracing::info!("emergency stop stored after a delay");
-                    (self.report)(Delay::Ended);
+                match &halt {
+                    Some(_) if delayed => {
+                        tracing::info!("emergency stop stored after a delay");
+                        (self.report)(Delay::Ended);
+                    }
+                    None if delayed => (self.report)(Delay::Released),
+                    _ => {}
                 }
                 self.stored.send_replace(number);
                 return;

@@ -1,6 +1,6 @@
 //! Opening a database and bringing its tables up to date.
 
-use super::{Db, DbError, Pools, writer};
+use super::{Db, DbError, DecisionWriter, Pools, writer};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -34,12 +34,20 @@ impl Db {
             return Err(DbError::Address(url.split(':').next().unwrap_or_default().to_owned()));
         };
         let writer = writer::start(pools.clone());
-        Ok(Self { pools, writer, unreadable_claims: Arc::default() })
+        let decisions = DecisionWriter::new();
+        let db = Self { pools, writer, decisions, unreadable_claims: Arc::default() };
+        db.decisions.start(db.clone());
+        Ok(db)
     }
 
     /// Writes what is queued, at most for `time`, and closes the connections.
     pub async fn close(&self, time: Duration) {
-        if !self.writer.flush(time).await {
+        let (decisions, rows) = tokio::join!(self.decisions.flush(time), self.writer.flush(time));
+        self.decisions.close();
+        if !decisions {
+            tracing::error!("decisions not stored when the database was closed; a restart does not find them");
+        }
+        if !rows {
             tracing::warn!("rows were still waiting for the database when it was closed; the journal has them");
         }
         match &self.pools {
@@ -71,9 +79,17 @@ async fn open_sqlite(file: &Path) -> Result<Pools, DbError> {
 async fn open_postgres(url: &str) -> Result<Pools, DbError> {
     let options: PgConnectOptions = url.parse().map_err(DbError::Open)?;
     // The server gives up before we do, so that a statement that we forgot does not go on there.
-    let options = options.application_name("polytrader").options([("statement_timeout", "9000"), ("TimeZone", "UTC")]);
+    let options = options.application_name("polytrader").options([
+        ("statement_timeout", "9000"),
+        ("TimeZone", "UTC"),
+        // Whatever the server's default is: what is decided must be on its disk before it is said to be stored.
+        ("synchronous_commit", "on"),
+    ]);
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIME);
     let pool = pool.connect_with(options).await.map_err(DbError::Open)?;
     POSTGRES.run(&pool).await?;
     Ok(Pools::Postgres(pool))
 }
+
+#[cfg(test)]
+mod tests;

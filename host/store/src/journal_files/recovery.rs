@@ -30,6 +30,8 @@ pub struct Past {
     pub placements: BTreeMap<OrderId, VenueOrderId>,
     /// The activities of the venue's records that are done with, oldest first.
     pub activities: Vec<[u8; 32]>,
+    /// Whether an emergency stop was in force.
+    pub halted: bool,
     /// Whether it ended in order.
     pub ended: bool,
     /// Inputs read.
@@ -235,6 +237,7 @@ impl Reading {
             carry.orders.iter().map(|carried| carried.order.id).collect();
         placements.retain(|order, _| carried.contains(order));
         let activities = engine.known_activities();
-        Past { session, carry, markets, placements, activities, ended, inputs }
+        let halted = engine.is_halted();
+        Past { session, carry, markets, placements, activities, halted, ended, inputs }
     }
 }

@@ -95,6 +95,48 @@ async fn a_full_disk_fails_whoever_waits_and_everything_after() {
     assert_eq!(records(&disk.bytes.lock()).len(), 2);
 }
 
+/// A disk that loses at a loss of power what was not synced.
+#[derive(Clone, Default)]
+struct Volatile {
+    written: Vec<u8>,
+    kept: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Storage for Volatile {
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.written.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        self.kept.lock().append(&mut self.written);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_was_waited_for_is_on_a_disk_that_loses_what_was_not_synced() {
+    use model::input::Command;
+    let mut disk = Volatile::default();
+    disk.append(b"lost").unwrap();
+    assert!(disk.kept.lock().is_empty(), "it does lose what was not synced");
+    disk.written.clear();
+    let journal = Journal::on(disk.clone(), &header()).unwrap();
+    let command = |seq, command| testkit::input(seq, Time(seq), Body::Command(command));
+    let stop = command(1, Command::EmergencyStop { reason: String::new() });
+    journal.input(&stop);
+    journal.synced(journal.mark()).await.unwrap();
+    let kept = |disk: &Volatile| records(&disk.kept.lock());
+    assert_eq!(kept(&disk), [Record::Header(header()), Record::Input(stop.clone())]);
+    journal.input(&command(2, Command::Start));
+    let restrict =
+        Command::Restrict { scope: model::input::Scope::Session, restriction: model::input::Restriction::ReduceOnly };
+    journal.input(&command(3, restrict));
+    journal.synced(journal.mark()).await.unwrap();
+    assert_eq!(kept(&disk).len(), 4);
+    journal.close(Time(9));
+}
+
 #[test]
 fn a_second_run_in_a_folder_is_told_so() {
     let dir = std::env::temp_dir().join(format!("polytrader-lock-{}", std::process::id()));

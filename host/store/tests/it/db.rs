@@ -1,5 +1,6 @@
 //! Every statement on both databases.
 
+use crate::decisions;
 use crate::postgres::Cluster;
 use model::{ConditionId, StrategyId, Usd};
 use sqlx::{Connection, Database, Executor, Postgres, Sqlite};
@@ -28,6 +29,8 @@ async fn every_statement_works_on_sqlite() {
     engines(&db).await;
     halts_wait_for_a_lock::<Sqlite>(&db, &mut other, &["BEGIN IMMEDIATE"]).await;
     halts_are_written_again::<Sqlite>(&db, &mut other).await;
+    decisions::wait_for_a_lock::<Sqlite>(&db, &mut other, &["BEGIN IMMEDIATE"]).await;
+    decisions::are_written_again::<Sqlite>(&db, &mut other).await;
     db.close(PATIENCE).await;
     what_was_written_stays(&url).await;
 }
@@ -43,6 +46,9 @@ async fn every_statement_works_on_postgres() {
     engines(&db).await;
     halts_wait_for_a_lock::<Postgres>(&db, &mut other, &["BEGIN", "LOCK TABLE halts IN ACCESS EXCLUSIVE MODE"]).await;
     halts_are_written_again::<Postgres>(&db, &mut other).await;
+    let locked = ["BEGIN", "LOCK TABLE audit, settings, strategy_decisions IN ACCESS EXCLUSIVE MODE"];
+    decisions::wait_for_a_lock::<Postgres>(&db, &mut other, &locked).await;
+    decisions::are_written_again::<Postgres>(&db, &mut other).await;
     db.close(PATIENCE).await;
     what_was_written_stays(&cluster.url()).await;
 }
@@ -426,9 +432,10 @@ async fn halts_are_written_again<D: Database>(db: &Db, other: &mut D::Connection
 where
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
-    for (scope, last, told) in
-        [("released", None, vec![Delay::Began]), ("stopped", stop(3), vec![Delay::Began, Delay::Ended])]
-    {
+    for (scope, last, told) in [
+        ("released", None, vec![Delay::Began, Delay::Released]),
+        ("stopped", stop(3), vec![Delay::Began, Delay::Ended]),
+    ] {
         let (halts, delays) = keeper(db, scope);
         other.execute("ALTER TABLE halts RENAME TO hidden").await.unwrap();
         halts.set(stop(1));

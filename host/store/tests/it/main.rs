@@ -10,4 +10,5 @@
 )]
 
 mod db;
+mod decisions;
 mod postgres;

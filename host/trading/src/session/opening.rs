@@ -1,7 +1,8 @@
 //! The second phase of a start: a number, a journal, and the first inputs of the engine.
 
 use super::carry_over::{self, CarriedOver};
-use super::{Venue, halts};
+use super::unstored::EMERGENCY_STOP;
+use super::{Venue, unstored};
 use crate::handles::Handles;
 use crate::order_ids::Index;
 use alerts::{Alerts, Bot};
@@ -19,7 +20,7 @@ use sandbox::Sandbox;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Instant;
-use store::db::{Db, SessionRow};
+use store::db::{Db, Halt, SessionRow};
 use store::journal_files::{Journal, Past};
 use store::strategy_state::SavedStates;
 
@@ -50,11 +51,18 @@ impl Opened {
         let session = SessionId(now.0);
         signer.begin(session).await.context("beginning a session at the signer")?;
         let account = signer.account().funder.to_string();
-        let start = session_start(config, limits, &db, &account, now, &venue).await?;
+        // The database has an emergency stop, or else the journal does: it may have been written when the database could not be.
+        let stored = db.halted(&account).await?.is_some();
+        let halted = stored || past.as_ref().is_some_and(|past| past.halted);
+        let start = session_start(config, limits, &db, &account, now, (&venue, halted)).await?;
         let mode = start.mode;
         let carry = past.as_ref().map(|past| carry_over::renumbered(past, &mut venue.markets)).transpose()?;
         let journal = journal(config, session, &account, past.as_ref().map(|past| past.session), now)?;
         let handles = handles(config, &account, mode, signer, db, journal, &venue, (session, now))?;
+        if halted && !stored {
+            tracing::warn!("emergency stop found in the last journal and not in the database; it holds");
+            handles.halts.set(Some(Halt { reason: EMERGENCY_STOP.to_owned(), at_ms: now.millis() }));
+        }
         handles.inbox.account(now, Body::Session(start));
         venue.markets.iter().for_each(|market| handles.inbox.account(now, Body::Market(market.clone())));
         let carried = CarriedOver::new(&handles, now, venue.cash, carry, past);
@@ -82,13 +90,15 @@ fn handles(
 ) -> anyhow::Result<Handles> {
     let bot = Bot { mode: mode.as_str().to_owned(), account: account.to_owned() };
     let alerts = Alerts::start(&config.alerts, bot)?;
+    let picture = Picture::new(&Begin { mode: shown(config.mode), session: session.0, at: now });
+    unstored::watch(&db, &alerts, &picture);
     Ok(Handles {
         signer,
         inbox: Inbox::default(),
         index: Index::default(),
         latest: Latest::default(),
-        picture: Picture::new(&Begin { mode: shown(config.mode), session: session.0, at: now }),
-        halts: halts::keep(&db, account, alerts.clone()),
+        halts: unstored::keep_halts(&db, account, &alerts, &picture),
+        picture,
         alerts,
         journal,
         starts: Starts::default(),
@@ -114,7 +124,7 @@ async fn session_start(
     db: &Db,
     account: &str,
     now: Time,
-    venue: &Venue,
+    (venue, halted): (&Venue, bool),
 ) -> anyhow::Result<SessionStart> {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).context("asking the system for randomness")?;
@@ -130,7 +140,7 @@ async fn session_start(
         day_start: opening.map(|value| (now.day(), value)),
         limits,
         salt_seed: u64::from_be_bytes(seed),
-        halted: db.halted(account).await?.is_some(),
+        halted,
     })
 }
 

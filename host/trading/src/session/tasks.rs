@@ -60,7 +60,8 @@ impl Opened {
             .with_words(words)
             .with_claims(claims(&handles, config, &venue))
             .with_halts(handles.halts.clone())
-            .with_last_resort(Arc::new(watchdog.clone()));
+            .with_last_resort(Arc::new(watchdog.clone()))
+            .with_journal(handles.journal.clone());
         Ok(Session {
             started,
             mode,

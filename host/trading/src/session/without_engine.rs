@@ -18,7 +18,7 @@ pub(super) async fn finish(
     alerts: &Alerts,
 ) -> anyhow::Result<Outcome> {
     let end = watchdog.takeover_ended().await;
-    super::halts::finish(halts, alerts).await;
+    super::unstored::finish(halts, &db, alerts).await;
     super::close(db, lease).await;
     alerts.close(CLOSE_WITHIN).await;
     match end {

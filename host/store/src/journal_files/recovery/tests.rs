@@ -134,6 +134,24 @@ fn the_last_session_of_an_account_comes_back() {
 }
 
 #[test]
+fn an_emergency_stop_comes_back_until_it_is_released() {
+    use model::input::Command;
+    let stop = Body::Command(Command::EmergencyStop { reason: Reason::new() });
+    let release = Body::Command(Command::Release { reason: "checked".into() });
+    let quiet = || bodies(7).into_iter().take(2);
+    for (name, more, halted) in [
+        ("halted", vec![stop.clone()], true),
+        ("released", vec![stop.clone(), release.clone()], false),
+        ("halted-again", vec![stop.clone(), release, stop], true),
+        ("never-halted", Vec::new(), false),
+    ] {
+        let dir = Folder::new(name);
+        write(&dir.0, "7-0001.journal", &bytes(&header(7, None), quiet().chain(more).collect(), &[]));
+        assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().halted, halted, "{name}");
+    }
+}
+
+#[test]
 fn a_journal_of_another_account_is_not_read_beyond_its_header() {
     let dir = Folder::new("other");
     write(&dir.0, "7-0001.journal", &bytes(&header(7, None), bodies(7), &[1, 2]));

@@ -1,0 +1,188 @@
+//! What was decided is found by the next start, also if the host is killed right after it answered.
+
+use crate::process::{Api, Exchange, Folder, Run, kill, strategies};
+use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// A host that is killed and started again on one exchange.
+struct Again {
+    data: PathBuf,
+    strategies: PathBuf,
+    exchange: Exchange,
+    run: Option<(Run, Value)>,
+}
+
+impl Again {
+    fn start(folder: &Path, strategies: &Path, seed: u64) -> (Self, Api) {
+        let (data, dropped) = (folder.join("host"), folder.join("dropped"));
+        std::fs::create_dir_all(&data).unwrap();
+        std::fs::create_dir_all(&dropped).unwrap();
+        std::fs::copy(strategies.join("quoter.wasm"), dropped.join("quoter.wasm")).unwrap();
+        let exchange = Exchange::start(&folder.join("exchange"), seed);
+        let mut this = Self { data, strategies: dropped, exchange, run: None };
+        let api = this.up();
+        (this, api)
+    }
+
+    fn up(&mut self) -> Api {
+        let mut run = Run::start(&self.data, &self.strategies, &["--exchange", &self.exchange.address]);
+        let addresses = run.addresses();
+        let api = Api::new(&self.data, &addresses);
+        self.run = Some((run, addresses));
+        api
+    }
+
+    fn kill(&mut self) {
+        let (run, addresses) = self.run.take().unwrap();
+        kill(&addresses);
+        run.fail();
+    }
+
+    /// Kills the host and starts it again.
+    fn again(&mut self) -> Api {
+        self.kill();
+        self.up()
+    }
+
+    fn database(&self) -> PathBuf {
+        self.data.join("polytrader.sqlite")
+    }
+}
+
+fn put(api: &Api, path: &str, body: &Value) -> Value {
+    let (status, answer) = api.put(path, body.to_string().into_bytes());
+    assert_eq!(status, 200, "{path}: {answer}");
+    answer
+}
+
+#[track_caller]
+fn quoter_is(api: &Api, state: &str) {
+    let is = |one: &Value| one["name"] == "quoter" && one["state"] == state;
+    api.wait_for("/v1/strategies", SOON, |all| all.as_array().unwrap().iter().any(is));
+}
+
+#[test]
+fn a_host_that_is_killed_right_after_an_answer_finds_what_was_decided() {
+    let Some(built) = strategies("decisions and kills") else { return };
+    let folder = Folder::new("remembered");
+    let (mut host, api) = Again::start(&folder.0, &built, 31);
+    quoter_is(&api, "running");
+    assert_eq!(api.post("/v1/admin/emergency-stop")["durable"], true);
+    // Until the venue has said that nothing is open it is refused.
+    let started = Instant::now();
+    loop {
+        let body = json!({ "reason": "the test saw enough" });
+        match api.refused("/v1/admin/emergency-stop/release", &body) {
+            (200, _) => break,
+            (status, why) => assert!(started.elapsed() < SOON, "{status}: {why}: {}", api.get("/v1/trading/orders")),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let api = host.again();
+    assert_ne!(api.get("/v1/admin/bot/state")["restriction"], "halted");
+    let market = api.get("/v1/markets")[0]["slug"].as_str().unwrap().to_owned();
+    let restrict = |scope: &str, word: &str| json!({ "scope": scope, "restriction": word });
+
+    let scope = format!("market:{market}");
+    assert_eq!(put(&api, "/v1/admin/restrictions", &restrict(&scope, "cancel_only"))["durable"], true);
+    let api = host.again();
+    let restrictions = api.get("/v1/admin/bot/state")["restrictions"].clone();
+    assert_eq!(restrictions, json!([{ "scope": scope, "restriction": "cancel_only" }]));
+    put(&api, "/v1/admin/restrictions", &restrict(&scope, "none"));
+
+    let api = host.again();
+    assert_eq!(api.get("/v1/admin/bot/state")["restrictions"], json!([]));
+    let key = "daily_loss_limit_usd";
+    assert_eq!(put(&api, &format!("/v1/config/{key}"), &json!({ "value": 9 }))["durable"], true);
+    let api = host.again();
+    assert_eq!(api.get("/v1/config")[key]["value"], "9");
+    put(&api, &format!("/v1/config/{key}"), &json!({ "value": 11 }));
+
+    let api = host.again();
+    assert_eq!(api.get("/v1/config")[key]["value"], "11");
+    quoter_is(&api, "running");
+    assert_eq!(api.post("/v1/strategies/quoter/disable")["durable"], true);
+    let api = host.again();
+    quoter_is(&api, "disabled");
+    api.post("/v1/strategies/quoter/enable");
+
+    let api = host.again();
+    quoter_is(&api, "running");
+    assert_eq!(api.post("/v1/admin/emergency-stop")["durable"], true);
+    let api = host.again();
+    assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "halted");
+}
+
+#[test]
+fn an_emergency_stop_is_found_after_a_kill_also_where_the_database_was_locked_or_is_gone() {
+    let Some(built) = strategies("an emergency stop and a locked database") else { return };
+    let folder = Folder::new("locked");
+    let (mut host, api) = Again::start(&folder.0, &built, 32);
+    quoter_is(&api, "running");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let file = format!("sqlite:{}", host.database().display());
+    let mut other = runtime.block_on(SqliteConnection::connect(&file)).unwrap();
+    runtime.block_on(sqlx::query("BEGIN IMMEDIATE").execute(&mut other)).unwrap();
+
+    let answer = api.post("/v1/admin/emergency-stop");
+    assert_eq!((&answer["durable"], &answer["restriction"]), (&json!(false), &json!("halted")));
+    host.kill();
+    runtime.block_on(sqlx::query("ROLLBACK").execute(&mut other)).unwrap();
+    let halts = |other: &mut SqliteConnection| -> i64 {
+        runtime.block_on(sqlx::query_scalar("SELECT COUNT(*) FROM halts").fetch_one(other)).unwrap()
+    };
+    assert_eq!(halts(&mut other), 0, "the journal alone has it");
+    let api = host.up();
+    assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "halted");
+    let started = Instant::now();
+    while halts(&mut other) == 0 {
+        assert!(started.elapsed() < SOON, "the stop of the journal is not in the database");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    // Somebody deletes the database, or a backup from before is put back.
+    host.kill();
+    drop(other);
+    for end in ["", "-wal", "-shm"] {
+        let _gone = std::fs::remove_file(format!("{}{end}", host.database().display()));
+    }
+    let api = host.up();
+    assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "halted");
+}
+
+#[test]
+fn what_is_decided_while_the_database_is_locked_is_shown_as_not_stored_until_it_is() {
+    let Some(built) = strategies("decisions and a locked database") else { return };
+    let folder = Folder::new("unstored");
+    let (host, api) = Again::start(&folder.0, &built, 33);
+    quoter_is(&api, "running");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let file = format!("sqlite:{}", host.database().display());
+    let mut other = runtime.block_on(SqliteConnection::connect(&file)).unwrap();
+    runtime.block_on(sqlx::query("BEGIN IMMEDIATE").execute(&mut other)).unwrap();
+
+    assert_eq!(api.post("/v1/strategies/quoter/disable")["durable"], false);
+    quoter_is(&api, "disabled");
+    let (status, why) = api.refused("/v1/strategies/quoter/enable", &json!({}));
+    assert_eq!(status, 503, "{why}");
+    assert_eq!(api.post("/v1/admin/emergency-stop")["durable"], false);
+    let all = ["emergency stop", "strategies/quoter", "strategies/quoter/disable", "emergency-stop"];
+    api.wait_for("/v1/admin/bot/state", SOON, |bot| bot["unstored"] == json!(all));
+    let (status, _) = api.refused("/v1/admin/emergency-stop/release", &json!({ "reason": "too early" }));
+    assert_eq!(status, 503);
+    quoter_is(&api, "disabled");
+
+    runtime.block_on(sqlx::query("ROLLBACK").execute(&mut other)).unwrap();
+    api.wait_for("/v1/admin/bot/state", SOON, |bot| bot["unstored"] == json!([]));
+    let count = |sql: &'static str, other: &mut SqliteConnection| -> i64 {
+        runtime.block_on(sqlx::query_scalar(sql).fetch_one(other)).unwrap()
+    };
+    assert_eq!(count("SELECT COUNT(*) FROM halts", &mut other), 1);
+    assert_eq!(count("SELECT disabled FROM strategy_decisions WHERE name = 'quoter'", &mut other), 1);
+    assert_eq!(count("SELECT COUNT(*) FROM audit WHERE action LIKE '%disable' AND outcome = 'ok'", &mut other), 1);
+    assert_eq!(count("SELECT COUNT(*) FROM audit WHERE action = 'emergency-stop' AND outcome = 'ok'", &mut other), 1);
+}

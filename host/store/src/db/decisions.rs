@@ -1,0 +1,254 @@
+//! Decisions that hold already, on their way into the database: rows of the audit, limits that were tightened, strategies that were
+//! disabled. They are written in the order in which they were made, each until the database has it.
+
+use super::{AuditRow, Db, DbError, DecisionRow, STORED_WITHIN, SettingRow};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+
+/// Decisions that may wait. One that does not fit holds all the same; it is logged, counted and never stored.
+const WAITING_MAX: usize = 4_096;
+/// How long to wait before a decision is written again: at first, and at most.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Names of waiting decisions that are shown.
+const NAMES_MAX: usize = 8;
+
+/// What is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// What an operator did.
+    Audit(AuditRow),
+    /// A limit.
+    Setting(SettingRow),
+    /// What was decided about a strategy.
+    Strategy(DecisionRow),
+}
+
+impl Decision {
+    /// Returns the name of the action: the path of its route.
+    fn name(&self) -> String {
+        match self {
+            Self::Audit(row) => row.action.clone(),
+            Self::Setting(row) => format!("config/{}", row.name),
+            Self::Strategy(row) => format!("strategies/{}", row.name),
+        }
+    }
+}
+
+/// A place in the queue, to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(Option<u64>);
+
+/// Takes decisions without waiting. A cheap handle.
+#[derive(Debug, Clone)]
+pub struct DecisionWriter {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// Wakes the task that writes.
+    wake: Notify,
+    progress: watch::Sender<Progress>,
+    /// The names of what waits since it is late; empty if nothing is.
+    late: watch::Sender<Vec<String>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    queue: VecDeque<Decision>,
+    /// The number of the decision that was queued last.
+    last: u64,
+    closed: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// The number of the decision that was done with last.
+    done: u64,
+    /// The last one that the database refused for good.
+    refused: Option<u64>,
+}
+
+/// What became of an attempt.
+enum Written {
+    Stored,
+    Refused,
+    Closed,
+}
+
+impl DecisionWriter {
+    pub(super) fn new() -> Self {
+        let shared = Shared {
+            waiting: Mutex::default(),
+            wake: Notify::new(),
+            progress: watch::channel(Progress::default()).0,
+            late: watch::channel(Vec::new()).0,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Starts the task that writes, on the current runtime. It ends when the database is closed.
+    pub(super) fn start(&self, db: Db) {
+        tokio::spawn(Arc::clone(&self.shared).run(db));
+    }
+
+    /// Has a decision stored after all those before it. Never waits.
+    pub fn write(&self, decision: Decision) -> Ticket {
+        let mut waiting = self.shared.waiting.lock();
+        if waiting.closed || waiting.queue.len() >= WAITING_MAX {
+            drop(waiting);
+            tracing::error!(
+                ?decision,
+                limit = WAITING_MAX,
+                "decision not queued for the database; a restart would not find it"
+            );
+            return Ticket(None);
+        }
+        waiting.queue.push_back(decision);
+        waiting.last = waiting.last.saturating_add(1);
+        let ticket = Ticket(Some(waiting.last));
+        drop(waiting);
+        if !self.shared.late.borrow().is_empty() {
+            self.shared.show_late();
+        }
+        self.shared.wake.notify_one();
+        ticket
+    }
+
+    /// Waits until the database has a decision and all those before it; returns whether that was within `time`.
+    pub async fn is_stored(&self, ticket: Ticket, time: Duration) -> bool {
+        let Ticket(Some(number)) = ticket else { return false };
+        let mut progress = self.shared.progress.subscribe();
+        let reached = timeout(time, progress.wait_for(|progress| progress.done >= number)).await;
+        matches!(reached, Ok(Ok(progress)) if progress.refused != Some(number))
+    }
+
+    /// Waits until nothing waits that was queued before; returns whether that was within `time`.
+    pub async fn flush(&self, time: Duration) -> bool {
+        let last = self.shared.waiting.lock().last;
+        let mut progress = self.shared.progress.subscribe();
+        timeout(time, progress.wait_for(|progress| progress.done >= last)).await.is_ok()
+    }
+
+    /// Returns the names of the decisions that wait since one is late, as they change; none while all are stored in time.
+    pub fn late(&self) -> watch::Receiver<Vec<String>> {
+        self.shared.late.subscribe()
+    }
+
+    /// Ends the task; what waits is not stored.
+    pub(super) fn close(&self) {
+        self.shared.waiting.lock().closed = true;
+        self.shared.wake.notify_one();
+    }
+}
+
+impl Shared {
+    async fn run(self: Arc<Self>, db: Db) {
+        loop {
+            let (next, closed) = {
+                let waiting = self.waiting.lock();
+                (waiting.queue.front().cloned(), waiting.closed)
+            };
+            match next {
+                _ if closed => return,
+                None => self.wake.notified().await,
+                Some(decision) => match self.store(&db, &decision).await {
+                    Written::Stored => self.done(false),
+                    Written::Refused => self.done(true),
+                    Written::Closed => return,
+                },
+            }
+        }
+    }
+
+    /// Writes a decision until the database has it, or will never take it.
+    async fn store(&self, db: &Db, decision: &Decision) -> Written {
+        let mut pause = PAUSE_MIN;
+        loop {
+            let written = write(db, decision);
+            tokio::pin!(written);
+            let written = match timeout(STORED_WITHIN, &mut written).await {
+                Ok(written) => written,
+                Err(_) => {
+                    self.show_late();
+                    // The statement goes on: one that is written beside it could come to stand before it.
+                    written.await
+                }
+            };
+            let Err(error) = written else { return Written::Stored };
+            if is_about_the_row(&error) {
+                tracing::error!(%error, ?decision, "decision refused by the database; it is not written again");
+                return Written::Refused;
+            }
+            if self.waiting.lock().closed {
+                return Written::Closed;
+            }
+            tracing::error!(%error, decision = decision.name(), "decision not stored; it holds, retrying");
+            self.show_late();
+            sleep(pause).await;
+            pause = pause.saturating_mul(2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Takes the first decision off the queue.
+    fn done(&self, refused: bool) {
+        let mut waiting = self.waiting.lock();
+        waiting.queue.pop_front();
+        let is_empty = waiting.queue.is_empty();
+        drop(waiting);
+        self.progress.send_modify(|progress| {
+            progress.done = progress.done.saturating_add(1);
+            progress.refused = if refused { Some(progress.done) } else { progress.refused };
+        });
+        if !self.late.borrow().is_empty() {
+            if is_empty {
+                tracing::info!("decisions stored after a delay");
+                self.late.send_replace(Vec::new());
+            } else {
+                self.show_late();
+            }
+        }
+    }
+
+    fn show_late(&self) {
+        let mut names: Vec<String> = Vec::new();
+        for decision in &self.waiting.lock().queue {
+            let name = decision.name();
+            if names.len() < NAMES_MAX && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        self.late.send_if_modified(|late| {
+            let changed = *late != names;
+            *late = names;
+            changed
+        });
+    }
+}
+
+async fn write(db: &Db, decision: &Decision) -> Result<(), DbError> {
+    match decision {
+        Decision::Audit(row) => db.audit(row).await,
+        Decision::Setting(row) => db.set_setting(row).await,
+        Decision::Strategy(row) => db.set_decision(row).await,
+    }
+}
+
+/// Returns whether the database will never take this row: it breaks a constraint, or a value of it cannot be stored.
+fn is_about_the_row(error: &DbError) -> bool {
+    match error {
+        DbError::Range(_) | DbError::Statement(sqlx::Error::Encode(_)) => true,
+        DbError::Statement(sqlx::Error::Database(error)) => {
+            // Class 22 of PostgreSQL is data exceptions.
+            let data = error.code().is_some_and(|code| code.len() == 5 && code.starts_with("22"));
+            data || !matches!(error.kind(), sqlx::error::ErrorKind::Other)
+        }
+        _ => false,
+    }
+}
