@@ -189,7 +189,7 @@ export class World {
   private refuse(): void {
     const it = pick(this.snapshot.markets);
     const [rule, value, limit] = pick<[string, number, number]>([["max_order_usd", 120_000_000, 100_000_000], ["max_open_orders", 201, 200], ["shares", 50_000_000, 20_000_000], ["tick", 532_500, 10_000]]);
-    const data = { at_ms: Date.now(), strategy: "quoter", rule, market: it.slug, outcome: "Yes", value, limit, text: `${rule}: ${value} is over the limit ${limit}` };
+    const data = { at_ms: Date.now(), last_at_ms: Date.now(), count: 1, strategy: "quoter", rule, market: it.slug, outcome: "Yes", value, limit, text: `${rule}: ${value} is over the limit ${limit}` };
     this.snapshot.refusals = [data, ...this.snapshot.refusals].slice(0, 50);
     this.emit({ kind: "refusal", data });
   }

@@ -8,6 +8,11 @@ describe("refusals", () => {
     expect(rows.map((it) => [it.refusal.at_ms, it.refusal.value, it.times])).toEqual([[3, 7, 3]]);
   });
 
+  it("count what the host counted already", () => {
+    const rows = collapse([refusal(3, { count: 40 }), refusal(2, { count: 2 }), refusal(1)]);
+    expect(rows.map((it) => it.times)).toEqual([43]);
+  });
+
   it("stay apart when another stands between them", () => {
     const rows = collapse([refusal(3), refusal(2, { rule: "cash" }), refusal(1)]);
     expect(rows.map((it) => it.times)).toEqual([1, 1, 1]);

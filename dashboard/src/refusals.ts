@@ -16,8 +16,8 @@ export function collapse(refusals: RefusalView[]): Repeated[] {
   const runs: Repeated[] = [];
   for (const refusal of refusals) {
     const run = runs.at(-1);
-    if (run !== undefined && same(run.refusal, refusal)) run.times += 1;
-    else runs.push({ refusal, times: 1, key: "" });
+    if (run !== undefined && same(run.refusal, refusal)) run.times += refusal.count;
+    else runs.push({ refusal, times: refusal.count, key: "" });
   }
   // The place from the oldest end is what a new refusal at the front leaves alone.
   return runs.map((run, place) => ({ ...run, key: `${runs.length - place} ${run.refusal.rule} ${run.refusal.market}` }));

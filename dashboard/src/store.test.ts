@@ -118,6 +118,14 @@ describe("bounds", () => {
     expect(state.refusals[0]?.at_ms).toBe(249);
   });
 
+  it("replaces a refusal that is told again with its count", () => {
+    let state = snapshot();
+    state = reduce(state, { kind: "refusal", data: refusal(1) });
+    state = reduce(state, { kind: "refusal", data: refusal(2, { rule: "cash" }) });
+    state = reduce(state, { kind: "refusal", data: refusal(1, { count: 9, last_at_ms: 5 }) });
+    expect(state.refusals.map((it) => [it.rule, it.count])).toEqual([["cash", 1], ["max_order_usd", 9]]);
+  });
+
   it("thins the older half of a long history and keeps its first and last point", () => {
     let state = snapshot();
     for (let at = 0; at <= 3 * HISTORY_MAX; at += 1) {

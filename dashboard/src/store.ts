@@ -95,7 +95,7 @@ export function reduce(snapshot: Snapshot, update: Update): Snapshot {
     case "trade":
       return { ...snapshot, trades: putNewest(snapshot.trades, update.data, (it) => it.id, TRADES_MAX) };
     case "refusal":
-      return { ...snapshot, refusals: newest<RefusalView>(snapshot.refusals, update.data, REFUSALS_MAX) };
+      return { ...snapshot, refusals: putNewest(snapshot.refusals, update.data, refusalKey, REFUSALS_MAX) };
     case "strategy":
       return { ...snapshot, strategies: replace(snapshot.strategies, update.data, (it) => it.name) };
     case "breaker":
@@ -116,6 +116,11 @@ function replace<T>(items: T[], item: T, key: (item: T) => string | number): T[]
 /** Replaces the item of the same key as `replace` does, or removes it once it is gone. */
 function replaceOrRemove<T>(items: T[], item: T, key: (item: T) => string | number, isGone: (item: T) => boolean): T[] {
   return isGone(item) ? items.filter((other) => key(other) !== key(item)) : replace(items, item, key);
+}
+
+/** Equal refusals of a minute are told again with their count. */
+function refusalKey(it: RefusalView): string {
+  return `${it.at_ms} ${it.strategy} ${it.rule} ${it.market} ${it.outcome}`;
 }
 
 /** Replaces the item of the same key in its place (a trade settles), or puts a new one first. */

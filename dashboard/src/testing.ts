@@ -107,6 +107,8 @@ export function trade(id: string, change: Partial<TradeView> = {}): TradeView {
 export function refusal(at_ms: number, change: Partial<RefusalView> = {}): RefusalView {
   return {
     at_ms,
+    last_at_ms: at_ms,
+    count: 1,
     strategy: "quoter",
     rule: "max_order_usd",
     market: "m",

@@ -80,7 +80,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 70] = [
+pub const KEYS: [Key; 75] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -390,6 +390,37 @@ pub const KEYS: [Key; 70] = [
         Kind::Count(1, 36_500),
         "365",
         "How many days files of the journal are kept that no start needs any more.",
+    ),
+    key(
+        "journal.max_mb",
+        Kind::Count(256, 100_000_000),
+        "20000",
+        "The most megabytes of the journal's files; above it the oldest go that no start needs any more.",
+    ),
+    key(
+        "database.refusals_max_mb",
+        Kind::Count(1, 1_000_000),
+        "256",
+        "The most megabytes of refusals in the database; above it the oldest go.",
+    ),
+    key(
+        "database.order_events_max_mb",
+        Kind::Count(1, 1_000_000),
+        "1024",
+        "The most megabytes of the states of orders in the database; above it the oldest go. Orders, fills and the audit \
+         stay.",
+    ),
+    key(
+        "log.strategies_max_mb_per_day",
+        Kind::Count(1, 1_000_000),
+        "1000",
+        "The most megabytes that all strategies together may log in a UTC day; what is beyond it is counted.",
+    ),
+    key(
+        "disk.reserve_mb",
+        Kind::Count(16, 10_000_000),
+        "1024",
+        "The free megabytes of the data folder's disk below which the host only reduces positions and raises an alert.",
     ),
     key(
         "account.signature_type",

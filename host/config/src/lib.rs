@@ -64,6 +64,21 @@ pub struct ConfigEntry {
     pub source: Source,
 }
 
+/// The most bytes of what is kept, and what the disk is to have left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StorageLimits {
+    /// Of the journal's files; above it the oldest go that no start needs.
+    pub journal: u64,
+    /// Of refusals in the database.
+    pub refusals: u64,
+    /// Of the states of orders in the database.
+    pub order_events: u64,
+    /// Of what all strategies together log in a UTC day.
+    pub strategy_log_per_day: u64,
+    /// Free bytes of the data folder's disk below which the host only reduces positions.
+    pub reserve: u64,
+}
+
 /// The configuration of one run.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -105,6 +120,8 @@ pub struct Config {
     pub keep_versions: u32,
     /// How long files of the journal are kept that no start needs, in days.
     pub journal_keep_days: u32,
+    /// The most bytes of what is kept.
+    pub storage: StorageLimits,
     /// The venue's catalog.
     pub venue_gamma_url: String,
     /// The venue's public records of accounts.
@@ -200,6 +217,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         let text = text(name)?;
         Ok(if text.is_empty() { data_dir.join(default) } else { PathBuf::from(text) })
     };
+    let megabytes = |name| fit::<u64>(get(name)?).map(|number| number.saturating_mul(MEGABYTE));
     let config = Config {
         mode,
         strategies_dir: path("strategies_dir", "strategies")?,
@@ -219,6 +237,13 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         reload_armed: get("reload.live")?.text == "arm",
         keep_versions: fit(get("reload.keep_versions")?)?,
         journal_keep_days: fit(get("journal.keep_days")?)?,
+        storage: StorageLimits {
+            journal: megabytes("journal.max_mb")?,
+            refusals: megabytes("database.refusals_max_mb")?,
+            order_events: megabytes("database.order_events_max_mb")?,
+            strategy_log_per_day: megabytes("log.strategies_max_mb_per_day")?,
+            reserve: megabytes("disk.reserve_mb")?,
+        },
         markets_max: fit(get("markets_max")?)?,
         venue_gamma_url: text("venue.gamma_url")?,
         venue_data_url: text("venue.data_url")?,
@@ -290,6 +315,8 @@ fn alerts(layers: &layers::Layers) -> anyhow::Result<alerts::Settings> {
 }
 
 const MINUTE_MICROS: u64 = 60_000_000;
+/// What a megabyte of a storage limit stands for.
+const MEGABYTE: u64 = 1_000_000;
 
 fn market_rules(layers: &layers::Layers) -> anyhow::Result<Rules> {
     let count = |name| -> anyhow::Result<u64> { fit(layers.get(name)?) };

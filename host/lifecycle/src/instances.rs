@@ -2,6 +2,7 @@
 
 use super::Strategies;
 use super::deployment::describe;
+use super::log_day::Room;
 use super::pruning;
 use super::strategy_record::{FAULTS_MAX, Known};
 use alerts::Trouble;
@@ -81,16 +82,25 @@ impl Strategies {
         }
     }
 
-    pub(super) fn log(&self, strategy: StrategyId, lines: &[LogLine], lost: u64) {
+    pub(super) fn log(&mut self, strategy: StrategyId, lines: &[LogLine], mut lost: u64) {
         let name = self.name(strategy);
         for LogLine { level, text } in lines {
+            let room = self.log_day.take(clock::now(), text.len());
+            if room == Room::None {
+                let most = self.tools.log_per_day;
+                tracing::error!(most, "log.strategies_max_mb_per_day reached; strategies log nothing more today");
+            }
+            if room != Room::Enough {
+                lost = lost.saturating_add(1);
+                continue;
+            }
             match level {
                 LogLevel::Debug => tracing::debug!(strategy = name, "{text}"),
                 LogLevel::Info => tracing::info!(strategy = name, "{text}"),
                 LogLevel::Warn | LogLevel::Error => tracing::warn!(strategy = name, "{text}"),
             }
         }
-        if lost > 0 {
+        if lost > 0 && self.log_day.take(clock::now(), name.len()) == Room::Enough {
             tracing::warn!(strategy = name, lost, "lines of a strategy's log not kept");
         }
         self.edit(strategy, |view| {

@@ -8,6 +8,7 @@ mod folder_permissions;
 mod grants;
 mod instance_session;
 mod instances;
+mod log_day;
 mod parameter_updates;
 mod pruning;
 pub mod report_routing;
@@ -24,6 +25,7 @@ use control::inbox::Inbox;
 use control::market_registry::Listing;
 use control::{Asked, Latest, StrategyNames};
 pub use instance_session::session_of;
+use log_day::LogDay;
 use model::input::StrategyChange;
 use model::{Body, MarketIx, StrategyId};
 use parking_lot::Mutex;
@@ -102,6 +104,8 @@ pub struct Tools {
     pub arming: Arming,
     /// How many versions of each are kept to go back to.
     pub keep_versions: u32,
+    /// The most bytes that all of them together may log in a UTC day.
+    pub log_per_day: u64,
     /// The session's number.
     pub session: u64,
     /// Who held something when the last session ended.
@@ -143,12 +147,23 @@ pub struct Strategies {
     noted: BTreeSet<[u8; 32]>,
     /// When old versions are thrown away next.
     prune_at: Option<Instant>,
+    /// What they logged today.
+    log_day: LogDay,
 }
 
 impl Strategies {
     /// Returns what looks after strategies; it knows none yet.
     pub const fn new(tools: Tools) -> Self {
-        Self { tools, next: 0, known: BTreeMap::new(), texts: BTreeMap::new(), noted: BTreeSet::new(), prune_at: None }
+        let log_day = LogDay::new(tools.log_per_day);
+        Self {
+            tools,
+            next: 0,
+            known: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            noted: BTreeSet::new(),
+            prune_at: None,
+            log_day,
+        }
     }
 
     /// Works until the supervisor is gone.

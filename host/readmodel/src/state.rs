@@ -1,5 +1,6 @@
 //! The state itself: the engine's facts in the API's words.
 
+mod refusals;
 mod strategies;
 
 use crate::input::{Begin, Top, Unstored};
@@ -17,7 +18,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// Points of the plot, one a second.
 const HISTORY_MAX: usize = 1_440;
 const TRADES_MAX: usize = 100;
-const REFUSALS_MAX: usize = 50;
 /// Ids of orders whose first record has not come yet.
 const EARLY_MAX: usize = 1_024;
 /// A market's top is told at most once in so many microseconds.
@@ -270,22 +270,7 @@ impl State {
                 }
                 Some(Update::Position(view))
             }
-            Record::Refused { strategy, token, refusal, .. } => {
-                let (market, outcome) = self.names(*token);
-                let view = RefusalView {
-                    at_ms: at.millis(),
-                    strategy: self.strategy_name(*strategy),
-                    rule: refusal.rule.as_str().to_owned(),
-                    market,
-                    outcome,
-                    value: refusal.value,
-                    limit: refusal.limit,
-                    text: refusal.to_string(),
-                };
-                self.count(*strategy, |view| &mut view.refusals);
-                keep(&mut self.refusals, view.clone(), REFUSALS_MAX);
-                Some(Update::Refusal(view))
-            }
+            Record::Refused { strategy, token, refusal, .. } => self.refusal(at, *strategy, *token, refusal),
             Record::Breaker { breaker, scope, tripped, reason } => {
                 Some(self.breaker(at, *breaker, *scope, *tripped, reason))
             }

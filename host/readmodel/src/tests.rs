@@ -157,12 +157,35 @@ fn the_stream_goes_on_where_a_follower_left_and_says_when_it_cannot() {
     assert!(picture.follow(seq + 4).is_none(), "the future is unknown");
     let refusal = Refusal { rule: Rule::Cash, value: 2, limit: 1 };
     let refused = Record::Refused { strategy: StrategyId(1), tag: 0, token: Some(TokenIx(0)), refusal };
-    for _ in 0..5_000 {
-        picture.record(Time(4), &refused);
+    for minute in 0..5_000 {
+        picture.record(Time(4 + minute * 60_000_000), &refused);
     }
     assert!(picture.follow(seq).is_none(), "what was kept is gone");
     assert_eq!(picture.snapshot().refusals.len(), 50);
     assert!(picture.follow(picture.snapshot().seq).unwrap().missed.is_empty());
+}
+
+#[test]
+fn equal_refusals_of_a_minute_are_one_that_is_told_once_a_second() {
+    let picture = picture();
+    let seq = picture.snapshot().seq;
+    let refused = |strategy, value| Record::Refused {
+        strategy: StrategyId(strategy),
+        tag: 0,
+        token: Some(TokenIx(0)),
+        refusal: Refusal { rule: Rule::Cash, value, limit: 1 },
+    };
+    for number in 0..20_000 {
+        picture.record(Time(60_000_000 + number * 500), &refused(1, i64::try_from(number).unwrap()));
+    }
+    picture.record(Time(70_000_000), &refused(2, 7));
+    let snapshot = picture.snapshot();
+    let rows: Vec<_> = snapshot.refusals.iter().map(|row| (row.at_ms, row.last_at_ms, row.count, row.value)).collect();
+    assert_eq!(rows, [(70_000, 70_000, 1, 7), (60_000, 69_999, 20_000, 19_999)]);
+    assert_eq!(snapshot.seq - seq, 11, "ten seconds, and another strategy");
+    picture.record(Time(120_000_000), &refused(1, 3));
+    let first = picture.snapshot().refusals[0].clone();
+    assert_eq!((first.at_ms, first.count), (120_000, 1), "a minute later it is another");
 }
 
 #[test]

@@ -239,11 +239,18 @@ pub struct TradeView {
     pub settlement: SettlementView,
 }
 
-/// An intent that the host refused.
+/// An intent that the host refused, or equal ones of a minute: of the same strategy, rule and outcome.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct RefusalView {
+    /// When; of several, the first.
     #[ts(type = "number")]
     pub at_ms: u64,
+    /// When the last of them was. What follows is said of that one.
+    #[ts(type = "number")]
+    pub last_at_ms: u64,
+    /// How many there were.
+    #[ts(type = "number")]
+    pub count: u64,
     pub strategy: String,
     pub rule: String,
     pub market: String,

@@ -4,6 +4,7 @@
 //! through [`DecisionWriter`] and [`Halts`], which write them until they are stored.
 //! Start reading in [`rows`], then [`reads`] and [`primary`].
 
+mod ceilings;
 pub mod claims;
 mod decisions;
 pub mod engines;
@@ -16,6 +17,7 @@ pub mod reads;
 pub mod rows;
 mod writer;
 
+pub use ceilings::Ceilings;
 pub use claims::ClaimRow;
 pub use decisions::{Decision, DecisionWriter, Ticket};
 pub use halts::{Delay, Halts, STORED_WITHIN};

@@ -12,6 +12,7 @@ mod snapshot;
 mod tests;
 
 pub use recovery::{Past, Step, last_of, walk};
+pub use retention::Keep;
 pub use run_lock::RunLock;
 pub use segments::{folder, is_first, segments_of};
 
@@ -81,15 +82,15 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins a journal in `DATA_DIR/journal`, named by its session. Files that are full are covered by a snapshot, packed, and kept for so
-    /// many days.
+    /// Begins a journal in `DATA_DIR/journal`, named by its session. Files that are full are covered by a snapshot, packed, and kept as
+    /// `keep` says.
     ///
     /// # Errors
     /// If the file exists or cannot be made.
-    pub fn create(data_dir: &Path, header: &Header, keep_days: u32) -> std::io::Result<(Self, PathBuf)> {
+    pub fn create(data_dir: &Path, header: &Header, keep: Keep) -> std::io::Result<(Self, PathBuf)> {
         let dir = folder(data_dir);
         let (storage, path) = Segments::create(&dir, header)?;
-        let storage = storage.told(retention::start(keep_days)?);
+        let storage = storage.told(retention::start(dir.clone(), keep)?);
         for LateCancel { session, order, at } in late_cancels::left(&dir)? {
             let (session, order, at_ms) = (session.0, order.0, at.millis());
             tracing::warn!(session, order, at_ms, "this cancel left after the journal had failed");

@@ -5,7 +5,10 @@
 pub mod account_lock;
 pub mod build_id;
 pub mod db;
+mod free_space;
 pub mod journal_files;
 pub mod module_archive;
 pub mod private_file;
 pub mod strategy_state;
+
+pub use free_space::free_space;

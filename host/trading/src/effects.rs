@@ -213,6 +213,7 @@ impl Duties {
         self.handles.picture.set_folder_events(self.supervisor.watch_kind() == WatchKind::Events);
         self.handles.picture.show_account(at, engine, events);
         self.rows.day_start(engine.summary().day_start, at);
+        self.rows.write_repeated(at);
     }
 }
 

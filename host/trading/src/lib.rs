@@ -11,6 +11,7 @@ mod handles;
 mod market_data;
 mod order_ids;
 mod orders;
+mod refusal_sums;
 mod row_writer;
 pub mod session;
 mod watchdog;

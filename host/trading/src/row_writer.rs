@@ -1,6 +1,7 @@
 //! Rows of the database, made from the engine's records.
 
 use crate::handles::Handles;
+use crate::refusal_sums::RefusalSums;
 use crate::session::EMERGENCY_STOP;
 use engine::Record;
 use model::input::{Scope, Settlement};
@@ -19,6 +20,7 @@ pub(crate) struct Rows {
     /// When each order that is not over was first recorded, and the last reason given for its state. The engine bounds open orders.
     open: BTreeMap<OrderId, (u64, String)>,
     place: (Seq, u32),
+    refusals: RefusalSums,
     day: Option<u64>,
 }
 
@@ -42,6 +44,7 @@ impl Rows {
             account: session.account.clone(),
             open: BTreeMap::new(),
             place: (Seq(0), 0),
+            refusals: RefusalSums::default(),
             day: None,
         }
     }
@@ -59,10 +62,12 @@ impl Rows {
             Record::Position { token, size, cost, realised } => {
                 DbWrite::Position(self.position(at, *token, *size, (*cost, *realised)))
             }
-            Record::Refused { .. } => match self.refusal(seq, at, record) {
-                Some(row) => DbWrite::Refusal(row),
-                None => return,
-            },
+            Record::Refused { strategy, token, refusal, .. } => {
+                let Some(row) = self.refusal(seq, at, record) else { return };
+                let key = (*strategy, refusal.rule.as_str(), *token);
+                self.refusals.add(key, row, |row| self.writer.write(DbWrite::Refusal(row)));
+                return;
+            }
             Record::Breaker { breaker, scope, tripped, reason } => DbWrite::Breaker(BreakerRow {
                 session: self.session,
                 seq: seq.0,
@@ -160,7 +165,14 @@ impl Rows {
             outcome,
             value: refusal.value,
             allowed: refusal.limit,
+            count: 1,
+            last_at_ms: at.millis(),
         })
+    }
+
+    /// Writes how often refusals were repeated since the last time. Called once a second.
+    pub(crate) fn write_repeated(&mut self, at: Time) {
+        self.refusals.settle(at.millis(), |row| self.writer.write(DbWrite::Refusal(row)));
     }
 
     fn names(&self, token: TokenIx) -> TokenNames {

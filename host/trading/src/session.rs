@@ -5,6 +5,7 @@ mod carry_over;
 mod connect;
 mod opening;
 mod shutdown;
+mod storage;
 mod tasks;
 mod unstored;
 mod without_engine;

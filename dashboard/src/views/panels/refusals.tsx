@@ -6,7 +6,7 @@ import { MarketOutcome, Panel, Time } from "../../ui/basics";
 import { Table, type Column } from "../../ui/table";
 
 const BRIEF: Column<Repeated>[] = [
-  { head: "Time", cell: ({ refusal }) => <Time ms={refusal.at_ms} /> },
+  { head: "Time", cell: ({ refusal }) => <Time ms={refusal.last_at_ms} /> },
   { head: "Rule", cell: (it) => <Rule repeated={it} /> },
   { head: "Value", right: true, cell: ({ refusal }) => ruleAmount(refusal.rule, refusal.value) },
   { head: "Limit", right: true, cell: ({ refusal }) => ruleAmount(refusal.rule, refusal.limit) },

@@ -164,8 +164,11 @@ async fn position(work: &mut Work, row: &PositionRow) -> Result<(), sqlx::Error>
 }
 
 async fn refusal(work: &mut Work, row: &RefusalRow) -> Result<(), sqlx::Error> {
-    let sql = "INSERT INTO refusals (session, seq, place, at_ms, strategy, rule, market, outcome, value, allowed)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (session, seq, place) DO NOTHING";
+    let sql = "INSERT INTO refusals (session, seq, place, at_ms, strategy, rule, market, outcome, value, allowed,
+                   count, last_at_ms)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (session, seq, place) DO UPDATE SET
+                   value = excluded.value, allowed = excluded.allowed, count = excluded.count,
+                   last_at_ms = excluded.last_at_ms";
     run!(
         work,
         sql,
@@ -179,6 +182,8 @@ async fn refusal(work: &mut Work, row: &RefusalRow) -> Result<(), sqlx::Error> {
         &row.outcome,
         row.value,
         row.allowed,
+        big(row.count)?,
+        big(row.last_at_ms)?,
     );
     Ok(())
 }

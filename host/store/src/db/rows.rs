@@ -19,7 +19,7 @@ pub enum DbWrite {
     Fill(FillRow),
     /// A position changed.
     Position(PositionRow),
-    /// An intent was refused.
+    /// An intent was refused, or more intents in the same way. A row of the same place is replaced.
     Refusal(RefusalRow),
     /// A breaker tripped or closed.
     Breaker(BreakerRow),
@@ -186,7 +186,7 @@ pub struct RefusalRow {
     pub seq: u64,
     /// Its place among the refusals of that input, from 0.
     pub place: u32,
-    /// When.
+    /// When; of several, the first.
     pub at_ms: u64,
     /// Who wanted it.
     pub strategy: String,
@@ -196,10 +196,14 @@ pub struct RefusalRow {
     pub market: String,
     /// The outcome, if it was about one.
     pub outcome: String,
-    /// What the order came to, in the rule's unit.
+    /// What the order came to, in the rule's unit; of several, the last.
     pub value: i64,
-    /// What is allowed.
+    /// What is allowed; of several, with the last.
     pub allowed: i64,
+    /// How many equal ones this row stands for.
+    pub count: u64,
+    /// When the last of them was.
+    pub last_at_ms: u64,
 }
 
 /// A breaker that tripped or closed.

@@ -59,7 +59,7 @@ fn records(bytes: &[u8]) -> Vec<Record> {
 async fn what_was_appended_is_read_back_and_one_sync_covers_many() {
     let dir = std::env::temp_dir().join(format!("polytrader-journal-{}", std::process::id()));
     let _gone = std::fs::remove_dir_all(&dir);
-    let (journal, path) = Journal::create(&dir, &header(), 30).unwrap();
+    let (journal, path) = Journal::create(&dir, &header(), Keep { days: 30, bytes: u64::MAX }).unwrap();
     let mut last = Place::default();
     for seq in 1..=500 {
         journal.input(&tick(seq));
@@ -74,7 +74,10 @@ async fn what_was_appended_is_read_back_and_one_sync_covers_many() {
     assert_eq!(records[0], Record::Header(header()));
     assert_eq!(records[1], Record::Input(tick(1)));
     assert_eq!(records[1_001], Record::End(Time(9)));
-    assert!(Journal::create(&dir, &header(), 30).is_err(), "a journal is never overwritten");
+    assert!(
+        Journal::create(&dir, &header(), Keep { days: 30, bytes: u64::MAX }).is_err(),
+        "a journal is never overwritten"
+    );
     std::fs::remove_dir_all(&dir).unwrap();
 }
 

@@ -1,5 +1,6 @@
 //! Every statement on both databases.
 
+use crate::ceilings::refusal;
 use crate::decisions;
 use crate::postgres::Cluster;
 use model::{ConditionId, StrategyId, Usd};
@@ -14,8 +15,8 @@ use store::db::{
 };
 use testkit::Scratch;
 
-const SESSION: u64 = 1_800_000_000_000_000;
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const SESSION: u64 = 1_800_000_000_000_000;
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn every_statement_works_on_sqlite() {
@@ -107,7 +108,7 @@ async fn a_full_queue_loses_rows_and_never_waits() {
     assert_eq!(writer.health().written + health.lost, 20_000);
 }
 
-fn order(id: u64, state: &str, filled: u64) -> OrderRow {
+pub(crate) fn order(id: u64, state: &str, filled: u64) -> OrderRow {
     OrderRow {
         session: SESSION,
         id,
@@ -128,7 +129,7 @@ fn order(id: u64, state: &str, filled: u64) -> OrderRow {
     }
 }
 
-fn fill(id: &str, at_ms: u64, settlement: &str) -> FillRow {
+pub(crate) fn fill(id: &str, at_ms: u64, settlement: &str) -> FillRow {
     FillRow {
         session: SESSION,
         id: id.to_owned(),
@@ -183,18 +184,7 @@ async fn projections(db: &Db) {
         DbWrite::Fill(fill("t2/0", 600, "matched")),
         DbWrite::Fill(fill("t1/0", 900, "confirmed")),
         DbWrite::Position(position),
-        DbWrite::Refusal(RefusalRow {
-            session: SESSION,
-            seq: 14,
-            place: 0,
-            at_ms: 2,
-            strategy: "quoter".to_owned(),
-            rule: "cash".to_owned(),
-            market: market.clone(),
-            outcome,
-            value: 9,
-            allowed: 8,
-        }),
+        DbWrite::Refusal(RefusalRow { market: market.clone(), outcome, ..refusal(14) }),
         DbWrite::Breaker(BreakerRow {
             session: SESSION,
             seq: 15,

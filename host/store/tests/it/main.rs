@@ -9,6 +9,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod ceilings;
 mod db;
 mod decisions;
 mod postgres;

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Instant;
 use store::db::{Db, Halt, SessionRow};
-use store::journal_files::{Journal, Past};
+use store::journal_files::{Journal, Keep, Past};
 use store::strategy_state::SavedStates;
 
 /// A session that is journaled and has the last session's account, and does nothing yet.
@@ -178,8 +178,8 @@ fn journal(
         sandbox: Sha256::digest(format!("{:?}", sandbox::Settings::default())).into(),
         created: now,
     };
-    let (journal, path) =
-        Journal::create(&config.data_dir, &header, config.journal_keep_days).context("beginning the journal")?;
+    let keep = Keep { days: config.journal_keep_days, bytes: config.storage.journal };
+    let (journal, path) = Journal::create(&config.data_dir, &header, keep).context("beginning the journal")?;
     tracing::info!(path = %path.display(), "the journal");
     Ok(journal)
 }

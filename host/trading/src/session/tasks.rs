@@ -2,7 +2,7 @@
 
 use super::connect::Login;
 use super::opening::{Opened, sandbox_of};
-use super::{Session, Venue};
+use super::{Session, Venue, storage};
 use crate::account::heartbeat::{Heart, LastBeat};
 use crate::account::venue_account::VenueAccount;
 use crate::account::{activity, claim_executor, venue_health};
@@ -50,6 +50,7 @@ impl Opened {
         let engine = engine_thread(core, handles.inbox.clone(), &pulse)?;
         let user_channel = user_channel(&venue, &access)?;
         watch_venue(&handles, &venue, &watchdog, config);
+        storage::watch(&handles, config);
         if venue.login.is_some() {
             activity::read(&handles, venue.records.clone(), carried.recorded, carried.known);
         }
@@ -195,6 +196,7 @@ fn strategies(handles: &Handles, config: &Config, sandbox: Sandbox, holders: BTr
         sandbox,
         arming: lifecycle::Arming::of(config),
         keep_versions: config.keep_versions,
+        log_per_day: config.storage.strategy_log_per_day,
         session,
         holders,
     })

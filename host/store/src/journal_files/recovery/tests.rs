@@ -305,10 +305,13 @@ fn a_journal_goes_on_in_another_file_when_one_is_full() {
     assert_eq!((past.inputs, past.ended), (8, true));
 }
 
+/// A month, whatever there is.
+const DAYS: crate::journal_files::Keep = crate::journal_files::Keep { days: 30, bytes: u64::MAX };
+
 /// Writes the session of `bodies` in files of about 300 bytes, with a keeper that covers and packs them.
 fn write_kept(dir: &Path) {
     let storage = super::super::segments::Segments::sized(&folder(dir), &header(7, None), 300).unwrap();
-    let storage = storage.told(crate::journal_files::retention::start(30).unwrap());
+    let storage = storage.told(crate::journal_files::retention::start(folder(dir), DAYS).unwrap());
     let journal = super::super::Journal::on(storage, &header(7, None)).unwrap();
     for (seq, body) in (1u64..).zip(bodies(7)) {
         journal.input(&input(seq, Time(1_000_000 + seq), body));
@@ -370,14 +373,44 @@ fn old_files_go_and_what_a_start_needs_stays() {
     let kept = packed(&dir.0).len();
     let journals = folder(&dir.0);
     let now = std::time::SystemTime::now();
-    discard(&journals, 30, now).unwrap();
+    discard(&journals, DAYS, now).unwrap();
     assert_eq!(segments_of(&journals).unwrap().len(), 3, "nothing is old yet");
     let later = now + std::time::Duration::from_secs(31 * 86_400);
-    discard(&journals, 30, later).unwrap();
+    discard(&journals, DAYS, later).unwrap();
     let left = segments_of(&journals).unwrap();
     let sessions: Vec<(u64, usize)> = left.iter().map(|(session, files)| (session.0, files.len())).collect();
     // Of the last session only what the snapshot does not cover; the other account's last session; nothing of what was followed.
     assert_eq!(sessions, [(7, 1), (6, 1)], "of {kept} files");
     assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().inputs, 8);
     assert!(last_of(&dir.0, "0xother").unwrap().is_some());
+}
+
+#[test]
+fn above_the_ceiling_the_oldest_files_go_and_what_a_start_needs_stays() {
+    use crate::journal_files::Keep;
+    use crate::journal_files::retention::discard;
+    let dir = Folder::new("ceiling");
+    for session in 3..7 {
+        write(&dir.0, &format!("{session}-0001.journal"), &bytes(&header(session, None), bodies(session), &[]));
+    }
+    write_kept(&dir.0);
+    let all = packed(&dir.0).len();
+    let journals = folder(&dir.0);
+    let total = || -> u64 {
+        let files = segments_of(&journals).unwrap().into_iter().flat_map(|(_, files)| files);
+        files.map(|file| std::fs::metadata(file).unwrap().len()).sum()
+    };
+    let sessions = || -> Vec<(u64, usize)> {
+        segments_of(&journals).unwrap().iter().map(|(session, files)| (session.0, files.len())).collect()
+    };
+    let now = std::time::SystemTime::now();
+    discard(&journals, Keep { bytes: total(), ..DAYS }, now).unwrap();
+    assert_eq!(sessions(), [(7, all), (6, 1), (5, 1), (4, 1), (3, 1)]);
+    let most = total() - 1;
+    discard(&journals, Keep { bytes: most, ..DAYS }, now).unwrap();
+    assert_eq!(sessions(), [(7, all), (6, 1), (5, 1), (4, 1)], "the oldest, and no more than that");
+    discard(&journals, Keep { bytes: 0, ..DAYS }, now).unwrap();
+    // The last, what its snapshot does not cover, and the one before, to which a start may go back.
+    assert_eq!(sessions(), [(7, 1), (6, 1)]);
+    assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().inputs, 8);
 }
