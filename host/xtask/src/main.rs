@@ -4,6 +4,7 @@
 
 mod command;
 mod conformance;
+mod crowd;
 mod demo;
 mod dist;
 mod gate;
@@ -40,6 +41,8 @@ enum Task {
     },
     /// Trade on a local Polymarket for a while and watch the memory of every process; fails if it grows. Not part of the gate. Linux.
     Soak(soak::Args),
+    /// Trade beside a crowd of strategies that take all they may, and hold a release build to its budgets. Not part of the gate.
+    Crowd(crowd::Args),
     /// Run the whole gate: formatting, lints, every test, documentation, dashboard and browser tests.
     Test,
     /// Build the release binary with the dashboard embedded, and put it into dist/ with strategies and licences.
@@ -65,6 +68,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Demo { args } => demo::run(&repo, &args),
         Task::Soak(args) => soak::run(&repo, &args).map(|()| ExitCode::SUCCESS),
+        Task::Crowd(args) => crowd::run(&repo, &args).map(|()| ExitCode::SUCCESS),
         Task::Test => Ok(test::run(&repo)),
         Task::Dist => dist::run(&repo).map(|()| ExitCode::SUCCESS),
         Task::Strategies => wasm::build(&repo).map(|_| ExitCode::SUCCESS),

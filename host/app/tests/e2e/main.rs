@@ -19,6 +19,7 @@ mod claims;
 #[allow(dead_code, reason = "what the host makes of each is the sandbox's own test")]
 mod corpus;
 mod crash;
+mod crowd;
 mod delays;
 mod demo;
 mod discovery;

@@ -41,6 +41,20 @@ fn a_market_can_lose_at_most_max_market_usd_with_all_open_orders() {
 }
 
 #[test]
+fn cancels_of_one_order_that_are_repeated_are_one_cancel() {
+    check(
+        WIDE,
+        "buy 100 at 0.40 -> place 1 buy 100 at 0.4
+         live #1
+         cancel 1 -> cancel 1
+         cancel 1
+         cancel 1
+         cancelled #1 0
+         cancel 1 -> refuse unknown_order: 1 over 0",
+    );
+}
+
+#[test]
 fn pairs_of_both_outcomes_net_when_they_are_held_but_not_while_they_are_only_bid_for() {
     let limits = Limits { max_market: Usd::dollars(50), ..WIDE };
     check(
