@@ -198,6 +198,8 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
     lock: tokio::signal::unix::Signal,
+    /// A file reached the system's limit of its size. Listened for, the write fails instead of the process.
+    _file_size: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -207,6 +209,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
             lock: signal(SignalKind::user_defined1())?,
+            _file_size: signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?,
         })
     }
 

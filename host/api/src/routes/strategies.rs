@@ -67,7 +67,12 @@ pub(crate) async fn enable(
 
 /// Ends a strategy and cancels its orders, whatever the body is, until it is enabled. Its positions stay under the guards. Needs a trader.
 #[utoipa::path(post, path = "/v1/strategies/{name}/disable", tag = "strategies", params(("name" = String, Path)), request_body = Option<ReasonBody>, responses((status = 200, body = DurableView), (status = 404), (status = 409)))]
-pub(crate) async fn disable(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Body) -> Cancelling {
+pub(crate) async fn disable(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    caller: Caller,
+    body: Body,
+) -> Cancelling {
     caller.must_be(Role::Trader)?;
     view(&app, &name)?;
     let (action, who) = (Tightening::new(&app, &caller, format!("strategies/{name}/disable")), caller.0.name);

@@ -24,6 +24,7 @@ mod delays;
 mod demo;
 mod discovery;
 mod engine_lost;
+mod everything;
 mod exclusive;
 mod faults;
 mod feeds;

@@ -10,12 +10,16 @@ use store::db::engines::Lease;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use trading::session::Session;
 
+const FILE_SIZE: SignalKind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+
 /// The signals that end a session in order. Once listened for they never end the process by themselves.
 pub(super) struct Told {
     interrupt: Signal,
     terminate: Signal,
     /// The terminal is gone.
     hangup: Signal,
+    /// A file reached the system's limit of its size. Listened for, the write fails instead of the process.
+    _file_size: Signal,
 }
 
 impl Told {
@@ -24,6 +28,7 @@ impl Told {
             interrupt: signal(SignalKind::interrupt()).context("listening for Ctrl-C")?,
             terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
             hangup: signal(SignalKind::hangup()).context("listening for SIGHUP")?,
+            _file_size: signal(FILE_SIZE).context("listening for SIGXFSZ")?,
         })
     }
 }
