@@ -132,7 +132,7 @@ fn show(address: Address) {
 
 /// Logs in at the venue with the key itself, which only programs without a host do.
 pub(crate) async fn log_in(client: &Client, key: &SigningKey, chain: Chain) -> anyhow::Result<Credentials> {
-    let (timestamp_s, nonce) = (control::clock::now().seconds(), 0);
+    let (timestamp_s, nonce) = (control::clock::wall().seconds(), 0);
     let digest = Domains::new(chain).auth_digest(key.address(), timestamp_s, nonce);
     let headers = L1Headers { address: key.address(), signature: key.sign_digest(&digest), timestamp_s, nonce };
     client.create_or_derive_api_key(&headers).await.context("logging in with the key")

@@ -132,7 +132,7 @@ enum Sent {
 impl Heart {
     /// Beats until the process ends.
     pub(crate) async fn run(mut self) {
-        let mut accepted = clock::now();
+        let mut accepted = clock::since_boot();
         let mut alive = true;
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -143,19 +143,18 @@ impl Heart {
             match self.silence().await {
                 Some(reason) => tracing::error!(reason, "no heartbeat is sent: the venue will cancel all orders"),
                 None => match self.send().await {
-                    Sent::Taken => accepted = clock::now(),
+                    Sent::Taken => accepted = clock::since_boot(),
                     Sent::Foreign => {
-                        accepted = clock::now();
+                        accepted = clock::since_boot();
                         self.stop();
                     }
                     Sent::Failed => {}
                 },
             }
-            let now = clock::now();
-            let good = now.since(accepted) < GOOD_FOR_MICROS;
+            let good = clock::since_boot().since(accepted) < GOOD_FOR_MICROS;
             if good != alive {
                 alive = good;
-                self.handles.inbox.account(now, Body::Heartbeat { alive });
+                self.handles.inbox.account(clock::now(), Body::Heartbeat { alive });
             }
         }
     }

@@ -6,11 +6,15 @@ use model::input::VenueState;
 use model::{Body, Time};
 use polymarket::Client;
 use polymarket::client::Mood;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How often the clocks are compared.
 const CLOCK_EVERY: Duration = Duration::from_secs(60);
+/// How often our two clocks are held against each other.
+const APART_EVERY: Duration = Duration::from_secs(1);
+/// The venue's clock confirms one of ours that is no further off.
+const AGREES_MICROS: u64 = 1_000_000;
 /// How often the requests are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
@@ -47,20 +51,90 @@ async fn tell_moods(mut moods: watch::Receiver<Option<Mood>>, inbox: Inbox) {
     }
 }
 
-/// Compares the clocks. The venue's tells whole seconds, so less than one says nothing.
+/// Compares the clocks: once a minute, and as soon as the wall clock leaves host time or comes back to it.
 async fn compare_clocks(client: Client, inbox: Inbox) {
-    let mut ticks = tokio::time::interval(CLOCK_EVERY);
+    let mut ticks = tokio::time::interval(APART_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut asked = Asked::default();
     loop {
         ticks.tick().await;
-        let asked = clock::now();
+        let apart = clock::is_apart();
+        if !asked.is_due(Instant::now(), apart) {
+            continue;
+        }
+        let before = Clocks::read();
         match client.time().await {
             Ok(theirs) => {
-                let heard = clock::now();
-                let micros = skew(asked, heard, theirs);
-                inbox.account(heard, Body::Skew { micros });
+                asked.answered(apart);
+                let skews = Skews::of(before, Clocks::read(), theirs);
+                if skews.is_host_wrong() {
+                    tracing::warn!(host = skews.host, wall = skews.wall, "the clock was set; host time follows it");
+                    clock::follow_wall();
+                }
+                inbox.account(clock::now(), Body::Skew { micros: skews.worse() });
             }
             Err(error) => tracing::debug!(%error, "the venue did not tell its time"),
         }
+    }
+}
+
+/// When the venue was asked for its time.
+#[derive(Debug, Default)]
+struct Asked {
+    at: Option<Instant>,
+    /// Whether our two clocks were apart when it last answered.
+    apart: bool,
+}
+
+impl Asked {
+    /// Says whether to ask now, and notes that it is done.
+    fn is_due(&mut self, now: Instant, apart: bool) -> bool {
+        let every = if apart == self.apart { CLOCK_EVERY } else { APART_EVERY };
+        let due = self.at.is_none_or(|at| now.saturating_duration_since(at) >= every);
+        if due {
+            self.at = Some(now);
+        }
+        due
+    }
+
+    const fn answered(&mut self, apart: bool) {
+        self.apart = apart;
+    }
+}
+
+/// Our clocks at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Clocks {
+    host: Time,
+    wall: Time,
+}
+
+impl Clocks {
+    fn read() -> Self {
+        Self { host: clock::now(), wall: clock::wall() }
+    }
+}
+
+/// How far the venue's clock is ahead of each of ours, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Skews {
+    host: i64,
+    wall: i64,
+}
+
+impl Skews {
+    fn of(asked: Clocks, heard: Clocks, theirs: Time) -> Self {
+        Self { host: skew(asked.host, heard.host, theirs), wall: skew(asked.wall, heard.wall, theirs) }
+    }
+
+    /// Returns the greater one: orders and days go by host time, logins by the wall clock, so both must be right.
+    const fn worse(self) -> i64 {
+        if self.wall.unsigned_abs() > self.host.unsigned_abs() { self.wall } else { self.host }
+    }
+
+    /// Says whether the venue's clock confirms the wall clock, and host time is far from both.
+    const fn is_host_wrong(self) -> bool {
+        self.wall.unsigned_abs() <= AGREES_MICROS && self.host.unsigned_abs() > clock::NEAR_MICROS
     }
 }
 
@@ -91,6 +165,45 @@ pub fn skew(asked: Time, heard: Time, theirs: Time) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One of our clocks each, in milliseconds, against the venue's.
+    fn skews(host: u64, wall: u64, theirs: u64) -> Skews {
+        let clocks = Clocks { host: Time::from_millis(host), wall: Time::from_millis(wall) };
+        Skews::of(clocks, clocks, Time::from_millis(theirs))
+    }
+
+    #[test]
+    fn the_clock_that_is_wrong_opens_the_breaker_whichever_it_is() {
+        let hour = 3_600_000;
+        let set_ahead = skews(hour, 2 * hour, hour);
+        assert_eq!((set_ahead.worse(), set_ahead.is_host_wrong()), (-3_599_000_001, false));
+        let set_back = skews(2 * hour, hour, 2 * hour);
+        assert_eq!((set_back.worse(), set_back.is_host_wrong()), (3_600_000_000, false));
+        // The host slept without its clocks, as a machine that is restored does, and the wall clock was set since.
+        let restored = skews(hour, hour + 90_000, hour + 90_000);
+        assert_eq!((restored.worse(), restored.is_host_wrong()), (90_000_000, true));
+        let right = skews(hour, hour + 900, hour);
+        assert_eq!((right.worse(), right.is_host_wrong()), (0, false));
+        let both = skews(hour, hour, 2 * hour);
+        assert!(!both.is_host_wrong());
+    }
+
+    #[test]
+    fn the_venue_is_asked_each_minute_and_when_our_clocks_part_or_meet() {
+        let (mut asked, start) = (Asked::default(), Instant::now());
+        let mut due = |seconds, apart| {
+            let due = asked.is_due(start + Duration::from_secs(seconds), apart);
+            if due {
+                asked.answered(apart);
+            }
+            due
+        };
+        assert_eq!([due(0, false), due(1, false), due(59, false), due(60, false)], [true, false, false, true]);
+        assert_eq!([due(61, true), due(62, true), due(63, false), due(64, false)], [true, false, true, false]);
+        // Without an answer it is asked again.
+        let mut silent = Asked::default();
+        assert!(silent.is_due(start, true) && silent.is_due(start + APART_EVERY, true));
+    }
 
     #[test]
     fn clocks_agree_as_far_as_whole_seconds_tell() {

@@ -159,7 +159,7 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<(Job, Terms)>) {
     let (outgoing, ready) = mpsc::channel(UNDER_WAY_MAX);
     tokio::spawn(send_all(tools.clone(), ready));
     while let Some((Job { approved, listing, place, .. }, terms)) = jobs.recv().await {
-        let order = approved.item().order;
+        let (order, expires) = (approved.item().order, approved.expires());
         let permit = tokio::select! {
             biased;
             why = tools.account.withheld(terms.leaves_by) => {
@@ -181,6 +181,8 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<(Job, Terms)>) {
             let (signed, synced) = tokio::join!(signed, tools.synced(place, terms.leaves_by));
             // What it was judged by may be too old by now; whoever wants it asks again.
             let synced = synced.and_then(|()| tools.account.may_leave(terms.leaves_by).map_err(not_sent));
+            // The terms' clock stands still while the machine sleeps, and host time does not.
+            let synced = synced.and_then(|()| if clock::now() > expires { Err(TOO_OLD.to_owned()) } else { Ok(()) });
             let refused = match (synced, signed) {
                 (Err(reason), _) => reason,
                 (_, Err(error)) => tools.unsigned(&error),

@@ -150,7 +150,7 @@ fn relayer(address: &str) -> anyhow::Result<Relayer> {
 }
 
 async fn log_in(client: &Client, signer: &signer::Client) -> anyhow::Result<Credentials> {
-    let timestamp_s = clock::now().seconds();
+    let timestamp_s = clock::wall().seconds();
     let nonce = 0;
     let signature = signer.sign_auth(timestamp_s, nonce).await.context("signing the login")?;
     let headers = L1Headers { address: signer.account().signer, signature, timestamp_s, nonce };

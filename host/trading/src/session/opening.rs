@@ -48,13 +48,14 @@ impl Opened {
         past: Option<Past>,
     ) -> anyhow::Result<Self> {
         let (started, now) = (Instant::now(), clock::now());
-        let session = SessionId(now.0);
+        let session = session_after(past.as_ref().map(|past| past.session), now);
         signer.begin(session).await.context("beginning a session at the signer")?;
         let account = signer.account().funder.to_string();
         // The database has an emergency stop, or else the journal does: it may have been written when the database could not be.
         let stored = db.halted(&account).await?.is_some();
         let halted = stored || past.as_ref().is_some_and(|past| past.halted);
         let start = session_start(config, limits, &db, &account, now, (&venue, halted)).await?;
+        let start = SessionStart { session, ..start };
         let mode = start.mode;
         let carry = past.as_ref().map(|past| carry_over::renumbered(past, &mut venue.markets)).transpose()?;
         let journal = journal(config, session, &account, past.as_ref().map(|past| past.session), now)?;
@@ -107,6 +108,12 @@ fn handles(
         states: SavedStates::new(&config.data_dir, mode, account),
         db,
     })
+}
+
+/// Returns the number of a session that begins now. Sessions are named by their start and the greatest is the last, so one that follows another
+/// has a greater number, even if the wall clock was set back in between.
+fn session_after(last: Option<SessionId>, now: Time) -> SessionId {
+    last.map_or(SessionId(now.0), |last| SessionId(now.0.max(last.0.saturating_add(1))))
 }
 
 /// Returns how a session trades, as it is shown.
@@ -187,4 +194,18 @@ fn journal(
 /// Returns the sandbox of strategies, which keeps what it compiled in the data folder.
 pub(crate) fn sandbox_of(config: &Config) -> anyhow::Result<Sandbox> {
     Ok(Sandbox::of_own_program(sandbox::Settings::default(), Some(&config.data_dir))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_has_a_greater_number_than_the_last_although_the_clock_was_set_back() {
+        let now = Time(1_000_000);
+        assert_eq!(session_after(None, now), SessionId(1_000_000));
+        assert_eq!(session_after(Some(SessionId(999_999)), now), SessionId(1_000_000));
+        assert_eq!(session_after(Some(SessionId(1_000_000)), now), SessionId(1_000_001));
+        assert_eq!(session_after(Some(SessionId(3_600_000_000)), now), SessionId(3_600_000_001));
+    }
 }
