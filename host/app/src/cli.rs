@@ -257,7 +257,8 @@ pub(crate) enum KeysAction {
     ShowAddress,
     /// Show the signer's limits, which stand in the keystore, or change them with --set; the signer must not run meanwhile.
     Limits,
-    /// Begin the signer's counter and log anew after they were lost, moved or damaged; the old ones are put aside.
+    /// Begin the signer's counter and log: before the first use of a key that was not imported, or anew after they were lost, moved or damaged;
+    /// the old ones are put aside.
     Renew,
 }
 

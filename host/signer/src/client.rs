@@ -1,6 +1,7 @@
 //! The host's end of the socket: [`Client`].
 
 use crate::message::{BatchRequest, OrderRequest, Request, Response, Status, VERSION};
+use crate::moment::since_boot;
 use crate::refusal::{Refusal, Rule};
 use crate::wire::{Frames, WireError, encode};
 use engine::{Approved, Placement};
@@ -254,6 +255,8 @@ impl Client {
         if now > approved.expires() {
             return Err(SignError::Expired { expires: approved.expires().0, now: now.0 });
         }
+        // By the clock that the signer reads too, whatever becomes of the wall clock.
+        let deadline = since_boot().plus_micros(approved.expires().since(now));
         let Placement { order: new, salt, timestamp_ms } = *approved.item();
         let order = UnsignedOrder::build(&new, &self.account, listing, salt, timestamp_ms)?;
         let domain = *self.domains.of(listing.exchange);
@@ -264,7 +267,7 @@ impl Client {
             let request = Request::SignOrder(OrderRequest {
                 session: approved.session(),
                 sequence: new.id.0,
-                deadline: approved.expires(),
+                deadline,
                 exchange: listing.exchange,
                 order,
             });

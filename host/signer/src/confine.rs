@@ -17,7 +17,30 @@ pub(crate) fn confine() -> io::Result<()> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| failed(&error))?;
     let filter = SeccompFilter::new(calls, SeccompAction::Allow, refused, arch).map_err(|error| failed(&error))?;
     let program = BpfProgram::try_from(filter).map_err(|error| failed(&error))?;
+    let program = [other_numbers_refused(), program].concat();
     seccompiler::apply_filter(&program).map_err(|error| failed(&error))
+}
+
+/// Where a call's number stands in what a filter is given: its first word (`struct seccomp_data`).
+#[cfg(target_os = "linux")]
+const NUMBER_AT: u32 = 0;
+/// On x86-64 the kernel may know each call a second time, with this bit: the numbers of x32. Elsewhere no number has it.
+#[cfg(target_os = "linux")]
+const X32: u32 = 0x4000_0000;
+
+/// Returns the beginning of a filter that refuses every call whose number has the bit of x32. A list of numbers alone would let them pass.
+#[cfg(target_os = "linux")]
+fn other_numbers_refused() -> seccompiler::BpfProgram {
+    let eperm = u32::try_from(libc::EPERM).unwrap_or(1);
+    let step = |code: u32, jt, jf, k| {
+        let code = u16::try_from(code).unwrap_or(u16::MAX);
+        seccompiler::sock_filter { code, jt, jf, k }
+    };
+    vec![
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, NUMBER_AT),
+        step(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, X32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | eperm),
+    ]
 }
 
 /// Other systems have no such filter.
@@ -111,10 +134,46 @@ fn given_up() -> Vec<libc::c_long> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
+
     use super::*;
     use std::fs::File;
     use std::net::{TcpListener, TcpStream};
     use std::process::Command;
+
+    /// What the steps make of a call; none if they leave it to what follows.
+    fn judged(program: &[seccompiler::sock_filter], number: u32) -> Option<u32> {
+        let (mut at, mut word) = (0, 0);
+        while let Some(step) = program.get(at) {
+            at += 1;
+            match u32::from(step.code) {
+                code if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS => {
+                    assert_eq!(step.k, 0, "the number comes first");
+                    word = number;
+                }
+                code if code == libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K => {
+                    at += usize::from(if word & step.k == 0 { step.jf } else { step.jt });
+                }
+                code if code == libc::BPF_RET | libc::BPF_K => return Some(step.k),
+                code => panic!("{code}"),
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn calls_by_their_other_numbers_are_refused() {
+        let refused = Some(libc::SECCOMP_RET_ERRNO | u32::try_from(libc::EPERM).unwrap());
+        for call in given_up() {
+            let number = u32::try_from(call).unwrap();
+            assert_eq!(judged(&other_numbers_refused(), number | X32), refused);
+            assert_eq!(judged(&other_numbers_refused(), number), None, "the list decides");
+        }
+        // Those of x32 alone: execve, execveat, ptrace, process_vm_readv.
+        for number in [520, 545, 521, 539] {
+            assert_eq!(judged(&other_numbers_refused(), number | X32), refused);
+        }
+    }
 
     #[test]
     fn a_confined_thread_opens_nothing_starts_nothing_and_goes_on_with_what_it_has() {

@@ -1,9 +1,10 @@
-//! The signer itself: what it signs, and what it refuses. Pure apart from the key: the clock is an argument and there is
+//! The signer itself: what it signs, and what it refuses. Pure apart from the key: the clocks are an argument and there is
 //! no socket, so every rule is tested alone.
 
-use crate::limits::{LOGINS_PER_MINUTE, Limits, Window};
+use crate::limits::{LOGINS_PER_MINUTE, Limits, MINUTE_MICROS, Window};
 use crate::message::{BatchRequest, OrderRequest, Request, Response, Status, VERSION};
-use crate::record::{Entry, Record};
+use crate::moment::Moment;
+use crate::record::{Entry, Record, What};
 use crate::refusal::{Refusal, Rule, Value};
 use model::{SessionId, Side, Time};
 use order::batch::CALLS_MAX;
@@ -82,8 +83,20 @@ impl Signer {
         })
     }
 
-    /// Counts and logs in these files from now on.
-    pub fn keep(&mut self, record: Record) {
+    /// Counts and logs in these files from now on. What they say of the last minute counts in this one: a restart empties no window.
+    pub fn keep(&mut self, now: Moment, mut record: Record) {
+        for signed in record.take_recent() {
+            let age = now.steady.since(signed.at);
+            if age >= MINUTE_MICROS {
+                continue;
+            }
+            let window = match signed.what {
+                What::Order => &mut self.orders,
+                What::Login => &mut self.logins,
+                What::Batch => &mut self.batches,
+            };
+            window.note(Time(now.boot.0.saturating_sub(age)), signed.worth);
+        }
         self.record = record;
     }
 
@@ -92,8 +105,8 @@ impl Signer {
         Arc::clone(&self.held)
     }
 
-    /// Answers one request. `now` is the signer's own clock.
-    pub fn handle(&mut self, now: Time, request: &Request) -> Response {
+    /// Answers one request. `now` is by the signer's own clocks.
+    pub fn handle(&mut self, now: Moment, request: &Request) -> Response {
         let answer = match request {
             Request::Hello { version } => self.hello(*version),
             Request::Begin { session } => self.begin(*session),
@@ -142,11 +155,11 @@ impl Signer {
         Ok(Response::Done)
     }
 
-    fn sign_order(&mut self, now: Time, request: &OrderRequest) -> Result<Response, Refusal> {
+    fn sign_order(&mut self, now: Moment, request: &OrderRequest) -> Result<Response, Refusal> {
         self.unlocked()?;
         self.take_number(request)?;
-        if now > request.deadline {
-            return Err(Refusal::numbers(Rule::Expired, now.0, request.deadline.0));
+        if now.boot > request.deadline {
+            return Err(Refusal::numbers(Rule::Expired, now.boot.0, request.deadline.0));
         }
         let order = &request.order;
         self.is_ours(order)?;
@@ -155,23 +168,23 @@ impl Signer {
         self.within_limits(now, order.maker_amount, Kind::Order)?;
         let signed = order.sign(self.domains.of(request.exchange), &self.key);
         self.note(now, Entry::Order(signed.id.0), order.maker_amount)?;
-        self.orders.note(now, order.maker_amount);
+        self.orders.note(now.boot, order.maker_amount);
         self.signed = self.signed.saturating_add(1);
         Ok(Response::OrderSigned { id: signed.id, signature: signed.signature })
     }
 
-    fn sign_auth(&mut self, now: Time, timestamp_s: u64, nonce: u64) -> Result<Response, Refusal> {
+    fn sign_auth(&mut self, now: Moment, timestamp_s: u64, nonce: u64) -> Result<Response, Refusal> {
         self.unlocked()?;
         near(now, timestamp_s.saturating_mul(1_000))?;
-        self.logins.forget(now);
+        self.logins.forget(now.boot);
         within_rate(&self.logins, Rule::LoginsPerMinute, LOGINS_PER_MINUTE)?;
         self.note(now, Entry::Login(nonce), 0)?;
-        self.logins.note(now, 0);
+        self.logins.note(now.boot, 0);
         let digest = self.domains.auth_digest(self.account.signer, timestamp_s, nonce);
         Ok(Response::AuthSigned { signature: self.key.sign_digest(&digest) })
     }
 
-    fn sign_batch(&mut self, now: Time, BatchRequest { session, batch }: &BatchRequest) -> Result<Response, Refusal> {
+    fn sign_batch(&mut self, now: Moment, BatchRequest { session, batch }: &BatchRequest) -> Result<Response, Refusal> {
         self.unlocked()?;
         self.is_live(*session)?;
         if self.limits.batches_per_minute == 0 {
@@ -183,7 +196,7 @@ impl Signer {
         self.within_limits(now, worth, Kind::Batch)?;
         let digest = batch.digest(self.account.chain);
         self.note(now, Entry::Batch(digest), worth)?;
-        self.batches.note(now, worth);
+        self.batches.note(now.boot, worth);
         Ok(Response::BatchSigned { signature: self.key.sign_digest(&digest) })
     }
 
@@ -214,7 +227,7 @@ impl Signer {
     }
 
     /// On the disk before it is given out: a signature that cannot be counted is thrown away.
-    fn note(&mut self, now: Time, entry: Entry, worth: u64) -> Result<(), Refusal> {
+    fn note(&mut self, now: Moment, entry: Entry, worth: u64) -> Result<(), Refusal> {
         self.record.note(now, entry, worth).map_err(|_unwritten| Refusal::plain(Rule::Counter))
     }
 
@@ -259,7 +272,7 @@ impl Signer {
         Ok(())
     }
 
-    fn within_limits(&mut self, now: Time, worth: u64, kind: Kind) -> Result<(), Refusal> {
+    fn within_limits(&mut self, now: Moment, worth: u64, kind: Kind) -> Result<(), Refusal> {
         let Limits { order_max, minute_max, day_max, orders_per_minute, batches_per_minute } = self.limits;
         // A negative limit is one that nothing keeps.
         let [order_max, minute_max, day_max] =
@@ -267,8 +280,8 @@ impl Signer {
         if worth > order_max {
             return Err(Refusal::numbers(Rule::OrderValue, worth, order_max));
         }
-        self.orders.forget(now);
-        self.batches.forget(now);
+        self.orders.forget(now.boot);
+        self.batches.forget(now.boot);
         match kind {
             Kind::Order => within_rate(&self.orders, Rule::OrdersPerMinute, orders_per_minute)?,
             Kind::Batch => within_rate(&self.batches, Rule::BatchesPerMinute, batches_per_minute)?,
@@ -277,7 +290,7 @@ impl Signer {
         if total > minute_max {
             return Err(Refusal::numbers(Rule::MinuteValue, total, minute_max));
         }
-        let today = self.record.worth(now).saturating_add(worth);
+        let today = self.record.worth(now.of_day()).saturating_add(worth);
         if today > day_max {
             return Err(Refusal::numbers(Rule::DayValue, today, day_max));
         }
@@ -294,12 +307,14 @@ fn within_rate(window: &Window, rule: Rule, most: u32) -> Result<(), Refusal> {
 }
 
 /// Refuses a batch whose end has come, or is so far that it could be kept for later.
-fn is_short_lived(now: Time, deadline_s: u64) -> Result<(), Refusal> {
+fn is_short_lived(now: Moment, deadline_s: u64) -> Result<(), Refusal> {
+    // By both clocks: whichever is wrong, it is not good for longer.
+    let (first, now) = (now.of_day(), now.wall.max(now.steady));
     let deadline = Time(deadline_s.saturating_mul(1_000_000));
     if now > deadline {
         return Err(Refusal::numbers(Rule::Expired, now.0, deadline.0));
     }
-    let (millis, most) = (deadline.since(now) / 1_000, BATCH_LIFE_MAX_S.saturating_mul(1_000));
+    let (millis, most) = (deadline.since(first) / 1_000, BATCH_LIFE_MAX_S.saturating_mul(1_000));
     if millis > most {
         return Err(Refusal::numbers(Rule::Timestamp, millis, most));
     }
@@ -307,7 +322,7 @@ fn is_short_lived(now: Time, deadline_s: u64) -> Result<(), Refusal> {
 }
 
 /// Refuses what no order of ours ever has.
-fn is_plain(now: Time, order: &UnsignedOrder) -> Result<(), Refusal> {
+fn is_plain(now: Moment, order: &UnsignedOrder) -> Result<(), Refusal> {
     if order.salt >= SALT_END {
         return Err(Refusal::numbers(Rule::Salt, order.salt, SALT_END));
     }
@@ -325,8 +340,8 @@ fn is_plain(now: Time, order: &UnsignedOrder) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn near(now: Time, millis: u64) -> Result<(), Refusal> {
-    let distance = now.millis().abs_diff(millis);
+fn near(now: Moment, millis: u64) -> Result<(), Refusal> {
+    let distance = now.distance_ms(millis);
     if distance > CLOCK_DISTANCE_MS {
         return Err(Refusal::numbers(Rule::Timestamp, distance, CLOCK_DISTANCE_MS));
     }
@@ -335,5 +350,7 @@ fn near(now: Time, millis: u64) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod batch_tests;
+#[cfg(test)]
+mod clock_tests;
 #[cfg(test)]
 mod tests;

@@ -30,10 +30,12 @@ impl Limits {
     };
 }
 
-/// Logins (L1) signed in any 60 seconds. A host needs two when it starts.
-pub const LOGINS_PER_MINUTE: u32 = 10;
+/// Logins (L1) signed in any 60 seconds, over restarts. A host needs one when it starts, and without it cancels nothing: one that is started
+/// again each second must not be shut out.
+pub const LOGINS_PER_MINUTE: u32 = 60;
 
-const MINUTE_MICROS: u64 = 60_000_000;
+/// The length of the windows.
+pub(crate) const MINUTE_MICROS: u64 = 60_000_000;
 
 /// What was signed in the last 60 seconds. A sliding window and not a bucket that refills, so that a limit is what any
 /// minute can hold. As long as the clock stands still or goes back, it forgives nothing.

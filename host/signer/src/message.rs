@@ -5,7 +5,7 @@ use model::{SessionId, Time, VenueOrderId};
 use order::{Account, Batch, Exchange, Signature65, UnsignedOrder};
 
 /// The version of this contract. Both ends come from one binary, so another version is a mistake of the operator.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// Bytes of a lock's reason; a longer one is cut.
 pub const REASON_BYTES: usize = 120;
@@ -17,7 +17,7 @@ pub struct OrderRequest {
     pub session: SessionId,
     /// Our number of the order. Rises strictly within a session; gaps are fine.
     pub sequence: u64,
-    /// The end of the approval.
+    /// The end of the approval, in time since the machine started: host and signer read the same clock, and nothing sets it.
     pub deadline: Time,
     /// The contract that settles it; the chain is the signer's own.
     pub exchange: Exchange,

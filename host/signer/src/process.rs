@@ -3,6 +3,7 @@
 use crate::confine::confine;
 use crate::core::{Signer, WrongKey};
 use crate::limits::Limits;
+use crate::moment::Clock;
 use crate::record::{Damage, Record};
 use crate::serve::{Notice, serve};
 use order::{Account, SigningKey};
@@ -123,10 +124,11 @@ pub fn run(
 ) -> Result<Exit, ProcessError> {
     harden().map_err(ProcessError::Harden)?;
     let mut signer = Signer::new(key, config.account, config.limits)?;
+    let clock = Clock::start();
     let notify: Notify = Arc::new(notify);
     notify(Notice::Ready { address: config.account.signer });
     match config.record {
-        Some(Ok(record)) => signer.keep(record),
+        Some(Ok(record)) => signer.keep(clock.now(), record),
         Some(Err(damage)) => {
             signer.held().store(true, Ordering::Release);
             notify(Notice::Damaged { damage });
@@ -135,12 +137,16 @@ pub fn run(
     }
     // For signals and for the end of the child only: the socket is served by a plain thread.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ProcessError::Setup)?;
-    runtime.block_on(supervise(signer, command, notify))
+    runtime.block_on(supervise((signer, clock), command, notify))
 }
 
 type Notify = Arc<dyn Fn(Notice) + Send + Sync>;
 
-async fn supervise(signer: Signer, mut command: Command, notify: Notify) -> Result<Exit, ProcessError> {
+async fn supervise(
+    (signer, clock): (Signer, Clock),
+    mut command: Command,
+    notify: Notify,
+) -> Result<Exit, ProcessError> {
     // Handlers first: a signal between the start of the host and its handler would kill only this process.
     let mut signals = Signals::new().map_err(ProcessError::Setup)?;
     let (ours, theirs) = UnixStream::pair().map_err(ProcessError::Setup)?;
@@ -157,7 +163,7 @@ async fn supervise(signer: Signer, mut command: Command, notify: Notify) -> Resu
     drop(command);
     let service = thread::Builder::new().name("signer".into()).spawn({
         let notify = Arc::clone(&notify);
-        move || serve_thread(signer, &ours, &notify)
+        move || serve_thread(signer, clock, &ours, &notify)
     });
     let service = match service {
         Ok(service) => service,
@@ -175,8 +181,8 @@ async fn supervise(signer: Signer, mut command: Command, notify: Notify) -> Resu
     status.map(exit).map_err(ProcessError::Watch)
 }
 
-fn serve_thread(mut signer: Signer, socket: &UnixStream, notify: &Notify) {
-    let end = serve(&mut signer, socket, &mut |notice| notify(notice));
+fn serve_thread(mut signer: Signer, clock: Clock, socket: &UnixStream, notify: &Notify) {
+    let end = serve(&mut signer, clock, socket, &mut |notice| notify(notice));
     // The host must see the end even while a duplicate of this socket is open.
     drop(socket.shutdown(Shutdown::Both));
     notify(match end {

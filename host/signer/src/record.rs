@@ -7,6 +7,7 @@ mod counter;
 mod log;
 
 use crate::limits::Limits;
+use crate::moment::Moment;
 use counter::Counter;
 use log::{Chain, Tail};
 use model::Time;
@@ -104,11 +105,49 @@ pub(crate) enum Entry {
     Batch([u8; 32]),
 }
 
+/// A kind of signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// An order.
+    Order,
+    /// A login.
+    Login,
+    /// A wallet batch.
+    Batch,
+}
+
+impl What {
+    /// All kinds.
+    const ALL: [Self; 3] = [Self::Order, Self::Login, Self::Batch];
+
+    /// Returns the log's word for it.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Login => "login",
+            Self::Batch => "batch",
+        }
+    }
+}
+
+/// A line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Signed {
+    /// When it was signed.
+    pub(crate) at: Time,
+    /// What it was.
+    pub(crate) what: What,
+    /// In micro-dollars.
+    pub(crate) worth: u64,
+}
+
 /// Counter and log of one key. The default has no files and forgets at its end: for keys with which nothing is at stake.
 #[derive(Debug, Default)]
 pub struct Record {
     counter: Counter,
     files: Option<Files>,
+    /// What was signed before it was taken up, as far as the log goes back.
+    recent: Vec<Signed>,
 }
 
 #[derive(Debug)]
@@ -168,7 +207,7 @@ impl Record {
         let segments = [create(first)?, create(second)?];
         let counter = lock(create(&paths.counter)?, &paths.counter)?;
         let files = Files { counter, segments, address: key.address(), chain: Chain::new(key.derive(PURPOSE)) };
-        let mut record = Self { counter: Counter::new(limits), files: Some(files) };
+        let mut record = Self { counter: Counter::new(limits), files: Some(files), recent: Vec::new() };
         if let Some((at, worth)) = start {
             record.counter.add(at, worth);
         }
@@ -210,10 +249,11 @@ impl Record {
             segment.set_len(tail.length).map_err(RecordError::file(path))?;
         }
         // What was logged and not counted when the process was killed between the two: it may have been signed.
-        tail.uncounted.iter().for_each(|(at, worth)| counter.add(*at, *worth));
+        let uncounted = tail.signed.len().saturating_sub(tail.uncounted);
+        tail.signed.iter().skip(uncounted).for_each(|signed| counter.add(signed.at, signed.worth));
         (counter.length, counter.head) = (tail.length, tail.head);
         let files = Files { counter: counter_file, segments, address: key.address(), chain };
-        let record = Self { counter, files: Some(files) };
+        let record = Self { counter, files: Some(files), recent: tail.signed };
         record.write_counter().map_err(RecordError::file(&paths.counter))?;
         Ok(record)
     }
@@ -255,20 +295,25 @@ impl Record {
         self.counter.worth(now)
     }
 
+    /// Returns what was signed before this was taken up, once.
+    pub(crate) fn take_recent(&mut self) -> Vec<Signed> {
+        std::mem::take(&mut self.recent)
+    }
+
     /// Logs and counts a signature, before it is given out: one write each, and no sync.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn note(&mut self, now: Time, entry: Entry, worth: u64) -> io::Result<()> {
+    pub(crate) fn note(&mut self, now: Moment, entry: Entry, worth: u64) -> io::Result<()> {
         // Counted even if it cannot be written: the limits forgive nothing.
-        self.counter.add(now, worth);
+        self.counter.add(now.of_day(), worth);
         if self.files.is_none() {
             return Ok(());
         }
         if self.counter.length >= SEGMENT_BYTES {
-            self.begin_segment(now)?;
+            self.begin_segment(now.steady)?;
         }
-        self.append(&log::line(now, entry, worth))?;
+        self.append(&log::line(now.steady, entry, worth))?;
         self.write_counter()
     }
 
@@ -338,14 +383,14 @@ fn check(counter: &Counter, files: &[File; 2], paths: &Paths, chain: &Chain) -> 
     let [path, other_path] = ordered(&paths.segments, counter.segment);
     let changed = |path: &Path| Damage::Changed { path: path.to_owned() };
     let bytes = read_log(file, path, counter.length)?;
-    let tail = chain.read(&bytes, Some(counter)).ok_or_else(|| changed(path))?;
+    let mut tail = chain.read(&bytes, Some(counter)).ok_or_else(|| changed(path))?;
     if counter.other_length > 0 {
         let bytes = read_log(other, other_path, counter.other_length)?;
         // The younger file's first line goes on where the older one ends.
-        let ends = chain.read(&bytes, None).map(|older| older.head);
-        if ends.is_none_or(|head| head != tail.follows) {
-            return Err(changed(other_path).into());
-        }
+        let older = chain.read(&bytes, None).filter(|older| older.head == tail.follows);
+        let mut signed = older.ok_or_else(|| changed(other_path))?.signed;
+        signed.append(&mut tail.signed);
+        tail.signed = signed;
     }
     Ok(tail)
 }

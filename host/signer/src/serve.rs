@@ -2,14 +2,14 @@
 
 use crate::core::Signer;
 use crate::message::{Request, Response};
+use crate::moment::Clock;
 use crate::record::Damage;
 use crate::refusal::Refusal;
 use crate::wire::{Frames, WireError, encode};
-use model::{SessionId, Time};
+use model::SessionId;
 use order::{Address, Exchange};
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes read at once: some orders.
 const CHUNK_BYTES: usize = 4_096;
@@ -116,6 +116,7 @@ pub enum ServeError {
 /// If the host sends garbage or the socket fails. The caller closes the socket; the host takes that for the signer's end.
 pub fn serve(
     signer: &mut Signer,
+    clock: Clock,
     mut socket: impl Read + Write,
     notify: &mut dyn FnMut(Notice),
 ) -> Result<(), ServeError> {
@@ -131,7 +132,7 @@ pub fn serve(
         };
         frames.push(chunk.get(..count).unwrap_or_default());
         while let Some((id, request)) = frames.take::<Request>()? {
-            let response = signer.handle(clock(), &request);
+            let response = signer.handle(clock.now(), &request);
             encode(&response, id, &mut answers);
             // One at a time: the first order of a batch does not wait for the signature of the second.
             socket.write_all(&answers)?;
@@ -157,10 +158,4 @@ fn notice(request: &Request, response: &Response) -> Option<Notice> {
         (Request::Unlock, Response::Done) => Some(Notice::Unlocked),
         _ => None,
     }
-}
-
-/// The signer's own clock.
-fn clock() -> Time {
-    let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    Time(u64::try_from(micros).unwrap_or(u64::MAX))
 }

@@ -2,7 +2,7 @@
 //! is not good, what to do.
 
 use crate::cli::RunArgs;
-use crate::commands::keys::{Secret, runbook};
+use crate::commands::keys::{Custody, Secret, runbook};
 use crate::commands::run::{Venue, account};
 use crate::console::say;
 use anyhow::Context;
@@ -13,9 +13,10 @@ use order::{Account, Exchange, SigningKey, Wallet};
 use polymarket::client::{Catalog, Rules, Timeouts};
 use polymarket::{AccountClient, Client};
 use serde::Serialize;
-use signer::{Record, RecordError};
+use signer::{Limits, Record, RecordError};
 use std::fmt::Display;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -147,27 +148,70 @@ fn limits(config: &Config, report: &mut Report) {
     );
 }
 
-/// What the signer would still sign for whoever took over the host.
+/// What the signer would still sign for a host that was taken over, and on what conditions.
 fn takeover(config: &Config, secret: &Secret, report: &mut Report) {
     let Some(signer) = report.keep("takeover", config.signer_limits_within(secret.limits)) else { return };
+    stakes(&signer, &config.data_dir, secret.custody, report);
+}
+
+fn stakes(signer: &Limits, data_dir: &Path, custody: Custody, report: &mut Report) {
+    report.good("takeover", at_most(signer));
+    let day = signer.day_max;
+    report.good(
+        "kept orders",
+        format!(
+            "signed orders do not expire at the venue: a host that was taken over can keep them back for N days and send them at once, \
+             which is N times ${day}"
+        ),
+    );
+    report.good(
+        "older copy",
+        format!(
+            "the signer notices a counter or log that is missing, shortened or changed; it does not notice an older copy of all files of {} \
+             that were put back together, after which it signs up to ${day} once more on the same day",
+            data_dir.display()
+        ),
+    );
+    let (state, text) = reach(custody);
+    report.add("custody", state, text);
+}
+
+/// Says what else can read the key: nothing confines the host, and it runs as the signer's user.
+const fn reach(custody: Custody) -> (State, &'static str) {
+    match custody {
+        Custody::Passphrase => (
+            State::Good,
+            "the limits hold as long as the host does not get the passphrase: it runs as the same user, is not confined, and can read the \
+             keystore",
+        ),
+        Custody::PassphraseFile => (
+            State::Warning,
+            "the passphrase lies in a file or credential of the user that the host runs as: a host that was taken over can read it and the \
+             keystore, and then none of the limits holds; give the passphrase by --passphrase-fd or at the prompt",
+        ),
+        Custody::Environment => (
+            State::Warning,
+            "the key lies in the environment or in `.env`, where every program of this user, the host too, can read it, and then none of the \
+             limits holds; `polytrader keys import` puts it under a passphrase",
+        ),
+    }
+}
+
+/// Says what the signer signs at most.
+fn at_most(signer: &Limits) -> String {
     let batches = match signer.batches_per_minute {
         0 => "no wallet batches".to_owned(),
         most => format!("{most} wallet batches a minute, of redeem, merge, split and the venue's own approvals"),
     };
-    report.good(
-        "takeover",
-        format!(
-            "whoever takes over the host can lose at most ${} by an order, ${} in a minute ({} orders), ${} in a day; and {batches}",
-            signer.order_max, signer.minute_max, signer.orders_per_minute, signer.day_max
-        ),
-    );
+    format!(
+        "for a host that was taken over the signer signs at most ${} by an order, ${} in a minute ({} orders), ${} in a day; and {batches}; \
+         restarts give nothing back. On the conditions of `kept orders`, `older copy` and `custody`",
+        signer.order_max, signer.minute_max, signer.orders_per_minute, signer.day_max
+    )
 }
 
 /// Whether the signer would start locked.
 fn records(config: &Config, secret: &Secret, report: &mut Report) {
-    if secret.first_use && !Record::exists(&config.data_dir, secret.key.address()) {
-        return report.add("records", State::Warning, "the signer's counter and log begin with the first run");
-    }
     match Record::open(&config.data_dir, &secret.key, &secret.limits) {
         Ok(record) => {
             let worth = Size(record.worth(clock::now()));
@@ -309,5 +353,47 @@ async fn account_findings(client: &Client, key: &SigningKey, account: Account, r
             report.add("orders", State::Warning, text);
         }
         Err(error) => report.bad("orders", error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
+
+    use super::*;
+
+    fn reported(custody: Custody) -> Report {
+        let mut report = Report::default();
+        stakes(&Limits::DEFAULT, Path::new("data"), custody, &mut report);
+        report
+    }
+
+    #[test]
+    fn what_a_taken_over_host_can_do_is_said_with_its_conditions() {
+        let report = reported(Custody::Passphrase);
+        let text = |what| &report.findings.iter().find(|finding| finding.what == what).unwrap().text;
+        let takeover = text("takeover");
+        assert!(takeover.contains("at most $1000 by an order, $10000 in a minute (300 orders), $100000 in a day"));
+        for condition in ["kept orders", "older copy", "custody"] {
+            assert!(takeover.contains(condition), "{takeover}");
+            assert!(!text(condition).is_empty());
+        }
+        assert!(text("kept orders").contains("N times $100000"));
+        assert!(text("older copy").contains("does not notice an older copy of all files"));
+        assert!(text("custody").contains("the same user, is not confined"));
+    }
+
+    #[test]
+    fn a_key_that_the_host_can_read_is_a_warning_and_voids_the_limits() {
+        for (custody, state) in [
+            (Custody::Passphrase, State::Good),
+            (Custody::PassphraseFile, State::Warning),
+            (Custody::Environment, State::Warning),
+        ] {
+            let report = reported(custody);
+            let found = report.findings.iter().find(|finding| finding.what == "custody").unwrap();
+            assert_eq!(found.state, state);
+            assert_eq!(found.text.contains("none of the limits holds"), state == State::Warning, "{}", found.text);
+        }
     }
 }

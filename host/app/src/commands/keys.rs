@@ -143,8 +143,19 @@ pub(crate) struct Secret {
     pub(crate) key: SigningKey,
     /// The signer's limits; the configuration may only lower them.
     pub(crate) limits: Limits,
-    /// Whether it is the environment's, which nobody imported: its record begins with its first use.
-    pub(crate) first_use: bool,
+    /// Where it came from.
+    pub(crate) custody: Custody,
+}
+
+/// Where a key came from, which says what else can read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Custody {
+    /// A keystore, whose passphrase was typed or came through a pipe.
+    Passphrase,
+    /// A keystore, whose passphrase lies in a file or a service's credential.
+    PassphraseFile,
+    /// The environment or a file of it.
+    Environment,
 }
 
 /// Returns the key of a run in live mode and its limits: from the keystore, or as the runbook's bot was given it.
@@ -156,7 +167,8 @@ pub(crate) fn of_live(data_dir: &Path, passphrase: &PassphraseArgs) -> anyhow::R
     let path = path(data_dir);
     if path.exists() {
         let keystore::Opened { key, limits } = keystore::open(&path, &passphrase::ask(passphrase, false)?)?;
-        return Ok(Secret { key, limits: known_or_default(limits, &path), first_use: false });
+        let custody = if passphrase::is_in_a_file(passphrase) { Custody::PassphraseFile } else { Custody::Passphrase };
+        return Ok(Secret { key, limits: known_or_default(limits, &path), custody });
     }
     if let Some(runbook::Found { text, place, foreign }) = runbook::value(runbook::PRIVATE_KEY)? {
         if foreign > 0 {
@@ -168,7 +180,11 @@ pub(crate) fn of_live(data_dir: &Path, passphrase: &PassphraseArgs) -> anyhow::R
         ));
         let parsed = SigningKey::parse(text.trim()).or_else(|_| SigningKey::parse(&format!("0x{}", text.trim())));
         let what = || format!("what {place} says is no private key: 64 hexadecimal digits are one");
-        return Ok(Secret { key: parsed.ok().with_context(what)?, limits: Limits::DEFAULT, first_use: true });
+        return Ok(Secret {
+            key: parsed.ok().with_context(what)?,
+            limits: Limits::DEFAULT,
+            custody: Custody::Environment,
+        });
     }
     bail!(
         "there is no key: run `polytrader keys import --data-dir {}`, which makes {}",

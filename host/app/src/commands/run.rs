@@ -9,12 +9,12 @@ pub(crate) use demo::shipped_strategies;
 pub(crate) use key::fresh_key;
 
 use crate::cli::{ExchangeArgs, ModeArg, RunArgs};
-use crate::commands::keys::runbook;
+use crate::commands::keys::{records, runbook};
 use crate::console::complain;
 use anyhow::{Context, bail, ensure};
 use config::Config;
 use order::{Account, Address, Chain, SignatureType, SigningKey, Wallet};
-use signer::{Config as SignerConfig, Limits};
+use signer::{Config as SignerConfig, Record};
 use std::process::ExitCode;
 
 /// Runs `polytrader run`.
@@ -27,22 +27,28 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("creating the data folder {}", common.data_dir.display()))?;
     let config = common.load_config().context("reading the configuration")?;
     // Keys that are worth nothing hold their own funds.
-    let sign = |key: SigningKey, venue: &Venue| {
+    let limits = config.signer_limits();
+    let sign = |key: SigningKey, record: Option<Record>, venue: &Venue| {
         let account = Account::eoa(key.address(), Chain::Polygon);
-        children::sign_for_host(common, key, signer_config(account, config.signer_limits()), venue)
+        children::sign_for_host(common, key, SignerConfig { account, limits, record: record.map(Ok) }, venue)
     };
     match common.mode {
         ModeArg::Demo => {
             let exchange = demo::venue(args)?;
             demo::offer_strategies(&config.strategies_dir)?;
-            let code = sign(key::of_demo(args)?, &Venue::local(exchange.address()))?;
+            let key = key::of_demo(args)?;
+            // A key that is kept has a record that is kept; a new one for each run has signed nothing.
+            let kept = args.exchange.is_some();
+            let record = kept.then(|| records::of_play(&common.data_dir, &key, &limits)).transpose()?;
+            let code = sign(key, record, &Venue::local(exchange.address()))?;
             drop(exchange);
             Ok(code)
         }
         ModeArg::Paper => {
             demo::offer_strategies(&config.strategies_dir)?;
             let venue = Venue::real_or(&config, args)?;
-            sign(key::of_paper(&common.data_dir)?, &venue)
+            // Nothing is ever signed with it.
+            sign(key::of_paper(&common.data_dir)?, None, &venue)
         }
         ModeArg::Live => live(&config, args),
     }
@@ -87,11 +93,6 @@ impl Venue {
     }
 }
 
-/// What the signer does with a key with which nothing is at stake: it counts in memory.
-fn signer_config(account: Account, limits: Limits) -> SignerConfig {
-    SignerConfig { account, limits, record: None }
-}
-
 /// Real money needs both the flag and a line in the configuration file, so that neither a typing error nor a copied command
 /// line trades it.
 fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -105,7 +106,7 @@ fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
     let secret = crate::commands::keys::of_live(&config.data_dir, &args.passphrase)?;
     let account = account(config, secret.key.address())?;
     let limits = config.signer_limits_within(secret.limits)?;
-    let record = Some(crate::commands::keys::records::take_up(&config.data_dir, &secret)?);
+    let record = Some(records::take_up(&config.data_dir, &secret)?);
     // The host shows what holds; it cannot change it.
     let mut common = args.common.clone();
     common.set.extend(config::signer_settings(&limits));

@@ -1,6 +1,7 @@
 //! Each rule of wallet batches alone: a batch that passes all others.
 #![allow(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
 
+use super::tests::at;
 use super::*;
 use model::{ConditionId, Size, Usd};
 use order::{Call, Chain, Claim, Exchange, Holding, Operator, Wallet, recover};
@@ -28,7 +29,7 @@ fn account() -> Account {
 
 fn signer_of(account: Account, limits: Limits) -> Signer {
     let mut signer = Signer::new(key(), account, limits).unwrap();
-    assert_eq!(signer.handle(NOW, &Request::Begin { session: SESSION }), Response::Done);
+    assert_eq!(signer.handle(at(NOW), &Request::Begin { session: SESSION }), Response::Done);
     signer
 }
 
@@ -50,7 +51,7 @@ fn redeem() -> Batch {
 
 fn sign(signer: &mut Signer, now: Time, batch: &Batch) -> Result<order::Signature65, Refusal> {
     let request = BatchRequest { session: SESSION, batch: batch.clone() };
-    match signer.handle(now, &Request::SignBatch(request)) {
+    match signer.handle(at(now), &Request::SignBatch(request)) {
         Response::BatchSigned { signature } => Ok(signature),
         Response::Refused(refusal) => Err(refusal),
         other => panic!("{other:?}"),
@@ -87,13 +88,13 @@ fn batches_are_refused_where_they_are_not_configured() {
 #[test]
 fn a_locked_signer_signs_no_batch_and_only_the_live_session_has_one() {
     let mut signer = signer();
-    signer.handle(NOW, &Request::Lock { reason: "test".into() });
+    signer.handle(at(NOW), &Request::Lock { reason: "test".into() });
     assert_eq!(sign(&mut signer, NOW, &redeem()), Err(Refusal::plain(Rule::Locked)));
     let mut none = Signer::new(key(), account(), LIMITS).unwrap();
     assert_eq!(sign(&mut none, NOW, &redeem()), Err(Refusal::numbers(Rule::Session, 9, 0)));
     let request = BatchRequest { session: SessionId(0), batch: redeem() };
     let refused = Response::Refused(Refusal::numbers(Rule::Session, 0, 0));
-    assert_eq!(none.handle(NOW, &Request::SignBatch(request)), refused);
+    assert_eq!(none.handle(at(NOW), &Request::SignBatch(request)), refused);
 }
 
 #[test]
@@ -169,4 +170,20 @@ fn too_many_batches_in_a_minute_are_refused_until_it_is_over() {
     }
     assert_eq!(sign(&mut signer, NOW, &redeem()), Err(Refusal::numbers(Rule::BatchesPerMinute, 4, 3)));
     assert!(sign(&mut signer, NOW.plus_millis(60_000), &redeem()).is_ok());
+}
+
+#[test]
+fn restarts_free_no_batches_of_a_minute() {
+    let dir = testkit::Scratch::new("restarts-batches");
+    let mut record = Record::create(&dir, &key(), &LIMITS, NOW, None).unwrap();
+    let mut signed = 0;
+    for start in 0..4 {
+        let now = NOW.plus_millis(start * 1_000);
+        let mut signer = signer();
+        signer.keep(at(now), record);
+        signed += (0..2).filter(|_| sign(&mut signer, now, &redeem()).is_ok()).count();
+        drop(signer);
+        record = Record::open(&dir, &key(), &LIMITS).unwrap();
+    }
+    assert_eq!(signed, 3);
 }

@@ -6,14 +6,14 @@ use crate::refusal::Value;
 use model::{TokenId, Usd, VenueOrderId};
 use order::{Chain, Domain, Exchange, SignatureType, recover};
 
-const NOW: Time = Time(1_795_424_400_000_000);
-const SESSION: SessionId = SessionId(9);
+pub(super) const NOW: Time = Time(1_795_424_400_000_000);
+pub(super) const SESSION: SessionId = SessionId(9);
 
-fn key() -> SigningKey {
+pub(super) fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32]).unwrap()
 }
 
-fn account() -> Account {
+pub(super) fn account() -> Account {
     Account {
         signer: key().address(),
         funder: Address([2; 20]),
@@ -23,7 +23,7 @@ fn account() -> Account {
 }
 
 /// Ten dollars an order, 25 a minute, four orders.
-const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     order_max: Usd::dollars(10),
     minute_max: Usd::dollars(25),
     day_max: Usd::dollars(30),
@@ -31,14 +31,19 @@ const LIMITS: Limits = Limits {
     batches_per_minute: 0,
 };
 
+/// A moment of a machine whose clocks agree.
+pub(super) fn at(now: Time) -> Moment {
+    Moment { wall: now, boot: now, steady: now }
+}
+
 fn signer() -> Signer {
     let mut signer = Signer::new(key(), account(), LIMITS).unwrap();
-    assert_eq!(signer.handle(NOW, &Request::Begin { session: SESSION }), Response::Done);
+    assert_eq!(signer.handle(at(NOW), &Request::Begin { session: SESSION }), Response::Done);
     signer
 }
 
 /// A BUY of 10 shares for 4 dollars.
-fn request(sequence: u64) -> OrderRequest {
+pub(super) fn request(sequence: u64) -> OrderRequest {
     OrderRequest {
         session: SESSION,
         sequence,
@@ -67,6 +72,10 @@ fn with(change: impl FnOnce(&mut UnsignedOrder)) -> OrderRequest {
 }
 
 fn sign(signer: &mut Signer, now: Time, request: OrderRequest) -> Result<VenueOrderId, Refusal> {
+    sign_at(signer, at(now), request)
+}
+
+pub(super) fn sign_at(signer: &mut Signer, now: Moment, request: OrderRequest) -> Result<VenueOrderId, Refusal> {
     match signer.handle(now, &Request::SignOrder(request)) {
         Response::OrderSigned { id, .. } => Ok(id),
         Response::Refused(refusal) => Err(refusal),
@@ -83,7 +92,7 @@ fn refused(request: OrderRequest, rule: Rule, value: u64, limit: u64) {
 fn an_order_within_all_limits_is_signed_for_its_exchange() {
     for exchange in [Exchange::Standard, Exchange::NegRisk] {
         let request = OrderRequest { exchange, ..request(1) };
-        let Response::OrderSigned { id, signature } = signer().handle(NOW, &Request::SignOrder(request)) else {
+        let Response::OrderSigned { id, signature } = signer().handle(at(NOW), &Request::SignOrder(request)) else {
             panic!("refused")
         };
         let domain = Domain::exchange("2", Chain::Polygon, exchange.contract(Chain::Polygon));
@@ -101,7 +110,7 @@ fn a_key_of_another_account_makes_no_signer() {
 
 #[test]
 fn another_version_is_refused() {
-    let hello = |version| signer().handle(NOW, &Request::Hello { version });
+    let hello = |version| signer().handle(at(NOW), &Request::Hello { version });
     assert_eq!(hello(VERSION), Response::Welcome { version: VERSION, account: account() });
     assert_eq!(hello(7), Response::Refused(Refusal::numbers(Rule::Version, 7, VERSION.into())));
 }
@@ -110,12 +119,12 @@ fn another_version_is_refused() {
 fn a_locked_signer_signs_neither_orders_nor_logins_until_it_is_unlocked() {
     let mut signer = signer();
     let login = Request::SignAuth { timestamp_s: NOW.seconds(), nonce: 0 };
-    assert_eq!(signer.handle(NOW, &Request::Lock { reason: "test".into() }), Response::Done);
+    assert_eq!(signer.handle(at(NOW), &Request::Lock { reason: "test".into() }), Response::Done);
     assert_eq!(sign(&mut signer, NOW, request(1)), Err(Refusal::plain(Rule::Locked)));
-    assert_eq!(signer.handle(NOW, &login), Response::Refused(Refusal::plain(Rule::Locked)));
-    assert_eq!(signer.handle(NOW, &Request::Unlock), Response::Done);
+    assert_eq!(signer.handle(at(NOW), &login), Response::Refused(Refusal::plain(Rule::Locked)));
+    assert_eq!(signer.handle(at(NOW), &Request::Unlock), Response::Done);
     assert!(sign(&mut signer, NOW, request(1)).is_ok());
-    let Response::Status(status) = signer.handle(NOW, &Request::Status) else { panic!("no status") };
+    let Response::Status(status) = signer.handle(at(NOW), &Request::Status) else { panic!("no status") };
     assert_eq!((status.locked, status.session, status.sequence), (false, SESSION, 1));
     assert_eq!((status.signed, status.refused), (1, 2));
 }
@@ -125,10 +134,10 @@ fn what_a_signal_locked_no_request_unlocks() {
     let mut signer = signer();
     signer.held().store(true, std::sync::atomic::Ordering::Release);
     let locked = Refusal::plain(Rule::Locked);
-    assert_eq!(signer.handle(NOW, &Request::Unlock), Response::Refused(locked));
+    assert_eq!(signer.handle(at(NOW), &Request::Unlock), Response::Refused(locked));
     assert_eq!(sign(&mut signer, NOW, request(1)), Err(locked));
     let login = Request::SignAuth { timestamp_s: NOW.seconds(), nonce: 0 };
-    assert_eq!(signer.handle(NOW, &login), Response::Refused(locked));
+    assert_eq!(signer.handle(at(NOW), &login), Response::Refused(locked));
     assert!(signer.status().locked);
 }
 
@@ -141,10 +150,10 @@ fn only_the_live_session_is_signed_for_and_none_comes_back() {
     let mut signer = signer();
     for old in [8, 9] {
         let begin = Request::Begin { session: SessionId(old) };
-        assert_eq!(signer.handle(NOW, &begin), Response::Refused(Refusal::numbers(Rule::Session, old, 9)));
+        assert_eq!(signer.handle(at(NOW), &begin), Response::Refused(Refusal::numbers(Rule::Session, old, 9)));
     }
     assert!(sign(&mut signer, NOW, request(5)).is_ok());
-    assert_eq!(signer.handle(NOW, &Request::Begin { session: SessionId(10) }), Response::Done);
+    assert_eq!(signer.handle(at(NOW), &Request::Begin { session: SessionId(10) }), Response::Done);
     assert!(sign(&mut signer, NOW, OrderRequest { session: SessionId(10), ..request(1) }).is_ok());
 }
 
@@ -227,7 +236,7 @@ fn an_order_that_is_worth_too_much_is_refused() {
     assert!(sign(&mut signer(), NOW, sell(10_000_000)).is_ok());
     let none = Limits { order_max: Usd(-1), ..LIMITS };
     let mut signer = Signer::new(key(), account(), none).unwrap();
-    signer.handle(NOW, &Request::Begin { session: SESSION });
+    signer.handle(at(NOW), &Request::Begin { session: SESSION });
     assert_eq!(sign(&mut signer, NOW, request(1)), Err(Refusal::numbers(Rule::OrderValue, 4_000_000, 0)));
 }
 
@@ -259,16 +268,16 @@ fn a_login_is_signed_near_now_and_not_too_often() {
     let mut signer = signer();
     let login = |timestamp_s| Request::SignAuth { timestamp_s, nonce: 3 };
     let now = NOW.seconds();
-    let Response::AuthSigned { signature } = signer.handle(NOW, &login(now)) else { panic!("refused") };
+    let Response::AuthSigned { signature } = signer.handle(at(NOW), &login(now)) else { panic!("refused") };
     let digest = Domains::new(Chain::Polygon).auth_digest(account().signer, now, 3);
     assert_eq!(recover(&digest, &signature), Some(account().signer));
     let far = Response::Refused(Refusal::numbers(Rule::Timestamp, 301_000, CLOCK_DISTANCE_MS));
-    assert_eq!(signer.handle(NOW, &login(now + 301)), far);
+    assert_eq!(signer.handle(at(NOW), &login(now + 301)), far);
     for _ in 1..LOGINS_PER_MINUTE {
-        assert!(matches!(signer.handle(NOW, &login(now)), Response::AuthSigned { .. }));
+        assert!(matches!(signer.handle(at(NOW), &login(now)), Response::AuthSigned { .. }));
     }
-    let many = Response::Refused(Refusal::numbers(Rule::LoginsPerMinute, 11, 10));
-    assert_eq!(signer.handle(NOW, &login(now)), many);
+    let many = Response::Refused(Refusal::numbers(Rule::LoginsPerMinute, 61, 60));
+    assert_eq!(signer.handle(at(NOW), &login(now)), many);
 }
 
 #[test]

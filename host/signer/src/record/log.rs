@@ -2,7 +2,7 @@
 //! one before it. The first line of a file says which file it is and where the one before it ended.
 
 use super::counter::Counter;
-use super::{Entry, code};
+use super::{Entry, Signed, What, code};
 use model::{Time, hex};
 use order::Address;
 use zeroize::Zeroizing;
@@ -12,11 +12,12 @@ const FIRST: &str = "log";
 
 /// Returns a line without its code.
 pub(super) fn line(now: Time, entry: Entry, worth: u64) -> String {
-    match entry {
-        Entry::Order(id) => format!("{} order {} {worth}", now.0, hex::encode_prefixed(&id)),
-        Entry::Login(nonce) => format!("{} login {nonce} {worth}", now.0),
-        Entry::Batch(digest) => format!("{} batch {} {worth}", now.0, hex::encode_prefixed(&digest)),
-    }
+    let (what, id) = match entry {
+        Entry::Order(id) => (What::Order, hex::encode_prefixed(&id)),
+        Entry::Login(nonce) => (What::Login, nonce.to_string()),
+        Entry::Batch(digest) => (What::Batch, hex::encode_prefixed(&digest)),
+    };
+    format!("{} {} {id} {worth}", now.0, what.word())
 }
 
 /// Returns the first line of a file without its code.
@@ -33,8 +34,10 @@ pub(super) struct Tail {
     pub(super) length: u64,
     /// Whether something follows that is no whole line: the process was killed while it wrote, and signed nothing.
     pub(super) torn: bool,
-    /// What was logged after the counter was written last.
-    pub(super) uncounted: Vec<(Time, u64)>,
+    /// All that was logged.
+    pub(super) signed: Vec<Signed>,
+    /// How many of them, at the end, were logged after the counter was written last.
+    pub(super) uncounted: usize,
     /// The code that the first line says the file before it ended with.
     pub(super) follows: [u8; 32],
 }
@@ -65,7 +68,8 @@ impl Chain {
         let end = bytes.iter().rposition(|byte| *byte == b'\n')?.checked_add(1)?;
         let text = std::str::from_utf8(bytes.get(..end)?).ok()?;
         let follows = follows(text.lines().next()?)?;
-        let mut tail = Tail { head: follows, length: 0, torn: end < bytes.len(), uncounted: Vec::new(), follows };
+        let mut tail =
+            Tail { head: follows, length: 0, torn: end < bytes.len(), signed: Vec::new(), uncounted: 0, follows };
         let mut counted = counter.is_none();
         for line in text.split_inclusive('\n') {
             let (said, _) = line.trim_end().rsplit_once(' ')?;
@@ -73,8 +77,9 @@ impl Chain {
             if sealed != line {
                 return None;
             }
-            if counted && counter.is_some() {
-                tail.uncounted.push(worth(said)?);
+            if let Some(signed) = signed(said)? {
+                tail.signed.push(signed);
+                tail.uncounted = tail.uncounted.saturating_add(usize::from(counted && counter.is_some()));
             }
             (tail.head, tail.length) = (head, tail.length.checked_add(u64::try_from(line.len()).ok()?)?);
             counted |= counter.is_some_and(|counter| counter.length == tail.length && counter.head == tail.head);
@@ -90,8 +95,14 @@ fn follows(line: &str) -> Option<[u8; 32]> {
     hex::decode_array(words.nth(2)?)
 }
 
-/// Returns when a line says that something was signed, and its worth.
-fn worth(said: &str) -> Option<(Time, u64)> {
-    let (at, worth) = (said.split(' ').next()?, said.rsplit(' ').next()?);
-    Some((Time(at.parse().ok()?), worth.parse().ok()?))
+/// Returns what a line says that was signed, nothing if it is the first of a file; none if it says neither.
+fn signed(said: &str) -> Option<Option<Signed>> {
+    let mut words = said.split(' ');
+    let (at, word) = (words.next()?, words.next()?);
+    if word == FIRST {
+        return Some(None);
+    }
+    let what = What::ALL.into_iter().find(|what| what.word() == word)?;
+    let worth = said.rsplit(' ').next()?;
+    Some(Some(Signed { at: Time(at.parse().ok()?), what, worth: worth.parse().ok()? }))
 }

@@ -39,8 +39,13 @@ fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32]).unwrap()
 }
 
+/// A moment of a machine whose clocks agree.
+fn at(now: Time) -> Moment {
+    Moment { wall: now, boot: now, steady: now }
+}
+
 fn order(record: &mut Record, now: Time, worth: u64) {
-    record.note(now, Entry::Order([0xab; 32]), worth).unwrap();
+    record.note(at(now), Entry::Order([0xab; 32]), worth).unwrap();
 }
 
 #[test]
@@ -60,16 +65,16 @@ fn the_log_says_what_was_signed_when_and_for_how_much() {
     let dir = Folder::new("lines");
     let mut record = dir.create();
     order(&mut record, NOON, 5);
-    record.note(NOON, Entry::Login(3), 0).unwrap();
-    record.note(NOON, Entry::Batch([1; 32]), 6).unwrap();
+    record.note(at(NOON), Entry::Login(3), 0).unwrap();
+    record.note(at(NOON), Entry::Batch([1; 32]), 6).unwrap();
     let text = fs::read_to_string(dir.path("log.1")).unwrap();
     let said: Vec<&str> = text.lines().map(|line| line.rsplit_once(' ').unwrap().0).collect();
-    let at = NOON.0;
+    let noon = NOON.0;
     let expected = [
-        format!("{at} log 1 {} {}", key().address(), "0".repeat(64)),
-        format!("{at} order 0x{} 5", "ab".repeat(32)),
-        format!("{at} login 3 0"),
-        format!("{at} batch 0x{} 6", "01".repeat(32)),
+        format!("{noon} log 1 {} {}", key().address(), "0".repeat(64)),
+        format!("{noon} order 0x{} 5", "ab".repeat(32)),
+        format!("{noon} login 3 0"),
+        format!("{noon} batch 0x{} 6", "01".repeat(32)),
     ];
     assert_eq!(said, expected);
     for end in ["count", "log.0", "log.1"] {
@@ -189,6 +194,23 @@ fn a_full_file_gives_way_to_the_other_and_the_two_stay_one_chain() {
 }
 
 #[test]
+fn what_was_signed_is_taken_up_once_from_both_files() {
+    let dir = Folder::new("recent");
+    let mut record = dir.create();
+    order(&mut record, NOON, 5);
+    record.note(at(NOON), Entry::Login(3), 0).unwrap();
+    record.begin_segment(NOON).unwrap();
+    record.note(at(NOON.plus_millis(1)), Entry::Batch([1; 32]), 6).unwrap();
+    assert_eq!(record.take_recent(), [], "what it signs itself");
+    drop(record);
+    let mut record = dir.open().unwrap();
+    let signed = |what, millis, worth| Signed { at: NOON.plus_millis(millis), what, worth };
+    let expected = [signed(What::Order, 0, 5), signed(What::Login, 0, 0), signed(What::Batch, 1, 6)];
+    assert_eq!(record.take_recent(), expected);
+    assert_eq!(record.take_recent(), []);
+}
+
+#[test]
 fn a_kill_while_a_file_is_begun_anew_is_no_damage() {
     let dir = Folder::new("begun");
     let mut record = dir.create();
@@ -258,6 +280,6 @@ fn what_cannot_be_written_is_counted_and_an_error() {
     if let Some(files) = &mut record.files {
         files.counter = File::open(dir.path("count")).unwrap();
     }
-    assert!(record.note(NOON, Entry::Login(0), 5).is_err());
+    assert!(record.note(at(NOON), Entry::Login(0), 5).is_err());
     assert_eq!(record.worth(NOON), 5);
 }

@@ -29,17 +29,11 @@ pub(crate) struct Gate {
     engine: Engine,
     effects: Effects,
     seq: u64,
-    late_ms: u64,
 }
 
 impl Gate {
     pub(crate) fn new(purpose: Purpose, session: SessionId) -> Self {
-        Self::late(purpose, session, 0)
-    }
-
-    /// An engine whose clock is late.
-    pub(crate) fn late(purpose: Purpose, session: SessionId, late_ms: u64) -> Self {
-        let mut gate = Self { engine: Engine::new(purpose), effects: Effects::new(), seq: 0, late_ms };
+        let mut gate = Self { engine: Engine::new(purpose), effects: Effects::new(), seq: 0 };
         gate.step(Body::Session(SessionStart {
             session,
             mode: Mode::Demo,
@@ -74,8 +68,7 @@ impl Gate {
 
     fn step(&mut self, body: Body) {
         self.seq += 1;
-        let at = Time(now().0 - self.late_ms * 1_000);
-        self.engine.step(&input(self.seq, at, body), &mut self.effects);
+        self.engine.step(&input(self.seq, now(), body), &mut self.effects);
     }
 
     /// Has a resting BUY of `shares` at `cents` approved.

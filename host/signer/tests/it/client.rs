@@ -2,7 +2,7 @@
 
 use crate::approvals::{Gate, listing, now};
 use engine::Purpose;
-use model::{ConditionId, OrderId, SessionId, Time, Usd, VenueOrderId};
+use model::{ConditionId, OrderId, SessionId, Usd, VenueOrderId};
 use order::{Account, Action, Batch, Chain, Claim, SignatureType, SigningKey, Wallet, recover};
 use signer::client::{AskError, IN_FLIGHT_MAX};
 use signer::message::{Request, Response, VERSION};
@@ -40,7 +40,7 @@ fn serving() -> (UnixStream, Served) {
     let thread = thread::spawn(move || {
         let mut signer = Signer::new(key(), account(), LIMITS).unwrap();
         let mut notices = Vec::new();
-        let end = serve(&mut signer, &theirs, &mut |notice| notices.push(notice));
+        let end = serve(&mut signer, signer::Clock::start(), &theirs, &mut |notice| notices.push(notice));
         (end, notices)
     });
     (ours, thread)
@@ -102,9 +102,10 @@ async fn an_approval_that_is_over_is_not_signed() {
     let now = expires.plus_micros(1);
     let expected = SignError::Expired { expires: expires.0, now: now.0 };
     assert_eq!(client.sign(approved, &listing(), now).await, Err(expected));
-    // A client whose clock is wrong does not help: the signer has its own.
-    let approved = Gate::late(Purpose::Trade, SESSION, 10_000).approve(30, 10);
-    let error = client.sign(approved, &listing(), Time(0)).await.unwrap_err();
+    // The signer looks for itself: this one is over by the time that it is read.
+    let approved = Gate::new(Purpose::Trade, SESSION).approve(30, 10);
+    let expires = approved.expires();
+    let error = client.sign(approved, &listing(), expires).await.unwrap_err();
     assert!(matches!(error, SignError::Ask(AskError::Refused(Refusal { rule: Rule::Expired, .. }))), "{error}");
 }
 
@@ -274,7 +275,7 @@ async fn a_batch_is_signed_over_the_socket_and_what_is_out_of_bounds_is_not_sent
     thread::spawn(move || {
         let limits = Limits { batches_per_minute: 20, ..LIMITS };
         let mut signer = Signer::new(key(), account, limits).unwrap();
-        let _end = serve(&mut signer, &theirs, &mut |_| ());
+        let _end = serve(&mut signer, signer::Clock::start(), &theirs, &mut |_| ());
     });
     let client = Client::connect(ours).await.unwrap();
     let redeem = Action::Claim { claim: Claim::Redeem, condition: ConditionId([1; 32]), neg_risk: false };

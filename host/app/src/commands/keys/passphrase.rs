@@ -35,6 +35,17 @@ pub(super) fn ask(args: &PassphraseArgs, new: bool) -> anyhow::Result<Zeroizing<
     Ok(first)
 }
 
+/// Says whether [`ask`] takes the passphrase from a file that every program of this user can read.
+pub(super) fn is_in_a_file(args: &PassphraseArgs) -> bool {
+    let credential = || credential(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).as_deref());
+    args.passphrase_file.is_some() || (args.passphrase_fd.is_none() && credential().is_some())
+}
+
+/// Returns where the service's manager put the passphrase, if it did.
+fn credential(dir: Option<&Path>) -> Option<PathBuf> {
+    dir.map(|dir| dir.join(CREDENTIAL)).filter(|path| path.exists())
+}
+
 /// Returns the passphrase that the command line or the service's manager gives.
 fn given(args: &PassphraseArgs, credentials: Option<&Path>) -> anyhow::Result<Option<Zeroizing<String>>> {
     if let Some(file) = &args.passphrase_file {
@@ -43,8 +54,7 @@ fn given(args: &PassphraseArgs, credentials: Option<&Path>) -> anyhow::Result<Op
     if let Some(descriptor) = args.passphrase_fd {
         return read_pipe(descriptor).map(Some);
     }
-    let credential = credentials.map(|dir| dir.join(CREDENTIAL)).filter(|path| path.exists());
-    credential.map(|path| read(&path)).transpose()
+    credential(credentials).map(|path| read(&path)).transpose()
 }
 
 /// Reads a pipe to its end. Only a pipe: it is empty then, so the host, which inherits it, reads nothing out of it.

@@ -19,14 +19,6 @@ const DAY_MICROS: u64 = 86_400_000_000;
 /// # Errors
 /// If it is in use or cannot be read.
 pub(crate) fn take_up(dir: &Path, secret: &Secret) -> anyhow::Result<Result<Record, Damage>> {
-    let address = secret.key.address();
-    if secret.first_use && !Record::exists(dir, address) {
-        complain(&format!(
-            "warning: {} has no counter and log of what is signed with this key; they are begun now. If it had them, somebody took them",
-            dir.display()
-        ));
-        return begin(dir, &secret.key, &secret.limits).map(Ok);
-    }
     match Record::open(dir, &secret.key, &secret.limits) {
         Ok(record) => Ok(Ok(record)),
         Err(RecordError::Damaged(damage)) => {
@@ -35,14 +27,40 @@ pub(crate) fn take_up(dir: &Path, secret: &Secret) -> anyhow::Result<Result<Reco
             } else {
                 String::new()
             };
+            let first = if Record::exists(dir, secret.key.address()) {
+                ""
+            } else {
+                "; it is also the step before the first use of a key that was not imported"
+            };
             complain(&format!(
-                "the signer starts locked: {damage}. `polytrader keys renew --data-dir {}` begins counter and log anew{old}",
+                "the signer starts locked: {damage}. `polytrader keys renew --data-dir {}` begins counter and log anew{old}{first}",
                 dir.display()
             ));
             Ok(Err(damage))
         }
         Err(error) => Err(error).context("taking up the signer's counter and log"),
     }
+}
+
+/// Takes up the record of a key with which nothing is at stake, so that its limits hold over restarts too. There is no passphrase that could
+/// renew it: it is begun if it is missing, and begun anew if it is damaged.
+///
+/// # Errors
+/// If it is in use, or cannot be read or written.
+pub(crate) fn of_play(dir: &Path, key: &SigningKey, limits: &Limits) -> anyhow::Result<Record> {
+    let now = clock::wall();
+    let record = if !Record::exists(dir, key.address()) {
+        Record::create(dir, key, limits, now, None)
+    } else {
+        match Record::open_with_any_limits(dir, key) {
+            Err(RecordError::Damaged(damage)) => {
+                complain(&format!("the counter and log of a key of play money are begun anew: {damage}"));
+                Record::renew(dir, key, limits, now).map(|(record, _)| record)
+            }
+            opened => opened,
+        }
+    };
+    record.context("taking up the signer's counter and log")
 }
 
 /// Begins the record of a key that has none, with what an earlier version counted.
@@ -110,6 +128,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
 
     use super::*;
+    use crate::commands::keys::Custody;
 
     fn folder(name: &str) -> std::path::PathBuf {
         let dir = std::env::temp_dir().join(format!("polytrader-records-{}-{name}", std::process::id()));
@@ -118,8 +137,12 @@ mod tests {
         dir
     }
 
-    fn secret(first_use: bool) -> Secret {
-        Secret { key: SigningKey::from_bytes(&[7; 32]).unwrap(), limits: Limits::DEFAULT, first_use }
+    fn secret() -> Secret {
+        secret_of(Custody::Passphrase)
+    }
+
+    fn secret_of(custody: Custody) -> Secret {
+        Secret { key: SigningKey::from_bytes(&[7; 32]).unwrap(), limits: Limits::DEFAULT, custody }
     }
 
     /// As the earlier version wrote it.
@@ -133,9 +156,9 @@ mod tests {
         let dir = folder("renewed");
         let now = clock::now();
         write_old(&dir, now, 7_000_000);
-        assert!(matches!(take_up(&dir, &secret(false)).unwrap(), Err(Damage::Missing { .. })));
-        renew(&dir, &secret(false).key, &Limits::DEFAULT).unwrap();
-        let record = take_up(&dir, &secret(false)).unwrap().unwrap();
+        assert!(matches!(take_up(&dir, &secret()).unwrap(), Err(Damage::Missing { .. })));
+        renew(&dir, &secret().key, &Limits::DEFAULT).unwrap();
+        let record = take_up(&dir, &secret()).unwrap().unwrap();
         assert!(record.worth(now) == 7_000_000 || clock::now().day() > now.day());
         assert!(!dir.join(OLD).exists() && dir.join("signer.day.old").exists());
         drop(record);
@@ -143,15 +166,33 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_the_environment_begins_its_record_once() {
+    fn a_key_of_the_environment_without_a_record_starts_locked_too_until_it_is_begun() {
         let dir = folder("first");
-        let now = clock::now();
-        write_old(&dir, now, 7_000_000);
-        drop(take_up(&dir, &secret(true)).unwrap().unwrap());
-        drop(take_up(&dir, &secret(true)).unwrap().unwrap());
-        let counter = dir.join(format!("signer-{}.count", secret(true).key.address()));
+        let secret = secret_of(Custody::Environment);
+        let counter = dir.join(format!("signer-{}.count", secret.key.address()));
+        let missing = Damage::Missing { path: counter.clone() };
+        assert_eq!(take_up(&dir, &secret).unwrap().unwrap_err(), missing);
+        assert!(!Record::exists(&dir, secret.key.address()), "nothing is begun by a run");
+        renew(&dir, &secret.key, &secret.limits).unwrap();
+        drop(take_up(&dir, &secret).unwrap().unwrap());
         std::fs::remove_file(&counter).unwrap();
-        assert_eq!(take_up(&dir, &secret(true)).unwrap().unwrap_err(), Damage::Missing { path: counter });
+        assert_eq!(take_up(&dir, &secret).unwrap().unwrap_err(), missing);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_record_of_play_money_is_kept_and_begun_anew_if_it_is_damaged() {
+        let dir = folder("play");
+        let key = secret().key;
+        drop(of_play(&dir, &key, &Limits::DEFAULT).unwrap());
+        let [counter, log] = ["count", "log.1"].map(|end| dir.join(format!("signer-{}.{end}", key.address())));
+        let begun = std::fs::read(&log).unwrap();
+        let lower = Limits { order_max: model::Usd::dollars(5), ..Limits::DEFAULT };
+        drop(of_play(&dir, &key, &lower).unwrap());
+        assert_eq!(std::fs::read(&log).unwrap(), begun, "other limits are no damage");
+        std::fs::remove_file(&counter).unwrap();
+        drop(of_play(&dir, &key, &lower).unwrap());
+        assert!(counter.exists());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
@@ -159,14 +200,14 @@ mod tests {
     fn an_import_keeps_the_record_of_its_key_and_begins_a_damaged_one_anew() {
         let dir = folder("import");
         let lower = Limits { order_max: model::Usd::dollars(5), ..Limits::DEFAULT };
-        let known = |limits: Limits| take_up(&dir, &Secret { limits, ..secret(false) }).unwrap().map(drop);
-        begin_or_keep(&dir, &secret(false).key, &lower).unwrap();
+        let known = |limits: Limits| take_up(&dir, &Secret { limits, ..secret() }).unwrap().map(drop);
+        begin_or_keep(&dir, &secret().key, &lower).unwrap();
         assert_eq!(known(lower), Ok(()));
-        begin_or_keep(&dir, &secret(false).key, &Limits::DEFAULT).unwrap();
+        begin_or_keep(&dir, &secret().key, &Limits::DEFAULT).unwrap();
         assert_eq!((known(Limits::DEFAULT), known(lower)), (Ok(()), Err(Damage::Limits)));
-        std::fs::remove_file(dir.join(format!("signer-{}.log.0", secret(true).key.address()))).unwrap();
+        std::fs::remove_file(dir.join(format!("signer-{}.log.0", secret().key.address()))).unwrap();
         assert!(matches!(known(Limits::DEFAULT), Err(Damage::Missing { .. })));
-        begin_or_keep(&dir, &secret(false).key, &Limits::DEFAULT).unwrap();
+        begin_or_keep(&dir, &secret().key, &Limits::DEFAULT).unwrap();
         assert_eq!(known(Limits::DEFAULT), Ok(()));
         std::fs::remove_dir_all(&dir).unwrap();
     }
