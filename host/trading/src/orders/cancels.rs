@@ -41,6 +41,10 @@ struct Queue {
     host: BTreeMap<OrderId, ConditionId>,
     others: BTreeSet<OrderId>,
     under_way: BTreeMap<OrderId, UnderWay>,
+    /// Markets that are being cancelled: each with one request at a time.
+    sweeping: BTreeSet<ConditionId>,
+    /// Whether everything is being cancelled.
+    clearing: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +72,9 @@ impl Queue {
                 self.host.insert(order, market);
             }
             None if self.host.contains_key(&order) => {}
-            None => drop(self.others.insert(order)),
+            None => {
+                self.others.insert(order);
+            }
         }
     }
 
@@ -91,38 +97,56 @@ impl Queue {
         taken
     }
 
-    /// Takes all of the host's own out, by their markets.
+    /// Takes the host's own out, by their markets; those stay whose market is being cancelled already.
     fn take_markets(&mut self, now: Instant) -> BTreeMap<ConditionId, Vec<OrderId>> {
         let mut markets: BTreeMap<ConditionId, Vec<OrderId>> = BTreeMap::new();
-        for (order, market) in std::mem::take(&mut self.host) {
+        let sweeping = &self.sweeping;
+        for (order, market) in self.host.extract_if(.., |_, market| !sweeping.contains(market)) {
             self.under_way.insert(order, UnderWay { since: now, market: Some(market) });
             markets.entry(market).or_default().push(order);
         }
+        self.sweeping.extend(markets.keys());
         markets
     }
 
-    /// Forgets requests that ended; those that failed come back. Of these, the others that were refused for their rate wait again, and
-    /// the rest is returned for an answer.
+    /// Forgets a request for orders by name that ended. If it failed, the host's own wait again, and so do others that were refused for their
+    /// rate; the rest is returned for an answer.
     fn ended(&mut self, ended: &Ended) -> Vec<OrderId> {
         let mut given_up = Vec::new();
+        let for_rate = ended.failed.as_ref().is_some_and(|failed| failed.for_rate);
         for order in &ended.orders {
             let market = self.under_way.remove(order).and_then(|under_way| under_way.market);
-            match (&ended.failed, market) {
-                (None, _) => {}
-                (Some(_), Some(market)) => self.wait(Cancel { order: *order, market: Some(market) }),
-                (Some(failed), None) if failed.for_rate => self.wait(Cancel { order: *order, market: None }),
-                (Some(_), None) => given_up.push(*order),
+            if market.is_some() || for_rate {
+                self.wait(Cancel { order: *order, market });
+            } else {
+                given_up.push(*order);
             }
         }
         given_up
+    }
+
+    /// Forgets a request that ended.
+    fn forget(&mut self, ended: &Ended) {
+        for order in &ended.orders {
+            self.under_way.remove(order);
+        }
     }
 }
 
 /// A request that ended.
 #[derive(Debug)]
 struct Ended {
+    what: What,
     orders: Vec<OrderId>,
     failed: Option<Failed>,
+}
+
+/// What a request named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Orders,
+    Market(ConditionId),
+    Everything,
 }
 
 #[derive(Debug)]
@@ -220,44 +244,65 @@ impl Canceller {
             }
         }
         let failed = answer.err().map(|error| Failed::of(&error));
-        Ended { orders, failed }
+        Ended { what: What::Orders, orders, failed }
     }
 
-    /// What failed for the host takes its market; what failed for others is theirs to ask again.
+    /// What failed for the host takes its market, and then everything; what failed for others is theirs to ask again.
     fn settle(&self, queue: &mut Queue, requests: &mut JoinSet<Ended>, ended: &Ended) {
-        let given_up = queue.ended(ended);
-        let Some(Failed { reason, .. }) = &ended.failed else { return };
-        tracing::warn!(orders = ended.orders.len(), reason, "cancel request failed");
+        match ended.what {
+            What::Orders => {}
+            What::Market(market) => {
+                queue.sweeping.remove(&market);
+            }
+            What::Everything => queue.clearing = false,
+        }
+        let Some(Failed { reason, .. }) = &ended.failed else { return queue.forget(ended) };
+        tracing::error!(what = ?ended.what, orders = ended.orders.len(), reason, "cancel request failed");
+        let given_up = match ended.what {
+            What::Orders => queue.ended(ended),
+            What::Market(_) if !queue.clearing => {
+                queue.clearing = true;
+                let (this, orders) = (self.clone(), ended.orders.clone());
+                requests.spawn(async move { this.clear(orders).await });
+                Vec::new()
+            }
+            // The engine asks again.
+            What::Market(_) | What::Everything => {
+                queue.forget(ended);
+                ended.orders.clone()
+            }
+        };
         for order in given_up {
             self.answer(order, CancelOutcome::Failed { reason: reason.clone() });
         }
         self.widen(queue, requests);
     }
 
-    /// Cancels a market, or everything if that fails.
+    /// Cancels a market.
     async fn sweep(&self, market: ConditionId, orders: Vec<OrderId>) -> Ended {
-        match self.account.cancel_market(&market).await {
-            Ok(answer) => self.swept(&orders, &answer, "the market's orders"),
-            Err(error) => {
-                tracing::error!(%error, %market, "cancelling a market failed; cancelling everything");
-                match self.account.cancel_all().await {
-                    Ok(answer) => self.swept(&orders, &answer, "all orders"),
-                    Err(error) => {
-                        tracing::error!(%error, "cancelling everything failed; the engine asks again");
-                        let reason = error.to_string();
-                        orders.iter().for_each(|order| {
-                            self.answer(*order, CancelOutcome::Failed { reason: reason.clone() });
-                        });
-                    }
-                }
-            }
-        }
-        Ended { orders, failed: None }
+        let answer = self.account.cancel_market(&market).await;
+        self.swept(What::Market(market), orders, answer, "the market's orders")
     }
 
-    /// Answers the cancels that were wanted, and reports what else went with them.
-    fn swept(&self, wanted: &[OrderId], answer: &CancelAnswer, what: &str) {
-        let reason = format!("cancelled by the host: single cancels had no room at the venue, so it cancelled {what}");
+    /// Cancels everything.
+    async fn clear(&self, orders: Vec<OrderId>) -> Ended {
+        let answer = self.account.cancel_all().await;
+        self.swept(What::Everything, orders, answer, "all orders")
+    }
+
+    /// Answers the cancels that were wanted, and reports what else went with them; nothing if there was no good answer.
+    fn swept(&self, what: What, orders: Vec<OrderId>, answer: Result<CancelAnswer, RequestError>, name: &str) -> Ended {
+        match answer {
+            Ok(answer) => {
+                self.report(&orders, &answer, name);
+                Ended { what, orders, failed: None }
+            }
+            Err(error) => Ended { what, orders, failed: Some(Failed::of(&error)) },
+        }
+    }
+
+    fn report(&self, wanted: &[OrderId], answer: &CancelAnswer, name: &str) {
+        let reason = format!("cancelled by the host: single cancels had no room at the venue, so it cancelled {name}");
         for venue in &answer.cancelled {
             match self.index.ours(venue) {
                 Some(order) if wanted.contains(&order) => {}

@@ -129,6 +129,23 @@ async fn a_request_that_fails_takes_the_market_for_the_host_and_nothing_for_othe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_market_that_cannot_be_cancelled_takes_everything() {
+    let mut desk = Desk::new().await;
+    for (number, market) in [(1, 0), (2, 0), (3, 1)] {
+        desk.bid(number, market).await;
+    }
+    desk.faults(json!({"break_requests": 2})).await;
+    desk.cancel(1, Some(0));
+    let heard = desk.hears(3).await;
+    let swept = |outcome: &CancelOutcome| matches!(outcome, CancelOutcome::Swept { reason } if reason.contains("all"));
+    assert!(
+        heard[0].1 == CancelOutcome::Cancelled && heard[1..].iter().all(|(_, outcome)| swept(outcome)),
+        "{heard:?}"
+    );
+    assert_eq!(desk.open().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_of_the_hosts_own_than_there_is_room_for_take_the_market() {
     let mut desk = Desk::new().await;
     for number in 1..=46 {
@@ -141,10 +158,13 @@ async fn more_of_the_hosts_own_than_there_is_room_for_take_the_market() {
     desk.hears(120).await;
     desk.heard.clear();
     (1..=45).for_each(|number| desk.cancel(number, Some(0)));
-    let heard = desk.hears(46).await;
-    let (wanted, other) = heard.split_at(45);
-    assert!(wanted.iter().all(|(_, outcome)| *outcome == CancelOutcome::Cancelled), "{wanted:?}");
-    assert!(matches!(other, [(OrderId(46), CancelOutcome::Swept { .. })]), "{other:?}");
+    // Some leave by name first. What went with others is told before what was wanted.
+    let heard = desk.hears(45).await;
+    let swept = |(order, outcome): &(OrderId, CancelOutcome)| {
+        *order == OrderId(46) && matches!(outcome, CancelOutcome::Swept { .. })
+    };
+    assert!(heard.iter().any(swept), "{heard:?}");
+    assert_eq!(desk.open().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,9 +220,16 @@ fn the_hosts_own_go_first_and_an_order_waits_once() {
     assert_eq!(queue.len(), 2);
     let failed = |for_rate| Some(Failed { reason: "words".to_owned(), for_rate });
     // It became the host's while its request was under way, so it does not wait for others.
-    assert!(queue.ended(&Ended { orders: vec![OrderId(1)], failed: failed(false) }).is_empty());
+    assert!(queue.ended(&Ended { what: What::Orders, orders: vec![OrderId(1)], failed: failed(false) }).is_empty());
     assert_eq!(queue.take_markets(now), BTreeMap::from([(market, vec![OrderId(1), OrderId(3)])]));
+    // One request for a market at a time.
+    queue.add(cancel(9, Some(market)), now);
+    assert!(queue.take_markets(now).is_empty());
+    assert_eq!(queue.take(1, now), [OrderId(9)]);
     assert_eq!(queue.take(5, now), [OrderId(2)]);
-    assert_eq!(queue.ended(&Ended { orders: vec![OrderId(2)], failed: failed(false) }), [OrderId(2)]);
+    assert_eq!(
+        queue.ended(&Ended { what: What::Orders, orders: vec![OrderId(2)], failed: failed(false) }),
+        [OrderId(2)]
+    );
     assert_eq!(queue.len(), 0);
 }
