@@ -2,13 +2,15 @@
 
 use crate::handles::Handles;
 use crate::refusal_sums::RefusalSums;
-use crate::session::EMERGENCY_STOP;
 use engine::Record;
 use model::input::{Scope, Settlement};
 use model::{NewOrder, OrderId, OrderState, Seq, Size, Time, TokenIx, Usd};
 use std::collections::BTreeMap;
 use store::db::{BreakerRow, DbWrite, DbWriter, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow};
 use tokio::runtime::Handle;
+
+/// The reason of an emergency stop in its row, and its name where it is not stored yet.
+pub(crate) const EMERGENCY_STOP: &str = "emergency stop";
 
 /// Writes a session's rows; never waits.
 pub(crate) struct Rows {

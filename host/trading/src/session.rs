@@ -13,7 +13,6 @@ mod without_engine;
 pub use connect::{ORDER_VERSIONS, Venue, VenueAddresses};
 pub use opening::{Opened, past};
 pub use shutdown::Outcome;
-pub(crate) use unstored::EMERGENCY_STOP;
 
 use crate::engine_thread::Ended;
 use crate::handles::Handles;

@@ -20,6 +20,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Words about an order that could not be cancelled because it is over.
 const OVER: [&str; 4] = ["already canceled or matched", "not found", "can't be found", "does not exist"];
 
+/// Heartbeats that are sent in a row to put a wrong id right.
+const HEARTBEAT_TRIES: usize = 3;
+
 /// A client that acts for an account. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AccountClient {
@@ -215,6 +218,20 @@ impl AccountClient {
     async fn cancel_call(&self, path: &str, class: Class, body: Option<String>) -> Result<CancelAnswer, RequestError> {
         let timeout = self.client.transport.timeouts.cancel;
         self.call((Method::DELETE, path, class), &[], body, timeout, cancel_answer).await
+    }
+
+    /// Sends a heartbeat, and puts a wrong id right: another process may have sent the last one. Returns the id of the next.
+    ///
+    /// # Errors
+    /// As [`AccountClient::heartbeat`], if the id changes with each of three tries.
+    pub async fn heartbeat_put_right(&self, mut id: String) -> Result<String, HeartbeatError> {
+        let mut last = self.heartbeat(&id).await;
+        for _ in 1..HEARTBEAT_TRIES {
+            let Err(HeartbeatError::WrongId { expected }) = last else { break };
+            id = expected;
+            last = self.heartbeat(&id).await;
+        }
+        last
     }
 
     /// Sends a heartbeat, the first one with an empty id, and returns the id of the next. Ten seconds after the last one that was taken the

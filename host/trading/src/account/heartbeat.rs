@@ -18,8 +18,6 @@ const EVERY: Duration = Duration::from_secs(5);
 const PROOF_MICROS: u64 = 5_000_000;
 /// Without an accepted one for so long, orders may be gone any moment.
 const GOOD_FOR_MICROS: u64 = 9_000_000;
-/// Wrong ids that are put right in a row.
-const TRIES: usize = 3;
 /// How long the id of another engine's heartbeats must stand still at a start: longer than three of them.
 const STANDS_FOR: Duration = Duration::from_secs(16);
 
@@ -76,17 +74,6 @@ async fn first_of(client: &AccountClient, last: Option<String>) -> Result<String
         Err(HeartbeatError::WrongId { .. }) => Err(FirstError::AnotherEngine),
         answer => Ok(answer?),
     }
-}
-
-/// Sends one, and puts a wrong id right: another process of ours may have sent the last one.
-pub(crate) async fn beat(client: &AccountClient, mut id: String) -> Result<String, HeartbeatError> {
-    let mut last = client.heartbeat(&id).await;
-    for _ in 1..TRIES {
-        let Err(HeartbeatError::WrongId { expected }) = last else { break };
-        id = expected;
-        last = client.heartbeat(&id).await;
-    }
-    last
 }
 
 /// The id of the next heartbeat of an account, in the data folder: it outlives a host that is killed.
@@ -163,7 +150,9 @@ impl Heart {
     async fn send(&mut self) -> Sent {
         let first = self.client.heartbeat(&self.id).await;
         let (answer, foreign) = match first {
-            Err(HeartbeatError::WrongId { expected }) => (beat(&self.client, expected).await, !self.lost_answer),
+            Err(HeartbeatError::WrongId { expected }) => {
+                (self.client.heartbeat_put_right(expected).await, !self.lost_answer)
+            }
             answer => (answer, false),
         };
         self.lost_answer = answer.is_err();

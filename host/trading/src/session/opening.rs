@@ -1,10 +1,10 @@
 //! The second phase of a start: a number, a journal, and the first inputs of the engine.
 
 use super::carry_over::{self, CarriedOver};
-use super::unstored::EMERGENCY_STOP;
 use super::{Venue, unstored};
 use crate::handles::Handles;
 use crate::order_ids::Index;
+use crate::row_writer::EMERGENCY_STOP;
 use alerts::{Alerts, Bot};
 use anyhow::Context;
 use config::Config;

@@ -1,13 +1,12 @@
 //! Decisions that hold and that the database does not have yet: the alerts and the lines on the page about them, and the wait at the end.
 
+use crate::row_writer::EMERGENCY_STOP;
 use alerts::{Alert, Alerts, Severity};
 use control::clock;
 use readmodel::{Picture, Unstored};
 use std::time::Duration;
 use store::db::{Db, Delay, Halts};
 
-/// The reason that is stored with an emergency stop, and its name on the page.
-pub(crate) const EMERGENCY_STOP: &str = "emergency stop";
 /// How long the end of a session waits for what is not stored yet: an emergency stop or its release, and other decisions.
 const STORED_AT_END_WITHIN: Duration = Duration::from_secs(10);
 

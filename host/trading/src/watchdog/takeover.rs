@@ -71,7 +71,7 @@ async fn beat(venue: &AccountClient) {
     let started = Instant::now();
     let mut id = String::new();
     while started.elapsed() < BEATS_FOR {
-        let next = crate::account::heartbeat::beat(venue, std::mem::take(&mut id));
+        let next = venue.heartbeat_put_right(std::mem::take(&mut id));
         if let Ok(Ok(next)) = tokio::time::timeout(ANSWER_WITHIN, next).await {
             id = next;
         }
