@@ -40,7 +40,7 @@ where
     let first = writer.write(Decision::Audit(audit("stop")));
     let more =
         [Decision::Setting(setting("7")), Decision::Strategy(disabled("quoter")), Decision::Audit(audit("stop"))];
-    let last = more.into_iter().map(|decision| writer.write(decision)).next_back().unwrap();
+    let [_, _, last] = more.map(|decision| writer.write(decision));
     let names =
         tokio::time::timeout(PATIENCE, late.wait_for(|names| !names.is_empty())).await.unwrap().unwrap().clone();
     assert_eq!(names, ["stop", "config/max_order_usd", "strategies/quoter"]);
