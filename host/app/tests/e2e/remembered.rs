@@ -59,6 +59,12 @@ fn put(api: &Api, path: &str, body: &Value) -> Value {
     answer
 }
 
+/// Returns the bot as it is once the engine has taken over what the last session left, and is shown.
+#[track_caller]
+fn bot(api: &Api) -> Value {
+    api.wait_for("/v1/admin/bot/state", SOON, |bot| bot["events"].as_u64() > Some(0))
+}
+
 #[track_caller]
 fn quoter_is(api: &Api, state: &str) {
     let is = |one: &Value| one["name"] == "quoter" && one["state"] == state;
@@ -83,19 +89,18 @@ fn a_host_that_is_killed_right_after_an_answer_finds_what_was_decided() {
         std::thread::sleep(Duration::from_millis(100));
     }
     let api = host.again();
-    assert_ne!(api.get("/v1/admin/bot/state")["restriction"], "halted");
+    assert_ne!(bot(&api)["restriction"], "halted");
     let market = api.get("/v1/markets")[0]["slug"].as_str().unwrap().to_owned();
     let restrict = |scope: &str, word: &str| json!({ "scope": scope, "restriction": word });
 
     let scope = format!("market:{market}");
     assert_eq!(put(&api, "/v1/admin/restrictions", &restrict(&scope, "cancel_only"))["durable"], true);
     let api = host.again();
-    let restrictions = api.get("/v1/admin/bot/state")["restrictions"].clone();
-    assert_eq!(restrictions, json!([{ "scope": scope, "restriction": "cancel_only" }]));
+    assert_eq!(bot(&api)["restrictions"], json!([{ "scope": scope, "restriction": "cancel_only" }]));
     put(&api, "/v1/admin/restrictions", &restrict(&scope, "none"));
 
     let api = host.again();
-    assert_eq!(api.get("/v1/admin/bot/state")["restrictions"], json!([]));
+    assert_eq!(bot(&api)["restrictions"], json!([]));
     let key = "daily_loss_limit_usd";
     assert_eq!(put(&api, &format!("/v1/config/{key}"), &json!({ "value": 9 }))["durable"], true);
     let api = host.again();
@@ -114,7 +119,7 @@ fn a_host_that_is_killed_right_after_an_answer_finds_what_was_decided() {
     quoter_is(&api, "running");
     assert_eq!(api.post("/v1/admin/emergency-stop")["durable"], true);
     let api = host.again();
-    assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "halted");
+    assert_eq!(bot(&api)["restriction"], "halted");
 }
 
 #[test]
@@ -137,7 +142,7 @@ fn an_emergency_stop_is_found_after_a_kill_also_where_the_database_was_locked_or
     };
     assert_eq!(halts(&mut other), 0, "the journal alone has it");
     let api = host.up();
-    assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "halted");
+    assert_eq!(bot(&api)["restriction"], "halted");
     let started = Instant::now();
     while halts(&mut other) == 0 {
         assert!(started.elapsed() < SOON, "the stop of the journal is not in the database");
@@ -151,7 +156,7 @@ fn an_emergency_stop_is_found_after_a_kill_also_where_the_database_was_locked_or
         let _gone = std::fs::remove_file(format!("{}{end}", host.database().display()));
     }
     let api = host.up();
-    assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "halted");
+    assert_eq!(bot(&api)["restriction"], "halted");
 }
 
 #[test]
