@@ -1,7 +1,7 @@
 //! The state of the engine as the rest of the host sees it, published by the engine's thread ten times a second.
 
 use engine::Summary;
-use model::{Limits, OrderId, Size, Time, TokenIx};
+use model::{Limits, NewOrder, Size, Time, TokenIx};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -23,7 +23,9 @@ pub struct View {
     /// Tokens that the venue's records tell of and that may be in the account: they are looked at too.
     pub told: Vec<TokenIx>,
     /// The orders that are not over.
-    pub open: Vec<OrderId>,
+    pub open: Vec<NewOrder>,
+    /// The moment up to which settled fills may be forgotten; zero as long as all are remembered.
+    pub fills_forgotten_until: Time,
     /// How many of them are ours, not placed by hand.
     pub ours: usize,
 }

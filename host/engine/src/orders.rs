@@ -1,16 +1,44 @@
 //! All orders of the session: their life, what each reserves, and the fills that came of them.
 
+mod fills;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use fills::Fills;
 use model::carry::DONE_MAX;
 use model::event::Reason;
 use model::input::Settlement;
 use model::{FillEntry, MarketIx, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd};
 use table::Table;
 
-/// Fills that are remembered, so that a repeated message is not booked twice.
+/// Orders through which money may still move; at so many the gate refuses new ones. More than the limits let be open.
+pub(crate) const AT_RISK_MAX: usize = 12_000;
+/// Fills that are remembered, so that a repeated message is not booked twice. Beyond it those go whose orders are done with.
 const FILLS_MAX: usize = 20_000;
+/// Fills that are not final; at so many the gate refuses new orders.
+pub(crate) const UNSETTLED_MAX: usize = 5_000;
+/// Fills that are remembered because their orders are not done with; at so many the gate refuses new orders.
+const FILLS_KEPT_MAX: usize = 30_000;
+
+/// How many orders and fills the tables hold.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Room {
+    /// Orders that are over and remembered.
+    pub(crate) done: usize,
+    pub(crate) at_risk: usize,
+    pub(crate) fills: usize,
+    pub(crate) unsettled: usize,
+    pub(crate) fills_kept: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        let (at_risk, unsettled) = (AT_RISK_MAX, UNSETTLED_MAX);
+        Self { done: DONE_MAX, at_risk, fills: FILLS_MAX, unsettled, fills_kept: FILLS_KEPT_MAX }
+    }
+}
 
 /// One order with all that the engine knows of it.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -126,11 +154,9 @@ pub(crate) struct Orders {
     reserved_cash: Usd,
     reserved_by: BTreeMap<StrategyId, Usd>,
     reserved_shares: BTreeMap<(StrategyId, TokenIx), Size>,
-    fills: BTreeMap<FillKey, Fill>,
-    fill_order: VecDeque<FillKey>,
-    /// Fills that are not final, and when they were last heard of or asked for.
-    unsettled: BTreeMap<FillKey, Time>,
+    fills: Fills,
     last: u64,
+    pub(crate) room: Room,
 }
 
 impl Orders {
@@ -245,17 +271,29 @@ impl Orders {
     fn close(&mut self, order: OrderId) {
         self.open = self.open.saturating_sub(1);
         self.done.push_back(order);
-        // An order whose trades we still wait for is kept, however old.
-        while self.done.len() > DONE_MAX {
-            let Some(oldest) = self.done.pop_front() else { break };
-            match self.table.get(oldest) {
-                Some(entry) if entry.is_at_risk() => self.done.push_back(oldest),
-                _ => self.table.remove(oldest),
+        // An order of which something may still come is kept, however old; each is tried once.
+        for _ in 0..self.done.len() {
+            if self.done.len() <= self.room.done {
+                return;
             }
-            if self.done.front() == Some(&oldest) {
-                break;
+            let Some(oldest) = self.done.pop_front() else { return };
+            if self.is_done(oldest) {
+                self.table.remove(oldest);
+            } else {
+                self.done.push_back(oldest);
             }
         }
+    }
+
+    /// Says whether nothing more can come of an order: it is over, its trades are told, and they have settled. One that is not
+    /// remembered is done with.
+    pub(crate) fn is_done(&self, order: OrderId) -> bool {
+        is_done(&self.table, &self.fills, order)
+    }
+
+    /// Returns how many orders may still move money.
+    pub(crate) fn at_risk_count(&self) -> usize {
+        self.table.listed_count()
     }
 
     fn hold(&mut self, order: &NewOrder, reserve: Reserve) {
@@ -281,41 +319,34 @@ impl Orders {
     }
 
     pub(crate) fn fill(&self, key: &FillKey) -> Option<Fill> {
-        self.fills.get(key).copied()
+        self.fills.get(key)
     }
 
     /// Remembers a fill, or how far it has settled now.
     pub(crate) fn remember(&mut self, key: FillKey, fill: Fill, now: Time) {
-        if fill.is_final() {
-            self.unsettled.remove(&key);
-        } else {
-            self.unsettled.insert(key, now);
-        }
-        if self.fills.insert(key, fill).is_some() {
-            return;
-        }
-        self.fill_order.push_back(key);
-        if self.fill_order.len() > FILLS_MAX
-            && let Some(oldest) = self.fill_order.pop_front()
-        {
-            self.fills.remove(&oldest);
-            self.unsettled.remove(&oldest);
-        }
+        self.fills.insert(key, fill, now);
+        let (table, most) = (&self.table, self.room.fills);
+        self.fills.forget(most, |fills, order| is_done(table, fills, order));
+    }
+
+    /// Returns how many fills are remembered, and how many of them are not final.
+    pub(crate) fn fill_counts(&self) -> (usize, usize) {
+        self.fills.counts()
+    }
+
+    /// Returns when the latest of the forgotten fills was first heard of; zero if none was forgotten.
+    pub(crate) const fn forgotten(&self) -> Time {
+        self.fills.forgotten()
     }
 
     /// Returns the orders whose fills should have settled by now, each once; they are asked for again after as long.
     pub(crate) fn overdue(&mut self, now: Time, after_micros: u64) -> BTreeSet<OrderId> {
-        let late = self.unsettled.iter_mut().filter(|(_, at)| now.since(**at) >= after_micros);
-        late.map(|((_, _, order), at)| {
-            *at = now;
-            *order
-        })
-        .collect()
+        self.fills.overdue(now, after_micros)
     }
 
     /// Returns when the oldest fill that is not final was first heard of.
     pub(crate) fn oldest_unsettled(&self) -> Option<Time> {
-        self.unsettled.keys().filter_map(|key| self.fills.get(key)).map(|fill| fill.at).min()
+        self.fills.oldest_unsettled()
     }
 
     /// Returns the highest number given.
@@ -335,7 +366,7 @@ impl Orders {
 
     /// Returns the fills that are remembered, oldest first.
     pub(crate) fn fills(&self) -> impl DoubleEndedIterator<Item = (&FillKey, Fill)> {
-        self.fill_order.iter().filter_map(|key| Some((key, *self.fills.get(key)?)))
+        self.fills.iter()
     }
 
     /// Recomputes the sums from the orders themselves.
@@ -343,4 +374,8 @@ impl Orders {
         let cash = self.table.values().fold(Usd::ZERO, |sum, entry| sum.saturating_add(reserve(entry).cash));
         (cash, self.table.values().filter(|entry| entry.is_open()).count())
     }
+}
+
+fn is_done(table: &Table, fills: &Fills, order: OrderId) -> bool {
+    table.get(order).is_none_or(|entry| !entry.is_at_risk()) && !fills.waits(order)
 }

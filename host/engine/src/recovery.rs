@@ -27,8 +27,8 @@ impl Engine {
         let orders = self.orders.all().filter(|entry| {
             let skipped = !entry.is_open() && skip > 0;
             skip = if skipped { skip.saturating_sub(1) } else { skip };
-            // Shares that were matched and not told yet are still on their way.
-            !skipped || !entry.at_risk().is_zero()
+            // Something may still come of what is not done with.
+            !skipped || !self.orders.is_done(entry.order.id)
         });
         let orders = orders.map(|entry| CarriedOrder {
             order: entry.order,
@@ -40,17 +40,6 @@ impl Engine {
             matched: entry.matched,
             traded: entry.traded,
         });
-        let mut fills: Vec<CarriedFill> = self
-            .orders
-            .fills()
-            .rev()
-            .take(FILLS_MAX)
-            .map(|((trade, part, order), Fill { entry, settlement, at })| {
-                let (trade, part, order) = (*trade, *part, *order);
-                CarriedFill { trade, part, order, entry, settlement, at }
-            })
-            .collect();
-        fills.reverse();
         // Nothing is placed any more in a market that has ended.
         let is_over = |scope: Scope| match scope {
             Scope::Market(market) => self.market_state(market.token(0)) == MarketState::Resolved,
@@ -66,7 +55,7 @@ impl Engine {
             positions: self.ledger.positions().map(|(token, position)| (token, *position)).collect(),
             parts: self.ledger.parts().map(|(strategy, token, part)| ((strategy, token), *part)).collect(),
             orders: orders.collect(),
-            fills,
+            fills: self.carried_fills(),
             breakers: self.breakers.lasting().map(|(key, reason)| (key, reason.clone())).collect(),
             cooling: self.guards.cooling().collect(),
             sent: self.rate.recent(self.now).collect(),
@@ -75,6 +64,23 @@ impl Engine {
             scores: self.scores.scores().collect(),
             trips: self.scores.trips().collect(),
         }
+    }
+
+    /// Returns the latest fills, oldest first, and every one of an order that is not done with.
+    fn carried_fills(&self) -> Vec<CarriedFill> {
+        let mut room = FILLS_MAX;
+        let kept = self.orders.fills().rev().filter(|((.., order), _)| {
+            let latest = room > 0;
+            room = room.saturating_sub(1);
+            latest || !self.orders.is_done(*order)
+        });
+        let carried = kept.map(|((trade, part, order), Fill { entry, settlement, at })| {
+            let (trade, part, order) = (*trade, *part, *order);
+            CarriedFill { trade, part, order, entry, settlement, at }
+        });
+        let mut fills: Vec<CarriedFill> = carried.collect();
+        fills.reverse();
+        fills
     }
 
     /// Goes on from an earlier session. Its open orders have nobody who minds them any more: they are to be cancelled.

@@ -266,6 +266,22 @@ impl Engine {
         self.orders.get(order).is_some_and(|entry| entry.exit)
     }
 
+    /// Says whether nothing more can come of an order, so that what is known of it may be forgotten.
+    pub fn is_done(&self, order: OrderId) -> bool {
+        self.orders.is_done(order)
+    }
+
+    /// Returns an order as it was approved, as long as it is remembered.
+    pub fn order(&self, order: OrderId) -> Option<model::NewOrder> {
+        self.orders.get(order).map(|entry| entry.order)
+    }
+
+    /// Returns the moment up to which settled fills may be forgotten; zero as long as all are remembered. The venue's trades up to then
+    /// are in the books and must not be told again.
+    pub const fn fills_forgotten_until(&self) -> Time {
+        self.orders.forgotten()
+    }
+
     /// Returns the orders that may still move money, with the shares that may: those that are not over, and those that are
     /// but whose trades are not all told.
     pub fn at_risk(&self) -> impl Iterator<Item = (model::NewOrder, model::Size)> {

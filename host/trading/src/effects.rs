@@ -6,12 +6,13 @@ use super::orders::execution_client::Access;
 use super::orders::submitter::Job;
 use super::row_writer::Rows;
 use crate::handles::Handles;
+use crate::order_ids::KNOWN_MAX;
 use alerts::RecordAlerts;
 use control::clock;
 use engine::{Approved, Engine, Placement, Record};
 use lifecycle::session_of;
 use model::event::MarketEventKind;
-use model::input::StrategyChange;
+use model::input::{PlaceOutcome, StrategyChange};
 use model::{
     Body, Input, Market, MarketIx, MarketNote, OrderId, OwnEvent, Seq, StrategyId, Time, TokenIx, TradeId, VenueOrderId,
 };
@@ -138,12 +139,21 @@ impl Duties {
         let mut place = store::journal_files::Place::default();
         if let Ok(built) = built {
             let venue = built.order_id(self.handles.signer.domains().of(listing.exchange));
-            self.handles.index.insert(order.id, venue);
+            if !self.handles.index.admit(order.id, venue, |order| engine.is_done(order)) {
+                return self.has_no_room(order.id);
+            }
             self.handles.picture.venue_id(order.id, venue);
             place = self.handles.journal.placement(&journal::Placement { order: order.id, salt, timestamp_ms, venue });
         }
         let exit = engine.is_exit(order.id);
         self.access.place(Job { approved, listing, place, exit });
+    }
+
+    /// An order whose id there is no room for could not be cancelled by it, so it is not sent.
+    fn has_no_room(&self, order: OrderId) {
+        let reason = format!("order_ids: {KNOWN_MAX} orders are known, and something may still come of each");
+        tracing::error!(order = order.0, reason, "order not sent");
+        self.handles.inbox.account(clock::now(), Body::Placed { order, outcome: PlaceOutcome::NotSent { reason } });
     }
 
     pub(crate) fn cancel(&self, engine: &Engine, order: OrderId, at: Time) {

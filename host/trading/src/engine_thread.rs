@@ -244,7 +244,8 @@ impl Core {
             differs: self.engine.differs(),
             waiting: u64::try_from(self.engine.told().count()).unwrap_or(u64::MAX),
             told: self.engine.told().flat_map(|activity| activity.kind.tokens()).flatten().collect(),
-            open: self.engine.open_orders().map(|(order, ..)| order.id).collect(),
+            open: self.engine.open_orders().map(|(order, ..)| order).collect(),
+            fills_forgotten_until: self.engine.fills_forgotten_until(),
             ours: self.engine.open_orders().filter(|(order, ..)| order.strategy != StrategyId::BY_HAND).count(),
         };
         self.duties.handles.latest.set(view);

@@ -1,4 +1,5 @@
-//! Which order is which: our numbers and the venue's ids. An id is known before its order is sent.
+//! Which order is which: our numbers and the venue's ids. An id is known before its order is sent, and is forgotten only when nothing
+//! more can come of the order.
 
 use model::{OrderId, VenueOrderId};
 use parking_lot::Mutex;
@@ -6,15 +7,33 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Orders that are remembered; far more than the engine remembers of orders that are over.
-const KNOWN_MAX: usize = 20_000;
+pub(crate) const KNOWN_MAX: usize = 20_000;
+/// Orders placed by hand that are remembered beside those that the engine has numbered.
+pub(crate) const FOREIGN_MAX: usize = 20_000;
+/// Orders of ours that are done with and whose ids are remembered, so that late news of them is no news of a stranger.
+const DONE_MAX: usize = 20_000;
+
+/// What the index makes of an order that is not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// It was not known.
+    New,
+    /// It was known.
+    Known,
+    /// There is no room; [`Index::keep_foreign`] makes some.
+    Full,
+}
 
 #[derive(Debug, Default)]
 struct Ids {
     by_venue: BTreeMap<VenueOrderId, OrderId>,
     by_ours: BTreeMap<OrderId, VenueOrderId>,
+    /// Each order once; what could not be forgotten in its turn comes again.
     age: VecDeque<OrderId>,
     foreign: BTreeSet<VenueOrderId>,
     by_hand: BTreeSet<VenueOrderId>,
+    done: BTreeSet<VenueOrderId>,
+    done_age: VecDeque<VenueOrderId>,
 }
 
 /// A cheap handle on the index.
@@ -24,18 +43,21 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Remembers an order's id.
-    pub(crate) fn insert(&self, order: OrderId, venue: VenueOrderId) {
+    /// Remembers the id of an order that is about to be sent; false if there is no room, and it must not be sent then. Room is made by
+    /// the oldest of the orders that `is_done` says to be done with.
+    #[must_use = "an order without an id must not be sent"]
+    pub(crate) fn admit(&self, order: OrderId, venue: VenueOrderId, is_done: impl Fn(OrderId) -> bool) -> bool {
         let mut ids = self.ids.lock();
-        ids.by_venue.insert(venue, order);
-        ids.by_ours.insert(order, venue);
-        ids.age.push_back(order);
-        if ids.age.len() > KNOWN_MAX
-            && let Some(oldest) = ids.age.pop_front()
-            && let Some(venue) = ids.by_ours.remove(&oldest)
-        {
-            ids.by_venue.remove(&venue);
+        let room = ids.make_room(is_done);
+        if room {
+            ids.insert(order, venue);
         }
+        room
+    }
+
+    /// Remembers an order that the venue has already; the table never refuses one.
+    pub(crate) fn insert(&self, order: OrderId, venue: VenueOrderId) {
+        self.ids.lock().insert(order, venue);
     }
 
     /// Returns our number of an order.
@@ -48,15 +70,22 @@ impl Index {
         self.ids.lock().by_ours.get(&order).copied()
     }
 
-    /// Remembers an order that somebody placed by hand.
+    /// Remembers an order that was placed by hand and that the engine has numbered.
     pub(crate) fn adopt(&self, order: OrderId, venue: VenueOrderId) {
-        self.insert(order, venue);
-        self.ids.lock().by_hand.insert(venue);
+        let mut ids = self.ids.lock();
+        ids.insert(order, venue);
+        ids.by_hand.insert(venue);
     }
 
-    /// Says whether somebody placed it by hand.
+    /// Says whether an order was placed by hand, as far as is known.
     pub(crate) fn is_by_hand(&self, venue: &VenueOrderId) -> bool {
-        self.ids.lock().by_hand.contains(venue)
+        let ids = self.ids.lock();
+        ids.by_hand.contains(venue) || ids.foreign.contains(venue)
+    }
+
+    /// Says whether an order was ours and is done with.
+    pub(crate) fn is_done(&self, venue: &VenueOrderId) -> bool {
+        self.ids.lock().done.contains(venue)
     }
 
     /// Forgets that an order was noted, so that it is looked at again.
@@ -64,12 +93,132 @@ impl Index {
         self.ids.lock().foreign.remove(venue);
     }
 
-    /// Notes an order of the account that is not ours; says whether it is the first time.
-    pub(crate) fn note_foreign(&self, venue: VenueOrderId) -> bool {
+    /// Notes an order of the account that is not ours.
+    pub(crate) fn note_foreign(&self, venue: VenueOrderId) -> Noted {
         let mut ids = self.ids.lock();
-        if ids.foreign.len() >= KNOWN_MAX {
-            return false;
+        match ids.foreign.contains(&venue) {
+            true => Noted::Known,
+            false if ids.foreign.len() >= FOREIGN_MAX => Noted::Full,
+            false => {
+                ids.foreign.insert(venue);
+                Noted::New
+            }
         }
-        ids.foreign.insert(venue)
+    }
+
+    /// Forgets the orders that were noted and are not in this list of what is open.
+    pub(crate) fn keep_foreign(&self, open: &BTreeSet<VenueOrderId>) {
+        self.ids.lock().foreign.retain(|venue| open.contains(venue));
+    }
+}
+
+impl Ids {
+    fn insert(&mut self, order: OrderId, venue: VenueOrderId) {
+        match self.by_ours.insert(order, venue) {
+            None => self.age.push_back(order),
+            Some(before) if before != venue => drop(self.by_venue.remove(&before)),
+            Some(_) => {}
+        }
+        self.by_venue.insert(venue, order);
+    }
+
+    /// Forgets the oldest orders that are done with until there is room for one; false if there is none. Each is tried once.
+    fn make_room(&mut self, is_done: impl Fn(OrderId) -> bool) -> bool {
+        for _ in 0..self.age.len() {
+            if self.age.len() < KNOWN_MAX {
+                break;
+            }
+            let Some(oldest) = self.age.pop_front() else { break };
+            if is_done(oldest) {
+                self.forget(oldest);
+            } else {
+                self.age.push_back(oldest);
+            }
+        }
+        self.age.len() < KNOWN_MAX
+    }
+
+    fn forget(&mut self, order: OrderId) {
+        let Some(venue) = self.by_ours.remove(&order) else { return };
+        self.by_venue.remove(&venue);
+        self.by_hand.remove(&venue);
+        self.note_done(venue);
+    }
+
+    fn note_done(&mut self, venue: VenueOrderId) {
+        if self.done.insert(venue) {
+            self.done_age.push_back(venue);
+        }
+        if self.done_age.len() > DONE_MAX
+            && let Some(oldest) = self.done_age.pop_front()
+        {
+            self.done.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns an id for each number.
+    fn venue(number: u64) -> VenueOrderId {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        VenueOrderId(id)
+    }
+
+    #[test]
+    fn an_open_order_keeps_its_id_however_many_come_after_it() {
+        let (index, open) = (Index::default(), OrderId(1));
+        let done = |order: OrderId| order != open;
+        for number in 1..=20_001 {
+            assert!(index.admit(OrderId(number), venue(number), done), "order {number} had no room");
+        }
+        assert_eq!((index.venue(open), index.ours(&venue(1))), (Some(venue(1)), Some(open)));
+        // The oldest of those that are over made room, and it is no stranger.
+        assert_eq!((index.venue(OrderId(2)), index.venue(OrderId(3))), (None, Some(venue(3))));
+        assert!(index.is_done(&venue(2)) && !index.is_done(&venue(3)));
+        assert_eq!(index.ids.lock().by_ours.len(), KNOWN_MAX);
+    }
+
+    #[test]
+    fn a_table_of_open_orders_refuses_one_more_and_takes_it_when_one_is_over() {
+        let index = Index::default();
+        for number in 1..=20_000 {
+            assert!(index.admit(OrderId(number), venue(number), |_| false));
+        }
+        assert!(!index.admit(OrderId(20_001), venue(20_001), |_| false));
+        assert_eq!((index.venue(OrderId(20_001)), index.ours(&venue(20_001))), (None, None));
+        assert!((1..=20_000).all(|number| index.venue(OrderId(number)) == Some(venue(number))), "one was forgotten");
+        // What the venue has already is never refused.
+        index.adopt(OrderId(30_000), venue(30_000));
+        assert!(index.is_by_hand(&venue(30_000)));
+        assert!(index.admit(OrderId(20_001), venue(20_001), |order| order.0 <= 2));
+        assert_eq!(index.venue(OrderId(1)), None);
+    }
+
+    #[test]
+    fn an_order_that_is_told_twice_has_one_age() {
+        let index = Index::default();
+        index.insert(OrderId(1), venue(1));
+        index.insert(OrderId(1), venue(1));
+        index.insert(OrderId(1), venue(2));
+        let ids = index.ids.lock();
+        assert_eq!(ids.age.len(), 1);
+        assert_eq!((ids.by_venue.get(&venue(1)), ids.by_venue.get(&venue(2))), (None, Some(&OrderId(1))));
+    }
+
+    #[test]
+    fn orders_by_hand_are_forgotten_only_when_they_are_not_open() {
+        let index = Index::default();
+        for number in 1..=20_000 {
+            assert_eq!(index.note_foreign(venue(number)), Noted::New);
+        }
+        assert_eq!(index.note_foreign(venue(7)), Noted::Known);
+        assert_eq!(index.note_foreign(venue(20_001)), Noted::Full);
+        index.keep_foreign(&BTreeSet::from([venue(7)]));
+        assert!(index.is_by_hand(&venue(7)) && !index.is_by_hand(&venue(8)));
+        assert_eq!(index.note_foreign(venue(20_001)), Noted::New);
     }
 }

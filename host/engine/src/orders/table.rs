@@ -19,6 +19,8 @@ pub(super) struct Table {
     by_market: Vec<Vec<Slot>>,
     /// Markets that have such orders.
     busy: BTreeSet<MarketIx>,
+    /// How many orders are listed.
+    listed: usize,
 }
 
 impl Table {
@@ -78,6 +80,7 @@ impl Table {
         }
         if let Some(slots) = self.by_market.get_mut(market.index()) {
             slots.push(*slot);
+            self.listed = self.listed.saturating_add(1);
             self.busy.insert(market);
         }
     }
@@ -85,7 +88,9 @@ impl Table {
     pub(super) fn unlist(&mut self, market: MarketIx, order: OrderId) {
         let Some(slot) = self.by_id.get(&order) else { return };
         if let Some(slots) = self.by_market.get_mut(market.index()) {
+            let before = slots.len();
             slots.retain(|other| other != slot);
+            self.listed = self.listed.saturating_sub(before.saturating_sub(slots.len()));
             if slots.is_empty() {
                 self.busy.remove(&market);
             }
@@ -95,6 +100,11 @@ impl Table {
     /// The orders listed under a market.
     pub(super) fn listed(&self, market: MarketIx) -> impl Iterator<Item = &OrderEntry> {
         self.by_market.get(market.index()).into_iter().flatten().filter_map(|slot| self.at(*slot))
+    }
+
+    /// How many orders are listed.
+    pub(super) const fn listed_count(&self) -> usize {
+        self.listed
     }
 
     /// The markets under which orders are listed.

@@ -79,6 +79,10 @@ pub enum Rule {
     Timers,
     /// A sum left its range.
     Overflow,
+    /// Orders through which money may still move: the table of orders is full.
+    OrderTable,
+    /// Fills of which something may still come: the table of fills is full.
+    FillTable,
 }
 
 impl Rule {
@@ -122,6 +126,8 @@ impl Rule {
             Self::SelfTrade => "self_trade",
             Self::Timers => "timers",
             Self::Overflow => "overflow",
+            Self::OrderTable => "order_table",
+            Self::FillTable => "fill_table",
         }
     }
 }

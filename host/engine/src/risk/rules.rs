@@ -38,7 +38,7 @@ pub(crate) struct Check<'a> {
 pub(crate) type RuleFn = fn(&Check<'_>) -> Result<(), Refusal>;
 
 /// All rules in order of precedence.
-pub(crate) const RULES: [RuleFn; 32] = [
+pub(crate) const RULES: [RuleFn; 34] = [
     state::running,
     state::restricted,
     state::granted,
@@ -54,6 +54,8 @@ pub(crate) const RULES: [RuleFn; 32] = [
     rate::strategy_rate,
     rate::open_orders,
     rate::market_orders,
+    rate::order_table,
+    rate::fill_table,
     shape::max_order_shares,
     shape::price_collar,
     shape::slippage,

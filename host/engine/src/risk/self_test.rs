@@ -38,7 +38,7 @@ struct Bench {
 }
 
 /// A function for each rule, in the order of precedence.
-const CASES: [Case; 35] = [
+const CASES: [Case; 37] = [
     Case { rule: Rule::NotRunning, arrange: |bench| bench.step(Body::Command(Command::Stop)) },
     Case { rule: Rule::Restricted, arrange: Bench::restrict },
     Case { rule: Rule::UnknownMarket, arrange: |bench| bench.order.token = MarketIx(1).token(0) },
@@ -61,6 +61,8 @@ const CASES: [Case; 35] = [
     },
     Case { rule: Rule::OpenOrders, arrange: |bench| bench.limits.max_open_orders = 0 },
     Case { rule: Rule::MarketOrders, arrange: |bench| bench.limits.max_market_orders = 0 },
+    Case { rule: Rule::OrderTable, arrange: |bench| bench.engine.orders.room.at_risk = 0 },
+    Case { rule: Rule::FillTable, arrange: |bench| bench.engine.orders.room.unsettled = 0 },
     Case { rule: Rule::MaxOrderShares, arrange: |bench| bench.limits.max_order_size = Size::shares(9) },
     Case {
         rule: Rule::PriceCollar,

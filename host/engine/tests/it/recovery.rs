@@ -157,3 +157,31 @@ fn what_is_restricted_is_carried_over_but_for_markets_that_have_ended() {
         assert_eq!(carried.contains(&scope), scope != Scope::Market(MarketIx(1)), "{scope:?}");
     }
 }
+
+#[test]
+fn an_unsettled_fill_is_carried_however_many_came_after_it() {
+    let mut story = Story::new(2, crate::story::WIDE);
+    buy(&mut story, 100_000, "0.01");
+    for number in 0..10_001u64 {
+        let settlement = if number == 0 { Settlement::Mined } else { Settlement::Confirmed };
+        let mut trade = [0; 16];
+        trade[..8].copy_from_slice(&number.to_be_bytes());
+        let (trade, part, order, maker_price, size) =
+            (model::TradeId(trade), 0, OrderId(1), price("0.01"), Size::shares(1));
+        let maker = true;
+        let update =
+            model::input::TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed: false };
+        story.step(Body::Trade(update));
+    }
+    story.step(Body::OrderUpdate {
+        order: OrderId(1),
+        status: model::input::VenueStatus::Cancelled,
+        matched: Size::shares(10_001),
+    });
+    let carry = story.engine.carry(|_| true);
+    assert_eq!(carry.fills.len(), 10_001);
+    assert_eq!(carry.fills.iter().filter(|fill| fill.settlement == Settlement::Mined).count(), 1);
+    let next = Next::begin(carry);
+    assert_eq!(next.engine.ledger().position(TOKEN).unsettled, Size::shares(1));
+    assert!(!next.engine.is_done(OrderId(1)));
+}

@@ -2,15 +2,17 @@
 
 #[cfg(test)]
 mod tests;
+mod without_id;
 
-use crate::order_ids::Index;
+use crate::order_ids::{FOREIGN_MAX, Index, Noted};
+use crate::orders::execution_client::ListedOrders;
 use control::Latest;
 use control::clock;
 use control::inbox::Inbox;
 use control::market_registry::Listing;
 use model::input::{AccountView, Channel, HandOrder, TradeUpdate};
-use model::{Body, MarketIx, OrderId, Size, Time, TokenIx, VenueOrderId};
-use polymarket::client::Looked;
+use model::{Body, MarketIx, NewOrder, OrderId, Size, Time, TokenIx, VenueOrderId};
+use polymarket::client::{CANCEL_MAX, Looked};
 use polymarket::feed::FeedError;
 use polymarket::parse::{TradeEvent, VenueOrder};
 use polymarket::{AccountClient, Credentials, Feed, FeedConfig, FeedEvent, RequestError, UserEvent, parse_user};
@@ -23,6 +25,8 @@ use tokio::sync::mpsc;
 const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait before REST is asked again for what the channel missed.
 const RETRY: Duration = Duration::from_secs(1);
+/// How far our clock and the venue's may be apart where fills are told from those before them.
+const CLOCKS_MICROS: u64 = 60_000_000;
 /// How often an order of somebody else is looked at until the venue answers. Its channel may be ahead of what REST shows.
 const LOOKS: u32 = 5;
 
@@ -108,14 +112,22 @@ impl VenueAccount {
 
     /// An order of the account that is not ours: somebody placed it by hand. The engine takes it into the books.
     fn foreign(&self, id: VenueOrderId) {
-        if !self.index.note_foreign(id) {
+        if self.index.is_done(&id) {
+            return tracing::debug!(%id, "late news of an order that is done with");
+        }
+        let noted = self.index.note_foreign(id);
+        if noted == Noted::Known {
             return;
         }
         tracing::warn!(%id, "an order of this account was not placed by this program");
         let this = self.clone();
         self.runtime.spawn(async move {
+            if noted == Noted::Full && !this.makes_room(id).await {
+                return;
+            }
             for _ in 0..LOOKS {
                 match this.client.look(id, this.since).await {
+                    Ok(Looked::Found(order)) if this.recognise(&order) => return,
                     Ok(Looked::Found(order)) => return this.adopt(&order, Size::ZERO),
                     Ok(Looked::Traded(_)) => {
                         tracing::warn!(%id, "nobody knows what that order was; what it moved must be booked as a transfer");
@@ -131,21 +143,31 @@ impl VenueAccount {
         });
     }
 
+    /// Makes room for an order by hand: those go that are not open at the venue any more. Says whether there was room.
+    async fn makes_room(&self, id: VenueOrderId) -> bool {
+        match self.client.open_orders().await {
+            Ok(open) => self.index.keep_foreign(&open.iter().map(|order| order.id).collect()),
+            Err(error) => tracing::warn!(%error, "the open orders could not be read"),
+        }
+        let noted = self.index.note_foreign(id);
+        if noted == Noted::Full {
+            tracing::error!(%id, "{FOREIGN_MAX} orders by hand are open; what this one moves must be booked as a transfer");
+        }
+        noted == Noted::New
+    }
+
     /// Takes an order into the books that was placed by hand; `counted` shares of it are in them already.
     pub(crate) fn adopt(&self, order: &VenueOrder, counted: Size) {
         let VenueOrder { id: venue, side, price, original: size, .. } = *order;
         // Noted, so that news of it do not look it up a second time.
-        self.index.note_foreign(venue);
+        if self.index.note_foreign(venue) == Noted::Full {
+            tracing::warn!(id = %venue, "no room to note it; news of it looks it up again");
+        }
         let Some(token) = self.listing.token(&order.token) else {
             tracing::warn!(id = %venue, "it is in a market that is not watched: what it moves must be booked as a transfer");
             return;
         };
         self.inbox.account(clock::now(), Body::Adopt(HandOrder { venue, token, side, price, size, counted }));
-    }
-
-    /// Says whether somebody placed that order by hand.
-    pub(crate) fn is_by_hand(&self, venue: &VenueOrderId) -> bool {
-        self.index.is_by_hand(venue)
     }
 
     fn trade(&self, at: Time, trade: &TradeEvent) {
@@ -178,15 +200,16 @@ impl VenueAccount {
 
     async fn ask_all(&self) -> Result<(), RequestError> {
         let expected = self.open();
+        let since = self.untold_since();
         // Orders before trades: what is no longer open by then has its trades in the answer that follows.
         let open = self.client.open_orders().await?;
-        let mut trades = self.client.trades(self.since).await?;
+        let mut trades = self.client.trades(since).await?;
         trades.reverse();
         let at = clock::now();
         trades.iter().for_each(|trade| self.trade(at, trade));
         let there: BTreeSet<_> = open.iter().map(|order| order.id).collect();
         open.into_iter().for_each(|order| self.order(at, &order));
-        for order in expected {
+        for NewOrder { id: order, .. } in expected {
             let Some(venue) = self.index.venue(order).filter(|venue| !there.contains(venue)) else { continue };
             if let Looked::Found(found) = self.client.look(venue, self.since).await? {
                 self.order(clock::now(), &found);
@@ -206,9 +229,15 @@ impl VenueAccount {
     }
 
     /// The orders that the engine thinks are open.
-    fn open(&self) -> Vec<OrderId> {
+    fn open(&self) -> Vec<NewOrder> {
         let latest = self.latest.get();
         latest.as_ref().map(|view| view.open.clone()).unwrap_or_default()
+    }
+
+    /// Returns the moment from which trades have to be read again. What is older and not settled is asked for by its order.
+    fn untold_since(&self) -> Time {
+        let forgotten = self.latest.get().map_or(Time(0), |view| view.fills_forgotten_until);
+        if forgotten == Time(0) { self.since } else { self.since.max(forgotten.plus_micros(CLOCKS_MICROS)) }
     }
 
     /// Looks everywhere for an order whose outcome is unknown.
@@ -236,7 +265,7 @@ impl VenueAccount {
     }
 
     async fn ask_for(&self, order: OrderId) -> Result<(), RequestError> {
-        let Some(venue) = self.index.venue(order) else { return Ok(()) };
+        let Some(venue) = self.index.venue(order) else { return self.ask_without_id(order).await };
         let asked = clock::now();
         match self.client.look(venue, self.since).await? {
             Looked::Found(found) => {
@@ -304,5 +333,35 @@ impl VenueAccount {
         let all = (0..self.listing.count()).map(MarketIx);
         let all: Vec<TokenIx> = all.flat_map(|market| [market.token(0), market.token(1)]).collect();
         self.view(&all).await
+    }
+}
+
+impl ListedOrders for VenueAccount {
+    async fn listed(&self) -> Result<Vec<VenueOrderId>, String> {
+        let open = self.client.open_orders().await.map_err(|error| error.to_string())?;
+        let ids = open.iter().map(|order| order.id);
+        Ok(ids.filter(|id| !self.index.is_by_hand(id)).collect())
+    }
+
+    async fn cancel_listed(&self, ids: &[VenueOrderId]) -> Result<(), String> {
+        let mut left = ids;
+        while !left.is_empty() {
+            let answer = match self.client.take_cancels(left.len().min(CANCEL_MAX)) {
+                Ok(count) => {
+                    let (now, later) = left.split_at(count.min(left.len()));
+                    left = later;
+                    self.client.cancel_taken(now).await
+                }
+                Err(wait) => {
+                    tokio::time::sleep(wait.min(RETRY)).await;
+                    continue;
+                }
+            };
+            let answer = answer.map_err(|error| error.to_string())?;
+            if let Some((id, reason)) = answer.not_cancelled.first() {
+                return Err(format!("order {id} is not cancelled: {reason}"));
+            }
+        }
+        Ok(())
     }
 }

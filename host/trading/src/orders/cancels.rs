@@ -25,6 +25,9 @@ const HOST_PATIENCE: Duration = Duration::from_millis(100);
 /// How long an order's request may take before the same order asks with another one.
 const REPEAT: Duration = Duration::from_secs(1);
 
+/// Said of a cancel whose order has no known id at the venue.
+pub(crate) const NO_ID: &str = "the order's id at the venue is not known; the venue is asked for its open orders";
+
 /// A cancel, as the engine asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cancel {
@@ -239,8 +242,8 @@ impl Canceller {
             match (&answer, venue) {
                 (Ok(answer), Some(venue)) => self.answer(order, answer.outcome(venue)),
                 (Err(_), Some(_)) => {}
-                // Without an id it was never sent.
-                (_, None) => self.answer(order, CancelOutcome::NotOpen),
+                // That proves nothing: it is asked for by what else is known of it.
+                (_, None) => self.answer(order, CancelOutcome::Failed { reason: NO_ID.to_owned() }),
             }
         }
         let failed = answer.err().map(|error| Failed::of(&error));
@@ -312,9 +315,13 @@ impl Canceller {
         }
         for order in wanted {
             let venue = self.index.venue(*order);
-            let cancelled = venue.is_some_and(|venue| answer.cancelled.contains(&venue));
-            // What was not there is over already, or never came; a look tells.
-            self.answer(*order, if cancelled { CancelOutcome::Cancelled } else { CancelOutcome::NotOpen });
+            let outcome = match venue {
+                Some(venue) if answer.cancelled.contains(&venue) => CancelOutcome::Cancelled,
+                // What was not there is over already, or never came; a look tells.
+                Some(_) => CancelOutcome::NotOpen,
+                None => CancelOutcome::Failed { reason: NO_ID.to_owned() },
+            };
+            self.answer(*order, outcome);
         }
     }
 

@@ -7,10 +7,25 @@ use crate::account::venue_account::VenueAccount;
 use control::{OpenOrders, OpenOrdersAnswer};
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel};
-use model::{Body, Market, OrderId, Time};
+use model::{Body, Market, OrderId, Time, VenueOrderId};
 use polymarket::RequestError;
 use polymarket::parse::VenueOrder;
 use readmodel::views::VenueOrderView;
+
+/// What the venue itself lists as open, apart from what is known of it here.
+pub(crate) trait ListedOrders {
+    /// Asks which orders of the account are open now that were not placed by hand.
+    ///
+    /// # Errors
+    /// A sentence, if there is no answer.
+    async fn listed(&self) -> Result<Vec<VenueOrderId>, String>;
+
+    /// Cancels such orders.
+    ///
+    /// # Errors
+    /// A sentence, if there is no good answer; some may be cancelled then.
+    async fn cancel_listed(&self, ids: &[VenueOrderId]) -> Result<(), String>;
+}
 
 /// A cheap handle on the account, wherever it is.
 #[derive(Debug, Clone)]
@@ -38,7 +53,8 @@ impl Access {
     /// Cancels an order.
     pub(crate) fn cancel(&self, cancel: Cancel) {
         match self {
-            Self::Venue { desk, .. } => desk.cancel(cancel),
+            Self::Venue { desk, account } if account.has_id(cancel.order) => desk.cancel(cancel),
+            Self::Venue { account, .. } => account.cancel_without_id(cancel.order),
             Self::Paper(paper) => paper.cancel(cancel.order),
         }
     }
@@ -130,20 +146,27 @@ impl Access {
             Self::Paper(paper) => paper.view().await.map(|(_, open)| open),
         }
     }
+}
 
-    /// Asks how many orders of the account are open now that nobody placed by hand.
-    ///
-    /// # Errors
-    /// A sentence, if there is no answer.
-    pub(crate) async fn ours_open(&self) -> Result<usize, String> {
-        let open = self.open_orders().await?;
-        let by_hand = |id: &str| match self {
-            Self::Venue { account, .. } => {
-                model::VenueOrderId::parse(id).is_some_and(|venue| account.is_by_hand(&venue))
+impl ListedOrders for Access {
+    async fn listed(&self) -> Result<Vec<VenueOrderId>, String> {
+        match self {
+            Self::Venue { account, .. } => account.listed().await,
+            Self::Paper(paper) => {
+                let (_, open) = paper.view().await?;
+                Ok(open.iter().filter_map(|order| VenueOrderId::parse(&order.venue_id)).collect())
             }
-            Self::Paper(_) => false,
-        };
-        Ok(open.iter().filter(|order| !by_hand(&order.venue_id)).count())
+        }
+    }
+
+    async fn cancel_listed(&self, ids: &[VenueOrderId]) -> Result<(), String> {
+        match self {
+            Self::Venue { account, .. } => account.cancel_listed(ids).await,
+            Self::Paper(paper) => {
+                paper.cancel_everything();
+                Ok(())
+            }
+        }
     }
 }
 

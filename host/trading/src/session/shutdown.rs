@@ -1,7 +1,7 @@
 //! The end of a session: nothing open, and the ledger held against the exchange's own account.
 
 use crate::engine_thread::Counts;
-use crate::orders::execution_client::Access;
+use crate::orders::execution_client::{Access, ListedOrders};
 use alerts::{Alert, Severity};
 use control::Control;
 use control::clock;
@@ -18,6 +18,8 @@ const CANCELS_WITHIN: Duration = Duration::from_secs(15);
 const FILLS_WITHIN: Duration = Duration::from_secs(8);
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often to read the venue's list of open orders.
+const LISTED_LOOK: Duration = Duration::from_millis(500);
 
 /// What was found at the end.
 #[derive(Debug, Clone, Copy)]
@@ -115,15 +117,31 @@ pub(crate) async fn stop(control: &Control, latest: &Latest) {
     tracing::warn!("some orders are not known to be cancelled; asking the venue");
 }
 
-/// Asks the venue what is open and what we own, and compares.
-pub(crate) async fn check(access: &Access, latest: &Latest) -> End {
-    let open = match access.ours_open().await {
-        Ok(open) => Some(open),
-        Err(error) => {
-            tracing::error!(error, "reading the open orders failed");
-            None
+/// Asks the venue which orders of ours are open and cancels them by their ids, known here or not, until none is. Returns how many are
+/// left; none if the venue did not say.
+pub(crate) async fn cancel_listed(access: &impl ListedOrders, within: Duration) -> Option<usize> {
+    let started = Instant::now();
+    loop {
+        let (left, error) = match access.listed().await {
+            Ok(open) if open.is_empty() => return Some(0),
+            Ok(open) => (Some(open.len()), access.cancel_listed(&open).await.err()),
+            Err(error) => (None, Some(error)),
+        };
+        let open = left.unwrap_or_default();
+        match error {
+            Some(error) => tracing::error!(error, open, "orders at the venue not cancelled; asking again"),
+            None => tracing::warn!(open, "orders that the venue lists are cancelled by id"),
         }
-    };
+        if started.elapsed() >= within {
+            return left;
+        }
+        tokio::time::sleep(LISTED_LOOK).await;
+    }
+}
+
+/// Cancels what the venue lists as ours, asks it what we own, and compares.
+pub(crate) async fn check(access: &Access, latest: &Latest) -> End {
+    let open = cancel_listed(access, CANCELS_WITHIN).await;
     let started = Instant::now();
     loop {
         let whole = access.whole().await;

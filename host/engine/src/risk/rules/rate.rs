@@ -35,6 +35,28 @@ pub(super) fn market_orders(check: &Check<'_>) -> Result<(), Refusal> {
     Err(refusal(Rule::MarketOrders, open.saturating_add(1), limit))
 }
 
+/// Refuses an order for which the table of orders has no room: it forgets none through which money may still move.
+pub(super) fn order_table(check: &Check<'_>) -> Result<(), Refusal> {
+    let (count, limit) = (check.engine.orders.at_risk_count(), check.engine.orders.room.at_risk);
+    // An exit ends more than it begins, and there are few.
+    if check.origin == Origin::Guard || count < limit {
+        return Ok(());
+    }
+    Err(refusal(Rule::OrderTable, count.saturating_add(1), limit))
+}
+
+/// Refuses an order for whose fills there may be no room: a fill is remembered until nothing more can come of it.
+pub(super) fn fill_table(check: &Check<'_>) -> Result<(), Refusal> {
+    let ((kept, unsettled), room) = (check.engine.orders.fill_counts(), check.engine.orders.room);
+    if check.origin == Origin::Guard {
+        return Ok(());
+    }
+    if unsettled >= room.unsettled {
+        return Err(refusal(Rule::FillTable, unsettled, room.unsettled));
+    }
+    if kept < room.fills_kept { Ok(()) } else { Err(refusal(Rule::FillTable, kept, room.fills_kept)) }
+}
+
 /// Refuses more placements of one strategy than its part, or its budget if that is less.
 pub(super) fn strategy_rate(check: &Check<'_>) -> Result<(), Refusal> {
     let (engine, strategy) = (check.engine, check.order.strategy);

@@ -2,9 +2,14 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "test code may fail loudly")]
 
 use super::*;
+use crate::orders::cancels::NO_ID;
+use crate::session::cancel_listed;
+use control::View;
 use control::inbox::Taken;
+use engine::{Effects, Engine, Purpose};
 use exchange::{Config, start};
-use model::{Market, NewOrder, OrderKind, Price, Side, StrategyId};
+use model::input::{CancelOutcome, Mode, SessionStart};
+use model::{Limits, Market, NewOrder, OrderKind, Price, SessionId, Side, StrategyId, Usd};
 use order::{Account, Chain, Domains, SigningKey, UnsignedOrder};
 use polymarket::client::{Terms, Timeouts};
 use polymarket::{Client, L1Headers};
@@ -42,20 +47,49 @@ impl Desk {
 
     /// Buys what is there, by hand; returns the order's id.
     async fn take(&self) -> VenueOrderId {
-        let (side, size, kind) = (Side::Buy, Size::shares(20), OrderKind::Fak);
-        let (id, strategy, token) = (OrderId(1), StrategyId(1), MarketIx(0).token(0));
-        let price = Price::from_micros(990_000).unwrap();
-        let order = NewOrder { id, strategy, tag: 0, token, side, price, size, kind };
-        let exchange = order::Exchange::of(self.market.neg_risk);
-        let listing = order::Listing { token_id: self.market.tokens[0], tick: self.market.tick, exchange };
-        let account = Account::eoa(self.key.address(), Chain::Polygon);
-        let built = UnsignedOrder::build(&order, &account, &listing, 1, clock::now().millis()).unwrap();
-        let domain = Domains::new(Chain::Polygon);
-        let signed = built.sign(domain.of(exchange), &self.key);
-        self.account.client.post_order(&signed, kind, Terms::within(Duration::from_secs(30))).await.unwrap();
+        self.post(&bid(1, 990_000, OrderKind::Fak)).await;
         let trades = self.account.client.trades(self.account.since).await.unwrap();
         let [part, ..] = trades.first().unwrap().parts[..] else { panic!("{trades:?}") };
         part.order
+    }
+
+    /// Places an order at the venue, of which nothing is noted here; returns its id.
+    async fn post(&self, order: &NewOrder) -> VenueOrderId {
+        let exchange = order::Exchange::of(self.market.neg_risk);
+        let listing = order::Listing { token_id: self.market.tokens[0], tick: self.market.tick, exchange };
+        let account = Account::eoa(self.key.address(), Chain::Polygon);
+        let salt = order.id.0;
+        let built = UnsignedOrder::build(order, &account, &listing, salt, clock::now().millis()).unwrap();
+        let domain = Domains::new(Chain::Polygon);
+        let signed = built.sign(domain.of(exchange), &self.key);
+        self.account.client.post_order(&signed, order.kind, Terms::within(Duration::from_secs(30))).await.unwrap();
+        signed.id
+    }
+
+    /// Lets the engine's view have these orders open.
+    fn open(&self, open: Vec<NewOrder>) {
+        let mut engine = Engine::new(Purpose::Rehearse);
+        let limits = Limits::DEFAULT;
+        let (session, mode, cash, day_start) = (SessionId(1), Mode::Demo, Usd::ZERO, None);
+        let start = SessionStart { session, mode, cash, day_start, limits, salt_seed: 1, halted: false };
+        engine.step(&testkit::input(1, Time(1), Body::Session(start)), &mut Effects::new());
+        self.account.latest.set(View {
+            at: clock::now(),
+            summary: engine.summary(),
+            limits,
+            positions: Vec::new(),
+            differs: false,
+            waiting: 0,
+            told: Vec::new(),
+            ours: open.len(),
+            open,
+            fills_forgotten_until: Time(0),
+        });
+    }
+
+    /// Returns the ids of the orders that the venue lists as open.
+    async fn listed(&self) -> Vec<VenueOrderId> {
+        self.account.client.open_orders().await.unwrap().into_iter().map(|order| order.id).collect()
     }
 
     /// Breaks the next answers.
@@ -77,6 +111,85 @@ impl Desk {
         }
         panic!("the engine was never told")
     }
+}
+
+fn bid(id: u64, micros: u32, kind: OrderKind) -> NewOrder {
+    let (side, size, price) = (Side::Buy, Size::shares(20), Price::from_micros(micros).unwrap());
+    let (strategy, token) = (StrategyId(1), MarketIx(0).token(0));
+    NewOrder { id: OrderId(id), strategy, tag: 0, token, side, price, size, kind }
+}
+
+const RESTS: OrderKind = OrderKind::Gtc { post_only: false };
+
+fn cancel_of(body: &Body) -> Option<(OrderId, CancelOutcome)> {
+    if let Body::CancelAnswer { order, outcome } = body { Some((*order, outcome.clone())) } else { None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_without_an_id_is_found_at_the_venue_by_its_terms_and_cancelled() {
+    let desk = Desk::new().await;
+    let (ours, other) = (bid(7, 10_000, RESTS), bid(8, 20_000, RESTS));
+    let venue = desk.post(&ours).await;
+    let left = desk.post(&other).await;
+    desk.open(vec![ours]);
+    assert!(!desk.account.has_id(ours.id));
+    desk.account.cancel_without_id(ours.id);
+    assert_eq!(desk.hears(cancel_of).await, (ours.id, CancelOutcome::Cancelled));
+    assert_eq!((desk.account.index.venue(ours.id), desk.listed().await), (Some(venue), vec![left]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_of_an_order_that_the_venue_does_not_list_never_says_that_it_is_not_open() {
+    let desk = Desk::new().await;
+    let ours = bid(7, 10_000, RESTS);
+    desk.open(vec![ours]);
+    desk.account.cancel_without_id(ours.id);
+    let denied =
+        |body: &Body| if let Body::Looked { order, denied, .. } = body { Some((*order, *denied)) } else { None };
+    assert_eq!(desk.hears(denied).await, (ours.id, true));
+    desk.account.cancel_without_id(ours.id);
+    let failed = CancelOutcome::Failed { reason: NO_ID.to_owned() };
+    assert_eq!(desk.hears(cancel_of).await, (ours.id, failed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_of_an_order_that_has_the_terms_of_one_without_an_id_is_news_of_that_one() {
+    let desk = Desk::new().await;
+    let ours = bid(7, 10_000, RESTS);
+    let venue = desk.post(&ours).await;
+    desk.open(vec![ours]);
+    desk.account.foreign(venue);
+    let update = |body: &Body| if let Body::OrderUpdate { order, .. } = body { Some(*order) } else { None };
+    assert_eq!(desk.hears(update).await, ours.id);
+    assert!(!desk.account.index.is_by_hand(&venue) && desk.account.has_id(ours.id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_stop_cancels_what_the_venue_lists_as_ours_and_leaves_what_was_placed_by_hand() {
+    let desk = Desk::new().await;
+    // Neither the engine nor the index knows of the first.
+    desk.post(&bid(7, 10_000, RESTS)).await;
+    let by_hand = desk.post(&bid(8, 20_000, RESTS)).await;
+    desk.account.index.adopt(OrderId(8), by_hand);
+    let elsewhere = desk.post(&bid(9, 30_000, RESTS)).await;
+    assert_eq!(desk.account.index.note_foreign(elsewhere), Noted::New);
+    // The venue fails at first, so the list is asked for again.
+    desk.break_answers(1).await;
+    assert_eq!(cancel_listed(&desk.account, Duration::from_secs(20)).await, Some(0));
+    let left: BTreeSet<VenueOrderId> = desk.listed().await.into_iter().collect();
+    assert_eq!(left, BTreeSet::from([by_hand, elsewhere]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catch_up_does_not_ask_for_trades_that_are_settled_and_may_be_forgotten() {
+    let desk = Desk::new().await;
+    desk.open(Vec::new());
+    assert_eq!(desk.account.untold_since(), desk.account.since);
+    let later = desk.account.since.plus_micros(600_000_000);
+    let mut view = desk.account.latest.get().unwrap().as_ref().clone();
+    view.fills_forgotten_until = later;
+    desk.account.latest.set(view);
+    assert_eq!(desk.account.untold_since(), later.plus_micros(CLOCKS_MICROS));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +215,7 @@ async fn an_order_that_the_venue_never_shows_is_looked_at_again_when_there_is_ne
     let desk = Desk::new().await;
     let stranger = VenueOrderId([9; 32]);
     desk.account.foreign(stranger);
-    assert!(!desk.account.index.note_foreign(stranger), "it is being looked at");
+    assert_eq!(desk.account.index.note_foreign(stranger), Noted::Known, "it is being looked at");
     tokio::time::sleep(RETRY.saturating_mul(LOOKS) + Duration::from_secs(2)).await;
-    assert!(desk.account.index.note_foreign(stranger), "it is never looked at again");
+    assert_eq!(desk.account.index.note_foreign(stranger), Noted::New, "it is never looked at again");
 }

@@ -204,6 +204,20 @@ async fn more_cancels_than_a_bucket_has_are_folded_and_none_fails() {
     assert!(heard.iter().all(|(_, outcome)| *outcome == CancelOutcome::NotOpen), "{heard:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_without_an_id_is_never_called_not_open() {
+    let mut desk = Desk::new().await;
+    desk.bid(1, 0).await;
+    let failed = CancelOutcome::Failed { reason: NO_ID.to_owned() };
+    desk.cancel(7, None);
+    assert_eq!(desk.hears(1).await, [(OrderId(7), failed.clone())]);
+    // Nor is one where the market was cancelled in its place.
+    desk.faults(json!({"refuse_cancels": 1_000_000})).await;
+    desk.cancel(1, Some(0));
+    desk.cancel(8, Some(0));
+    assert!(desk.hears(2).await.contains(&(OrderId(8), failed)));
+}
+
 #[test]
 fn the_hosts_own_go_first_and_an_order_waits_once() {
     let now = Instant::now();
