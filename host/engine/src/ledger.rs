@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use model::{Carry, FillEntry, Position, Side, Size, StrategyId, TokenIx, Usd};
+use model::{Carry, FillEntry, Position, RealisedBefore, Side, Size, StrategyId, TokenIx, Usd};
 
 /// Our books contradict themselves or a sum left its range; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +30,9 @@ pub struct Ledger {
     unsettled_cash: Usd,
     positions: BTreeMap<TokenIx, Position>,
     parts: BTreeMap<(StrategyId, TokenIx), Position>,
+    /// What was realised on markets that are not in the table any more.
+    before: Usd,
+    before_by: BTreeMap<StrategyId, Usd>,
 }
 
 impl Ledger {
@@ -38,9 +41,11 @@ impl Ledger {
         Self { cash, ..Self::default() }
     }
 
-    /// Returns the account that a session left.
-    pub(crate) fn carried(carry: &Carry) -> Self {
+    /// Returns the account that a session left, with what was realised before it.
+    pub(crate) fn carried(carry: &Carry, before: &RealisedBefore) -> Self {
         Self {
+            before: before.account,
+            before_by: before.strategies.iter().copied().collect(),
             cash: carry.cash,
             fees: carry.fees,
             unsettled_cash: carry.unsettled,
@@ -90,9 +95,26 @@ impl Ledger {
         self.parts.iter().map(|((strategy, token), position)| (*strategy, *token, position))
     }
 
+    /// Returns what was realised on markets that are not in the table any more.
+    pub fn realised_before(&self) -> RealisedBefore {
+        let strategies = self.before_by.iter().map(|(strategy, realised)| (*strategy, *realised));
+        RealisedBefore { account: self.before, strategies: strategies.collect() }
+    }
+
+    /// Returns a strategy's part of it.
+    pub(crate) fn realised_before_by(&self, strategy: StrategyId) -> Usd {
+        self.before_by.get(&strategy).copied().unwrap_or_default()
+    }
+
+    /// Takes over what was realised before.
+    pub(crate) fn begin_after(&mut self, before: &RealisedBefore) {
+        self.before = before.account;
+        self.before_by = before.strategies.iter().copied().collect();
+    }
+
     /// Returns the profit realised on all tokens, fees apart.
     pub fn realised(&self) -> Usd {
-        self.positions.values().fold(Usd::ZERO, |sum, position| sum.saturating_add(position.realised))
+        self.positions.values().fold(self.before, |sum, position| sum.saturating_add(position.realised))
     }
 
     /// Books a fill that is not confirmed yet, and returns what takes it back.

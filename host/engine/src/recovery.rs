@@ -6,11 +6,12 @@ use crate::ledger::Ledger;
 use crate::orders::{Fill, OrderEntry};
 use crate::scores::Scores;
 use crate::step::Engine;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use model::carry::{CarriedFill, CarriedOrder, DONE_MAX, FILLS_MAX};
 use model::event::Reason;
 use model::input::Scope;
-use model::{Carry, Input, MarketState, OrderId, OrderState, StrategyId};
+use model::{Carry, Input, MarketIx, MarketState, OrderId, OrderState, StrategyId, TokenIx};
 
 impl Engine {
     /// Takes an input of a journal again. What it led to was done then, so nothing that could be sent comes out.
@@ -66,6 +67,26 @@ impl Engine {
         }
     }
 
+    /// Returns the markets that the next session needs, whatever it trades: something is held there that may pay, an order or a fill is
+    /// not done with, the venue's records tell of it, or an operator restricted it.
+    pub fn markets_to_carry(&self) -> BTreeSet<MarketIx> {
+        let held = self.ledger.positions().filter(|(token, position)| {
+            let worthless = self.pays(*token) == Some(0) && position.unsettled.is_zero();
+            !position.size.is_zero() && !worthless
+        });
+        let held = held.map(|(token, _)| token.market());
+        let orders = self.orders.all().filter(|entry| !self.orders.is_done(entry.order.id));
+        let orders = orders.map(|entry| entry.order.token.market());
+        let fills = self.orders.fills().filter(|(_, fill)| !fill.is_final());
+        let fills = fills.map(|(_, fill)| fill.entry.token.market());
+        let told = self.told().flat_map(|activity| activity.kind.tokens()).flatten().map(TokenIx::market);
+        let restricted = self.breakers.restrictions.keys().filter_map(|scope| match scope {
+            Scope::Market(market) if self.market_state(market.token(0)) != MarketState::Resolved => Some(*market),
+            Scope::Market(_) | Scope::Session | Scope::Strategy(_) => None,
+        });
+        held.chain(orders).chain(fills).chain(told).chain(restricted).collect()
+    }
+
     /// Returns the latest fills, oldest first, and every one of an order that is not done with.
     fn carried_fills(&self) -> Vec<CarriedFill> {
         let mut room = FILLS_MAX;
@@ -86,7 +107,7 @@ impl Engine {
     /// Goes on from an earlier session. Its open orders have nobody who minds them any more: they are to be cancelled.
     pub(crate) fn take_over(&mut self, carry: &Carry, effects: &mut Effects) {
         self.reconciled = false;
-        self.ledger = Ledger::carried(carry);
+        self.ledger = Ledger::carried(carry, &self.ledger.realised_before());
         self.orders.continue_after(carry.last_order);
         for carried in &carry.orders {
             let goes = !carried.state.is_over() && carried.order.strategy != StrategyId::BY_HAND;

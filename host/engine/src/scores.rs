@@ -138,7 +138,7 @@ impl Engine {
     /// Returns what a strategy has gained.
     pub fn gain_of(&self, strategy: StrategyId) -> Gain {
         let Standing { opening, fees, .. } = self.scores.standings.get(&strategy).copied().unwrap_or_default();
-        let mut gain = Gain { fees, ..Gain::default() };
+        let mut gain = Gain { fees, realised: self.ledger.realised_before_by(strategy), ..Gain::default() };
         for (token, part) in self.ledger.parts_of(strategy) {
             let open = self.value_of(token, part.size).saturating_sub(part.cost);
             gain.realised = gain.realised.saturating_add(part.realised);

@@ -198,6 +198,7 @@ impl Engine {
                 }
             }
             Body::TakeOver(carry) => self.take_over(carry, effects),
+            Body::RealisedBefore(sums) => self.ledger.begin_after(sums),
             Body::Limits(limits) => {
                 self.limits = *limits;
                 effects.push(Effect::Answered { refused: None });

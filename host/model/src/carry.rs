@@ -9,6 +9,7 @@ use crate::order::{NewOrder, OrderState};
 use crate::position::Position;
 use crate::settlement::Settlement;
 use crate::time::Time;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// The most orders that are over and still carried, the latest ones, for trades of theirs that are told late.
@@ -51,6 +52,29 @@ pub struct Carry {
     pub scores: Vec<Score>,
     /// What each strategy had realised on a token when its position there began.
     pub trips: Vec<((StrategyId, TokenIx), Usd)>,
+}
+
+/// What was realised on markets that are not carried any more, fees apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RealisedBefore {
+    /// On the account.
+    pub account: Usd,
+    /// By each strategy, by number.
+    pub strategies: Vec<(StrategyId, Usd)>,
+}
+
+impl RealisedBefore {
+    /// Returns both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut strategies: BTreeMap<StrategyId, Usd> = BTreeMap::new();
+        for (strategy, realised) in self.strategies.iter().chain(&other.strategies) {
+            let sum = strategies.entry(*strategy).or_default();
+            *sum = sum.saturating_add(*realised);
+        }
+        let account = self.account.saturating_add(other.account);
+        Self { account, strategies: strategies.into_iter().collect() }
+    }
 }
 
 /// How a strategy fared.
@@ -141,6 +165,35 @@ impl Carry {
         self.cooling.iter_mut().try_for_each(|((_, of), _)| market(of))
     }
 
+    /// Leaves everything behind that is about a market which `keep` does not keep, and returns what was realised there. Shares that are
+    /// left pay nothing, so what they cost is lost.
+    pub fn leave(&mut self, keep: impl Fn(MarketIx) -> bool) -> RealisedBefore {
+        let gain = |position: &Position| position.realised.saturating_sub(position.cost);
+        let mut left = RealisedBefore::default();
+        self.positions.retain(|(token, position)| {
+            let kept = keep(token.market());
+            if !kept {
+                left.account = left.account.saturating_add(gain(position));
+            }
+            kept
+        });
+        self.parts.retain(|((strategy, token), part)| {
+            let kept = keep(token.market());
+            if !kept {
+                left.strategies.push((*strategy, gain(part)));
+            }
+            kept
+        });
+        self.orders.retain(|order| keep(order.order.token.market()));
+        self.fills.retain(|fill| keep(fill.entry.token.market()));
+        self.trips.retain(|((_, token), _)| keep(token.market()));
+        self.cooling.retain(|((_, market), _)| keep(*market));
+        let of_kept = |scope: Scope| if let Scope::Market(market) = scope { keep(market) } else { true };
+        self.breakers.retain(|((_, scope), _)| of_kept(*scope));
+        self.restrictions.retain(|(scope, _)| of_kept(*scope));
+        left.plus(&RealisedBefore::default())
+    }
+
     /// Returns the moment from which the venue's trades have to be read again: everything before is final here, with a minute
     /// to spare for the clocks.
     pub fn since(&self) -> Time {
@@ -191,5 +244,35 @@ mod tests {
         assert_eq!(carry.renumber(|market| Some(MarketIx(market.0 + 4))), Ok(()));
         assert_eq!(carry.breakers, [((Breaker::SettlementFailures, new), Reason::new())]);
         assert_eq!(carry.restrictions, [(Scope::Session, Restriction::ReduceOnly), (new, Restriction::CancelOnly)]);
+    }
+
+    #[test]
+    fn what_is_left_behind_leaves_what_was_realised_there() {
+        let (first, second) = (StrategyId(1), StrategyId(2));
+        let position = |size, cost, realised| Position {
+            size: Size::shares(size),
+            cost: Usd::dollars(cost),
+            realised: Usd::dollars(realised),
+            unsettled: Size::ZERO,
+        };
+        let (kept, flat, lost) = (TokenIx(0), TokenIx(2), TokenIx(5));
+        let mut carry = Carry {
+            positions: alloc::vec![(kept, position(5, 2, 1)), (flat, position(0, 0, 7)), (lost, position(9, 4, 0))],
+            parts: alloc::vec![
+                ((first, kept), position(5, 2, 1)),
+                ((first, flat), position(0, 0, 10)),
+                ((first, lost), position(9, 4, 0)),
+                ((second, flat), position(0, 0, -3)),
+            ],
+            trips: alloc::vec![((first, lost), Usd::ZERO), ((first, kept), Usd::ZERO)],
+            cooling: alloc::vec![((first, MarketIx(1)), Time(9))],
+            ..Carry::default()
+        };
+        let left = carry.leave(|market| market == MarketIx(0));
+        let strategies = alloc::vec![(first, Usd::dollars(6)), (second, Usd::dollars(-3))];
+        assert_eq!(left, RealisedBefore { account: Usd::dollars(3), strategies });
+        assert!(carry.markets().into_iter().eq([MarketIx(0)]));
+        assert_eq!((carry.positions.len(), carry.parts.len(), carry.trips.len()), (1, 1, 1));
+        assert_eq!(left.plus(&left).account, Usd::dollars(6));
     }
 }

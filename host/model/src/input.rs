@@ -9,7 +9,7 @@ use crate::activity::Activity;
 use crate::amount::{Price, Side, Size, Usd};
 use crate::assignment::Assignment;
 pub use crate::breaker::{Breaker, Restriction, Scope};
-use crate::carry::Carry;
+use crate::carry::{Carry, RealisedBefore};
 use crate::event::{MarketEvent, Reason};
 use crate::id::{OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId, VenueOrderId};
 use crate::intent::Intent;
@@ -138,6 +138,8 @@ pub enum Body {
     KnownActivities(Vec<[u8; 32]>),
     /// An operator gives shares from one strategy to another.
     Assign(Assignment),
+    /// What earlier sessions realised on markets that are not carried any more; comes before the take-over.
+    RealisedBefore(RealisedBefore),
 }
 
 /// What a session starts from.

@@ -33,7 +33,7 @@ pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
 pub use assignment::Assignment;
 pub use book::{Book, Level};
 pub use budget::{Allowance, Budget};
-pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry, Score};
+pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry, RealisedBefore, Score};
 pub use event::{
     Depth, MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent, SessionState, Signal,
 };

@@ -88,6 +88,11 @@ impl Index {
         self.ids.lock().done.contains(venue)
     }
 
+    /// Notes an order that was ours and is done with.
+    pub(crate) fn note_done(&self, venue: VenueOrderId) {
+        self.ids.lock().note_done(venue);
+    }
+
     /// Forgets that an order was noted, so that it is looked at again.
     pub(crate) fn forget_foreign(&self, venue: &VenueOrderId) {
         self.ids.lock().foreign.remove(venue);

@@ -6,8 +6,8 @@ use model::input::{
     Scope, SessionStart, Settlement, StrategyAnswer, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Assignment, Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position, Score,
-    Transfer, TransferKind,
+    Activity, ActivityKind, Assignment, Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position,
+    RealisedBefore, Score, Transfer, TransferKind,
 };
 
 variants!(Mode, "mode" { 0 => Demo, 1 => Paper, 2 => Live, 3 => Backtest, 4 => Replay });
@@ -30,6 +30,7 @@ structure!(Carry {
     scores,
     trips
 });
+structure!(RealisedBefore { account, strategies });
 structure!(Score { strategy, opening, fees, losing, rests });
 structure!(Position { size, cost, realised, unsettled });
 structure!(CarriedOrder { order, state, matched, traded });
@@ -129,5 +130,6 @@ variants!(Body, "input" {
     24 => Activity(activity),
     25 => KnownActivities(keys),
     26 => Assign(assignment),
+    27 => RealisedBefore(sums),
 });
 structure!(Input { seq, at, body });

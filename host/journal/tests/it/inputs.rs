@@ -8,8 +8,8 @@ use model::input::{
 use model::{
     Activity, ActivityKind, Assignment, Body, Budget, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate,
     FillEntry, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState,
-    Position, Price, Quote, Score, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId, TokenIx,
-    TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
+    Position, Price, Quote, RealisedBefore, Score, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId,
+    TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
 };
 use testkit::input;
 
@@ -333,6 +333,13 @@ pub(crate) fn inputs_of_assignments() -> Vec<Input> {
     let (token, from, to) = (TokenIx(3), StrategyId(2), StrategyId(5));
     let bodies = [None, Some(Size(48))].map(|size| Body::Assign(Assignment { token, from, to, size }));
     bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
+}
+
+/// What was added when flat markets were no longer carried.
+pub(crate) fn inputs_of_realised_sums() -> Vec<Input> {
+    let strategies = vec![(StrategyId(1), Usd(-7)), (StrategyId(9), Usd(12))];
+    let sums = [RealisedBefore::default(), RealisedBefore { account: Usd(5), strategies }];
+    (1..).zip(sums).map(|(seq, sums)| input(seq, Time(7), Body::RealisedBefore(sums))).collect()
 }
 
 /// The inputs that came after the first file was committed; every variant inside of them too.

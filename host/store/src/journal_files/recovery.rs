@@ -9,13 +9,16 @@ use super::snapshot;
 use anyhow::{Context, ensure};
 use engine::{Engine, Purpose};
 use journal::{Header, Reader, Record};
-use model::{Body, Carry, Market, OrderId, SessionId, VenueOrderId};
+use model::{Body, Carry, Market, MarketIx, OrderId, RealisedBefore, SessionId, VenueOrderId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Placements that are kept; beyond it those go whose orders the engine has forgotten, which are most of them.
 const PLACEMENTS_MAX: usize = 15_000;
+
+/// Orders that are over and whose ids the next session knows all the same, the latest ones, so that late news of them is no stranger's.
+pub const OVER_MAX: usize = 5_000;
 
 /// The last session of an account.
 #[derive(Debug)]
@@ -28,6 +31,12 @@ pub struct Past {
     pub markets: Vec<Market>,
     /// The venue's ids of the orders in `carry` that may have left.
     pub placements: BTreeMap<OrderId, VenueOrderId>,
+    /// The venue's ids of the latest orders that are not in `carry`, because nothing more can come of them.
+    pub over: BTreeMap<OrderId, VenueOrderId>,
+    /// The markets that the next session needs, whatever it trades.
+    pub needed: BTreeSet<MarketIx>,
+    /// What was realised on markets that are not carried any more.
+    pub realised: RealisedBefore,
     /// The activities of the venue's records that are done with, oldest first.
     pub activities: Vec<[u8; 32]>,
     /// Whether an emergency stop was in force.
@@ -231,13 +240,17 @@ impl Reading {
     }
 
     fn past(self, session: SessionId) -> Past {
-        let Self { engine, markets, mut placements, ended, inputs, .. } = self;
+        let Self { engine, markets, placements, ended, inputs, .. } = self;
         let carry = engine.carry(|order| placements.contains_key(&order));
-        let carried: std::collections::BTreeSet<OrderId> =
-            carry.orders.iter().map(|carried| carried.order.id).collect();
-        placements.retain(|order, _| carried.contains(order));
+        let carried: BTreeSet<OrderId> = carry.orders.iter().map(|carried| carried.order.id).collect();
+        let mut over = placements;
+        let placements = over.extract_if(.., |order, _| carried.contains(order)).collect();
+        while over.len() > OVER_MAX {
+            over.pop_first();
+        }
+        let (needed, realised) = (engine.markets_to_carry(), engine.ledger().realised_before());
         let activities = engine.known_activities();
         let halted = engine.is_halted();
-        Past { session, carry, markets, placements, activities, halted, ended, inputs }
+        Past { session, carry, markets, placements, over, needed, realised, activities, halted, ended, inputs }
     }
 }

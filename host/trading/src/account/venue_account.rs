@@ -10,7 +10,7 @@ use control::Latest;
 use control::clock;
 use control::inbox::Inbox;
 use control::market_registry::Listing;
-use model::input::{AccountView, Channel, HandOrder, TradeUpdate};
+use model::input::{AccountView, Channel, HandOrder, TradeUpdate, VenueStatus};
 use model::{Body, MarketIx, NewOrder, OrderId, Size, Time, TokenIx, VenueOrderId};
 use polymarket::client::{CANCEL_MAX, Looked};
 use polymarket::feed::FeedError;
@@ -104,10 +104,24 @@ impl VenueAccount {
                     let (status, matched) = (event.status, event.matched);
                     self.inbox.account(at, Body::OrderUpdate { order, status, matched });
                 }
-                None => self.foreign(event.id),
+                None => self.unknown(event.id, event.status),
             },
             UserEvent::Trade(trade) => self.trade(at, &trade),
         }
+    }
+
+    /// An order that has none of our numbers. One that was ours and counts as done with must not be open.
+    fn unknown(&self, id: VenueOrderId, status: VenueStatus) {
+        if !self.index.is_done(&id) || status != VenueStatus::Live {
+            return self.foreign(id);
+        }
+        tracing::error!(%id, "an order that counts as done with is open at the venue; it is cancelled");
+        let this = self.clone();
+        self.runtime.spawn(async move {
+            if let Err(error) = this.client.cancel(id).await {
+                tracing::error!(%error, %id, "order not cancelled; the next news of it tries again");
+            }
+        });
     }
 
     /// An order of the account that is not ours: somebody placed it by hand. The engine takes it into the books.
@@ -224,7 +238,7 @@ impl VenueAccount {
                 let (status, matched) = (found.status, found.matched);
                 self.inbox.account(at, Body::OrderUpdate { order, status, matched });
             }
-            None => self.foreign(found.id),
+            None => self.unknown(found.id, found.status),
         }
     }
 

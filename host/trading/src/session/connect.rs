@@ -117,7 +117,8 @@ impl Login {
         let credentials = log_in(client, signer).await?;
         let account = AccountClient::new(client.clone(), credentials.clone(), *signer.account());
         let open = account.open_orders().await.context("reading the open orders")?;
-        let ours: BTreeSet<VenueOrderId> = past.iter().flat_map(|past| past.placements.values().copied()).collect();
+        let known = past.iter().flat_map(|past| past.placements.values().chain(past.over.values()));
+        let ours: BTreeSet<VenueOrderId> = known.copied().collect();
         let foreign: Vec<VenueOrder> = open.into_iter().filter(|order| !ours.contains(&order.id)).collect();
         ensure!(
             adopt || foreign.is_empty(),

@@ -57,7 +57,7 @@ impl Opened {
         let start = session_start(config, limits, &db, &account, now, (&venue, halted)).await?;
         let start = SessionStart { session, ..start };
         let mode = start.mode;
-        let carry = past.as_ref().map(|past| carry_over::renumbered(past, &mut venue.markets)).transpose()?;
+        let resumed = past.as_ref().map(|past| carry_over::renumbered(past, &mut venue.markets)).transpose()?;
         let journal = journal(config, session, &account, past.as_ref().map(|past| past.session), now)?;
         let handles = handles(config, &account, mode, signer, db, journal, &venue, (session, now))?;
         if halted && !stored {
@@ -66,7 +66,7 @@ impl Opened {
         }
         handles.inbox.account(now, Body::Session(start));
         venue.markets.iter().for_each(|market| handles.inbox.account(now, Body::Market(market.clone())));
-        let carried = CarriedOver::new(&handles, now, venue.cash, carry, past);
+        let carried = CarriedOver::new(&handles, now, venue.cash, resumed, past);
         let row = SessionRow { session: session.0, mode: mode.as_str(), account, started_at_ms: now.millis() };
         Ok(Self { started, mode, venue, handles, carried, row })
     }
