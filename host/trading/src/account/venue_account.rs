@@ -118,7 +118,7 @@ impl VenueAccount {
         tracing::error!(%id, "an order that counts as done with is open at the venue; it is cancelled");
         let this = self.clone();
         self.runtime.spawn(async move {
-            if let Err(error) = this.client.cancel(id).await {
+            if let Err(error) = this.client.cancel_taken(&[id]).await {
                 tracing::error!(%error, %id, "order not cancelled; the next news of it tries again");
             }
         });

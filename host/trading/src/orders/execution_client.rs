@@ -128,17 +128,6 @@ impl Access {
         }
     }
 
-    /// Asks which orders of the account are open now.
-    ///
-    /// # Errors
-    /// A sentence, if there is no answer.
-    pub(crate) async fn open_orders(&self) -> Result<Vec<VenueOrderView>, String> {
-        match self {
-            Self::Venue { account, .. } => views(account.client().open_orders().await),
-            Self::Paper(paper) => paper.view().await.map(|(_, open)| open),
-        }
-    }
-
     /// Asks which orders of the account are open now, for an operator.
     async fn shown_orders(&self) -> Result<Vec<VenueOrderView>, String> {
         match self {
