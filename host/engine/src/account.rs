@@ -18,6 +18,24 @@ pub(crate) struct DayStart {
     pub(crate) day: u64,
     pub(crate) value: Usd,
     pub(crate) known: bool,
+    /// Whether `value` is the session's cash alone: positions that are carried over are still to be added.
+    pub(crate) cash_only: bool,
+    /// The last valuation, which a new day begins with.
+    pub(crate) last: Usd,
+}
+
+impl DayStart {
+    /// Returns the start of a session's day, from a valuation or else from the cash alone.
+    pub(crate) fn new(given: Option<(u64, Usd)>, today: u64, cash: Usd) -> Self {
+        let (day, value) = given.unwrap_or((today, cash));
+        Self { day, value, known: true, cash_only: given.is_none(), last: value }
+    }
+
+    /// Takes money from outside out of the gain.
+    pub(crate) fn transfer(&mut self, external: Usd) {
+        self.value = self.value.saturating_add(external);
+        self.last = self.last.saturating_add(external);
+    }
 }
 
 /// Differences to the venue's account, seen several times running.
@@ -107,12 +125,15 @@ impl Engine {
         if self.day.known { self.portfolio_value().saturating_sub(self.day.value) } else { Usd::ZERO }
     }
 
-    /// Begins a new day at midnight UTC and trips the daily loss limit when it is reached.
+    /// Begins a new day at midnight UTC and trips the daily loss limit when it is reached. A day counts from the last valuation before
+    /// it, so that what is lost while the machine sleeps over midnight is lost on the new day.
     pub(crate) fn watch_the_day(&mut self, value: Usd, effects: &mut Effects) {
         if !self.day.known || self.day.day < self.now.day() {
-            self.day = DayStart { day: self.now.day(), value, known: true };
+            let opening = if self.day.known { self.day.last } else { value };
+            self.day = DayStart::new(Some((self.now.day(), opening)), self.now.day(), value);
             self.close(Breaker::DailyLossLimit, Scope::Session, effects);
         }
+        self.day.last = value;
         let (today, limit) = (value.saturating_sub(self.day.value), self.limits.daily_loss);
         if today <= Usd::ZERO.saturating_sub(limit) {
             let reason = format!("lost {} today, the limit is {limit}", Usd::ZERO.saturating_sub(today));

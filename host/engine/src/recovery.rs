@@ -1,6 +1,7 @@
 //! From one session to the next: a journal is stepped through again without acting, what it comes to is carried over, and
 //! nothing is placed until the venue's account was seen to be the one in our books.
 
+use crate::account::DayStart;
 use crate::effect::{Effect, Effects, Record};
 use crate::ledger::Ledger;
 use crate::orders::{Fill, OrderEntry};
@@ -10,7 +11,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use model::carry::{CarriedFill, CarriedOrder, DONE_MAX, FILLS_MAX};
 use model::event::Reason;
-use model::input::Scope;
+use model::input::{Breaker, Scope};
 use model::{Carry, Input, MarketIx, MarketState, OrderId, OrderState, StrategyId, TokenIx};
 
 impl Engine {
@@ -108,6 +109,7 @@ impl Engine {
     pub(crate) fn take_over(&mut self, carry: &Carry, effects: &mut Effects) {
         self.reconciled = false;
         self.ledger = Ledger::carried(carry, &self.ledger.realised_before());
+        self.value_carried_positions();
         self.orders.continue_after(carry.last_order);
         for carried in &carry.orders {
             let goes = !carried.state.is_over() && carried.order.strategy != StrategyId::BY_HAND;
@@ -135,9 +137,21 @@ impl Engine {
         carry.sent.iter().for_each(|at| self.rate.note(*at));
         carry.cooling.iter().for_each(|(place, until)| self.guards.cool(*place, *until));
         self.breakers.put_back(&carry.breakers);
+        if carry.at.day() < self.now.day() {
+            // The day on which it tripped ended between the sessions.
+            self.close(Breaker::DailyLossLimit, Scope::Session, effects);
+        }
         self.breakers.peak = carry.peak;
         self.scores = Scores::carried(carry.at.day(), &carry.scores, &carry.trips);
         self.breakers.restrictions = carry.restrictions.iter().copied().collect();
         self.tell_state("the venue's account is to be looked at first".into(), effects);
+    }
+
+    /// Where no valuation was given, the day counts from cash and the positions that were carried over.
+    fn value_carried_positions(&mut self) {
+        if self.day.cash_only {
+            let value = self.portfolio_value();
+            self.day = DayStart { value, last: value, cash_only: false, ..self.day };
+        }
     }
 }

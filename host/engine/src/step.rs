@@ -303,8 +303,7 @@ impl Engine {
         self.halted = start.halted;
         // The cash was just read from the venue.
         self.reconciled = true;
-        let (day, value) = start.day_start.unwrap_or((self.now.day(), start.cash));
-        self.day = DayStart { day, value, known: true };
+        self.day = DayStart::new(start.day_start, self.now.day(), start.cash);
         self.tell_state(Reason::new(), effects);
     }
 

@@ -35,7 +35,7 @@ impl Engine {
         }
         // Money from outside is no gain: the day and the peak count without it.
         let external = transfer.kind.external();
-        self.day.value = self.day.value.saturating_add(external);
+        self.day.transfer(external);
         self.breakers.peak = self.breakers.peak.saturating_add(external).max(Usd::ZERO);
         self.mismatch = Default::default();
         effects.push(Effect::Record(Record::Transfer {

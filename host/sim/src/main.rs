@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
     let hours = sum.micros / 3_600_000_000;
     say(&format!(
-        "{} seeds from {} ran clean: {} steps, {} inputs, {} orders, {} fills, {} faults, {} crashes, {} sweeps; {hours} simulated hours in {} s \
+        "{} seeds from {} ran clean: {} steps, {} inputs, {} orders, {} fills, {} faults, {} crashes ({} lost valuations), {} sweeps; {hours} simulated hours in {} s \
          ({} seeds/s, {} simulated hours/s)",
         wanted.seeds,
         wanted.seed,
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         sum.fills,
         sum.faults,
         sum.crashes,
+        sum.lost_valuations,
         sum.sweeps,
         millis / 1_000,
         rate(wanted.seeds, 1, millis),
@@ -79,13 +80,14 @@ fn fail(broken: &sim::soak::Broken, steps: u64) -> ExitCode {
 }
 
 fn add(sum: &mut sim::soak::Summary, one: &sim::soak::Summary) {
-    let sim::soak::Summary { steps, inputs, orders, fills, crashes, faults, sweeps, micros } = one;
+    let sim::soak::Summary { steps, inputs, orders, fills, crashes, lost_valuations, faults, sweeps, micros } = one;
     let pairs = [
         (&mut sum.steps, steps),
         (&mut sum.inputs, inputs),
         (&mut sum.orders, orders),
         (&mut sum.fills, fills),
         (&mut sum.crashes, crashes),
+        (&mut sum.lost_valuations, lost_valuations),
         (&mut sum.faults, faults),
         (&mut sum.sweeps, sweeps),
         (&mut sum.micros, micros),

@@ -37,6 +37,8 @@ pub struct Summary {
     pub fills: u64,
     /// Crashes and recoveries.
     pub crashes: u64,
+    /// Crashes after which the row of the day's opening valuation was lost.
+    pub lost_valuations: u64,
     /// Faults of the network and the venue.
     pub faults: u64,
     /// Markets cancelled for want of room.

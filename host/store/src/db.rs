@@ -15,6 +15,7 @@ pub mod primary;
 mod projections;
 pub mod reads;
 pub mod rows;
+mod valuations;
 mod writer;
 
 pub use ceilings::Ceilings;
@@ -25,6 +26,7 @@ pub use rows::{
     AuditRow, BreakerRow, DbWrite, DecisionRow, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow,
     RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
+pub use valuations::{Valuations, WAITING_MAX};
 pub use writer::{DbWriter, WriterHealth};
 
 use sqlx::{Postgres, Sqlite};

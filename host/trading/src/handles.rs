@@ -8,7 +8,7 @@ use control::{Latest, StrategyNames};
 use lifecycle::Starts;
 use readmodel::Picture;
 use std::sync::Arc;
-use store::db::{Db, Halts};
+use store::db::{Db, Halts, Valuations};
 use store::journal_files::Journal;
 use store::strategy_state::SavedStates;
 
@@ -39,6 +39,8 @@ pub(crate) struct Handles {
     pub(crate) states: SavedStates,
     /// The emergency stop on its way into the database.
     pub(crate) halts: Halts,
+    /// The valuations of days on their way into the database.
+    pub(crate) valuations: Valuations,
     /// The database.
     pub(crate) db: Db,
 }

@@ -7,7 +7,6 @@ use model::input::{Scope, Settlement};
 use model::{NewOrder, OrderId, OrderState, Seq, Size, Time, TokenIx, Usd};
 use std::collections::BTreeMap;
 use store::db::{BreakerRow, DbWrite, DbWriter, FillRow, Halt, OrderRow, PositionRow, RefusalRow, SessionRow};
-use tokio::runtime::Handle;
 
 /// The reason of an emergency stop in its row, and its name where it is not stored yet.
 pub(crate) const EMERGENCY_STOP: &str = "emergency stop";
@@ -16,14 +15,12 @@ pub(crate) const EMERGENCY_STOP: &str = "emergency stop";
 pub(crate) struct Rows {
     handles: Handles,
     writer: DbWriter,
-    runtime: Handle,
     session: u64,
-    account: String,
     /// When each order that is not over was first recorded, and the last reason given for its state. The engine bounds open orders.
     open: BTreeMap<OrderId, (u64, String)>,
     place: (Seq, u32),
     refusals: RefusalSums,
-    day: Option<u64>,
+    day: Option<(u64, Usd)>,
 }
 
 /// A token as rows name it.
@@ -35,15 +32,13 @@ struct TokenNames {
 }
 
 impl Rows {
-    pub(crate) fn new(handles: &Handles, runtime: Handle, session: &SessionRow) -> Self {
+    pub(crate) fn new(handles: &Handles, session: &SessionRow) -> Self {
         let writer = handles.db.writer();
         writer.write(DbWrite::Session(session.clone()));
         Self {
             handles: handles.clone(),
             writer,
-            runtime,
             session: session.session,
-            account: session.account.clone(),
             open: BTreeMap::new(),
             place: (Seq(0), 0),
             refusals: RefusalSums::default(),
@@ -199,18 +194,11 @@ impl Rows {
         self.handles.halts.set(halt);
     }
 
-    /// Keeps the valuation that a day's gain counts from, once a day.
+    /// Keeps the valuation that a day's gain counts from, whenever it changes.
     pub(crate) fn day_start(&mut self, (day, value): (u64, Usd), at: Time) {
-        if self.day == Some(day) {
-            return;
+        if self.day.replace((day, value)) != Some((day, value)) {
+            self.handles.valuations.set(day, value, at.millis());
         }
-        self.day = Some(day);
-        let (db, account) = (self.handles.db.clone(), self.account.clone());
-        self.runtime.spawn(async move {
-            if let Err(error) = db.set_opening_valuation(&account, day, value, at.millis()).await {
-                tracing::error!(%error, "the day's opening valuation is not in the database");
-            }
-        });
     }
 }
 

@@ -3,11 +3,12 @@
 use crate::story::{START, Story, price, show};
 use engine::{Effects, Engine, Purpose, Restriction};
 use model::input::{
-    AccountView, Channel, Command, Mode, PlaceOutcome, Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange,
+    AccountView, Breaker, Channel, Command, Mode, PlaceOutcome, Scope, SessionStart, Settlement, StrategyAnswer,
+    StrategyChange,
 };
 use model::{
     Body, Carry, Intent, IntentKind, Limits, MarketEvent, MarketEventKind, MarketIx, OrderId, OrderKind, OrderState,
-    SessionId, Side, Size, StrategyId, Time, TokenIx, Usd,
+    SessionId, Side, Size, StrategyId, Time, TokenIx, Transfer, TransferKind, Usd,
 };
 use testkit::{input, market};
 
@@ -44,19 +45,23 @@ struct Next {
 
 impl Next {
     fn begin(carry: Carry) -> Self {
-        let now = START.plus_millis(60_000);
+        Self::begin_at(START.plus_millis(60_000), None, carry).0
+    }
+
+    /// Begins at `now` with a valuation of the day, and returns what taking over led to as well.
+    fn begin_at(now: Time, day_start: Option<(u64, Usd)>, carry: Carry) -> (Self, String) {
         let mut next = Self { engine: Engine::new(Purpose::Trade), effects: Effects::new(), now, seq: 0 };
         next.step(Body::Session(SessionStart {
             session: SessionId(2),
             mode: Mode::Demo,
             cash: Usd::dollars(1),
-            day_start: None,
+            day_start,
             limits: Limits::DEFAULT,
             salt_seed: 8,
             halted: false,
         }));
         (0..2).for_each(|number| drop(next.step(Body::Market(market(number)))));
-        next.step(Body::TakeOver(Box::new(carry)));
+        let taken_over = next.step(Body::TakeOver(Box::new(carry)));
         let (strategy, name, markets) = (StrategyId(1), "alice".into(), vec![MarketIx(0), MarketIx(1)]);
         next.step(Body::Strategy(StrategyChange::Loaded {
             strategy,
@@ -70,7 +75,7 @@ impl Next {
             parameters: String::new(),
         }));
         next.step(Body::Feed { channel: Channel::User, up: true });
-        next
+        (next, taken_over)
     }
 
     fn buy(&mut self, shares: u64, limit: &str) -> String {
@@ -184,4 +189,81 @@ fn an_unsettled_fill_is_carried_however_many_came_after_it() {
     let next = Next::begin(carry);
     assert_eq!(next.engine.ledger().position(TOKEN).unsettled, Size::shares(1));
     assert!(!next.engine.is_done(OrderId(1)));
+}
+
+/// The moment of `START`, so many days later.
+fn days_later(days: u64) -> Time {
+    START.plus_millis(days * 86_400_000)
+}
+
+#[test]
+fn a_day_without_a_valuation_counts_from_cash_and_what_is_carried_over() {
+    let carry = first_session().engine.carry(|_| true);
+    let (mut next, _) = Next::begin_at(days_later(1), None, carry);
+    // 996 in cash and 10 shares that cost 0.40 each; the 1 dollar that the session began with is not what counts.
+    let day = days_later(1).day();
+    assert_eq!(next.engine.summary().day_start, (day, Usd::dollars(1_000)));
+    assert_eq!(next.engine.summary().today, Usd::ZERO);
+    next.step(Body::Tick);
+    assert_eq!(next.engine.summary().day_start, (day, Usd::dollars(1_000)));
+}
+
+#[test]
+fn a_valuation_that_was_given_holds_and_money_from_outside_is_no_gain() {
+    let carry = first_session().engine.carry(|_| true);
+    let day = days_later(1).day();
+    let (mut next, _) = Next::begin_at(days_later(1), Some((day, Usd::dollars(1_020))), carry);
+    next.step(Body::Tick);
+    assert_eq!(next.engine.summary().today, Usd::dollars(-20));
+    let kind = TransferKind::Deposit(Usd::dollars(500));
+    next.step(Body::Transfer(Transfer { kind, reference: "while it was down".into() }));
+    assert_eq!(next.engine.summary().today, Usd::dollars(-20));
+    assert_eq!(next.engine.summary().day_start, (day, Usd::dollars(1_520)));
+    // The next day counts from what was there before it.
+    next.now = days_later(2);
+    next.step(Body::Tick);
+    assert_eq!(next.engine.summary().day_start, (day + 1, Usd::dollars(1_500)));
+    assert_eq!(next.engine.summary().today, Usd::ZERO);
+}
+
+#[test]
+fn a_valuation_of_an_earlier_day_is_where_the_first_day_counts_from() {
+    let carry = first_session().engine.carry(|_| true);
+    let (mut next, _) = Next::begin_at(days_later(3), Some((days_later(1).day(), Usd::dollars(1_010))), carry);
+    next.step(Body::Tick);
+    assert_eq!(next.engine.summary().day_start, (days_later(3).day(), Usd::dollars(1_010)));
+    assert_eq!(next.engine.summary().today, Usd::dollars(-10));
+}
+
+#[test]
+fn a_carried_daily_loss_holds_for_its_day_and_closes_on_the_next() {
+    let mut story = Story::new(2, Limits { daily_loss: Usd::dollars(1), ..Limits::DEFAULT });
+    buy(&mut story, 100, "0.40");
+    story.trade(OrderId(1), Size::shares(100), price("0.40"), Settlement::Confirmed, 1);
+    story.book(MarketIx(0), "0.38", "0.42");
+    story.step(Body::Tick);
+    let carry = story.engine.carry(|_| true);
+    let tripped = carry.breakers.iter().map(|((breaker, _), _)| *breaker).collect::<Vec<_>>();
+    assert_eq!(tripped, [Breaker::DailyLossLimit]);
+    let (same, told) =
+        Next::begin_at(START.plus_millis(60_000), Some((START.day(), Usd::dollars(1_000))), carry.clone());
+    assert_eq!(told, "");
+    assert_eq!(same.engine.carry(|_| true).breakers, carry.breakers);
+    let (mut next, told) = Next::begin_at(days_later(1), Some((days_later(1).day(), Usd::dollars(998))), carry);
+    assert_eq!(told, "close daily_loss_limit");
+    next.step(Body::Tick);
+    assert_eq!(next.engine.carry(|_| true).breakers, []);
+}
+
+#[test]
+fn what_is_lost_while_the_machine_sleeps_over_midnight_is_lost_on_the_new_day() {
+    let mut story = Story::new(1, Limits::DEFAULT);
+    buy(&mut story, 10, "0.40");
+    story.trade(OrderId(1), Size::shares(10), price("0.40"), Settlement::Confirmed, 1);
+    story.step(Body::Tick);
+    story.now = days_later(1);
+    story.book(MarketIx(0), "0.30", "0.42");
+    story.step(Body::Tick);
+    let summary = story.engine.summary();
+    assert_eq!((summary.day_start, summary.today), ((days_later(1).day(), Usd::dollars(1_000)), Usd::dollars(-1)));
 }

@@ -55,6 +55,7 @@ impl Story<'_> {
             self.feed(Body::TakeOver(carry.clone().into()))?;
             self.feed(Body::KnownActivities(known))?;
             self.check_carry(&carry)?;
+            self.check_day()?;
         }
         self.host.synced = self.host.journal.len();
         for number in 1..=STRATEGIES {
@@ -116,7 +117,10 @@ impl Story<'_> {
     pub(super) fn crash(&mut self) -> Result<(), String> {
         self.world.summary.crashes = self.world.summary.crashes.saturating_add(1);
         let summary = self.host.engine.summary();
-        self.host.life.day_start = Some(summary.day_start);
+        // The row of the day may not have reached the database.
+        let lost = self.world.rng.below(4) == 0;
+        self.host.life.day_start = (!lost).then_some(summary.day_start);
+        self.world.summary.lost_valuations = self.world.summary.lost_valuations.saturating_add(u64::from(lost));
         self.host.life.halted = self.host.engine.restriction_now() == engine::Restriction::Halted;
         let whole = self.host.journal.len();
         let tail = u64::try_from(whole.saturating_sub(self.host.synced)).unwrap_or(0);
@@ -149,6 +153,15 @@ impl Story<'_> {
             return Ok(());
         }
         self.feed(Body::Command(Command::Start))
+    }
+
+    /// Without a valuation of the day the gain begins with nothing, whatever is carried over.
+    fn check_day(&self) -> Result<(), String> {
+        let today = self.host.engine.summary().today;
+        if self.host.life.day_start.is_none() && today != Usd::ZERO {
+            return Err(format!("today begins with {today} although no valuation was given"));
+        }
+        Ok(())
     }
 
     /// A journal that lost nothing brings back exactly the engine that died.

@@ -1,8 +1,7 @@
-//! Primary rows: tokens, audit, halts, opening valuations and the numbers of strategies. Each is written before the call
-//! returns.
+//! Primary rows: tokens, audit, halts and the numbers of strategies. Each is written before the call returns.
 
 use super::{AuditRow, Db, DbError, DecisionRow, Halt, SettingRow, TokenRow, big, execute, fetch};
-use model::{StrategyId, Usd};
+use model::StrategyId;
 
 /// The most rows of the audit that one read returns.
 pub const AUDIT_MAX: u32 = 500;
@@ -85,28 +84,6 @@ impl Db {
         let sql = "INSERT INTO settings (name, value, who, at_ms) VALUES ($1, $2, $3, $4)
                    ON CONFLICT (name) DO UPDATE SET value = excluded.value, who = excluded.who, at_ms = excluded.at_ms";
         execute!(self, sql, &row.name, &row.value, &row.who, big(row.at_ms)?).await.map(drop)
-    }
-
-    /// Returns what `funder` was worth when the UTC day `day` (counted from the epoch) began; none if nobody said.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn opening_valuation(&self, funder: &str, day: u64) -> Result<Option<Usd>, DbError> {
-        let sql = "SELECT value_micro_usd FROM valuations WHERE funder = $1 AND utc_day = $2";
-        let rows = fetch!(self, (i64,), sql, funder, big(day)?).await?;
-        Ok(rows.first().map(|(micros,)| Usd(*micros)))
-    }
-
-    /// Keeps what `funder` was worth when `day` began and returns what holds: the first value of a day stays, so that a
-    /// restart forgives no loss.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn set_opening_valuation(&self, funder: &str, day: u64, value: Usd, at_ms: u64) -> Result<Usd, DbError> {
-        let sql = "INSERT INTO valuations (funder, utc_day, value_micro_usd, at_ms) VALUES ($1, $2, $3, $4)
-                   ON CONFLICT (funder, utc_day) DO NOTHING";
-        execute!(self, sql, funder, big(day)?, value.micros(), big(at_ms)?).await?;
-        Ok(self.opening_valuation(funder, day).await?.unwrap_or(value))
     }
 
     /// Returns when a module was first loaded under a name, in milliseconds; none if it never was.

@@ -9,7 +9,7 @@ use super::snapshot;
 use anyhow::{Context, ensure};
 use engine::{Engine, Purpose};
 use journal::{Header, Reader, Record};
-use model::{Body, Carry, Market, MarketIx, OrderId, RealisedBefore, SessionId, VenueOrderId};
+use model::{Body, Carry, Market, MarketIx, OrderId, RealisedBefore, SessionId, Usd, VenueOrderId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,6 +27,10 @@ pub struct Past {
     pub session: SessionId,
     /// What the next one goes on from, in this session's numbers of markets.
     pub carry: Carry,
+    /// The UTC day of its end and the valuation that this day's loss counts from, transfers included.
+    pub day_start: (u64, Usd),
+    /// What the account was worth at its end.
+    pub value: Usd,
     /// The session's markets by number.
     pub markets: Vec<Market>,
     /// The venue's ids of the orders in `carry` that may have left.
@@ -251,6 +255,21 @@ impl Reading {
         let (needed, realised) = (engine.markets_to_carry(), engine.ledger().realised_before());
         let activities = engine.known_activities();
         let halted = engine.is_halted();
-        Past { session, carry, markets, placements, over, needed, realised, activities, halted, ended, inputs }
+        let engine::Summary { day_start, portfolio: value, .. } = engine.summary();
+        Past {
+            session,
+            carry,
+            day_start,
+            value,
+            markets,
+            placements,
+            over,
+            needed,
+            realised,
+            activities,
+            halted,
+            ended,
+            inputs,
+        }
     }
 }

@@ -11,7 +11,7 @@ use store::db::claims::{ClaimKind, ClaimState};
 use store::db::engines::{Claimant, Lease};
 use store::db::{
     AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillRow, Halt, Halts, OrderRow,
-    PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
+    PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow, Valuations, WAITING_MAX,
 };
 use testkit::Scratch;
 
@@ -32,6 +32,7 @@ async fn every_statement_works_on_sqlite() {
     halts_are_written_again::<Sqlite>(&db, &mut other).await;
     decisions::wait_for_a_lock::<Sqlite>(&db, &mut other, &["BEGIN IMMEDIATE"]).await;
     decisions::are_written_again::<Sqlite>(&db, &mut other).await;
+    valuations_are_written_again::<Sqlite>(&db, &mut other).await;
     db.close(PATIENCE).await;
     what_was_written_stays(&url).await;
 }
@@ -50,6 +51,7 @@ async fn every_statement_works_on_postgres() {
     let locked = ["BEGIN", "LOCK TABLE audit, settings, strategy_decisions IN ACCESS EXCLUSIVE MODE"];
     decisions::wait_for_a_lock::<Postgres>(&db, &mut other, &locked).await;
     decisions::are_written_again::<Postgres>(&db, &mut other).await;
+    valuations_are_written_again::<Postgres>(&db, &mut other).await;
     db.close(PATIENCE).await;
     what_was_written_stays(&cluster.url()).await;
 }
@@ -362,9 +364,16 @@ async fn primary(db: &Db) {
     db.set_decision(&decided("", 2)).await.unwrap();
     assert_eq!(db.decision("quoter").await.unwrap(), decided("", 2));
     assert_eq!(db.decided_versions().await.unwrap(), ["", "cd", "ef"]);
-    assert_eq!(db.opening_valuation("0xfeed", 20_000).await.unwrap(), None);
-    assert_eq!(db.set_opening_valuation("0xfeed", 20_000, Usd::dollars(-7), 1).await.unwrap(), Usd::dollars(-7));
-    assert_eq!(db.set_opening_valuation("0xfeed", 20_000, Usd::dollars(9), 2).await.unwrap(), Usd::dollars(-7));
+    assert_eq!(db.last_valuation("0xfeed", 20_000).await.unwrap(), None);
+    db.set_valuation("0xfeed", 20_000, Usd::dollars(9), 1).await.unwrap();
+    db.set_valuation("0xfeed", 20_000, Usd::dollars(-7), 2).await.unwrap();
+    db.set_valuation("0xfeed", 19_998, Usd::dollars(5), 3).await.unwrap();
+    db.set_valuation("0xother", 19_999, Usd::dollars(6), 4).await.unwrap();
+    let newest =
+        [(19_997, None), (19_999, Some((19_998, Usd::dollars(5)))), (30_000, Some((20_000, Usd::dollars(-7))))];
+    for (day, row) in newest {
+        assert_eq!(db.last_valuation("0xfeed", day).await.unwrap(), row, "{day}");
+    }
     let halt = |reason: &str| Halt { reason: reason.to_owned(), at_ms: 3 };
     db.set_halted("a", Some(&halt("first"))).await.unwrap();
     db.set_halted("a", Some(&halt("second"))).await.unwrap();
@@ -378,7 +387,7 @@ async fn primary(db: &Db) {
 async fn what_was_written_stays(url: &str) {
     let db = Db::open(url).await.unwrap();
     assert_eq!(db.strategy_id("third").await.unwrap(), StrategyId(3));
-    assert_eq!(db.opening_valuation("0xfeed", 20_000).await.unwrap(), Some(Usd::dollars(-7)));
+    assert_eq!(db.last_valuation("0xfeed", 20_000).await.unwrap(), Some((20_000, Usd::dollars(-7))));
     assert_eq!(db.halted("a").await.unwrap().unwrap().reason, "again");
     assert_eq!(db.trades(None, 10).await.unwrap().len(), 3);
     db.close(PATIENCE).await;
@@ -438,6 +447,28 @@ where
         assert!(halts.are_stored(PATIENCE).await);
         assert_eq!(db.halted(scope).await.unwrap(), last);
         assert_eq!(*delays.lock().unwrap(), told, "{scope}");
+    }
+}
+
+/// While statements fail, valuations wait: the last one of each day comes to stand, and the oldest days are given up first.
+async fn valuations_are_written_again<D: Database>(db: &Db, other: &mut D::Connection)
+where
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+{
+    let valuations = Valuations::start(db, "0xslow".to_owned());
+    assert!(valuations.are_stored(PATIENCE).await, "nothing is to be stored yet");
+    other.execute("ALTER TABLE valuations RENAME TO hidden").await.unwrap();
+    let days = 1..=u64::try_from(WAITING_MAX).unwrap() + 1;
+    for day in days.clone() {
+        valuations.set(day, Usd::dollars(1), 1);
+        valuations.set(day, Usd::dollars(2), 2);
+    }
+    assert!(!valuations.are_stored(Duration::from_millis(300)).await);
+    other.execute("ALTER TABLE hidden RENAME TO valuations").await.unwrap();
+    assert!(valuations.are_stored(PATIENCE).await);
+    for day in days {
+        let expected = (day > 1).then_some((day, Usd::dollars(2)));
+        assert_eq!(db.last_valuation("0xslow", day).await.unwrap(), expected, "{day}");
     }
 }
 

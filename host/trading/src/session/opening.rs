@@ -13,15 +13,20 @@ use control::market_registry::Listing;
 use control::{Latest, StrategyNames, clock};
 use lifecycle::Starts;
 use model::input::{Mode, SessionStart};
-use model::{Body, Limits, SessionId, Time};
+use model::{Body, Limits, SessionId, Time, Usd};
 use readmodel::views::ModeView;
 use readmodel::{Begin, Picture};
 use sandbox::Sandbox;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Instant;
+<<<<<<< HEAD
 use store::db::{Db, Halt, SessionRow};
 use store::journal_files::{Journal, Keep, Past};
+=======
+use store::db::{Db, SessionRow, Valuations};
+use store::journal_files::{Journal, Past};
+>>>>>>> 48a243a (engine, store, trading: a day's loss counts from the last valuation before the day)
 use store::strategy_state::SavedStates;
 
 /// A session that is journaled and has the last session's account, and does nothing yet.
@@ -51,11 +56,15 @@ impl Opened {
         let session = session_after(past.as_ref().map(|past| past.session), now);
         signer.begin(session).await.context("beginning a session at the signer")?;
         let account = signer.account().funder.to_string();
+<<<<<<< HEAD
         // The database has an emergency stop, or else the journal does: it may have been written when the database could not be.
         let stored = db.halted(&account).await?.is_some();
         let halted = stored || past.as_ref().is_some_and(|past| past.halted);
         let start = session_start(config, limits, &db, &account, now, (&venue, halted)).await?;
         let start = SessionStart { session, ..start };
+=======
+        let start = session_start(config, limits, &db, &account, now, &venue, past.as_ref()).await?;
+>>>>>>> 48a243a (engine, store, trading: a day's loss counts from the last valuation before the day)
         let mode = start.mode;
         let resumed = past.as_ref().map(|past| carry_over::renumbered(past, &mut venue.markets)).transpose()?;
         let journal = journal(config, session, &account, past.as_ref().map(|past| past.session), now)?;
@@ -98,8 +107,14 @@ fn handles(
         inbox: Inbox::default(),
         index: Index::default(),
         latest: Latest::default(),
+<<<<<<< HEAD
         halts: unstored::keep_halts(&db, account, &alerts, &picture),
         picture,
+=======
+        picture: Picture::new(&Begin { mode: shown(config.mode), session: session.0, at: now }),
+        halts: halts::keep(&db, account, alerts.clone()),
+        valuations: Valuations::start(&db, account.to_owned()),
+>>>>>>> 48a243a (engine, store, trading: a day's loss counts from the last valuation before the day)
         alerts,
         journal,
         starts: Starts::default(),
@@ -131,11 +146,16 @@ async fn session_start(
     db: &Db,
     account: &str,
     now: Time,
+<<<<<<< HEAD
     (venue, halted): (&Venue, bool),
+=======
+    venue: &Venue,
+    past: Option<&Past>,
+>>>>>>> 48a243a (engine, store, trading: a day's loss counts from the last valuation before the day)
 ) -> anyhow::Result<SessionStart> {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).context("asking the system for randomness")?;
-    let opening = db.opening_valuation(account, now.day()).await?;
+    let row = db.last_valuation(account, now.day()).await?;
     Ok(SessionStart {
         session: SessionId(now.0),
         mode: match config.mode {
@@ -144,11 +164,26 @@ async fn session_start(
             config::Mode::Live => Mode::Live,
         },
         cash: venue.cash,
-        day_start: opening.map(|value| (now.day(), value)),
+        day_start: day_start(now.day(), row, past.map(|past| (past.day_start, past.value))),
         limits,
         salt_seed: u64::from_be_bytes(seed),
         halted,
     })
+}
+
+/// Returns the valuation that the loss of `today` counts from, if there is one: of today, in the books of the last session (transfers
+/// included) or else in the database; otherwise the last one before today, which is that of the last session's end unless the database
+/// knows a later day.
+fn day_start(today: u64, row: Option<(u64, Usd)>, past: Option<((u64, Usd), Usd)>) -> Option<(u64, Usd)> {
+    let value = match (past, row) {
+        (Some(((day, opening), _)), _) if day == today => opening,
+        (_, Some((day, opening))) if day == today => opening,
+        (Some(((day, _), _)), Some((later, opening))) if later > day => opening,
+        (Some((_, end)), _) => end,
+        (None, Some((_, opening))) => opening,
+        (None, None) => return None,
+    };
+    Some((today, value))
 }
 
 /// Reads what the last session on this account left.
@@ -198,6 +233,7 @@ pub(crate) fn sandbox_of(config: &Config) -> anyhow::Result<Sandbox> {
 
 #[cfg(test)]
 mod tests {
+<<<<<<< HEAD
     use super::*;
 
     #[test]
@@ -207,5 +243,28 @@ mod tests {
         assert_eq!(session_after(Some(SessionId(999_999)), now), SessionId(1_000_000));
         assert_eq!(session_after(Some(SessionId(1_000_000)), now), SessionId(1_000_001));
         assert_eq!(session_after(Some(SessionId(3_600_000_000)), now), SessionId(3_600_000_001));
+=======
+    use super::day_start;
+    use model::Usd;
+
+    #[test]
+    fn a_day_counts_from_its_own_valuation_or_else_from_the_last_one_before_it() {
+        let usd = Usd::dollars;
+        // The last session: the day of its end, what that day counts from, and what it ended with.
+        let past = |day| Some(((day, usd(10)), usd(7)));
+        let cases = [
+            ("nothing is known", None, None, None),
+            ("the newest row", Some((8, usd(3))), None, Some(3)),
+            ("today's row", Some((20, usd(3))), None, Some(3)),
+            ("today's in the books has the transfers since", Some((20, usd(3))), past(20), Some(10)),
+            ("today's row is newer than the last session", Some((20, usd(3))), past(19), Some(3)),
+            ("the last session ended later than the row", Some((18, usd(3))), past(18), Some(7)),
+            ("no row, and a session before", None, past(19), Some(7)),
+            ("a row of a later day than the last session", Some((19, usd(3))), past(18), Some(3)),
+        ];
+        for (case, row, past, expected) in cases {
+            assert_eq!(day_start(20, row, past), expected.map(|dollars| (20, usd(dollars))), "{case}");
+        }
+>>>>>>> 48a243a (engine, store, trading: a day's loss counts from the last valuation before the day)
     }
 }

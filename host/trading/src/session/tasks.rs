@@ -118,7 +118,7 @@ fn core(
     let picture = handles.picture.clone();
     let duties = Duties {
         feeds: MarketFeeds::start(venue.listen.clone(), &venue.markets, &handles.inbox, client.clone(), picture)?,
-        rows: Rows::new(handles, Handle::current(), row),
+        rows: Rows::new(handles, row),
         alerts: RecordAlerts::new(handles.alerts.clone()),
         handles: handles.clone(),
         supervisor: supervisor.clone(),

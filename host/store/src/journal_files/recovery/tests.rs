@@ -126,6 +126,8 @@ fn the_last_session_of_an_account_comes_back() {
     let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
     assert_eq!((past.session, past.inputs, past.ended), (SessionId(7), 8, false));
     assert_eq!(past.carry.cash, Usd::dollars(996));
+    // The day counts from the session's cash; at the end there were 10 shares with a bid of 0.40.
+    assert_eq!((past.day_start, past.value), ((0, Usd::dollars(1_000)), Usd::dollars(1_000)));
     let states: Vec<OrderState> = past.carry.orders.iter().map(|carried| carried.state).collect();
     // The first is filled; the second left and was not answered.
     assert_eq!(states, [OrderState::Filled, OrderState::Unknown]);
