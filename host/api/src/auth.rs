@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use store::db::{Db, DbError, TokenRow};
+use store::db::{AccountScope, Db, DbError, TokenRow};
 
 /// How long a cookie session lasts, in milliseconds: 12 hours.
 pub const SESSION_MILLIS: u64 = 12 * 3_600_000;
@@ -123,6 +123,8 @@ type Hash = [u8; 32];
 /// Knows the tokens, sessions and login codes. Cheap to ask: nothing here waits for the database but making a token.
 #[derive(Debug)]
 pub struct Auth {
+    /// The mode and the account that its tokens open.
+    scope: AccountScope,
     state: Mutex<State>,
 }
 
@@ -143,24 +145,29 @@ struct Lease {
 }
 
 impl Auth {
-    /// Reads the tokens. If there is none, makes one named `admin` and writes it to `DATA_DIR/admin.token`, readable by the
-    /// owner alone.
+    /// Reads the tokens of `scope`. If there is none, makes one named `admin`. `DATA_DIR/admin.token`, readable by the owner alone, has the
+    /// admin token of the scope that runs; each scope keeps a copy of its own beside it.
     ///
     /// # Errors
-    /// If the database, the file or the system's randomness fails.
-    pub async fn open(db: &Db, data_dir: &Path, now: Time) -> Result<Self, AuthError> {
-        let mut tokens = db.tokens().await?;
+    /// If the database, a file or the system's randomness fails.
+    pub async fn open(db: &Db, scope: AccountScope, data_dir: &Path, now: Time) -> Result<Self, AuthError> {
+        let mut tokens = db.tokens(&scope).await?;
         if tokens.is_empty() {
             let (secret, row) = new_token("admin", Role::Admin, now)?;
-            // The file first: a token that only the database knows would lock everybody out.
-            let path = admin_token_path(data_dir);
-            store::private_file::replace(&path, format!("{secret}\n").as_bytes())
-                .map_err(|source| AuthError::File { path, source })?;
-            db.add_token(&row).await?;
+            // The files first: a token that only the database knows would lock everybody out.
+            write_token(kept_token_path(data_dir, &scope), &secret)?;
+            write_token(admin_token_path(data_dir), &secret)?;
+            db.add_token(&scope, &row).await?;
+            tracing::info!(
+                mode = scope.mode(),
+                "admin token made; tokens of other modes and accounts do not open this host"
+            );
             tokens.push(row);
+        } else {
+            show_token(data_dir, &scope, &tokens)?;
         }
         let tokens = tokens.iter().map(known).collect::<Result<_, _>>()?;
-        Ok(Self { state: Mutex::new(State { tokens, ..State::default() }) })
+        Ok(Self { scope, state: Mutex::new(State { tokens, ..State::default() }) })
     }
 
     /// Makes a token and returns its only copy.
@@ -173,7 +180,8 @@ impl Auth {
             return Err(AuthError::Name(name.chars().take(NAME_MAX).collect()));
         }
         let (secret, row) = new_token(name, role, now)?;
-        if self.count_tokens() >= TOKENS_MAX || !db.add_token(&row).await? {
+        let taken = self.lock().tokens.iter().any(|(_, identity)| identity.name == name);
+        if taken || self.count_tokens() >= TOKENS_MAX || !db.add_token(&self.scope, &row).await? {
             return Err(AuthError::Taken(name.to_owned()));
         }
         let token = known(&row)?;
@@ -281,9 +289,35 @@ impl State {
     }
 }
 
-/// Returns where the first start writes the admin token.
+/// Returns where the admin token of the host that runs is.
 pub fn admin_token_path(data_dir: &Path) -> PathBuf {
     data_dir.join("admin.token")
+}
+
+/// Returns where the admin token of a scope is kept while a host of another one runs in the same data folder.
+fn kept_token_path(data_dir: &Path, scope: &AccountScope) -> PathBuf {
+    let account = if scope.account().is_empty() { String::new() } else { format!(".{}", scope.account()) };
+    data_dir.join(format!("admin.{}{account}.token", scope.mode()))
+}
+
+fn write_token(path: PathBuf, secret: &str) -> Result<(), AuthError> {
+    store::private_file::replace(&path, format!("{secret}\n").as_bytes())
+        .map_err(|source| AuthError::File { path, source })
+}
+
+/// Has `admin.token` be a token of this scope, where the data folder has one. A file that was taken away stays away.
+fn show_token(data_dir: &Path, scope: &AccountScope, tokens: &[TokenRow]) -> Result<(), AuthError> {
+    let opens = |path: &Path| {
+        let secret = std::fs::read_to_string(path).ok()?.trim().to_owned();
+        let hash = hash(&secret).map(|hash| hex::encode(&hash))?;
+        tokens.iter().any(|row| row.hash == hash).then_some(secret)
+    };
+    let (shown, kept) = (admin_token_path(data_dir), kept_token_path(data_dir, scope));
+    match (opens(&shown), opens(&kept)) {
+        (Some(secret), None) => write_token(kept, &secret),
+        (None, Some(secret)) if shown.exists() => write_token(shown, &secret),
+        _ => Ok(()),
+    }
 }
 
 /// Adds a lease; forgets those that are over, then the one that ends first if there are too many.

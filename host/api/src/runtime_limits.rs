@@ -4,7 +4,7 @@ use config::limits::{Changed, change, is_limit};
 use config::{Config, ConfigEntry, Source};
 use control::{Control, ControlError};
 use model::Limits;
-use store::db::{AuditRow, Db, DbError, Decision, STORED_WITHIN, SettingRow};
+use store::db::{AccountScope, AuditRow, Db, DbError, Decision, STORED_WITHIN, SettingRow};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
@@ -34,6 +34,8 @@ struct State {
 /// What holds now.
 #[derive(Debug)]
 pub struct Settings {
+    /// The mode and the account for which they are kept.
+    scope: AccountScope,
     /// What the configuration said; limits may be loosened to this again, however far it is.
     boot: Limits,
     state: Mutex<State>,
@@ -57,24 +59,29 @@ pub struct Wish<'a> {
 }
 
 impl Settings {
-    /// Lays what operators set earlier over the configuration. What does not fit any more is left out and said.
+    /// Lays what operators set earlier in `scope` over the configuration, and below it what they tightened before settings had a mode.
+    /// What does not hold is left out and logged.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn open(config: &Config, db: &Db) -> Result<Self, DbError> {
+    pub async fn open(config: &Config, db: &Db, scope: AccountScope) -> Result<Self, DbError> {
         let boot = config.limits();
         let mut state = State { limits: boot, entries: config.entries() };
-        for row in db.settings().await? {
-            match change(&state.limits, &boot, &row.name, &row.value) {
-                Ok(changed) => {
-                    if let Err(error) = state.take(&row.name, &changed) {
-                        tracing::warn!(key = row.name, %error, "a kept setting does not hold");
-                    }
-                }
-                Err(error) => tracing::warn!(key = row.name, value = row.value, %error, "a kept setting does not hold"),
-            }
+        for row in db.settings(&AccountScope::UNKNOWN).await? {
+            state.lay(&boot, &row, false);
         }
-        Ok(Self { boot, state: Mutex::new(state), loosening: Mutex::new(()) })
+        for row in db.settings(&scope).await? {
+            state.lay(&boot, &row, true);
+        }
+        for (mode, key, value) in db.settings_elsewhere(&scope).await? {
+            tracing::warn!(key, value, mode, "setting of another mode or account; it does not hold here");
+        }
+        Ok(Self { scope, boot, state: Mutex::new(state), loosening: Mutex::new(()) })
+    }
+
+    /// Returns the mode and the account for which settings are kept.
+    pub const fn scope(&self) -> &AccountScope {
+        &self.scope
     }
 
     /// Returns the limits that hold now.
@@ -111,7 +118,7 @@ impl Settings {
         let changed = self.change(&state, wish)?;
         control.limits(changed.limits).await?;
         let decisions = db.decisions();
-        decisions.write(Decision::Setting(setting(wish, &changed)));
+        decisions.write(Decision::Setting(self.scope.clone(), setting(wish, &changed)));
         let ticket = decisions.write(Decision::Audit(row(wish, &state, &changed, "ok")));
         let entry = state.take(wish.name, &changed)?;
         // The next change waits for the engine, not for the database.
@@ -126,13 +133,13 @@ impl Settings {
             let changed = self.change(&state, wish)?;
             (state.value(wish.name), (row(wish, &state, &changed, "asked"), setting(wish, &changed)))
         };
-        store_first(db, asked).await?;
+        store_first(db, &self.scope, asked).await?;
         let mut state = self.lock().await;
         let changed = self.change(&state, wish)?;
         if state.value(wish.name) != before {
             // Somebody tightened it while the database was slow: that holds, here and there.
             let kept = SettingRow { value: state.value(wish.name), ..setting(wish, &changed) };
-            db.decisions().write(Decision::Setting(kept));
+            db.decisions().write(Decision::Setting(self.scope.clone(), kept));
             return Err(SettingError::Refused(format!("{} was changed meanwhile; look at it again", wish.name)));
         }
         control.limits(changed.limits).await?;
@@ -154,6 +161,26 @@ impl Settings {
 }
 
 impl State {
+    /// Lays a kept setting over what holds, if it may loosen that or does not.
+    fn lay(&mut self, boot: &Limits, row: &SettingRow, may_loosen: bool) {
+        let SettingRow { name, value, .. } = row;
+        match change(&self.limits, boot, name, value) {
+            Ok(changed) if changed.loosens && !may_loosen => {
+                tracing::warn!(
+                    key = name,
+                    value,
+                    "setting loosens and its mode is unknown; it does not hold until it is set again"
+                );
+            }
+            Ok(changed) => {
+                if let Err(error) = self.take(name, &changed) {
+                    tracing::warn!(key = name, %error, "a kept setting does not hold");
+                }
+            }
+            Err(error) => tracing::warn!(key = name, value, %error, "a kept setting does not hold"),
+        }
+    }
+
     fn take(&mut self, name: &str, changed: &Changed) -> Result<ConfigEntry, SettingError> {
         self.limits = changed.limits;
         let entry = self.entries.iter_mut().find(|entry| entry.key == name && is_limit(name));
@@ -185,7 +212,11 @@ fn setting(wish: Wish<'_>, changed: &Changed) -> SettingRow {
 }
 
 /// Stores that a limit is to be loosened, after all that was decided before, and its value: then a restart finds what is about to hold.
-async fn store_first(db: &Db, (asked, setting): (AuditRow, SettingRow)) -> Result<(), SettingError> {
+async fn store_first(
+    db: &Db,
+    scope: &AccountScope,
+    (asked, setting): (AuditRow, SettingRow),
+) -> Result<(), SettingError> {
     let audited = async {
         if !db.decisions().flush(STORED_WITHIN).await {
             return Err(DbError::Behind);
@@ -196,5 +227,5 @@ async fn store_first(db: &Db, (asked, setting): (AuditRow, SettingRow)) -> Resul
         Ok(audited) => audited?,
         Err(_) => return Err(SettingError::Late),
     }
-    Ok(db.set_setting(&setting).await?)
+    Ok(db.set_setting(scope, &setting).await?)
 }

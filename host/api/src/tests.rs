@@ -63,7 +63,7 @@ impl Rig {
         let _gone = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).unwrap();
         let db = Db::open(&format!("sqlite:{}", dir.join("db.sqlite").display())).await.unwrap();
-        let auth = Auth::open(&db, &dir, NOW()).await.unwrap();
+        let auth = Auth::open(&db, scope(), &dir, NOW()).await.unwrap();
         let admin = std::fs::read_to_string(crate::auth::admin_token_path(&dir)).unwrap().trim().to_owned();
         let trader = auth.create_token(&db, "desk", Role::Trader, NOW()).await.unwrap();
         let viewer = auth.create_token(&db, "screen", Role::Viewer, NOW()).await.unwrap();
@@ -75,7 +75,7 @@ impl Rig {
         let (words, asked) = Words::new(None);
         let words_heard = answer_words(asked);
         let control = Control::new(inbox.clone(), None).with_words(words).with_halts(halts);
-        let settings = Settings::open(&config(&dir), &db).await.unwrap();
+        let settings = Settings::open(&config(&dir), &db, scope()).await.unwrap();
         let parts = Parts {
             picture,
             alerts: Alerts::default(),
@@ -112,6 +112,10 @@ impl Rig {
     fn heard(&self) -> Vec<Command> {
         std::mem::take(&mut self.heard.lock().unwrap())
     }
+}
+
+fn scope() -> store::db::AccountScope {
+    store::db::AccountScope::new("paper", "an account")
 }
 
 fn config(dir: &std::path::Path) -> ::config::Config {
@@ -181,7 +185,7 @@ async fn the_versions_of_a_strategy_are_told_with_where_they_are_from() {
         let (name, version, source) = ("quoter".to_owned(), "1.0.0".to_owned(), "quoter.wasm".to_owned());
         let (hash, first_seen_ms, bytes) = (hash.to_owned(), loaded_at_ms, 7);
         let row = store::db::StrategyRow { hash, name, version, first_seen_ms, source, bytes, loaded_at_ms };
-        rig.parts.db.writer().write(store::db::DbWrite::Strategy(row));
+        rig.parts.db.writer().write(store::db::DbWrite::Strategy(scope(), row));
     }
     assert!(rig.parts.db.writer().flush(Duration::from_secs(5)).await);
     let (status, said) = rig.as_(&rig.viewer, "GET", "/v1/strategies/quoter/versions", "").await;
@@ -277,8 +281,36 @@ async fn a_limit_is_changed_kept_and_audited_and_a_ceiling_holds() {
     assert_eq!((audits[0].action.as_str(), audits[0].detail.as_str()), ("config/daily_loss_limit_usd", "25 -> 10.5"));
     assert_eq!((audits[0].who.as_str(), audits[0].claimed_user.as_str()), ("admin", "joe"));
     // It holds after a restart, as long as it fits.
-    let again = Settings::open(&config(&rig.dir), &rig.parts.db).await.unwrap();
+    let again = Settings::open(&config(&rig.dir), &rig.parts.db, scope()).await.unwrap();
     assert_eq!(again.limits().await.daily_loss, model::Usd(10_500_000));
+}
+
+#[tokio::test]
+async fn limits_of_another_mode_do_not_hold_and_of_an_unknown_one_only_where_they_tighten() {
+    use store::db::{AccountScope, SettingRow};
+    let rig = Rig::new("modes").await;
+    let set = |name: &str, value: &str, at_ms| {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        SettingRow { name, value, who: "admin".to_owned(), at_ms }
+    };
+    let db = &rig.parts.db;
+    let demo = AccountScope::new("demo", "an account");
+    for (scope, row) in [
+        (&demo, set("max_order_usd", "400", 1)),
+        (&AccountScope::new("paper", "another account"), set("max_open_orders", "3", 2)),
+        (&AccountScope::UNKNOWN, set("max_order_usd", "300", 3)),
+        (&AccountScope::UNKNOWN, set("daily_loss_limit_usd", "9", 4)),
+        (&AccountScope::UNKNOWN, set("max_orders_per_minute", "5", 5)),
+        (&scope(), set("max_orders_per_minute", "6", 6)),
+    ] {
+        db.set_setting(scope, &row).await.unwrap();
+    }
+    let boot = config(&rig.dir).limits();
+    let held = Settings::open(&config(&rig.dir), db, scope()).await.unwrap().limits().await;
+    let expected = model::Limits { daily_loss: model::Usd::dollars(9), max_orders_per_minute: 6, ..boot };
+    assert_eq!(held, expected);
+    let in_demo = Settings::open(&config(&rig.dir), db, demo).await.unwrap().limits().await;
+    assert_eq!((in_demo.max_order, in_demo.max_orders_per_minute), (model::Usd::dollars(400), 5));
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ impl Strategies {
         let id = known.id;
         known.forget();
         known.decision = DecisionRow { disabled: 1, who, at_ms: clock::now().millis(), ..known.decision.clone() };
-        let decision = Decision::Strategy(known.decision.clone());
+        let decision = Decision::Strategy(self.tools.scope.clone(), known.decision.clone());
         self.retire(id, "it was disabled".to_owned());
         self.edit(id, |view| view.state = StrategyStateView::Disabled);
         self.tools.db.decisions().write(decision);

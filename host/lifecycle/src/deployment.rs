@@ -4,7 +4,7 @@ use super::report_routing::cut;
 use super::strategy_record::Version;
 use super::{Strategies, StrategyChange};
 use crate::settings_file::unheld;
-use alerts::Trouble;
+use alerts::{Alert, Severity, Trouble};
 use control::clock;
 use model::{StrategyId, Time, hex};
 use readmodel::views::{StrategyStateView, StrategyView};
@@ -53,7 +53,7 @@ impl Strategies {
     }
 
     /// Keeps that a version was loaded: its hash, where it is from and when.
-    fn note_version(&self, name: &str, module: &Module) {
+    pub(super) fn note_version(&self, name: &str, module: &Module) {
         let now = clock::now().millis();
         let (hash, version) = (hex::encode(&module.hash()), module.manifest().version.clone());
         let source = format!("{name}.wasm");
@@ -68,7 +68,7 @@ impl Strategies {
         }
         let (first_seen_ms, loaded_at_ms) = (now, now);
         let row = StrategyRow { hash, name: name.to_owned(), version, first_seen_ms, source, bytes, loaded_at_ms };
-        self.tools.db.writer().write(DbWrite::Strategy(row));
+        self.tools.db.writer().write(DbWrite::Strategy(self.tools.scope.clone(), row));
     }
 
     /// Has a version run, if it may: nobody disabled the strategy, it may trade here, and it does not run already.
@@ -80,13 +80,14 @@ impl Strategies {
             return;
         }
         if !known.may_trade(self.tools.arming, &hex::encode(&hash)) {
-            tracing::warn!(name, hash = hex::encode(&hash), "a version of a strategy waits to be armed");
-            let runs = known.running.is_some();
+            let (runs, hex) = (known.running.is_some(), hex::encode(&hash));
+            let elsewhere = self.armed_elsewhere(name, &hex).await;
+            tracing::warn!(name, hash = hex, elsewhere, "a version of a strategy waits to be armed");
             self.edit(id, |view| {
                 if !runs {
                     view.state = StrategyStateView::Unarmed;
                 }
-                view.error = format!("the version {:.12} waits to be armed", hex::encode(&hash));
+                view.error = format!("the version {hex:.12} waits to be armed{elsewhere}");
             });
             self.trouble(&Trouble::Unarmed(hash), name, runs, "");
             return;
@@ -107,10 +108,26 @@ impl Strategies {
         self.start(name, version).await;
     }
 
+    /// Says that a version was armed in another mode, which does not count here; nothing if it was not.
+    async fn armed_elsewhere(&self, name: &str, hash: &str) -> String {
+        match self.tools.db.armed_elsewhere(&self.tools.scope, name, hash).await {
+            Ok(Some(mode)) if mode.is_empty() => {
+                "; it was armed before arming belonged to a mode and an account, which does not count".to_owned()
+            }
+            Ok(Some(mode)) if mode == self.tools.scope.mode() => "; it was armed for another account".to_owned(),
+            Ok(Some(mode)) => format!("; it was armed in {mode} mode, which does not count here"),
+            Ok(None) => String::new(),
+            Err(error) => {
+                tracing::warn!(%error, name, "arming of other modes not read");
+                String::new()
+            }
+        }
+    }
+
     /// Returns when a module was first loaded; now if that cannot be known, which is the careful side.
     pub(super) async fn first_seen(&self, name: &str, hash: &str) -> Time {
         let now = clock::now();
-        match self.tools.db.first_seen(name, hash).await {
+        match self.tools.db.first_seen(&self.tools.scope, name, hash).await {
             Ok(seen) => seen.map_or(now, |millis| Time(millis.saturating_mul(1_000))),
             Err(error) => {
                 tracing::warn!(%error, name, "nobody knows since when a module is here");
@@ -145,9 +162,38 @@ impl Strategies {
         known.forget();
         known.file = None;
         let strategy = known.id;
-        tracing::info!(name, "a strategy's file was removed");
-        self.retire(strategy, "its file was removed".to_owned());
-        self.edit(strategy, |view| view.state = StrategyStateView::Removed);
+        let (reason, error) = match &self.folder_lost {
+            None => ("its file was removed".to_owned(), String::new()),
+            Some(error) => {
+                let reason = format!("the strategies folder cannot be read: {error}");
+                (reason.clone(), reason)
+            }
+        };
+        tracing::info!(name, reason, "a strategy's file was removed");
+        self.retire(strategy, reason);
+        self.edit(strategy, |view| {
+            view.state = StrategyStateView::Removed;
+            view.error = error;
+        });
+    }
+
+    /// The folder has been gone for some seconds: its strategies end, with an alert.
+    pub(super) fn folder_lost(&mut self, error: String) {
+        let folder = self.tools.strategies_dir.display();
+        tracing::error!(%folder, error, "strategies folder not readable; its strategies end, the guards look after positions");
+        let detail =
+            format!("{folder}: {error}; its strategies end until it is back, the guards look after what they hold");
+        let title = "the strategies folder cannot be read";
+        self.tools.alerts.raise(Alert::new(clock::now(), Severity::Critical, "strategies_folder_lost", title, &detail));
+        self.folder_lost = Some(error);
+    }
+
+    /// The folder is back; its files are loaded as new ones.
+    pub(super) fn folder_back(&mut self) {
+        tracing::info!(folder = %self.tools.strategies_dir.display(), "strategies folder readable again");
+        let title = "the strategies folder can be read again";
+        self.tools.alerts.raise(Alert::new(clock::now(), Severity::Info, "strategies_folder_back", title, ""));
+        self.folder_lost = None;
     }
 
     /// Shows who of those that still hold something from an earlier session has no file any more.

@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use store::db::Db;
+use store::db::{AccountScope, Db};
 pub(crate) use store::strategy_state::SavedStates;
 use strategy_record::{Known, Version};
 use tokio::sync::mpsc;
@@ -82,6 +82,8 @@ pub struct Tools {
     pub strategies_dir: PathBuf,
     /// The database.
     pub db: Db,
+    /// The mode and the account that decisions belong to.
+    pub scope: AccountScope,
     /// Where inputs go.
     pub inbox: Inbox,
     /// What operators see.
@@ -143,6 +145,10 @@ pub struct Strategies {
     known: BTreeMap<String, Known>,
     /// The files of settings by name; the folder's watcher bounds them.
     texts: BTreeMap<String, String>,
+    /// The files of settings that are there and cannot be used, with the reason.
+    unusable: BTreeMap<String, String>,
+    /// Why the strategies folder cannot be read.
+    folder_lost: Option<String>,
     /// Modules of which it is noted that this session runs them.
     noted: BTreeSet<[u8; 32]>,
     /// When old versions are thrown away next.
@@ -160,6 +166,8 @@ impl Strategies {
             next: 0,
             known: BTreeMap::new(),
             texts: BTreeMap::new(),
+            unusable: BTreeMap::new(),
+            folder_lost: None,
             noted: BTreeSet::new(),
             prune_at: None,
             log_day,
@@ -222,6 +230,9 @@ impl Strategies {
             Report::Rejected { name, error } => self.rejected(name, error).await,
             Report::Settings { name, text } => self.settings(name, text).await,
             Report::Same { name } => self.same(&name),
+            Report::SettingsUnusable { name, error } => self.settings_unusable(name, error),
+            Report::FolderLost { error } => self.folder_lost(error),
+            Report::FolderBack => self.folder_back(),
             Report::Removed { name } => self.removed(&name),
             Report::Started { strategy, instance } => self.started(strategy, instance),
             Report::Kept { strategy, instance, error } => self.kept(strategy, instance, &error),
@@ -244,7 +255,7 @@ impl Strategies {
                     return None;
                 }
             };
-            let decision = match self.tools.db.decision(name).await {
+            let decision = match self.tools.db.decision(&self.tools.scope, name).await {
                 Ok(decision) => decision,
                 Err(error) => {
                     tracing::error!(%error, name, "nobody knows what was decided about a strategy; it is not started");

@@ -42,7 +42,7 @@ impl Strategies {
         if !self.tools.db.decisions().flush(STORED_WITHIN).await {
             return Err(DbError::Behind.into());
         }
-        self.tools.db.set_decision(&decision).await?;
+        self.tools.db.set_decision(&self.tools.scope, &decision).await?;
         if let Some(known) = self.known.get_mut(name) {
             known.decision = decision;
         }
@@ -56,7 +56,7 @@ impl Strategies {
         let over_file = file.ok_or_else(|| anyhow!("its file is gone, or cannot be loaded"))?;
         let now = known.running.as_ref().or(known.wanted.as_ref()).map(|version| hex::encode(&version.module.hash()));
         let before = known.previous.as_ref().map(|hash| hex::encode(hash));
-        let mut versions = self.tools.db.strategy_versions(name, self.tools.keep_versions).await?;
+        let mut versions = self.tools.db.strategy_versions(&self.tools.scope, name, self.tools.keep_versions).await?;
         versions.retain(|version| store::module_archive::has(&self.tools.data_dir, &version.hash));
         let pinned = choose(&versions, hash.as_deref(), before, now.as_deref())?;
         let version = self.kept_version(name, &pinned).await?;
@@ -75,6 +75,10 @@ impl Strategies {
             move || -> anyhow::Result<Module> { Ok(sandbox.load(&store::module_archive::get(&data_dir, &bytes)?)?) };
         let module = tokio::task::spawn_blocking(load).await.context("loading a version")??;
         let since = self.first_seen(name, hash).await;
+        if matches!(self.tools.db.first_seen(&self.tools.scope, name, hash).await, Ok(None)) {
+            // It was loaded in another mode: its time of probation begins here and now.
+            self.note_version(name, &module);
+        }
         Ok(Version::new(module, since))
     }
 }

@@ -4,7 +4,7 @@ use super::Strategies;
 use super::strategy_record::Version;
 use crate::settings_file::{Settings, check, with_parameters};
 use alerts::Trouble;
-use anyhow::Context;
+use anyhow::{Context, anyhow, bail};
 use model::{Budget, EventId, Market, MarketIx, StrategyId};
 use readmodel::views::StrategyStateView;
 use serde_json::{Map, Value, json};
@@ -13,6 +13,10 @@ use std::collections::BTreeSet;
 impl Strategies {
     /// A file of settings came, changed or went.
     pub(super) async fn settings(&mut self, name: String, text: Option<String>) {
+        self.unusable.remove(&name);
+        if let Some(known) = self.known.get_mut(&name) {
+            known.unusable.clear();
+        }
         match text {
             Some(text) => self.texts.insert(name.clone(), text),
             None => self.texts.remove(&name),
@@ -29,8 +33,22 @@ impl Strategies {
         self.consider(&name, version).await;
     }
 
+    /// A file of settings is there and cannot be used. What runs keeps what it was given; what does not run does not start.
+    pub(super) fn settings_unusable(&mut self, name: String, error: String) {
+        let known = self.known.get_mut(&name).filter(|known| known.wanted.is_some());
+        if let Some(known) = known {
+            known.unusable.clone_from(&error);
+            let id = known.id;
+            self.misfit(id, &name, &anyhow!("it cannot be used: {error}"));
+        }
+        self.unusable.insert(name, error);
+    }
+
     /// Returns a version with the settings that its file gives, and the budget.
     pub(super) fn with_settings(&self, name: &str, version: Version) -> anyhow::Result<(Version, Budget)> {
+        if let Some(error) = self.unusable.get(name) {
+            bail!("it cannot be used: {error}");
+        }
         let text = self.texts.get(name).map_or("", String::as_str);
         let settings = Settings::parse(text)?;
         // Without parameters the strategy's own defaults hold, whatever its schema is.
@@ -68,6 +86,9 @@ impl Strategies {
         let known = self.known.get(name).context("there is no such strategy")?;
         let version = known.wanted.as_ref().or(known.file.as_ref()).context("its file is gone, or cannot be loaded")?;
         check(&version.module.manifest().parameter_schema, &parameters)?;
+        if let Some(error) = self.unusable.get(name) {
+            bail!("{name}.toml cannot be used, and what it says would be lost: {error}");
+        }
         // What else the file says stays.
         let text = with_parameters(self.texts.get(name).map_or("", String::as_str), &parameters)
             .with_context(|| format!("{name}.toml"))?;

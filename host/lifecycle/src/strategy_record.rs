@@ -71,6 +71,8 @@ pub(super) struct Known {
     pub(super) previous: Option<[u8; 32]>,
     /// What operators decided.
     pub(super) decision: DecisionRow,
+    /// Why its file of settings cannot be used; empty if it can, or if there is none.
+    pub(super) unusable: String,
 }
 
 impl Known {
@@ -96,6 +98,7 @@ impl Known {
             file,
             previous,
             decision,
+            unusable: String::new(),
         }
     }
 
@@ -111,7 +114,13 @@ impl Known {
 
     /// Returns what people have to know of it although it runs; empty if there is nothing, or it does not.
     pub(super) fn note(&self) -> String {
-        if self.running.is_none() || self.missing.is_empty() {
+        if self.running.is_none() {
+            return String::new();
+        }
+        if !self.unusable.is_empty() {
+            return format!("its file of settings cannot be used: {}; what ran before goes on", self.unusable);
+        }
+        if self.missing.is_empty() {
             return String::new();
         }
         format!("markets that its file names and that it does not get: {}", self.missing.join(", "))

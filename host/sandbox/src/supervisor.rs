@@ -68,6 +68,20 @@ pub enum Report {
         /// What it says; none if it is gone.
         text: Option<String>,
     },
+    /// A file of settings is there and cannot be used: a link, unreadable, no text. Its strategy must not run as if there were none.
+    SettingsUnusable {
+        /// The file's stem.
+        name: String,
+        /// Why, as a sentence.
+        error: String,
+    },
+    /// The folder has been gone or unreadable for some seconds. Each of its files is reported as removed next.
+    FolderLost {
+        /// Why, in the system's words.
+        error: String,
+    },
+    /// The folder can be read again; its files are reported as new ones.
+    FolderBack,
     /// A file is gone.
     Removed {
         /// The file's stem.

@@ -4,6 +4,7 @@
 //! through [`DecisionWriter`] and [`Halts`], which write them until they are stored.
 //! Start reading in [`rows`], then [`reads`] and [`primary`].
 
+mod by_mode;
 mod ceilings;
 pub mod claims;
 mod decisions;
@@ -18,6 +19,7 @@ pub mod rows;
 mod valuations;
 mod writer;
 
+pub use by_mode::{AccountScope, ELSEWHERE_MAX};
 pub use ceilings::Ceilings;
 pub use claims::ClaimRow;
 pub use decisions::{Decision, DecisionWriter, Ticket};

@@ -6,9 +6,13 @@ fn viewer() -> Identity {
     Identity { name: "eye".to_owned(), role: Role::Viewer }
 }
 
+fn paper() -> AccountScope {
+    AccountScope::new("paper", "0xa")
+}
+
 async fn open(dir: &Path) -> (Db, Auth) {
     let db = Db::open(&format!("sqlite:{}", dir.join("test.sqlite").display())).await.unwrap();
-    let auth = Auth::open(&db, dir, NOW).await.unwrap();
+    let auth = Auth::open(&db, paper(), dir, NOW).await.unwrap();
     (db, auth)
 }
 
@@ -29,9 +33,12 @@ async fn the_first_start_writes_an_admin_token_that_only_the_owner_reads() {
     let token = std::fs::read_to_string(&path).unwrap();
     let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
     assert_eq!(auth.bearer(token.trim_end(), NOW).unwrap(), admin);
-    let again = Auth::open(&db, &dir, NOW).await.unwrap();
+    let again = Auth::open(&db, paper(), &dir, NOW).await.unwrap();
     assert_eq!(again.bearer(token.trim_end(), NOW).unwrap(), admin, "a second start keeps the token");
-    assert!(!format!("{:?}", db.tokens().await.unwrap()).contains(token.trim_end()), "the token itself is not kept");
+    assert!(
+        !format!("{:?}", db.tokens(&paper()).await.unwrap()).contains(token.trim_end()),
+        "the token itself is not kept"
+    );
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
@@ -50,7 +57,7 @@ async fn tokens_have_roles_and_names_of_their_own() {
 }
 
 fn empty() -> Auth {
-    Auth { state: Mutex::default() }
+    Auth { scope: paper(), state: Mutex::default() }
 }
 
 #[test]
@@ -95,4 +102,54 @@ fn guessing_is_slowed_down_but_never_keeps_the_operator_out() {
     assert!(matches!(auth.bearer("guess", NOW), Err(AuthError::TooMany)));
     assert!(auth.session(&session.cookie, NOW).is_ok());
     assert!(matches!(auth.bearer("guess", NOW.plus_millis(MINUTE_MILLIS)), Err(AuthError::Unknown)));
+}
+
+fn shown(dir: &Path) -> String {
+    std::fs::read_to_string(admin_token_path(dir)).unwrap().trim_end().to_owned()
+}
+
+#[tokio::test]
+async fn a_token_opens_its_mode_and_account_and_the_file_has_the_one_of_the_host_that_runs() {
+    let dir = scratch("modes");
+    let (db, on_paper) = open(&dir).await;
+    let of_paper = shown(&dir);
+    let desk = on_paper.create_token(&db, "desk", Role::Admin, NOW).await.unwrap();
+    let scopes = [AccountScope::new("live", "0xa"), AccountScope::new("live", "0xb"), AccountScope::new("demo", "0xa")];
+    let mut secrets = vec![of_paper];
+    for scope in &scopes {
+        let auth = Auth::open(&db, scope.clone(), &dir, NOW).await.unwrap();
+        assert!(auth.bearer(&desk, NOW).is_err(), "{scope:?}");
+        assert!(secrets.iter().all(|other| auth.bearer(other, NOW).is_err()), "{scope:?}");
+        secrets.push(shown(&dir));
+        assert_eq!(auth.bearer(&shown(&dir), NOW).unwrap().role, Role::Admin, "{scope:?}");
+    }
+    // Each comes back to its own, and a name that another scope has is free.
+    for (scope, secret) in std::iter::once(&paper()).chain(&scopes).zip(&secrets) {
+        let auth = Auth::open(&db, scope.clone(), &dir, NOW).await.unwrap();
+        assert_eq!(shown(&dir), *secret, "{scope:?}");
+        auth.bearer(secret, NOW).unwrap();
+        assert_eq!(auth.create_token(&db, "desk", Role::Viewer, NOW).await.is_ok(), *scope != paper(), "{scope:?}");
+    }
+    std::fs::remove_file(admin_token_path(&dir)).unwrap();
+    Auth::open(&db, paper(), &dir, NOW).await.unwrap();
+    assert!(!admin_token_path(&dir).exists(), "what was taken away stays away");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[tokio::test]
+async fn a_token_of_an_unknown_mode_opens_demo_and_paper_and_not_live() {
+    let dir = scratch("unknown");
+    let db = Db::open(&format!("sqlite:{}", dir.join("test.sqlite").display())).await.unwrap();
+    let (secret, row) = new_token("admin", Role::Admin, NOW).unwrap();
+    db.add_token(&AccountScope::UNKNOWN, &row).await.unwrap();
+    write_token(admin_token_path(&dir), &secret).unwrap();
+    let live = Auth::open(&db, AccountScope::new("live", "0xa"), &dir, NOW).await.unwrap();
+    assert!(live.bearer(&secret, NOW).is_err());
+    assert_eq!(live.bearer(&shown(&dir), NOW).unwrap().role, Role::Admin, "the folder's owner is not locked out");
+    for scope in [paper(), AccountScope::new("demo", "")] {
+        let auth = Auth::open(&db, scope, &dir, NOW).await.unwrap();
+        assert_eq!(auth.bearer(&secret, NOW).unwrap().role, Role::Admin);
+        assert!(matches!(auth.create_token(&db, "admin", Role::Viewer, NOW).await, Err(AuthError::Taken(_))));
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
 }

@@ -40,7 +40,7 @@ pub(crate) async fn versions(
     _: Caller,
 ) -> Result<Json<Vec<StrategyVersionView>>, ProblemResponse> {
     let now = view(&app, &name)?;
-    let rows = app.db.strategy_versions(&name, app.keep_versions).await?;
+    let rows = app.db.strategy_versions(app.settings.scope(), &name, app.keep_versions).await?;
     let shown = rows.into_iter().map(|row| StrategyVersionView {
         running: row.hash == now.hash,
         hash: row.hash,

@@ -111,7 +111,7 @@ async fn the_values_are_those_of_the_read_model() {
         bytes: 7,
         loaded_at_ms: 1,
     };
-    rig.parts.db.writer().write(store::db::DbWrite::Strategy(row));
+    rig.parts.db.writer().write(store::db::DbWrite::Strategy(super::scope(), row));
     assert!(rig.parts.db.writer().flush(Duration::from_secs(5)).await);
     let all = scraped(&rig).await;
     for (name, value) in [

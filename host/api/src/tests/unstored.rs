@@ -57,7 +57,7 @@ async fn what_makes_the_host_do_less_is_answered_soon_and_stored_later_in_its_or
     let stored: Vec<String> = rig.parts.db.audits(9).await.unwrap().into_iter().rev().map(|row| row.action).collect();
     assert_eq!(stored, names);
     assert_eq!(rig.parts.db.audits(9).await.unwrap()[6].detail, "odd fills");
-    assert_eq!(rig.parts.db.settings().await.unwrap()[0].value, "10");
+    assert_eq!(rig.parts.db.settings(&super::scope()).await.unwrap()[0].value, "10");
     let (status, answer) = rig.as_(&rig.admin, "POST", "/v1/admin/emergency-stop", "").await;
     assert_eq!((status, &answer["durable"], &answer["mode"]), (StatusCode::OK, &json!(true), &json!("demo")));
     assert_eq!(rig.parts.db.halted("an account").await.unwrap().unwrap().at_ms, NOW().millis());
@@ -93,7 +93,7 @@ async fn what_makes_the_host_do_more_is_refused_and_changes_nothing() {
         assert!(status.is_success(), "{path}: {status} {answer}");
     }
     assert_eq!(rig.parts.settings.limits().await.daily_loss, model::Usd::dollars(20));
-    assert_eq!(rig.parts.db.settings().await.unwrap()[0].value, "20");
+    assert_eq!(rig.parts.db.settings(&super::scope()).await.unwrap()[0].value, "20");
 }
 
 #[tokio::test]
@@ -115,7 +115,8 @@ async fn a_limit_is_tightened_while_another_waits_to_be_raised() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
     free(&mut other).await;
     assert!(rig.parts.db.decisions().flush(SOON).await);
-    let kept: Vec<String> = rig.parts.db.settings().await.unwrap().into_iter().map(|row| row.value).collect();
+    let kept: Vec<String> =
+        rig.parts.db.settings(&super::scope()).await.unwrap().into_iter().map(|row| row.value).collect();
     assert!(kept.contains(&"4".to_owned()) && kept.contains(&"10".to_owned()), "{kept:?}");
 }
 

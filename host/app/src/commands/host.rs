@@ -17,8 +17,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use store::account_lock::{self, AccountLock};
-use store::db::Db;
 use store::db::engines::{Claimant, Lease};
+use store::db::{AccountScope, Db};
 use store::journal_files::RunLock;
 use trading::session::{Opened, Outcome, Venue, VenueAddresses, past};
 
@@ -61,13 +61,15 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     let _folder = RunLock::of_folder(&config.data_dir)?;
     forget_last_run(&config.data_dir)?;
     let signer = Arc::new(signer::Client::connect_inherited().await.context("connecting to the signer")?);
-    let _account = account_lock(&signer.account().funder.to_string())?;
+    let account = signer.account().funder.to_string();
+    let _account = account_lock(&account)?;
+    let scope = AccountScope::new(config.mode.as_str(), &account);
     let db = Db::open(&config.database_url).await?;
-    let lease = lease(&db, &signer.account().funder.to_string(), &config).await?;
-    let auth = Auth::open(&db, &config.data_dir, clock::now()).await?;
+    let lease = lease(&db, &account, &config).await?;
+    let auth = Auth::open(&db, scope.clone(), &config.data_dir, clock::now()).await?;
     let past = past(&config, &signer).await?;
     let venue = Venue::open(&addresses(args), common.adopt, &config, &signer, past.as_ref()).await?;
-    let settings = Settings::open(&config, &db).await?;
+    let settings = Settings::open(&config, &db, scope).await?;
     let opened = Opened::new(&config, settings.limits().await, signer, db, venue, past).await?;
     let session = opened.start(&config, parent)?;
     let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
@@ -80,7 +82,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         db: session.db().clone(),
         settings,
         chain: order::Chain::from_id(config.chain_id),
-        account: session.signer().account().funder.to_string(),
+        account,
         keep_versions: config.keep_versions,
         session: session.read_model().bot().session,
         remote: config.api_allow_remote,

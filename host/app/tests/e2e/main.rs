@@ -34,6 +34,7 @@ mod guest;
 mod hostile;
 mod live;
 mod memory;
+mod modes;
 mod one_engine;
 mod orphans;
 mod outputs;

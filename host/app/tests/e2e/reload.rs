@@ -87,6 +87,7 @@ fn a_strategy_is_replaced_rolled_back_and_given_parameters_while_it_trades() {
     parameters(&api, &dropped);
     notes(&api, &dropped);
     misfits(&api, &dropped, &built);
+    unusable(&api, &dropped, &built);
     disabled(&api, &folder.0);
     run.signal(Signal::INT);
     let outcome = run.finish();
@@ -147,6 +148,37 @@ fn misfits(api: &Api, dropped: &Path, built: &Path) {
     late("running");
     std::fs::remove_file(dropped.join("late.wasm")).unwrap();
     late("removed");
+}
+
+/// Settings that are there and cannot be used are never taken for none: what runs keeps its own, what does not run does not start.
+fn unusable(api: &Api, dropped: &Path, built: &Path) {
+    let slug = api.get("/v1/snapshot")["markets"][0]["slug"].as_str().unwrap().to_owned();
+    let (file, elsewhere) = (dropped.join("quoter.toml"), dropped.join("elsewhere"));
+    std::fs::write(&file, format!("markets = [\"{slug}\"]\n[budget]\ncapital_usd = 400\n")).unwrap();
+    let before = quoter(api, |quoter| quoter["state"] == "running" && quoter["markets"] == 1);
+    std::fs::copy(&file, &elsewhere).unwrap();
+    // In one step, so that there is no moment without a file.
+    let link = |name: &str| {
+        std::os::unix::fs::symlink(&elsewhere, dropped.join("link")).unwrap();
+        std::fs::rename(dropped.join("link"), dropped.join(name)).unwrap();
+    };
+    link("quoter.toml");
+    let linked = quoter(api, |quoter| quoter["error"].as_str().unwrap().contains("a link, or no file"));
+    assert_eq!(
+        (&linked["state"], &linked["markets"], &linked["budget"]),
+        (&json!("running"), &json!(1), &before["budget"])
+    );
+    let (status, said) =
+        api.put("/v1/strategies/quoter/parameters", json!({ "parameters": {} }).to_string().into_bytes());
+    assert!(status == 409 && said["detail"].as_str().unwrap().contains("quoter.toml cannot be used"), "{said}");
+    link("linked.toml");
+    std::fs::copy(built.join("template.wasm"), dropped.join("linked.wasm")).unwrap();
+    let failed = |one: &Value| one["name"] == "linked" && one["state"] == "failed";
+    api.wait_for("/v1/strategies", SOON, |all| all.as_array().unwrap().iter().any(failed));
+    for name in ["linked.wasm", "linked.toml", "quoter.toml"] {
+        std::fs::remove_file(dropped.join(name)).unwrap();
+    }
+    quoter(api, |quoter| quoter["state"] == "running" && quoter["error"] == "" && quoter["markets"] != 1);
 }
 
 fn disabled(api: &Api, data: &Path) {

@@ -16,7 +16,7 @@ use super::mark::{Mark, Now, changed};
 use super::wake::Wake;
 use super::{Report, Sink};
 use crate::module::Sandbox;
-use entries::{Entries, FILES_MAX, Key, Kind};
+use entries::{Entries, Entry, FILES_MAX, Key, Kind};
 use file::{File, When};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -34,6 +34,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(50);
 /// The least time between two scans: a large file that is written sends thousands of events.
 const GAP: Duration = Duration::from_millis(2);
+/// How long the folder may be gone before nothing of it runs any more.
+const LOST_AFTER: Duration = Duration::from_secs(5);
 /// The most bytes of a file of settings.
 const SETTINGS_MAX: usize = 64 * 1024;
 
@@ -67,6 +69,8 @@ impl Folder {
             watch: FolderWatch::new(open, wake.clone()),
             loading: Loading::new(wake.clone()),
             files: BTreeMap::new(),
+            unusable: BTreeMap::new(),
+            missing: None,
             crowded: false,
             scanned: None,
             status: Arc::clone(&status),
@@ -108,6 +112,10 @@ struct Watcher {
     watch: FolderWatch,
     loading: Loading,
     files: BTreeMap<Key, File>,
+    /// Settings that are there and cannot be used, with the reason that was reported.
+    unusable: BTreeMap<Key, String>,
+    /// Since when the folder cannot be read, and whether that was reported.
+    missing: Option<(Instant, bool)>,
     /// Whether there are more strategies than are loaded.
     crowded: bool,
     /// When the last scan began.
@@ -162,23 +170,67 @@ impl Watcher {
         let before = self.scanned.replace(now.steady).map(|before| oldest.map_or(before, |oldest| before.max(oldest)));
         #[cfg(test)]
         self.status.scans.fetch_add(1, Ordering::Relaxed);
-        // A folder that cannot be read for a moment is not a reason to stop what runs.
-        let Ok(Entries { files: found, modules }) = entries::list(&self.dir) else { return };
+        let Entries { files: found, modules } = match entries::list(&self.dir, |key| self.knows(key)) {
+            Ok(entries) => entries,
+            Err(error) => return self.miss(&error, now.steady),
+        };
+        if let Some((_, true)) = self.missing.take() {
+            (self.sink)(Report::FolderBack);
+        }
         self.warn_if_crowded(modules);
-        let keys: BTreeSet<Key> = self.files.keys().chain(found.keys()).cloned().collect();
-        for key in keys {
-            match found.get(&key) {
-                Some(mark) => self.inspect(key, *mark, now, before),
-                None => self.remove(key),
+        self.remove_all_but(&found);
+        for (key, entry) in found {
+            match entry {
+                Entry::File(mark) => self.inspect(key, mark, now, before),
+                Entry::Unusable(error) => {
+                    self.files.remove(&key);
+                    self.refuse(key, error);
+                }
             }
         }
+    }
+
+    fn knows(&self, key: &Key) -> bool {
+        self.files.contains_key(key) || self.unusable.contains_key(key)
+    }
+
+    /// Reports what went. Modules go first: a strategy must not be given the defaults on its way out.
+    fn remove_all_but(&mut self, found: &BTreeMap<Key, Entry>) {
+        let known: BTreeSet<&Key> = self.files.keys().chain(self.unusable.keys()).collect();
+        let gone: Vec<Key> = known.into_iter().filter(|key| !found.contains_key(*key)).cloned().collect();
+        gone.into_iter().rev().for_each(|key| self.remove(key));
+    }
+
+    /// The folder cannot be read. For a moment that is no reason to stop what runs; after [`LOST_AFTER`] it is as if every file were removed.
+    fn miss(&mut self, error: &std::io::Error, now: Instant) {
+        let (since, reported) = self.missing.unwrap_or((now, false));
+        let lost = now.saturating_duration_since(since) >= LOST_AFTER;
+        self.missing = Some((since, reported || lost));
+        if lost && !reported {
+            (self.sink)(Report::FolderLost { error: error.to_string() });
+            self.remove_all_but(&BTreeMap::new());
+        }
+    }
+
+    /// Reports settings that are there and cannot be used, once for each reason.
+    fn refuse(&mut self, key: Key, error: String) {
+        if self.unusable.get(&key) == Some(&error) {
+            return;
+        }
+        tracing::warn!(
+            name = key.name,
+            error,
+            "settings of a strategy not usable; it keeps those before, or does not start"
+        );
+        (self.sink)(Report::SettingsUnusable { name: key.name.clone(), error: error.clone() });
+        self.unusable.insert(key, error);
     }
 
     fn warn_if_crowded(&mut self, modules: usize) {
         let crowded = modules > FILES_MAX;
         if crowded && !self.crowded {
             let limit = FILES_MAX;
-            tracing::warn!(files = modules, limit, "too many strategies: those last by name are left out");
+            tracing::warn!(files = modules, limit, "too many strategies: those that came last are left out");
         }
         self.crowded = crowded;
     }
@@ -192,34 +244,43 @@ impl Watcher {
         }
         match (file.due(now.steady), key.kind) {
             (None, _) => {}
-            (Some(_), Kind::Settings) => self.read_settings(&key),
+            (Some(_), Kind::Settings) => self.read_settings(&key, now.steady),
             (Some(when), Kind::Module) => self.load(key, when, mark, now.steady),
         }
     }
 
     fn remove(&mut self, key: Key) {
-        let Some(file) = self.files.remove(&key) else { return };
+        let file = self.files.remove(&key);
+        self.unusable.remove(&key);
         match key.kind {
             Kind::Settings => (self.sink)(Report::Settings { name: key.name, text: None }),
-            Kind::Module if file.loaded().is_some() => (self.sink)(Report::Removed { name: key.name }),
+            Kind::Module if file.is_some_and(|file| file.loaded().is_some()) => {
+                (self.sink)(Report::Removed { name: key.name });
+            }
             Kind::Module => {}
         }
     }
 
-    fn read_settings(&mut self, key: &Key) {
+    fn read_settings(&mut self, key: &Key, now: Instant) {
         let Some(file) = self.files.get_mut(key) else { return };
         let name = key.name.clone();
         match entries::read(&key.path_in(&self.dir), SETTINGS_MAX) {
             // It was emptied since the scan.
             Ok(bytes) if bytes.is_empty() && file.length() > 0 => {}
-            Ok(bytes) => {
-                file.settle();
-                let text = Some(String::from_utf8_lossy(&bytes).into_owned());
-                (self.sink)(Report::Settings { name, text });
-            }
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => {
+                    file.settle();
+                    self.unusable.remove(key);
+                    (self.sink)(Report::Settings { name, text: Some(text) });
+                }
+                Err(error) => {
+                    file.settle();
+                    self.refuse(key.clone(), format!("it is no text: {error}"));
+                }
+            },
             Err(error) => {
-                file.settle();
-                tracing::warn!(name, error, "a strategy's settings cannot be read");
+                file.retry(now);
+                self.refuse(key.clone(), error);
             }
         }
     }

@@ -106,6 +106,113 @@ fn a_file_that_is_dropped_changed_and_removed_is_reported_each_time() {
 }
 
 #[test]
+fn settings_that_are_there_and_cannot_be_used_are_reported_and_are_never_none() {
+    let rig = Rig::new("unusable");
+    let path = rig.dir.join("one.toml");
+    let says = |expected: &str| match rig.next() {
+        Report::Settings { name, text: Some(text) } if name == "one" => assert_eq!(text, expected),
+        other => panic!("expected the settings {expected}: {other:?}"),
+    };
+    let refused = |expected: &str| match rig.next() {
+        Report::SettingsUnusable { name, error } if name == "one" => assert!(error.contains(expected), "{error}"),
+        other => panic!("expected that they cannot be used: {other:?}"),
+    };
+    let put = |make: &dyn Fn(&std::path::Path)| {
+        // In one step, as a tool of configuration does it.
+        let new = rig.dir.join("new");
+        make(&new);
+        std::fs::rename(&new, &path).unwrap();
+    };
+    std::fs::write(rig.dir.join("elsewhere"), "first").unwrap();
+    let link = |new: &std::path::Path| std::os::unix::fs::symlink(rig.dir.join("elsewhere"), new).unwrap();
+    put(&link);
+    refused("a link, or no file");
+    put(&|new| std::fs::write(new, "first").unwrap());
+    says("first");
+    put(&link);
+    refused("a link, or no file");
+    put(&|new| std::fs::write(new, [0xff, 0xfe]).unwrap());
+    refused("it is no text");
+    put(&|new| std::fs::write(new, "second").unwrap());
+    says("second");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    loop {
+        match rig.next() {
+            // Where a scan came in between.
+            Report::Settings { text: None, .. } => {}
+            Report::SettingsUnusable { error, .. } => break assert!(error.contains("no file"), "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    std::fs::remove_dir(&path).unwrap();
+    assert!(matches!(rig.next(), Report::Settings { name, text: None } if name == "one"));
+}
+
+#[test]
+fn what_runs_is_not_displaced_by_newcomers_whose_names_come_first() {
+    let rig = Rig::new("crowd");
+    rig.drop_file("zebra.toml", b"mine");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(_), .. }));
+    rig.drop_file("zebra.wasm", &Guest::default().core());
+    rig.ready("zebra");
+    let away = Scratch::new("crowd-away");
+    for number in 0..256 {
+        std::fs::write(rig.dir.join(format!("a{number:03}.toml")), "theirs").unwrap();
+        std::fs::write(away.join(format!("a{number:03}.wasm")), b"\0asm of nothing").unwrap();
+        std::fs::rename(away.join(format!("a{number:03}.wasm")), rig.dir.join(format!("a{number:03}.wasm"))).unwrap();
+    }
+    let (mut settings, mut modules) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    while settings.len() < 255 || modules.len() < 255 {
+        match rig.next() {
+            Report::Settings { name, text: Some(_) } if name != "zebra" => drop(settings.insert(name)),
+            Report::Rejected { name, .. } => drop(modules.insert(name)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(!settings.contains("a255") && !modules.contains("a255"), "the last newcomer is left out");
+    // The one that was there is still watched.
+    rig.drop_file("zebra.toml", b"mine again");
+    assert!(
+        matches!(rig.next(), Report::Settings { name, text: Some(text) } if name == "zebra" && text == "mine again")
+    );
+}
+
+#[test]
+fn a_folder_that_is_gone_for_seconds_ends_its_strategies_before_their_settings_are_away() {
+    let rig = Rig::new("lost");
+    rig.drop_file("one.toml", b"mine");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(_), .. }));
+    rig.drop_file("one.wasm", &Guest::default().core());
+    let first = rig.ready("one").hash();
+    let away = rig.dir.with_extension("away");
+    std::fs::rename(&*rig.dir, &away).unwrap();
+    assert!(matches!(rig.next(), Report::FolderLost { error } if !error.is_empty()));
+    assert!(matches!(rig.next(), Report::Removed { name } if name == "one"));
+    assert!(matches!(rig.next(), Report::Settings { name, text: None } if name == "one"));
+    std::fs::rename(&away, &*rig.dir).unwrap();
+    assert!(matches!(rig.next(), Report::FolderBack));
+    assert!(matches!(rig.next(), Report::Settings { name, text: Some(_) } if name == "one"));
+    assert_eq!(rig.ready("one").hash(), first);
+}
+
+#[test]
+fn files_that_go_together_are_the_module_first() {
+    let rig = Rig::new("together");
+    rig.drop_file("one.toml", b"mine");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(_), .. }));
+    rig.drop_file("one.wasm", &Guest::default().core());
+    rig.ready("one");
+    let (away, empty) = (rig.dir.with_extension("before"), rig.dir.with_extension("empty"));
+    std::fs::create_dir(&empty).unwrap();
+    std::fs::rename(&*rig.dir, &away).unwrap();
+    std::fs::rename(&empty, &*rig.dir).unwrap();
+    assert!(matches!(rig.next(), Report::Removed { name } if name == "one"));
+    assert!(matches!(rig.next(), Report::Settings { name, text: None } if name == "one"));
+    std::fs::remove_dir_all(away).unwrap();
+}
+
+#[test]
 fn a_folder_that_was_removed_and_comes_back_is_loaded_again_and_sends_events_again() {
     let rig = Rig::new("removed");
     let is = |kind: WatchKind| {

@@ -1,7 +1,7 @@
 //! Decisions that hold already, on their way into the database: rows of the audit, limits that were tightened, strategies that were
 //! disabled. They are written in the order in which they were made, each until the database has it.
 
-use super::{AuditRow, Db, DbError, DecisionRow, STORED_WITHIN, SettingRow};
+use super::{AccountScope, AuditRow, Db, DbError, DecisionRow, STORED_WITHIN, SettingRow};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ const NAMES_MAX: usize = 8;
 pub enum Decision {
     /// What an operator did.
     Audit(AuditRow),
-    /// A limit.
-    Setting(SettingRow),
-    /// What was decided about a strategy.
-    Strategy(DecisionRow),
+    /// A limit, in a mode and of an account.
+    Setting(AccountScope, SettingRow),
+    /// What was decided about a strategy, in a mode and of an account.
+    Strategy(AccountScope, DecisionRow),
 }
 
 impl Decision {
@@ -33,8 +33,8 @@ impl Decision {
     fn name(&self) -> String {
         match self {
             Self::Audit(row) => row.action.clone(),
-            Self::Setting(row) => format!("config/{}", row.name),
-            Self::Strategy(row) => format!("strategies/{}", row.name),
+            Self::Setting(_, row) => format!("config/{}", row.name),
+            Self::Strategy(_, row) => format!("strategies/{}", row.name),
         }
     }
 }
@@ -235,8 +235,8 @@ impl Shared {
 async fn write(db: &Db, decision: &Decision) -> Result<(), DbError> {
     match decision {
         Decision::Audit(row) => db.audit(row).await,
-        Decision::Setting(row) => db.set_setting(row).await,
-        Decision::Strategy(row) => db.set_decision(row).await,
+        Decision::Setting(scope, row) => db.set_setting(scope, row).await,
+        Decision::Strategy(scope, row) => db.set_decision(scope, row).await,
     }
 }
 

@@ -1,6 +1,6 @@
-//! Primary rows: tokens, audit, halts and the numbers of strategies. Each is written before the call returns.
+//! Primary rows: audit, halts and the numbers of strategies. Each is written before the call returns.
 
-use super::{AuditRow, Db, DbError, DecisionRow, Halt, SettingRow, TokenRow, big, execute, fetch};
+use super::{AuditRow, Db, DbError, Halt, big, execute, fetch};
 use model::StrategyId;
 
 /// The most rows of the audit that one read returns.
@@ -9,25 +9,6 @@ pub const AUDIT_MAX: u32 = 500;
 const NUMBER_TRIES: u32 = 5;
 
 impl Db {
-    /// Returns all tokens.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn tokens(&self) -> Result<Vec<TokenRow>, DbError> {
-        fetch!(self, TokenRow, "SELECT name, role, hash, created_at_ms FROM tokens ORDER BY name").await
-    }
-
-    /// Adds a token; says `false` if the name is taken.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn add_token(&self, token: &TokenRow) -> Result<bool, DbError> {
-        let sql = "INSERT INTO tokens (name, role, hash, created_at_ms) VALUES ($1, $2, $3, $4)
-                   ON CONFLICT (name) DO NOTHING";
-        let created = big(token.created_at_ms)?;
-        Ok(execute!(self, sql, &token.name, &token.role, &token.hash, created).await? == 1)
-    }
-
     /// Adds to the audit.
     ///
     /// # Errors
@@ -68,34 +49,6 @@ impl Db {
         execute!(self, sql, scope, &halt.reason, big(halt.at_ms)?).await.map(drop)
     }
 
-    /// Returns what operators set while the host ran.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn settings(&self) -> Result<Vec<SettingRow>, DbError> {
-        fetch!(self, SettingRow, "SELECT name, value, who, at_ms FROM settings ORDER BY at_ms, name").await
-    }
-
-    /// Keeps what an operator set; the last value of a key stays.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn set_setting(&self, row: &SettingRow) -> Result<(), DbError> {
-        let sql = "INSERT INTO settings (name, value, who, at_ms) VALUES ($1, $2, $3, $4)
-                   ON CONFLICT (name) DO UPDATE SET value = excluded.value, who = excluded.who, at_ms = excluded.at_ms";
-        execute!(self, sql, &row.name, &row.value, &row.who, big(row.at_ms)?).await.map(drop)
-    }
-
-    /// Returns when a module was first loaded under a name, in milliseconds; none if it never was.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn first_seen(&self, name: &str, hash: &str) -> Result<Option<u64>, DbError> {
-        let sql = "SELECT first_seen_ms FROM strategies WHERE name = $1 AND hash = $2";
-        let rows = fetch!(self, (i64,), sql, name, hash).await?;
-        rows.first().map(|(at,)| Ok(u64::try_from(*at)?)).transpose()
-    }
-
     /// Returns the number of the strategy `name`: the next free one at first, the same for ever after.
     ///
     /// # Errors
@@ -123,38 +76,5 @@ impl Db {
     pub async fn strategy_name(&self, id: StrategyId) -> Result<Option<String>, DbError> {
         let sql = "SELECT name FROM strategy_names WHERE id = $1";
         Ok(fetch!(self, (String,), sql, i64::from(id.0)).await?.pop().map(|(name,)| name))
-    }
-
-    /// Returns what operators decided about a strategy; nothing special if nobody did.
-    ///
-    /// # Errors
-    /// If the database fails. The caller then does not start the strategy.
-    pub async fn decision(&self, name: &str) -> Result<DecisionRow, DbError> {
-        let sql =
-            "SELECT name, disabled, pinned, over_file, armed, armed_capital_micro_usd, armed_daily_loss_micro_usd,
-                       armed_orders_per_minute, who, at_ms FROM strategy_decisions WHERE name = $1";
-        let row = fetch!(self, DecisionRow, sql, name).await?.pop();
-        Ok(row.unwrap_or_else(|| DecisionRow { name: name.to_owned(), ..DecisionRow::default() }))
-    }
-
-    /// Keeps what an operator decided about a strategy.
-    ///
-    /// # Errors
-    /// If the database fails. The caller then refuses the action.
-    pub async fn set_decision(&self, row: &DecisionRow) -> Result<(), DbError> {
-        let sql = "INSERT INTO strategy_decisions (name, disabled, pinned, over_file, armed, who, at_ms,
-                       armed_capital_micro_usd, armed_daily_loss_micro_usd, armed_orders_per_minute)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                   ON CONFLICT (name) DO UPDATE SET disabled = excluded.disabled, pinned = excluded.pinned,
-                       over_file = excluded.over_file, armed = excluded.armed, who = excluded.who, at_ms = excluded.at_ms,
-                       armed_capital_micro_usd = excluded.armed_capital_micro_usd,
-                       armed_daily_loss_micro_usd = excluded.armed_daily_loss_micro_usd,
-                       armed_orders_per_minute = excluded.armed_orders_per_minute";
-        let at = big(row.at_ms)?;
-        let DecisionRow { name, disabled, pinned, over_file, armed, who, .. } = row;
-        let capital = row.armed_capital_micro_usd;
-        let (daily_loss, orders) = (row.armed_daily_loss_micro_usd, row.armed_orders_per_minute);
-        let done = execute!(self, sql, name, *disabled, pinned, over_file, armed, who, at, capital, daily_loss, orders);
-        done.await.map(drop)
     }
 }

@@ -1,8 +1,8 @@
 //! Writing a session's rows within a transaction. Each statement may run again with the same row and changes nothing then.
 
 use super::{
-    BreakerRow, DbError, DbWrite, FillRow, OrderRow, Pools, PositionRow, RefusalRow, SessionRow, StrategyRow, big,
-    within,
+    AccountScope, BreakerRow, DbError, DbWrite, FillRow, OrderRow, Pools, PositionRow, RefusalRow, SessionRow,
+    StrategyRow, big, within,
 };
 use sqlx::{Postgres, Sqlite, Transaction};
 
@@ -51,7 +51,7 @@ async fn write(work: &mut Work, row: &DbWrite) -> Result<(), sqlx::Error> {
         DbWrite::Position(row) => position(work, row).await,
         DbWrite::Refusal(row) => refusal(work, row).await,
         DbWrite::Breaker(row) => breaker(work, row).await,
-        DbWrite::Strategy(row) => strategy(work, row).await,
+        DbWrite::Strategy(scope, row) => strategy(work, scope, row).await,
     }
 }
 
@@ -206,11 +206,12 @@ async fn breaker(work: &mut Work, row: &BreakerRow) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-async fn strategy(work: &mut Work, row: &StrategyRow) -> Result<(), sqlx::Error> {
-    let sql = "INSERT INTO strategies (hash, name, version, first_seen_ms, source, bytes, loaded_at_ms)
-               VALUES ($1, $2, $3, $4, $5, $6, $7)
-               ON CONFLICT (hash, name) DO UPDATE SET source = excluded.source, loaded_at_ms = excluded.loaded_at_ms";
+async fn strategy(work: &mut Work, scope: &AccountScope, row: &StrategyRow) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO strategies (hash, name, version, first_seen_ms, source, bytes, loaded_at_ms, mode, account)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+               ON CONFLICT (mode, account, hash, name) DO UPDATE SET source = excluded.source, loaded_at_ms = excluded.loaded_at_ms";
     let (first, bytes, loaded) = (big(row.first_seen_ms)?, big(row.bytes)?, big(row.loaded_at_ms)?);
-    run!(work, sql, &row.hash, &row.name, &row.version, first, &row.source, bytes, loaded);
+    let (mode, account) = (scope.mode(), scope.account());
+    run!(work, sql, &row.hash, &row.name, &row.version, first, &row.source, bytes, loaded, mode, account);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Reading projections, a bounded page at a time.
 
-use super::{Db, DbError, FillRow, OrderEventRow, OrderHistory, OrderRow, StrategyRow, big, fetch};
+use super::{AccountScope, Db, DbError, FillRow, OrderEventRow, OrderHistory, OrderRow, StrategyRow, big, fetch};
 
 /// The most rows of one page.
 pub const PAGE_MAX: u32 = 500;
@@ -68,26 +68,37 @@ impl Db {
         Ok(Some(OrderHistory { order, events, fills }))
     }
 
-    /// Returns the versions of a strategy, the one that was loaded last first; at most `limit` or [`PAGE_MAX`].
+    /// Returns the versions of a strategy that were loaded in `scope`, or in an unknown mode, the one that was loaded last first; at most
+    /// `limit` or [`PAGE_MAX`].
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn strategy_versions(&self, name: &str, limit: u32) -> Result<Vec<StrategyRow>, DbError> {
-        let sql = "SELECT hash, name, version, first_seen_ms, source, bytes, loaded_at_ms FROM strategies
-                   WHERE name = $1 ORDER BY loaded_at_ms DESC, first_seen_ms DESC, hash LIMIT $2";
-        fetch!(self, StrategyRow, sql, name, i64::from(limit.min(PAGE_MAX))).await
+    pub async fn strategy_versions(
+        &self,
+        scope: &AccountScope,
+        name: &str,
+        limit: u32,
+    ) -> Result<Vec<StrategyRow>, DbError> {
+        let sql = "SELECT hash, name, version, first_seen_ms, source, bytes, loaded_at_ms FROM strategies seen
+                   WHERE name = $1 AND ((mode = $2 AND account = $3) OR (mode = '' AND NOT EXISTS (
+                       SELECT 1 FROM strategies own
+                       WHERE own.name = $1 AND own.hash = seen.hash AND own.mode = $2 AND own.account = $3)))
+                   ORDER BY loaded_at_ms DESC, first_seen_ms DESC, hash LIMIT $4";
+        let limit = i64::from(limit.min(PAGE_MAX));
+        fetch!(self, StrategyRow, sql, name, scope.mode(), scope.account(), limit).await
     }
 
-    /// Returns the hashes of all versions of all strategies, by name and the one that was loaded last first.
+    /// Returns the hashes of all versions of all strategies, whatever mode loaded them, by name and the one that was loaded last first.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn all_versions(&self) -> Result<Vec<(String, String)>, DbError> {
-        let sql = "SELECT name, hash FROM strategies ORDER BY name, loaded_at_ms DESC, first_seen_ms DESC, hash";
+        let sql = "SELECT name, hash FROM strategies GROUP BY name, hash
+                   ORDER BY name, MAX(loaded_at_ms) DESC, MAX(first_seen_ms) DESC, hash";
         fetch!(self, (String, String), sql).await
     }
 
-    /// Returns the hashes that decisions of operators speak of: versions that somebody went back to, armed, or went back from.
+    /// Returns the hashes that decisions of operators speak of, in any mode: versions that somebody went back to, armed, or went back from.
     ///
     /// # Errors
     /// If the database fails.

@@ -1,5 +1,6 @@
 //! The rows, as plain values. Money and prices are micro-dollars, shares micro-shares, times Unix milliseconds.
 
+use super::AccountScope;
 use model::{Budget, Usd};
 use sqlx::FromRow;
 
@@ -23,8 +24,8 @@ pub enum DbWrite {
     Refusal(RefusalRow),
     /// A breaker tripped or closed.
     Breaker(BreakerRow),
-    /// A module was loaded; the first sight of it stays.
-    Strategy(StrategyRow),
+    /// A module was loaded in a mode by an account; the first sight of it there stays.
+    Strategy(AccountScope, StrategyRow),
 }
 
 /// One run of the host on one account.

@@ -1,8 +1,8 @@
 //! Every statement on both databases.
 
 use crate::ceilings::refusal;
-use crate::decisions;
 use crate::postgres::Cluster;
+use crate::{decisions, valuations};
 use model::{ConditionId, StrategyId, Usd};
 use sqlx::{Connection, Database, Executor, Postgres, Sqlite};
 use std::sync::{Arc, Mutex};
@@ -10,13 +10,17 @@ use std::time::Duration;
 use store::db::claims::{ClaimKind, ClaimState};
 use store::db::engines::{Claimant, Lease};
 use store::db::{
-    AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillRow, Halt, Halts, OrderRow,
-    PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow, Valuations, WAITING_MAX,
+    AccountScope, AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillRow, Halt, Halts,
+    OrderRow, PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
 use testkit::Scratch;
 
 pub(crate) const SESSION: u64 = 1_800_000_000_000_000;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn live() -> AccountScope {
+    AccountScope::new("live", "0xfeed")
+}
 
 #[tokio::test]
 async fn every_statement_works_on_sqlite() {
@@ -32,7 +36,7 @@ async fn every_statement_works_on_sqlite() {
     halts_are_written_again::<Sqlite>(&db, &mut other).await;
     decisions::wait_for_a_lock::<Sqlite>(&db, &mut other, &["BEGIN IMMEDIATE"]).await;
     decisions::are_written_again::<Sqlite>(&db, &mut other).await;
-    valuations_are_written_again::<Sqlite>(&db, &mut other).await;
+    valuations::are_written_again::<Sqlite>(&db, &mut other).await;
     db.close(PATIENCE).await;
     what_was_written_stays(&url).await;
 }
@@ -51,7 +55,7 @@ async fn every_statement_works_on_postgres() {
     let locked = ["BEGIN", "LOCK TABLE audit, settings, strategy_decisions IN ACCESS EXCLUSIVE MODE"];
     decisions::wait_for_a_lock::<Postgres>(&db, &mut other, &locked).await;
     decisions::are_written_again::<Postgres>(&db, &mut other).await;
-    valuations_are_written_again::<Postgres>(&db, &mut other).await;
+    valuations::are_written_again::<Postgres>(&db, &mut other).await;
     db.close(PATIENCE).await;
     what_was_written_stays(&cluster.url()).await;
 }
@@ -196,7 +200,7 @@ async fn projections(db: &Db) {
             reason: "61 s".to_owned(),
             at_ms: 3,
         }),
-        DbWrite::Strategy(strategy),
+        DbWrite::Strategy(live(), strategy),
     ];
     let count = u64::try_from(rows.len()).unwrap();
     // Twice: the same row again changes nothing.
@@ -223,12 +227,12 @@ async fn versions(db: &Db) {
     };
     let writer = db.writer();
     for loaded in [row("a", 1, 1), row("b", 2, 2), row("a", 9, 9)] {
-        writer.write(DbWrite::Strategy(loaded));
+        writer.write(DbWrite::Strategy(live(), loaded));
     }
     assert!(writer.flush(PATIENCE).await);
-    let versions = db.strategy_versions("versions", 20).await.unwrap();
+    let versions = db.strategy_versions(&live(), "versions", 20).await.unwrap();
     assert_eq!(versions, [row("a", 1, 9), row("b", 2, 2)], "the first sight stays, and the last loaded is first");
-    assert_eq!(db.strategy_versions("versions", 1).await.unwrap(), [row("a", 1, 9)]);
+    assert_eq!(db.strategy_versions(&live(), "versions", 1).await.unwrap(), [row("a", 1, 9)]);
     let all = db.all_versions().await.unwrap();
     let hashes: Vec<&str> = all.iter().filter(|(name, _)| name == "versions").map(|(_, hash)| hash.as_str()).collect();
     assert_eq!(hashes, ["a", "b"]);
@@ -323,15 +327,15 @@ async fn primary(db: &Db) {
         who: "desk".to_owned(),
         at_ms,
     };
-    assert_eq!(db.settings().await.unwrap(), []);
-    db.set_setting(&setting("20", 1)).await.unwrap();
-    db.set_setting(&setting("30.5", 2)).await.unwrap();
-    assert_eq!(db.settings().await.unwrap(), [setting("30.5", 2)]);
+    assert_eq!(db.settings(&live()).await.unwrap(), []);
+    db.set_setting(&live(), &setting("20", 1)).await.unwrap();
+    db.set_setting(&live(), &setting("30.5", 2)).await.unwrap();
+    assert_eq!(db.settings(&live()).await.unwrap(), [setting("30.5", 2)]);
     let token =
         TokenRow { name: "desk".to_owned(), role: "trader".to_owned(), hash: "ab".to_owned(), created_at_ms: 5 };
-    assert!(db.add_token(&token).await.unwrap());
-    assert!(!db.add_token(&token).await.unwrap());
-    assert_eq!(db.tokens().await.unwrap(), std::slice::from_ref(&token));
+    assert!(db.add_token(&live(), &token).await.unwrap());
+    assert!(!db.add_token(&live(), &token).await.unwrap());
+    assert_eq!(db.tokens(&live()).await.unwrap(), std::slice::from_ref(&token));
     let row = |action: &str| AuditRow {
         at_ms: 9,
         who: "desk".to_owned(),
@@ -347,7 +351,7 @@ async fn primary(db: &Db) {
     assert_eq!(db.strategy_id("other").await.unwrap(), StrategyId(2));
     assert_eq!(db.strategy_id("quoter").await.unwrap(), StrategyId(1));
     let undecided = DecisionRow { name: "quoter".to_owned(), ..DecisionRow::default() };
-    assert_eq!(db.decision("quoter").await.unwrap(), undecided);
+    assert_eq!(db.decision(&live(), "quoter").await.unwrap(), undecided);
     let decided = |pinned: &str, at_ms| DecisionRow {
         name: "quoter".to_owned(),
         disabled: 1,
@@ -360,9 +364,9 @@ async fn primary(db: &Db) {
         who: "desk".to_owned(),
         at_ms,
     };
-    db.set_decision(&decided("ab", 1)).await.unwrap();
-    db.set_decision(&decided("", 2)).await.unwrap();
-    assert_eq!(db.decision("quoter").await.unwrap(), decided("", 2));
+    db.set_decision(&live(), &decided("ab", 1)).await.unwrap();
+    db.set_decision(&live(), &decided("", 2)).await.unwrap();
+    assert_eq!(db.decision(&live(), "quoter").await.unwrap(), decided("", 2));
     assert_eq!(db.decided_versions().await.unwrap(), ["", "cd", "ef"]);
     assert_eq!(db.last_valuation("0xfeed", 20_000).await.unwrap(), None);
     db.set_valuation("0xfeed", 20_000, Usd::dollars(9), 1).await.unwrap();
@@ -447,28 +451,6 @@ where
         assert!(halts.are_stored(PATIENCE).await);
         assert_eq!(db.halted(scope).await.unwrap(), last);
         assert_eq!(*delays.lock().unwrap(), told, "{scope}");
-    }
-}
-
-/// While statements fail, valuations wait: the last one of each day comes to stand, and the oldest days are given up first.
-async fn valuations_are_written_again<D: Database>(db: &Db, other: &mut D::Connection)
-where
-    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
-{
-    let valuations = Valuations::start(db, "0xslow".to_owned());
-    assert!(valuations.are_stored(PATIENCE).await, "nothing is to be stored yet");
-    other.execute("ALTER TABLE valuations RENAME TO hidden").await.unwrap();
-    let days = 1..=u64::try_from(WAITING_MAX).unwrap() + 1;
-    for day in days.clone() {
-        valuations.set(day, Usd::dollars(1), 1);
-        valuations.set(day, Usd::dollars(2), 2);
-    }
-    assert!(!valuations.are_stored(Duration::from_millis(300)).await);
-    other.execute("ALTER TABLE hidden RENAME TO valuations").await.unwrap();
-    assert!(valuations.are_stored(PATIENCE).await);
-    for day in days {
-        let expected = (day > 1).then_some((day, Usd::dollars(2)));
-        assert_eq!(db.last_valuation("0xslow", day).await.unwrap(), expected, "{day}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Decisions that hold already, on their way into the database.
 
+use crate::db::live;
 use sqlx::{Database, Executor};
 use std::time::Duration;
 use store::db::{AuditRow, Db, Decision, DecisionRow, SettingRow};
@@ -38,8 +39,11 @@ where
         other.execute(*sql).await.unwrap();
     }
     let first = writer.write(Decision::Audit(audit("stop")));
-    let more =
-        [Decision::Setting(setting("7")), Decision::Strategy(disabled("quoter")), Decision::Audit(audit("stop"))];
+    let more = [
+        Decision::Setting(live(), setting("7")),
+        Decision::Strategy(live(), disabled("quoter")),
+        Decision::Audit(audit("stop")),
+    ];
     let [_, _, last] = more.map(|decision| writer.write(decision));
     let names =
         tokio::time::timeout(PATIENCE, late.wait_for(|names| !names.is_empty())).await.unwrap().unwrap().clone();
@@ -51,8 +55,11 @@ where
     assert!(writer.is_stored(last, PATIENCE).await && writer.is_stored(first, Duration::ZERO).await);
     assert!(writer.flush(PATIENCE).await);
     assert_eq!(actions(db, 3).await, ["stop", "stop", "pause"]);
-    assert_eq!(db.settings().await.unwrap().into_iter().find(|row| row.name == "max_order_usd"), Some(setting("7")));
-    assert_eq!(db.decision("quoter").await.unwrap(), disabled("quoter"));
+    assert_eq!(
+        db.settings(&live()).await.unwrap().into_iter().find(|row| row.name == "max_order_usd"),
+        Some(setting("7"))
+    );
+    assert_eq!(db.decision(&live(), "quoter").await.unwrap(), disabled("quoter"));
     tokio::time::timeout(PATIENCE, late.wait_for(Vec::is_empty)).await.unwrap().unwrap();
 }
 
@@ -63,16 +70,19 @@ where
 {
     let writer = db.decisions();
     other.execute("ALTER TABLE settings RENAME TO hidden").await.unwrap();
-    let [seven, eight] = ["7", "8"].map(|value| writer.write(Decision::Setting(setting(value))));
+    let [seven, eight] = ["7", "8"].map(|value| writer.write(Decision::Setting(live(), setting(value))));
     let after = writer.write(Decision::Audit(audit("after")));
     assert!(!writer.is_stored(after, MOMENT).await, "it does not overtake what cannot be written");
     other.execute("ALTER TABLE hidden RENAME TO settings").await.unwrap();
     assert!(writer.is_stored(after, PATIENCE).await && writer.is_stored(seven, Duration::ZERO).await);
     assert!(writer.is_stored(eight, Duration::ZERO).await);
-    assert_eq!(db.settings().await.unwrap().into_iter().find(|row| row.name == "max_order_usd"), Some(setting("8")));
+    assert_eq!(
+        db.settings(&live()).await.unwrap().into_iter().find(|row| row.name == "max_order_usd"),
+        Some(setting("8"))
+    );
     // A row that breaks a constraint, and a number that no column has room for.
     let never = [
-        Decision::Strategy(DecisionRow { disabled: 7, ..disabled("broken") }),
+        Decision::Strategy(live(), DecisionRow { disabled: 7, ..disabled("broken") }),
         Decision::Audit(AuditRow { at_ms: u64::MAX, ..audit("broken") }),
     ];
     for decision in never {

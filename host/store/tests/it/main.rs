@@ -13,3 +13,5 @@ mod ceilings;
 mod db;
 mod decisions;
 mod postgres;
+mod upgrade;
+mod valuations;

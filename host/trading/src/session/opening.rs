@@ -20,13 +20,8 @@ use sandbox::Sandbox;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Instant;
-<<<<<<< HEAD
-use store::db::{Db, Halt, SessionRow};
+use store::db::{Db, Halt, SessionRow, Valuations};
 use store::journal_files::{Journal, Keep, Past};
-=======
-use store::db::{Db, SessionRow, Valuations};
-use store::journal_files::{Journal, Past};
->>>>>>> 48a243a (engine, store, trading: a day's loss counts from the last valuation before the day)
 use store::strategy_state::SavedStates;
 
 /// A session that is journaled and has the last session's account, and does nothing yet.
@@ -56,15 +51,11 @@ impl Opened {
         let session = session_after(past.as_ref().map(|past| past.session), now);
         signer.begin(session).await.context("beginning a session at the signer")?;
         let account = signer.account().funder.to_string();
-<<<<<<< HEAD
         // The database has an emergency stop, or else the journal does: it may have been written when the database could not be.
         let stored = db.halted(&account).await?.is_some();
         let halted = stored || past.as_ref().is_some_and(|past| past.halted);
-        let start = session_start(config, limits, &db, &account, now, (&venue, halted)).await?;
+        let start = session_start(config, limits, &db, &account, now, (&venue, halted), past.as_ref()).await?;
         let start = SessionStart { session, ..start };
-=======
-        let start = session_start(config, limits, &db, &account, now, &venue, past.as_ref()).await?;
->>>>>>> 48a243a (engine, store, trading: a day's loss counts from the last valuation before the day)
         let mode = start.mode;
         let resumed = past.as_ref().map(|past| carry_over::renumbered(past, &mut venue.markets)).transpose()?;
         let journal = journal(config, session, &account, past.as_ref().map(|past| past.session), now)?;
@@ -107,14 +98,9 @@ fn handles(
         inbox: Inbox::default(),
         index: Index::default(),
         latest: Latest::default(),
-<<<<<<< HEAD
         halts: unstored::keep_halts(&db, account, &alerts, &picture),
         picture,
-=======
-        picture: Picture::new(&Begin { mode: shown(config.mode), session: session.0, at: now }),
-        halts: halts::keep(&db, account, alerts.clone()),
         valuations: Valuations::start(&db, account.to_owned()),
->>>>>>> 48a243a (engine, store, trading: a day's loss counts from the last valuation before the day)
         alerts,
         journal,
         starts: Starts::default(),
@@ -146,12 +132,8 @@ async fn session_start(
     db: &Db,
     account: &str,
     now: Time,
-<<<<<<< HEAD
     (venue, halted): (&Venue, bool),
-=======
-    venue: &Venue,
     past: Option<&Past>,
->>>>>>> 48a243a (engine, store, trading: a day's loss counts from the last valuation before the day)
 ) -> anyhow::Result<SessionStart> {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).context("asking the system for randomness")?;
@@ -233,7 +215,6 @@ pub(crate) fn sandbox_of(config: &Config) -> anyhow::Result<Sandbox> {
 
 #[cfg(test)]
 mod tests {
-<<<<<<< HEAD
     use super::*;
 
     #[test]
@@ -243,9 +224,7 @@ mod tests {
         assert_eq!(session_after(Some(SessionId(999_999)), now), SessionId(1_000_000));
         assert_eq!(session_after(Some(SessionId(1_000_000)), now), SessionId(1_000_001));
         assert_eq!(session_after(Some(SessionId(3_600_000_000)), now), SessionId(3_600_000_001));
-=======
-    use super::day_start;
-    use model::Usd;
+    }
 
     #[test]
     fn a_day_counts_from_its_own_valuation_or_else_from_the_last_one_before_it() {
@@ -265,6 +244,5 @@ mod tests {
         for (case, row, past, expected) in cases {
             assert_eq!(day_start(20, row, past), expected.map(|dollars| (20, usd(dollars))), "{case}");
         }
->>>>>>> 48a243a (engine, store, trading: a day's loss counts from the last valuation before the day)
     }
 }

@@ -27,7 +27,7 @@ use signer::process::Parent;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use store::db::SessionRow;
+use store::db::{AccountScope, SessionRow};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -181,10 +181,12 @@ fn watch_venue(handles: &Handles, venue: &Venue, watchdog: &Watchdog, config: &C
 fn strategies(handles: &Handles, config: &Config, sandbox: Sandbox, holders: BTreeSet<StrategyId>) -> Strategies {
     let Handles { db, inbox, picture, alerts, latest, starts, listing, names, states, .. } = handles.clone();
     let session = picture.bot().session;
+    let scope = AccountScope::new(config.mode.as_str(), &handles.signer.account().funder.to_string());
     Strategies::new(lifecycle::Tools {
         data_dir: config.data_dir.clone(),
         strategies_dir: config.strategies_dir.clone(),
         db,
+        scope,
         inbox,
         picture,
         alerts,

@@ -2,11 +2,14 @@
 
 use crate::supervisor::mark::Mark;
 use crate::supervisor::name::is_name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The most strategies, and the most files of settings.
 pub(super) const FILES_MAX: usize = 256;
+
+/// Why an entry that is no plain file is not read.
+const NO_FILE: &str = "it is a link, or no file";
 
 /// The kinds of files in the folder. Settings come first: a strategy starts with its settings known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,34 +49,63 @@ impl Key {
     }
 }
 
+/// What a scan found under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A file.
+    File(Mark),
+    /// Settings that are there and cannot be used, with the reason. A strategy must not run as if there were none.
+    Unusable(String),
+}
+
 /// The files that one scan found.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    /// The first [`FILES_MAX`] of each kind, by name.
-    pub(super) files: BTreeMap<Key, Mark>,
+    /// At most [`FILES_MAX`] of each kind.
+    pub(super) files: BTreeMap<Key, Entry>,
     /// The number of modules, with those that are left out.
     pub(super) modules: usize,
 }
 
-/// Lists the files that belong to strategies.
-pub(super) fn list(dir: &Path) -> std::io::Result<Entries> {
+/// Lists the files that belong to strategies. Where there are too many, those that `is_known` says are known stay, and then the first by
+/// name; the settings of modules that stay always do.
+pub(super) fn list(dir: &Path, is_known: impl Fn(&Key) -> bool) -> std::io::Result<Entries> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let Some(key) = Key::of(&entry.path()) else { continue };
         // Of the entry itself: links are not followed.
-        let Ok(meta) = entry.metadata() else { continue };
-        if meta.is_file() {
-            files.insert(key, Mark::of(&meta));
+        let found = match entry.metadata() {
+            Ok(meta) if meta.is_file() => Entry::File(Mark::of(&meta)),
+            Ok(_) => Entry::Unusable(NO_FILE.to_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => Entry::Unusable(format!("looking at it: {error}")),
+        };
+        // A module that is no file is not there, and what it would be does not run.
+        if key.kind == Kind::Settings || matches!(found, Entry::File(_)) {
+            files.insert(key, found);
         }
     }
-    let (mut settings, mut modules) = (0usize, 0usize);
-    files.retain(|key, _| {
-        let count = if key.kind == Kind::Module { &mut modules } else { &mut settings };
-        *count = count.saturating_add(1);
-        *count <= FILES_MAX
-    });
-    Ok(Entries { files, modules })
+    Ok(limited(files, FILES_MAX, is_known))
+}
+
+/// Keeps at most `limit` files of each kind.
+fn limited(mut files: BTreeMap<Key, Entry>, limit: usize, is_known: impl Fn(&Key) -> bool) -> Entries {
+    let of = |kind: Kind| files.keys().filter(move |key| key.kind == kind).cloned();
+    let modules = of(Kind::Module).count();
+    let kept: BTreeSet<Key> = first(of(Kind::Module), limit, |key| !is_known(key));
+    let has_module = |key: &Key| kept.contains(&Key { kind: Kind::Module, name: key.name.clone() });
+    let settings = first(of(Kind::Settings), limit, |key| (!has_module(key), !is_known(key)));
+    files.retain(|key, _| kept.contains(key) || settings.contains(key));
+    Entries { files, modules }
+}
+
+/// Returns the first `limit` keys by `rank`, and among those of one rank by name.
+fn first<R: Ord>(keys: impl Iterator<Item = Key>, limit: usize, rank: impl Fn(&Key) -> R) -> BTreeSet<Key> {
+    let mut keys: Vec<Key> = keys.collect();
+    keys.sort_by_cached_key(|key| (rank(key), key.clone()));
+    keys.truncate(limit);
+    keys.into_iter().collect()
 }
 
 /// Reads at most `limit` bytes and one more, which shows that the file is too large. Refuses a link, also one that took the file's place
@@ -90,4 +122,25 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     file.take(most).read_to_end(&mut bytes).map_err(|error| format!("reading it: {error}"))?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(kind: Kind, name: &str) -> Key {
+        Key { kind, name: name.to_owned() }
+    }
+
+    #[test]
+    fn newcomers_displace_neither_what_is_known_nor_the_settings_of_what_stays() {
+        let (settings, module) = (|name| key(Kind::Settings, name), |name| key(Kind::Module, name));
+        let all = ["a", "b", "c", "x", "y"].map(module).into_iter().chain(["a", "b", "c", "d", "y", "z"].map(settings));
+        let files: BTreeMap<Key, Entry> = all.map(|key| (key, Entry::Unusable(String::new()))).collect();
+        let known = [module("y"), settings("y"), settings("z")];
+        let entries = limited(files, 3, |key| known.contains(key));
+        let kept: Vec<Key> = entries.files.into_keys().collect();
+        let expected = ["a", "b", "y"].map(settings).into_iter().chain(["a", "b", "y"].map(module));
+        assert_eq!((kept, entries.modules), (expected.collect(), 5));
+    }
 }

@@ -150,6 +150,11 @@ impl File {
         };
     }
 
+    /// Records that the file could not be read, so that it is tried again.
+    pub(super) fn retry(&mut self, now: Instant) {
+        self.state = FileState::Settling(Settling { changed: now, early: EarlyLoad::Untried, failed: Some(now) });
+    }
+
     /// Records that the file was reported, or given up.
     pub(super) fn settle(&mut self) {
         self.state = FileState::Settled;

@@ -145,6 +145,8 @@ impl Day {
         Past {
             session: SessionId(1),
             carry: self.engine.carry(|_| true),
+            day_start: self.engine.summary().day_start,
+            value: self.engine.summary().portfolio,
             markets: self.markets.clone(),
             placements: BTreeMap::new(),
             over: BTreeMap::new(),
