@@ -75,6 +75,21 @@ def touch(client, token):
     return float(book["bids"][-1]["price"]), float(book["asks"][-1]["price"])
 
 
+def plenty(client):
+    """Returns a token whose best ask has fifty shares, and that price; the others stand still from then on."""
+    _, tokens = market(client)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        faults({"still": True, "unlimited": True})
+        for token in tokens:
+            best = client.get_order_book(token)["asks"][-1]
+            if float(best["size"]) >= 50 and 0.1 <= float(best["price"]) <= 0.93:
+                return token, float(best["price"])
+        faults({})
+        time.sleep(0.05)
+    raise AssertionError("no best ask ever had fifty shares")
+
+
 def low(client, token):
     """A price far under the market, where a bid rests."""
     return max(0.01, round(touch(client, token)[0] - 0.2, 2))
@@ -356,6 +371,21 @@ class Taking(unittest.TestCase):
                 self.client.create_and_post_market_order(order, order_type=order_type)
             self.assertIn(words, refused.exception.error_msg["error"])
         self.assertEqual(self.client.get_trades(), [])
+
+    def test_a_market_buy_spends_its_dollars_whatever_they_buy(self):
+        self.addCleanup(lambda: faults({}))
+        for order_type in (OrderType.FAK, OrderType.FOK):
+            token, ask = plenty(self.client)
+            before = self.balance()
+            order = MarketOrderArgs(token_id=token, amount=5.00, side=Side.BUY, price=round(ask + 0.06, 2), order_type=order_type)
+            bought = self.client.create_and_post_market_order(order, order_type=order_type)
+            self.assertEqual((bought["status"], float(bought["makingAmount"])), ("matched", 5), bought)
+            self.assertAlmostEqual(float(bought["takingAmount"]), 5 / ask, delta=1e-5)
+            rate = self.client.get_clob_market_info(market(self.client)[0])["fd"]["r"]
+            fee = round(5 * rate * (1 - ask) * 1e6)
+            self.assertAlmostEqual(before - self.balance(), 5_000_000 + fee, delta=100)
+            paid = sum(float(trade["size"]) * float(trade["price"]) for trade in self.client.get_trades() if trade["id"] in bought["tradeIDs"])
+            self.assertAlmostEqual(paid, 5, delta=1e-5)
 
     def test_two_of_us_meet_and_a_set_is_minted(self):
         other = trader()

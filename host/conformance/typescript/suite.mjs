@@ -53,6 +53,23 @@ async function faults(faults) {
   assert.equal(answer.status, 200);
 }
 
+/** A token whose best ask has fifty shares; the others stand still from then on. */
+async function plenty(client) {
+  const { condition, tokens } = await market(client);
+  const rate = (await client.getClobMarketInfo(condition)).fd.r;
+  for (let tries = 0; tries < 300; tries += 1) {
+    await faults({ still: true, unlimited: true });
+    for (const tokenID of tokens) {
+      const best = (await client.getOrderBook(tokenID)).asks.at(-1);
+      const ask = Number(best.price);
+      if (Number(best.size) >= 50 && ask >= 0.1 && ask <= 0.93) return { tokenID, ask, rate };
+    }
+    await faults({});
+    await sleep(50);
+  }
+  throw new Error("no best ask ever had fifty shares");
+}
+
 describe("public", () => {
   const client = bare();
 
@@ -228,6 +245,29 @@ describe("taking orders", () => {
     const sale = { tokenID: token, amount: Math.floor(shares / 1e4) / 100, side: Side.SELL, price: Math.max(0.01, round(best - 0.05)) };
     const sold = await client.createAndPostMarketOrder(sale, undefined, OrderType.FAK);
     assert.equal(sold.status, "matched", JSON.stringify(sold));
+  });
+
+  test("that buy spend their dollars whatever they buy", async () => {
+    const client = await trader();
+    const cash = async () => {
+      await client.updateBalanceAllowance({ asset_type: AssetType.COLLATERAL });
+      return Number((await client.getBalanceAllowance({ asset_type: AssetType.COLLATERAL })).balance);
+    };
+    try {
+      for (const type of [OrderType.FAK, OrderType.FOK]) {
+        const { tokenID, ask, rate } = await plenty(client);
+        const before = await cash();
+        const order = { tokenID, amount: 5, side: Side.BUY, price: round(ask + 0.06), orderType: type };
+        const bought = await client.createAndPostMarketOrder(order, undefined, type);
+        assert.equal(bought.status, "matched", JSON.stringify(bought));
+        assert.equal(Number(bought.makingAmount), 5);
+        assert.ok(Math.abs(Number(bought.takingAmount) - 5 / ask) < 1e-5, JSON.stringify([ask, bought]));
+        const fee = before - (await cash()) - 5e6;
+        assert.ok(Math.abs(fee - 5e6 * rate * (1 - ask)) <= 100, `a fee of ${fee} at ${ask}`);
+      }
+    } finally {
+      await faults({});
+    }
   });
 
   test("that meet nothing are killed in the venue's words", async () => {

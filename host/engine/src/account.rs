@@ -7,7 +7,7 @@ use crate::step::{Engine, Summary};
 use alloc::format;
 use model::event::Reason;
 use model::input::{AccountView, Breaker, Scope};
-use model::{Price, Side, Size, StrategyId, TokenIx, Usd};
+use model::{FeeRate, NewOrder, Price, Side, Size, StrategyId, TokenIx, Usd};
 
 /// Looks at the venue's account that must differ from ours in the same way before it counts as a mismatch.
 const MISMATCH_LOOKS: u32 = 3;
@@ -48,22 +48,14 @@ pub(crate) struct Mismatch {
 impl Engine {
     /// Returns what an order holds back: a BUY its cost and the taker fee at its worst price, a SELL its shares.
     pub(crate) fn reserve_of(&self, entry: &OrderEntry) -> Reserve {
-        let size = entry.at_risk();
-        if size.is_zero() {
-            return Reserve::default();
-        }
-        if entry.order.side == Side::Sell {
+        let (order, size) = (&entry.order, entry.at_risk());
+        if order.side == Side::Sell {
             return Reserve { cash: Usd::ZERO, shares: size };
         }
-        let fee = self.markets.of_token(entry.order.token).map(|market| market.market.fee).unwrap_or_default();
-        let fee = if entry.order.kind.is_post_only() {
-            Some(Usd::ZERO)
-        } else {
-            fee.taker_fee_worst(entry.order.price, size)
-        };
-        let cost = entry.order.price.cost_ceil(size);
-        let cash = cost.zip(fee).map_or(Usd(i64::MAX), |(cost, fee)| cost.saturating_add(fee));
-        Reserve { cash, shares: Size::ZERO }
+        let rate = self.markets.of_token(order.token).map(|market| market.market.fee).unwrap_or_default();
+        let cost = entry.cost_at_risk();
+        let fee = worst_fee(rate, order, size, cost).unwrap_or(Usd(i64::MAX));
+        Reserve { cash: cost.saturating_add(fee), shares: Size::ZERO }
     }
 
     /// Returns the cash that a new order may take.
@@ -143,7 +135,7 @@ impl Engine {
 
     /// Compares the venue's account with ours. Fills on their way explain a difference, so only one that stays counts.
     pub(crate) fn reconcile(&mut self, view: &AccountView, effects: &mut Effects) {
-        let on_its_way = self.orders.open().any(|entry| entry.traded < entry.matched);
+        let on_its_way = self.orders.open().any(OrderEntry::is_awaited);
         if !on_its_way {
             self.book_told(view, effects);
             self.book_redemptions(view, effects);
@@ -225,6 +217,16 @@ impl Engine {
     pub fn valued(&self, token: TokenIx) -> (crate::Position, Option<Price>, Usd) {
         let position = self.ledger.position(token);
         (position, self.mark(token), self.value_of(token, position.size))
+    }
+}
+
+/// Returns the most that a BUY of `size` shares for `cost` dollars could be charged on top, if it may take at all. The dollars of a
+/// FOK or FAK BUY buy more shares, and cost more fee, the lower the price is.
+pub(crate) fn worst_fee(rate: FeeRate, order: &NewOrder, size: Size, cost: Usd) -> Option<Usd> {
+    match order.dollars() {
+        Some(_) => rate.taker_fee_spending(cost),
+        None if order.kind.is_post_only() => Some(Usd::ZERO),
+        None => rate.taker_fee_worst(order.price, size),
     }
 }
 

@@ -9,6 +9,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use model::event::Reason;
 use model::input::{Breaker, CancelOutcome, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
+use model::order::DOLLARS_DUST;
 use model::{FillEntry, OrderId, OrderState, OwnEvent, Size, StrategyId, Time, Usd};
 
 /// How long after a cancel failed it is asked for again.
@@ -43,10 +44,10 @@ impl Engine {
                 });
             }
             PlaceOutcome::Matched { matched } => self.change(order, effects, |entry| {
-                entry.matched = entry.matched.max((*matched).min(entry.order.size));
+                entry.matched = entry.matched.max((*matched).min(entry.order.shares_max()));
                 entry.unknown = None;
                 if !entry.state.is_over() {
-                    entry.state = match (entry.matched >= entry.order.size, rests) {
+                    entry.state = match (entry.is_whole(), rests) {
                         (true, _) => OrderState::Filled,
                         (false, true) if entry.matched.is_zero() => OrderState::Live,
                         (false, true) => OrderState::PartlyFilled,
@@ -132,9 +133,10 @@ impl Engine {
             self.late_appearance(order, effects);
         }
         self.change(order, effects, |entry| {
-            entry.matched = entry.matched.max(matched.min(entry.order.size));
+            entry.matched = entry.matched.max(matched.min(entry.order.shares_max()));
             entry.unknown = None;
-            let whole = entry.matched >= entry.order.size;
+            // A FOK or FAK BUY whose shares are enough may have dollars left: only the word that it is over ends it.
+            let whole = if status == VenueStatus::Matched { entry.is_whole() } else { entry.is_spent() };
             entry.state = match (status, entry.state) {
                 // What is over stays over, but a refusal that was none is corrected.
                 (_, state @ (OrderState::Filled | OrderState::Cancelled)) => state,
@@ -165,7 +167,8 @@ impl Engine {
         let (size, cost, fee, basis) = (trade.size, Usd::ZERO, Usd::ZERO, [Usd::ZERO; 2]);
         let entry = FillEntry { strategy, token, side, size, cost, fee, basis };
         self.orders.remember(key, Fill { entry, settlement: Settlement::Failed, at: self.now }, self.now);
-        self.change(id, effects, |entry| entry.traded = entry.traded.saturating_add(size));
+        let spent = trade.cost().unwrap_or_default();
+        self.change(id, effects, |entry| entry.note_trade(size, spent));
         self.tell_fill(key, trade, effects);
     }
 
@@ -204,14 +207,15 @@ impl Engine {
         };
         effects.push(Effect::NotifyOwn { strategy, event });
         self.change(id, effects, |entry| {
-            entry.traded = entry.traded.saturating_add(trade.size);
+            entry.note_trade(trade.size, cost);
             entry.unknown = None;
-            if matches!(entry.state, OrderState::Pending | OrderState::Live | OrderState::Unknown) {
-                entry.state = OrderState::PartlyFilled;
-            }
-            if entry.traded >= entry.order.size {
-                entry.state = OrderState::Filled;
-            }
+            entry.state = match entry.state {
+                _ if entry.is_traded_whole() => OrderState::Filled,
+                OrderState::Pending | OrderState::Live | OrderState::Unknown => OrderState::PartlyFilled,
+                // Its shares sufficed, but now that all trades are told dollars are left.
+                OrderState::Filled if !entry.is_whole() => OrderState::Cancelled,
+                state => state,
+            };
         });
         if settlement > Settlement::Matched {
             self.tell_settlement(trade, settlement, effects);
@@ -233,11 +237,20 @@ impl Engine {
         trade.cost().zip(fee)
     }
 
-    /// A fill that cannot be is booked all the same, for the money moved; but then our orders are not the venue's.
+    /// A fill that cannot be is booked all the same, for the money moved; but then our orders are not the venue's. A FOK or FAK
+    /// BUY gets more shares than it names where prices are better, but never spends more than its dollars.
     fn doubt_fill(&mut self, entry: &OrderEntry, trade: &TradeUpdate, effects: &mut Effects) {
-        let order = &entry.order;
-        if entry.traded.saturating_add(trade.size) > order.size {
-            let reason = format!("order {} of {} shares traded {} more", order.id, order.size, trade.size);
+        let (order, cost) = (&entry.order, trade.cost().unwrap_or(Usd(i64::MAX)));
+        let reason = match order.dollars() {
+            Some(dollars) if entry.spent.saturating_add(cost) >= dollars.saturating_add(DOLLARS_DUST) => {
+                Some(format!("order {} of {dollars} dollars spent {cost} more", order.id))
+            }
+            None if entry.traded.saturating_add(trade.size) > order.size => {
+                Some(format!("order {} of {} shares traded {} more", order.id, order.size, trade.size))
+            }
+            _ => None,
+        };
+        if let Some(reason) = reason {
             self.trip(Trip::session(Breaker::ReconciliationMismatch, reason), effects);
         }
         if entry.state == OrderState::Refused {

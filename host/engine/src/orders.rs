@@ -10,6 +10,7 @@ use fills::Fills;
 use model::carry::DONE_MAX;
 use model::event::Reason;
 use model::input::Settlement;
+use model::order::{DOLLARS_DUST, SHARES_DUST};
 use model::{FillEntry, MarketIx, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd};
 use table::Table;
 
@@ -49,6 +50,8 @@ pub(crate) struct OrderEntry {
     pub(crate) matched: Size,
     /// Shares in trades that we booked.
     pub(crate) traded: Size,
+    /// What these trades cost or brought, fees apart.
+    pub(crate) spent: Usd,
     /// Why it stands as it does.
     pub(crate) reason: Reason,
     /// Whether it is one leg of a standing quote.
@@ -95,6 +98,7 @@ impl OrderEntry {
             state,
             matched: Size::ZERO,
             traded: Size::ZERO,
+            spent: Usd::ZERO,
             reason: Reason::new(),
             target: false,
             exit: false,
@@ -108,10 +112,62 @@ impl OrderEntry {
         }
     }
 
-    /// Returns the shares that may still be matched, or were matched in trades that we have not heard of yet.
+    /// Returns the shares that may still be matched, or were matched in trades that we have not heard of yet. While a FOK or FAK
+    /// BUY is open its dollars say more than its shares, see [`OrderEntry::cost_at_risk`].
     pub(crate) fn at_risk(&self) -> Size {
         let most = if self.state.is_over() { self.matched } else { self.order.size };
-        most.saturating_sub(self.traded)
+        self.beyond_traded(most)
+    }
+
+    /// Says whether shares were matched in trades that we have not heard of yet.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.beyond_traded(self.matched).is_zero()
+    }
+
+    /// Returns by how much `size` is more than what was traded. Of a FOK or FAK BUY the venue rounds the last digits away.
+    fn beyond_traded(&self, size: Size) -> Size {
+        let more = size.saturating_sub(self.traded);
+        if more < SHARES_DUST && self.order.dollars().is_some() { Size::ZERO } else { more }
+    }
+
+    /// Returns the dollars that a FOK or FAK BUY has left to spend; none for an order that is counted in shares.
+    fn unspent(&self) -> Option<Usd> {
+        self.order.dollars().map(|dollars| dollars.saturating_sub(self.spent).max(Usd::ZERO))
+    }
+
+    /// Returns what a BUY may still cost, fees apart: its shares at the limit, or the dollars that are left. Of one that is
+    /// over, what the trades that we have not heard of yet cost at most.
+    pub(crate) fn cost_at_risk(&self) -> Usd {
+        let cost = self.order.price.cost_ceil(self.at_risk()).unwrap_or(Usd(i64::MAX));
+        match self.unspent() {
+            Some(left) if self.is_open() => left,
+            Some(left) => cost.min(left),
+            None => cost,
+        }
+    }
+
+    /// Says whether all of it is matched. Of a FOK or FAK BUY the dollars count, less than a cent apart; as long as trades are
+    /// to be told, shares as many as it names stand for them.
+    pub(crate) fn is_whole(&self) -> bool {
+        let names = self.matched.saturating_add(SHARES_DUST) >= self.order.shares_min();
+        self.is_spent() || (self.order.dollars().is_some() && self.is_awaited() && names)
+    }
+
+    /// Notes a trade of the order, booked or failed.
+    pub(crate) fn note_trade(&mut self, size: Size, cost: Usd) {
+        self.traded = self.traded.saturating_add(size);
+        self.spent = self.spent.saturating_add(cost);
+        self.matched = self.matched.max(self.traded);
+    }
+
+    /// Says whether the trades that we heard of are all of it: the shares, or the dollars of a FOK or FAK BUY.
+    pub(crate) fn is_traded_whole(&self) -> bool {
+        self.unspent().map_or(self.traded >= self.order.size, |left| left < DOLLARS_DUST)
+    }
+
+    /// Says whether all shares are matched, or all dollars of a FOK or FAK BUY are spent in trades that we heard of.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.unspent().map_or(self.matched >= self.order.size, |left| left < DOLLARS_DUST)
     }
 
     /// Says whether it could still trade at the venue.

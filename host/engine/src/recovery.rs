@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use model::carry::{CarriedFill, CarriedOrder, DONE_MAX, FILLS_MAX};
 use model::event::Reason;
 use model::input::{Breaker, Scope};
-use model::{Carry, Input, MarketIx, MarketState, OrderId, OrderState, StrategyId, TokenIx};
+use model::{Carry, Input, MarketIx, MarketState, OrderId, OrderState, StrategyId, TokenIx, Usd};
 
 impl Engine {
     /// Takes an input of a journal again. What it led to was done then, so nothing that could be sent comes out.
@@ -29,8 +29,8 @@ impl Engine {
         let orders = self.orders.all().filter(|entry| {
             let skipped = !entry.is_open() && skip > 0;
             skip = if skipped { skip.saturating_sub(1) } else { skip };
-            // Something may still come of what is not done with.
-            !skipped || !self.orders.is_done(entry.order.id)
+            // Something may still come of what is not done with, and shares that were matched and not told yet are on their way.
+            !skipped || entry.is_at_risk() || !self.orders.is_done(entry.order.id)
         });
         let orders = orders.map(|entry| CarriedOrder {
             order: entry.order,
@@ -116,6 +116,7 @@ impl Engine {
             let entry = OrderEntry {
                 matched: carried.matched,
                 traded: carried.traded,
+                spent: spent_on(&carry.fills, carried.order.id),
                 cancel: goes.then_some(model::Time(0)),
                 by_host: goes,
                 unknown: (carried.state == OrderState::Unknown).then_some(self.now),
@@ -154,4 +155,11 @@ impl Engine {
             self.day = DayStart { value, last: value, cash_only: false, ..self.day };
         }
     }
+}
+
+/// Returns what the trades of an order cost or brought. Its fills are among those that are carried as long as they matter: a FOK or
+/// FAK BUY is over within moments.
+fn spent_on(fills: &[CarriedFill], order: OrderId) -> Usd {
+    let of = fills.iter().filter(|fill| fill.order == order);
+    of.fold(Usd::ZERO, |sum, fill| sum.saturating_add(fill.entry.cost))
 }

@@ -283,10 +283,10 @@ impl Engine {
         self.orders.forgotten()
     }
 
-    /// Returns the orders that may still move money, with the shares that may: those that are not over, and those that are
-    /// but whose trades are not all told.
-    pub fn at_risk(&self) -> impl Iterator<Item = (model::NewOrder, model::Size)> {
-        self.orders.at_risk().map(|entry| (entry.order, entry.at_risk()))
+    /// Returns the orders that may still move money, with the shares that may and the money that their trades moved so far:
+    /// those that are not over, and those that are but whose trades are not all told.
+    pub fn at_risk(&self) -> impl Iterator<Item = (model::NewOrder, model::Size, model::Usd)> {
+        self.orders.at_risk().map(|entry| (entry.order, entry.at_risk(), entry.spent))
     }
 
     /// Returns the orders that are not over: the order, its state and the shares matched.

@@ -78,6 +78,13 @@ impl Price {
         i64::try_from(micros).ok().map(Usd)
     }
 
+    /// Returns how many shares `dollars` buy at this price, rounded down; saturates far above any supply.
+    pub fn shares_for(self, dollars: Usd) -> Size {
+        let scaled = u128::try_from(dollars.0).unwrap_or(0).saturating_mul(SCALE_U128);
+        let shares = scaled.checked_div(u128::from(self.0)).unwrap_or(0);
+        Size(u64::try_from(shares).unwrap_or(u64::MAX))
+    }
+
     /// Says whether this price stands on the grid of `tick` (`tick <= price <= 1 - tick`, a whole number of ticks).
     pub fn is_on(self, tick: TickSize) -> bool {
         let step = tick.micros();

@@ -9,7 +9,8 @@ pub struct Limits {
     pub portfolio_trade_bps: u32,
     /// `max_order_usd`: the cost of one risk-increasing order.
     pub max_order: Usd,
-    /// `max_order_shares`: the shares of one risk-increasing order; catches a size in the wrong unit.
+    /// `max_order_shares`: the shares of one risk-increasing order; catches a size in the wrong unit. Of a FOK or FAK BUY count those
+    /// that its dollars buy at the best ask less the collar.
     pub max_order_size: Size,
     /// `max_market_usd`: worst-case loss over the outcomes of one condition, all open orders filled.
     pub max_market: Usd,

@@ -1,6 +1,6 @@
 //! A market: one condition with two outcome tokens that pay one dollar together.
 
-use crate::amount::{Price, Size, TickSize, Usd};
+use crate::amount::{Price, SCALE, Size, TickSize, Usd};
 use crate::id::{ConditionId, EventId, TokenId};
 use crate::time::Time;
 use alloc::format;
@@ -30,6 +30,13 @@ impl FeeRate {
         let half = Price::from_micros(500_000)?;
         let exact = self.scaled(price.min(half), size)?;
         i64::try_from(exact.div_ceil(10u128.pow(18))).ok().map(Usd)
+    }
+
+    /// Returns the most a taker could be charged for spending `dollars` at whatever price, rounded up. A share's fee is rate times
+    /// p(1-p), so a dollar's is rate times 1-p: the lower the price, the more.
+    pub fn taker_fee_spending(self, dollars: Usd) -> Option<Usd> {
+        let exact = u128::try_from(dollars.0).ok()?.checked_mul(u128::from(self.rate_micros))?;
+        i64::try_from(exact.div_ceil(u128::from(SCALE))).ok().map(Usd)
     }
 
     /// The fee in micro-dollars times 10^18.
@@ -115,6 +122,18 @@ mod tests {
         let fee = FeeRate { rate_micros: 70_000 };
         let price = Price::from_micros(900_000).unwrap();
         assert_eq!(fee.taker_fee_worst(price, Size::shares(100)), Some(Usd(1_750_000)));
+    }
+
+    #[test]
+    fn no_price_makes_the_fee_of_a_dollar_higher_than_what_is_reserved() {
+        let fee = FeeRate { rate_micros: 70_000 };
+        let most = fee.taker_fee_spending(Usd::dollars(10)).unwrap();
+        assert_eq!(most, Usd(700_000));
+        for micros in [100, 10_000, 440_000, 900_000, 999_900] {
+            let price = Price::from_micros(micros).unwrap();
+            let charged = fee.taker_fee(price, price.shares_for(Usd::dollars(10))).unwrap();
+            assert!(charged <= most, "{charged} at {price}");
+        }
     }
 
     #[test]

@@ -170,6 +170,7 @@ mod tests {
     #![allow(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
 
     use super::*;
+    use model::{NewOrder, OrderId, OrderKind, StrategyId, TokenIx, Usd};
     use proptest::prelude::*;
 
     fn price(text: &str) -> Price {
@@ -213,6 +214,26 @@ mod tests {
         assert_eq!(placed, Amounts { maker: 25_500_000, taker: 611_510_700 });
         let sold = placeable_market_amounts(Side::Sell, price("0.0417"), size("18.25"), tick("0.0001")).unwrap();
         assert_eq!(sold, Amounts { maker: 18_250_000, taker: 761_000 });
+    }
+
+    #[test]
+    fn a_market_buy_signs_the_dollars_that_the_gate_counts() {
+        for (limit, shares, grid) in [
+            ("0.48", "20.83", "0.01"),
+            ("0.44", "11.37", "0.01"),
+            ("0.99", "5", "0.01"),
+            ("0.0417", "611.52", "0.0001"),
+        ] {
+            let (price, size, kind) = (price(limit), size(shares), OrderKind::Fak);
+            let (id, strategy, token) = (OrderId(1), StrategyId(1), TokenIx(0));
+            let order = NewOrder { id, strategy, tag: 0, token, side: Side::Buy, price, size, kind };
+            let signed = placeable_market_amounts(Side::Buy, price, size, tick(grid)).unwrap();
+            assert_eq!(i64::try_from(signed.maker).ok(), order.dollars().map(Usd::micros), "{limit}");
+            assert_eq!(signed.taker, order.shares_min().micros(), "{limit}");
+        }
+        // The venue's own example: five dollars at a cap of 0.44.
+        let five = placeable_market_amounts(Side::Buy, price("0.44"), size("11.37"), TickSize::CENT);
+        assert_eq!(five, Ok(Amounts { maker: 5_000_000, taker: 11_363_600 }));
     }
 
     #[test]

@@ -14,7 +14,10 @@ use crate::venue::{AccountId, MarketError, Order, Venue};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use event::Course;
-use model::{ConditionId, EventId, Market, MarketIx, OrderKind, Price, Side, Size, Time, Usd, VenueOrderId};
+use model::{
+    ConditionId, EventId, Market, MarketIx, NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, Time, Usd,
+    VenueOrderId,
+};
 
 /// Levels that the maker quotes on each side; a taker can empty fewer than half of them.
 const LEVELS: u32 = 10;
@@ -401,7 +404,8 @@ fn either_token(rng: &mut Rng, market: MarketIx, side: Side, price: Price, size:
     } else {
         (market.token(1), side.opposite(), price.complement())
     };
-    Order { id, token, side, price, size, spend: None, kind }
+    let order = NewOrder { id: OrderId(0), strategy: StrategyId::BY_HAND, tag: 0, token, side, price, size, kind };
+    Order::signed(id, &order)
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
     let hours = sum.micros / 3_600_000_000;
     say(&format!(
-        "{} seeds from {} ran clean: {} steps, {} inputs, {} orders, {} fills, {} faults, {} crashes ({} lost valuations), {} sweeps; {hours} simulated hours in {} s \
+        "{} seeds from {} ran clean: {} steps, {} inputs, {} orders, {} fills, {} bettered market buys, {} faults, {} crashes ({} lost valuations), {} sweeps; {hours} simulated hours in {} s \
          ({} seeds/s, {} simulated hours/s)",
         wanted.seeds,
         wanted.seed,
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         sum.inputs,
         sum.orders,
         sum.fills,
+        sum.bettered,
         sum.faults,
         sum.crashes,
         sum.lost_valuations,
@@ -80,12 +81,14 @@ fn fail(broken: &sim::soak::Broken, steps: u64) -> ExitCode {
 }
 
 fn add(sum: &mut sim::soak::Summary, one: &sim::soak::Summary) {
-    let sim::soak::Summary { steps, inputs, orders, fills, crashes, lost_valuations, faults, sweeps, micros } = one;
+    let sim::soak::Summary { steps, inputs, orders, fills, bettered, crashes, lost_valuations, faults, sweeps, micros } =
+        one;
     let pairs = [
         (&mut sum.steps, steps),
         (&mut sum.inputs, inputs),
         (&mut sum.orders, orders),
         (&mut sum.fills, fills),
+        (&mut sum.bettered, bettered),
         (&mut sum.crashes, crashes),
         (&mut sum.lost_valuations, lost_valuations),
         (&mut sum.faults, faults),

@@ -1,12 +1,15 @@
 //! An account of the venue as its owner knows it: orders under the owner's numbers, and what the venue says of them in the
 //! engine's words.
 
+#[cfg(test)]
+mod tests;
+
 use crate::venue::{self, AccountId, Change, OpenOrder, Venue};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use model::input::{AccountView, CancelOutcome, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
-use model::{Body, MarketIx, NewOrder, OrderId, OrderKind, Side, Size, Time, TokenIx, TradeId, Usd, VenueOrderId};
+use model::{Body, MarketIx, NewOrder, OrderId, Size, Time, TokenIx, TradeId, Usd, VenueOrderId};
 
 /// Orders that are remembered, the newest ones; more than an account can have open.
 pub const KNOWN_MAX: usize = 100_000;
@@ -65,15 +68,10 @@ impl Member {
 
     /// Places an order at the venue.
     pub fn place(&mut self, now: Time, at: &mut Venue, order: &NewOrder, id: VenueOrderId) -> PlaceOutcome {
-        let spend = match (order.kind, order.side) {
-            (OrderKind::Gtc { .. } | OrderKind::Gtd { .. }, _) | (_, Side::Sell) => None,
-            (OrderKind::Fak | OrderKind::Fok, Side::Buy) => order.price.cost_floor(order.size),
-        };
-        let NewOrder { token, side, price, size, kind, .. } = *order;
         self.remember(id, order);
-        match at.place(now, self.account, &venue::Order { id, token, side, price, size, spend, kind }) {
+        match at.place(now, self.account, &venue::Order::signed(id, order)) {
             Ok(placed) => {
-                let status = match (placed.resting, placed.matched >= size) {
+                let status = match (placed.resting, placed.whole) {
                     (true, _) => VenueStatus::Live,
                     (false, true) => VenueStatus::Matched,
                     (false, false) => VenueStatus::Cancelled,
@@ -139,7 +137,7 @@ impl Member {
     pub fn hear_order(&mut self, change: Change, order: &OpenOrder) -> Option<Body> {
         let ours = self.ours.get(&order.id)?;
         let status = match change {
-            Change::Update if order.rest().is_zero() => VenueStatus::Matched,
+            Change::Update if order.is_whole() => VenueStatus::Matched,
             Change::Placement | Change::Delayed | Change::Unmatched | Change::Update => VenueStatus::Live,
             Change::Cancellation | Change::Refused(_) => VenueStatus::Cancelled,
         };

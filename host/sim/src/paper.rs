@@ -231,7 +231,7 @@ impl Paper {
         for event in self.venue.drain() {
             match event {
                 Event::Order { at, change, order } => {
-                    if order.rest().is_zero() || matches!(change, Change::Cancellation | Change::Refused(_)) {
+                    if order.is_whole() || matches!(change, Change::Cancellation | Change::Refused(_)) {
                         self.queue.leave(order.id);
                     }
                     if let Some(update) = self.member.hear_order(change, &order) {

@@ -35,6 +35,8 @@ pub struct Summary {
     pub orders: u64,
     /// Fills told by the venue.
     pub fills: u64,
+    /// Market BUYs that got more shares than they named, for prices were better than their limits.
+    pub bettered: u64,
     /// Crashes and recoveries.
     pub crashes: u64,
     /// Crashes after which the row of the day's opening valuation was lost.
@@ -140,5 +142,11 @@ mod tests {
     #[test]
     fn cancels_without_room_are_drawn() {
         assert!((1..60).any(|seed| run(seed, 600, &mut |_| ()).unwrap().sweeps > 0));
+    }
+
+    #[test]
+    fn prices_get_better_on_the_way_of_market_buys() {
+        let bettered: u64 = (1..4).map(|seed| run(seed, 2_000, &mut |_| ()).unwrap().bettered).sum();
+        assert!(bettered > 0);
     }
 }

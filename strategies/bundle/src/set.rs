@@ -4,7 +4,7 @@
 use crate::parameters::Settings;
 use crate::sums::{self, Offer};
 use polytrader_sdk::parameters::decimal;
-use polytrader_sdk::units::{DOLLAR, SECOND, cost, whole_size};
+use polytrader_sdk::units::{DOLLAR, SECOND, cost, shares_for, whole_size};
 use polytrader_sdk::{Intents, MarketState, OrderKind, Place, Side, Tracker};
 
 /// The least that an order may be worth at the venue, with something to spare.
@@ -129,11 +129,13 @@ impl Set {
         for leg in &offers {
             let money = sums::with_fee(leg.price, leg.rate).saturating_add(share);
             let tick = tracker.token(leg.token).map_or(0, |token| token.tick);
-            let size = whole_size(missing(leg.token));
-            let Some(price) = sums::price_within(money, leg.rate, tick).filter(|price| big_enough(leg, *price, size))
-            else {
+            let Some(price) = sums::price_within(money, leg.rate, tick) else { continue };
+            // It spends dollars: as many as the missing shares cost now, so that they and no more come if nothing moves.
+            let worth = cost(leg.price, whole_size(missing(leg.token)));
+            let size = shares_for(worth, price).max(leg.min_size.min(missing(leg.token)));
+            if !big_enough(leg, price, size) {
                 continue;
-            };
+            }
             self.order(leg.token, Side::Buy, price, size, OrderKind::Fak, "complete the set".to_owned(), out);
         }
     }

@@ -1,9 +1,11 @@
 //! Orders, cancels, money, and what an account reads of itself.
 
-use crate::{Trader, faults, fresh, key, low, market, rest, tokens, touch, trader, wallet};
+use crate::{Trader, bare, faults, fresh, key, low, market, rest, tokens, touch, trader, wallet};
 use polymarket_client_sdk_v2::clob::types::request::{
-    BalanceAllowanceRequest, CancelMarketOrderRequest, DeleteNotificationsRequest, OrdersRequest, TradesRequest,
+    BalanceAllowanceRequest, CancelMarketOrderRequest, DeleteNotificationsRequest, OrderBookSummaryRequest, OrdersRequest,
+    TradesRequest,
 };
+use polymarket_client_sdk_v2::clob::types::response::MarketResponse;
 use polymarket_client_sdk_v2::clob::types::{Amount, AssetType, OrderStatusType, OrderType, Side, SignatureType};
 use polymarket_client_sdk_v2::types::{Decimal, U256, Utc, address, dec};
 use serde_json::json;
@@ -112,6 +114,45 @@ async fn money_and_shares_move_and_trades_settle() {
     let sold = order.order_type(OrderType::FAK).build_sign_and_post(&key).await.unwrap();
     assert_eq!(sold.status, OrderStatusType::Matched, "{sold:?}");
     assert!(client.notifications().await.unwrap().iter().any(|note| note.r#type == 2));
+}
+
+/// A token of a market whose best ask has fifty shares, and that price; the others stand still from then on.
+async fn plenty(market: &MarketResponse) -> (U256, Decimal) {
+    for _ in 0..300 {
+        faults(json!({"still": true, "unlimited": true})).await;
+        for token in tokens(market) {
+            let request = OrderBookSummaryRequest::builder().token_id(token).build();
+            let book = bare().order_book(&request).await.unwrap();
+            let best = book.asks.last().unwrap();
+            if best.size >= dec!(50) && best.price >= dec!(0.1) && best.price <= dec!(0.93) {
+                return (token, best.price);
+            }
+        }
+        faults(json!({})).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no best ask ever had fifty shares");
+}
+
+#[tokio::test]
+async fn a_market_buy_spends_its_dollars_whatever_they_buy() {
+    let key = fresh();
+    let client = trader(&key).await;
+    let market = market(false).await;
+    for order_type in [OrderType::FAK, OrderType::FOK] {
+        let (token, ask) = plenty(&market).await;
+        let before = balance(&client, None).await;
+        let order = client.market_order().token_id(token).side(Side::Buy).price(ask + dec!(0.06));
+        let order = order.amount(Amount::usdc(dec!(5)).unwrap()).order_type(order_type);
+        let bought = order.build_sign_and_post(&key).await.unwrap();
+        assert_eq!((&bought.status, bought.making_amount), (&OrderStatusType::Matched, dec!(5)), "{bought:?}");
+        assert!((bought.taking_amount - dec!(5) / ask).abs() < dec!(0.00001), "{bought:?} at {ask}");
+        // Whole dollars, and a fee on top that is no more than the venue's highest.
+        let fee = before - balance(&client, None).await - dec!(5_000_000);
+        let scale = dec!(5_000_000) * (dec!(1) - ask);
+        assert!(fee > dec!(0) && fee < scale * dec!(0.1), "a fee of {fee} at {ask}");
+    }
+    faults(json!({})).await;
 }
 
 #[tokio::test]

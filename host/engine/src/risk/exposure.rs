@@ -15,17 +15,29 @@ pub(crate) fn losses<'a>(ledger: &Ledger, market: MarketIx, at_risk: impl Iterat
     let [yes, no] = [ledger.position(market.token(0)), ledger.position(market.token(1))];
     let cost = yes.cost.saturating_add(no.cost);
     let mut losses = [cost.saturating_sub(face(yes.size)), cost.saturating_sub(face(no.size))];
-    at_risk.for_each(|entry| add(&mut losses, &entry.order, entry.at_risk()));
+    at_risk.for_each(|entry| {
+        let loss = match entry.order.side {
+            Side::Buy => entry.cost_at_risk(),
+            Side::Sell => cost_of(entry.order.price.complement(), entry.at_risk()),
+        };
+        add(&mut losses, &entry.order, loss);
+    });
     losses
 }
 
-/// Adds what `size` shares of an order could lose.
-pub(crate) fn add(losses: &mut Losses, order: &NewOrder, size: Size) {
-    let wins = u32::from(order.side == Side::Buy) ^ order.token.outcome();
-    let loss = match order.side {
-        Side::Buy => cost_of(order.price, size),
-        Side::Sell => cost_of(order.price.complement(), size),
+/// Returns what an order could lose of which nothing is matched: a BUY what it pays, a FOK or FAK BUY its signed dollars; a SELL what
+/// it gives up.
+pub(crate) fn loss_of(order: &NewOrder) -> Usd {
+    let price = match order.side {
+        Side::Buy => order.price,
+        Side::Sell => order.price.complement(),
     };
+    order.dollars().unwrap_or_else(|| cost_of(price, order.size))
+}
+
+/// Adds what an order could lose. What it would gain nets nothing before it is filled: shares that may not come pair with nothing.
+pub(crate) fn add(losses: &mut Losses, order: &NewOrder, loss: Usd) {
+    let wins = u32::from(order.side == Side::Buy) ^ order.token.outcome();
     // A bid for YES hurts if NO wins, an ask of YES if YES wins, and the same the other way round.
     if let Some(sum) = losses.get_mut(usize::from(wins == 1)) {
         *sum = sum.saturating_add(loss);
@@ -45,7 +57,7 @@ pub(crate) fn event_loss(ledger: &Ledger, orders: &Orders, markets: &Markets, ev
     for (market, _) in markets.iter().filter(|(_, entry)| entry.market.event == Some(event)) {
         let mut losses = losses(ledger, market, orders.at_risk_in(market));
         if extra.token.market() == market {
-            add(&mut losses, extra, extra.size);
+            add(&mut losses, extra, loss_of(extra));
         }
         let [yes, no] = losses;
         none_wins = none_wins.saturating_add(no);

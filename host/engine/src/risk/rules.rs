@@ -6,9 +6,10 @@ mod rate;
 mod shape;
 mod state;
 
-use super::exposure::{add, losses, worst};
+use super::exposure::{add, loss_of, losses, worst};
 use super::gate::Origin;
 use super::refusal::{Refusal, Rule};
+use crate::account::worst_fee;
 use crate::markets::MarketEntry;
 use crate::orders::OrderEntry;
 use crate::step::Engine;
@@ -88,7 +89,7 @@ impl<'a> Check<'a> {
         let nearby: Vec<&OrderEntry> = engine.orders.at_risk_in(market).collect();
         let before = losses(&engine.ledger, market, nearby.iter().copied());
         let mut after = before;
-        add(&mut after, order, order.size);
+        add(&mut after, order, loss_of(order));
         let loss = [before, after].map(worst);
         Ok(Self { engine, order, origin, entry, nearby, loss, target, fair, portfolio: OnceCell::new() })
     }
@@ -113,21 +114,19 @@ impl<'a> Check<'a> {
     /// Returns what the order takes of the cash: its cost and, unless it cannot take, the taker fee at its worst price.
     fn needs(&self) -> Result<Usd, Refusal> {
         let cost = self.cost()?;
-        let fee = if self.order.kind.is_post_only() {
-            Some(Usd::ZERO)
-        } else {
-            self.entry.market.fee.taker_fee_worst(self.order.price, self.order.size)
-        };
+        let fee = worst_fee(self.entry.market.fee, self.order, self.order.size, cost);
         fee.and_then(|fee| cost.checked_add(fee)).ok_or_else(|| refusal(Rule::Overflow, cost.0, i64::MAX))
     }
 
-    /// What the order could lose by itself: the price of a BUY, what a SELL gives up.
+    /// What the order could lose by itself: the price of a BUY or its signed dollars, what a SELL gives up.
     fn cost(&self) -> Result<Usd, Refusal> {
         let price = match self.order.side {
             Side::Buy => self.order.price,
             Side::Sell => self.order.price.complement(),
         };
-        price.cost_ceil(self.order.size).ok_or_else(|| refusal(Rule::Overflow, self.order.size.0, u64::MAX))
+        let cost = price.cost_ceil(self.order.size);
+        let cost = cost.ok_or_else(|| refusal(Rule::Overflow, self.order.size.0, u64::MAX))?;
+        Ok(self.order.dollars().unwrap_or(cost))
     }
 }
 

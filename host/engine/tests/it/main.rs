@@ -12,6 +12,7 @@ mod budgets;
 mod cancels;
 mod conduct;
 mod controls;
+mod dollars;
 mod guards;
 mod properties;
 mod recovery;

@@ -34,6 +34,8 @@ enum Move {
         order: u64,
         shares: u64,
         settled: bool,
+        /// How many cents better than its limit a FOK or FAK BUY is filled.
+        better: u32,
     },
     Book {
         market: u32,
@@ -60,8 +62,8 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => order().prop_map(Move::Lost),
         1 => order().prop_map(Move::Refused),
         1 => order().prop_map(Move::Cancelled),
-        4 => (order(), 1u64..200, any::<bool>())
-            .prop_map(|(order, shares, settled)| Move::Fill { order, shares, settled }),
+        4 => (order(), 1u64..200, any::<bool>(), 0u32..30)
+            .prop_map(|(order, shares, settled, better)| Move::Fill { order, shares, settled, better }),
         1 => (0u32..3, 2u32..97).prop_map(|(market, cents)| Move::Book { market, cents }),
         1 => (1u64..3).prop_map(Move::Wait),
         1 => (1u16..3).prop_map(Move::Who),
@@ -86,6 +88,15 @@ struct Known {
     order: model::NewOrder,
     open: bool,
     filled: u64,
+    spent: i128,
+}
+
+impl Known {
+    /// Returns what may still be matched: the shares, or for a FOK or FAK BUY the dollars.
+    fn left(&self) -> Result<u64, i128> {
+        let dollars = self.order.dollars().map(|dollars| i128::from(dollars.0) - self.spent);
+        dollars.map_or(Ok(self.order.size.0.saturating_sub(self.filled)), Err)
+    }
 }
 
 /// An account kept by the test, in the plainest way.
@@ -103,8 +114,11 @@ impl Shadow {
     fn bids(&self, who: StrategyId, last: OrderId) -> i128 {
         let open = self.orders.range(..=last).map(|(_, known)| known);
         let bids = open.filter(|known| known.open && known.order.strategy == who && known.order.side == Side::Buy);
-        let left = |Known { order, filled, .. }: &Known| order.price.cost_ceil(Size(order.size.0 - filled)).unwrap();
-        bids.map(|known| i128::from(left(known).0)).sum()
+        let cost = |known: &Known| match known.left() {
+            Ok(shares) => i128::from(known.order.price.cost_ceil(Size(shares)).unwrap().0),
+            Err(dollars) => dollars,
+        };
+        bids.map(cost).sum()
     }
 
     /// Returns the most that can be lost in a market: for each outcome that may win, any subset of the open orders may
@@ -115,9 +129,14 @@ impl Shadow {
             let held = self.shares.get(&(market, winner)).copied().unwrap_or(0);
             let base = self.cost.get(&market).copied().unwrap_or(0) - held;
             base + open()
-                .map(|Known { order, filled, .. }| {
-                    let left = i128::from(order.size.0 - (*filled).min(order.size.0));
+                .map(|known| {
+                    let order = known.order;
                     let wins = order.token.outcome() == winner;
+                    let left = match known.left() {
+                        Ok(shares) => i128::from(shares),
+                        // Dollars are lost whole or not at all: what they would win counts for nothing.
+                        Err(dollars) => return if wins { 0 } else { dollars },
+                    };
                     let price = i128::from(order.price.micros());
                     // Buying costs the price and wins a dollar or nothing; selling is the opposite.
                     let pays = if wins { 1_000_000 } else { 0 };
@@ -148,7 +167,7 @@ proptest! {
                 if let Effect::Place(approved) = effect {
                     let order = approved.item().order;
                     let just_before = shadow.worst(order.token.market().0);
-                    shadow.orders.insert(order.id, Known { order, open: true, filled: 0 });
+                    shadow.orders.insert(order.id, Known { order, open: true, filled: 0, spent: 0 });
                     let market = order.token.market().0;
                     let worst = shadow.worst(market);
                     let before = worst_before[usize::try_from(market).unwrap()];
@@ -166,7 +185,7 @@ proptest! {
                     }
                     // Beside a bid of the same step, one for the other outcome may add nothing to what can be lost.
                     if order.side == Side::Buy && worst > just_before {
-                        let cost = order.price.cost_ceil(order.size).unwrap();
+                        let cost = order.dollars().unwrap_or(order.price.cost_ceil(order.size).unwrap());
                         prop_assert!(cost <= limits.max_order);
                     }
                 }
@@ -211,7 +230,9 @@ fn act(story: &mut Story, shadow: &mut Shadow, what: &Move, trades: &mut u8) {
             let (order, matched) = (OrderId(order), Size(known.filled));
             story.step(Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched });
         }
-        Move::Fill { order, shares, settled } => fill(story, shadow, OrderId(order), shares, settled, trades),
+        Move::Fill { order, shares, settled, better } => {
+            fill(story, shadow, OrderId(order), (shares, better), settled, trades)
+        }
         Move::Book { market, cents } => {
             let (bid, ask) = (cent(cents).to_string(), cent(cents + 2).to_string());
             story.book(MarketIx(market), &bid, &ask);
@@ -246,19 +267,37 @@ fn answer(story: &mut Story, shadow: &Shadow, order: u64, outcome: PlaceOutcome)
 }
 
 /// The venue fills a part of an open order, never more than is left.
-fn fill(story: &mut Story, shadow: &mut Shadow, order: OrderId, shares: u64, settled: bool, trades: &mut u8) {
+fn fill(
+    story: &mut Story,
+    shadow: &mut Shadow,
+    order: OrderId,
+    (shares, better): (u64, u32),
+    settled: bool,
+    trades: &mut u8,
+) {
     let Some(known) = shadow.orders.get_mut(&order).filter(|known| known.open && *trades < 250) else {
         return story.effects.clear();
     };
-    let size = Size((shares * 1_000_000).min(known.order.size.0 - known.filled));
+    let order = known.order;
+    let (price, most) = match known.left() {
+        Ok(shares) => (order.price, shares),
+        Err(dollars) => {
+            let price = cent((order.price.micros() / 10_000).saturating_sub(better));
+            (price, price.shares_for(Usd(i64::try_from(dollars).unwrap())).0)
+        }
+    };
+    let size = Size((shares * 1_000_000).min(most));
     if size.is_zero() {
         return story.effects.clear();
     }
     *trades += 1;
     known.filled += size.0;
-    known.open = known.filled < known.order.size.0;
-    let order = known.order;
-    let cost = i128::from(order.price.cost_floor(size).unwrap().0);
+    let cost = i128::from(price.cost_floor(size).unwrap().0);
+    known.spent += cost;
+    known.open = match known.left() {
+        Ok(shares) => shares > 0,
+        Err(dollars) => dollars >= 10_000,
+    };
     let key = (order.token.market().0, order.token.outcome());
     let held = shadow.shares.entry(key).or_default();
     let market_cost = shadow.cost.entry(key.0).or_default();
@@ -275,7 +314,7 @@ fn fill(story: &mut Story, shadow: &mut Shadow, order: OrderId, shares: u64, set
         }
     }
     let settlement = if settled { Settlement::Confirmed } else { Settlement::Mined };
-    story.trade(order.id, size, order.price, settlement, *trades);
+    story.trade(order.id, size, price, settlement, *trades);
     let both = [0, 1].map(|outcome| story.engine.ledger().position(MarketIx(key.0).token(outcome)).cost.0);
     shadow.cost.insert(key.0, both.into_iter().map(i128::from).sum());
 }

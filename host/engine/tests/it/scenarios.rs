@@ -212,7 +212,7 @@ fn a_delayed_order_keeps_its_cost_until_its_outcome_comes() {
         "buy 100 at 0.42 fak -> place 1 buy 100 at 0.42
          delayed #1
          fill #1 60 at 0.40
-         buy 5 at 0.41 -> refuse max_market_usd: 42.85 over 42
+         buy 5 at 0.41 -> refuse max_market_usd: 44.05 over 42
          cancelled #1 60
          buy 40 at 0.41 -> place 2 buy 40 at 0.41
          buy 30 at 0.06 -> refuse max_market_usd: 42.2 over 42",

@@ -7,9 +7,9 @@ use model::input::{
     SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Assignment, Body, Budget, Intent, IntentKind, Level, Limits, MarketIx, OrderId, OrderKind,
-    Price, Quote, SessionId, Side, Size, StrategyId, Time, TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId,
-    Wants,
+    Activity, ActivityKind, Assignment, Body, Budget, FeeRate, Intent, IntentKind, Level, Limits, Market, MarketIx,
+    OrderId, OrderKind, Price, Quote, SessionId, Side, Size, StrategyId, Time, TokenIx, TradeId, Transfer,
+    TransferKind, Usd, VenueOrderId, Wants,
 };
 use testkit::{input, market};
 
@@ -45,6 +45,11 @@ pub(crate) struct Story {
 impl Story {
     /// Begins a running session with 1,000 dollars on `markets` markets whose books are 0.40 / 0.42, with `limits`.
     pub(crate) fn new(markets: u8, limits: Limits) -> Self {
+        Self::charged(markets, limits, FeeRate::default())
+    }
+
+    /// As [`Story::new`]; takers are charged `fee`.
+    fn charged(markets: u8, limits: Limits, fee: FeeRate) -> Self {
         let mut story = Self {
             engine: Engine::new(Purpose::Trade),
             effects: Effects::new(),
@@ -64,7 +69,7 @@ impl Story {
             halted: false,
         }));
         for number in 0..markets {
-            story.step(Body::Market(market(number.into())));
+            story.step(Body::Market(Market { fee, ..market(number.into()) }));
         }
         for strategy in [1, 2] {
             story.step(load(StrategyId(strategy), (0..u32::from(markets)).map(MarketIx).collect(), story.now));
@@ -138,7 +143,13 @@ fn size(text: &str) -> Size {
 /// an arrow must have none. Only effects that reach the outside are shown, see [`show`].
 #[track_caller]
 pub(crate) fn check(limits: Limits, table: &str) {
-    let mut story = Story::new(6, limits);
+    check_charged(limits, 0, table);
+}
+
+/// As [`check`]; takers are charged at a rate of so many millionths.
+#[track_caller]
+pub(crate) fn check_charged(limits: Limits, rate_micros: u32, table: &str) {
+    let mut story = Story::charged(6, limits, FeeRate { rate_micros });
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (input, expected) = line.split_once("->").unwrap_or((line, ""));
         tell(&mut story, input.trim());
@@ -187,7 +198,11 @@ fn tell(story: &mut Story, line: &str) {
         ["book", market, bid, ask] => story.book(MarketIx(market.trim_start_matches('m').parse().unwrap()), bid, ask),
         [side @ ("buy" | "sell"), shares, "at", limit, rest @ ..] => {
             let side = if *side == "buy" { Side::Buy } else { Side::Sell };
-            let kind = if rest.contains(&"fak") { OrderKind::Fak } else { OrderKind::Gtc { post_only: false } };
+            let kind = match () {
+                () if rest.contains(&"fak") => OrderKind::Fak,
+                () if rest.contains(&"fok") => OrderKind::Fok,
+                () => OrderKind::Gtc { post_only: false },
+            };
             let market = rest.iter().find_map(|word| word.strip_prefix('m')).map_or(0, |m| m.parse().unwrap());
             let outcome = u32::from(rest.contains(&"no"));
             let token = MarketIx(market).token(outcome);
@@ -294,6 +309,16 @@ fn account(story: &mut Story, words: &[&str]) {
             assert_eq!(story.engine.summary().portfolio, Usd::parse(dollars).unwrap());
             story.effects.clear();
         }
+        ["has", dollars, "and", shares] => {
+            let ledger = story.engine.ledger();
+            let (cash, held) = (ledger.cash(), ledger.position(TokenIx(0)).size);
+            assert_eq!((cash.to_string().as_str(), held.to_string().as_str()), (*dollars, *shares));
+            story.effects.clear();
+        }
+        ["reserves", dollars] => {
+            assert_eq!(story.engine.summary().reserved, Usd::parse(dollars).unwrap());
+            story.effects.clear();
+        }
         ["today", dollars] => {
             assert_eq!(story.engine.summary().today, Usd::parse(dollars).unwrap());
             story.effects.clear();
@@ -337,6 +362,17 @@ fn answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
             story.trades += 1;
             let number = story.trades;
             return story.trade(order, size(shares), price(limit), Settlement::Confirmed, number);
+        }
+        ("taken", [shares, "at", limit]) => {
+            story.trades += 1;
+            let (trade, part, settlement, size) = (TradeId([story.trades; 16]), 0, Settlement::Confirmed, size(shares));
+            let (maker_price, maker, crossed) = (price(limit), false, false);
+            Body::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed })
+        }
+        ("is", [state]) => {
+            let seen = story.engine.order_state(order).map(|state| state.as_str());
+            assert_eq!(seen, Some(*state), "order {order}");
+            return story.effects.clear();
         }
         ("match", [shares, "at", limit, "as", name]) => {
             let (shares, limit, name) = (size(shares), price(limit), name.parse().unwrap());

@@ -33,7 +33,7 @@ impl Orders {
         let status = match change {
             Change::Cancellation | Change::Refused(_) => "CANCELED",
             Change::Delayed => "DELAYED",
-            _ if order.rest().is_zero() => "MATCHED",
+            _ if order.is_whole() => "MATCHED",
             _ => "LIVE",
         };
         let known = self.details.get(&order.id).map(|detail| detail.trades.clone());

@@ -17,7 +17,7 @@ async fn of_user(rig: &Rig, path: &str) -> Value {
 async fn trade(rig: &Rig) -> Value {
     let (market, _) = rig.market().await;
     let token = market["tokens"][0]["token_id"].as_str().unwrap();
-    let bought = rig.post(&rig.order_of(token, Side::Buy, "0.95", "20", OrderKind::Fak)).await.1;
+    let bought = rig.post(&rig.order_of(token, Side::Buy, "0.95", "20", OrderKind::Gtc { post_only: false })).await.1;
     assert_eq!(bought["status"], "matched", "{bought}");
     let sold = rig.post(&rig.order_of(token, Side::Sell, "0.05", "5", OrderKind::Fak)).await.1;
     assert_eq!(sold["status"], "matched", "{sold}");

@@ -101,7 +101,7 @@ async fn one_call_ends_the_whole_event_and_pays_the_winner() {
     let account = Account::eoa(rig.key.address(), Chain::Polygon);
     for (place, outcome) in [(0, 0), (1, 0), (1, 1)] {
         let token = token(&markets[place], outcome);
-        let order = rig.order_as(&account, Exchange::NegRisk, (&token, Side::Buy, "0.98", "10"), OrderKind::Fok);
+        let order = rig.order_as(&account, Exchange::NegRisk, (&token, Side::Buy, "0.98", "10"), REST);
         assert_eq!(rig.post(&order).await.1["status"], "matched");
     }
     let cash = async || -> i64 {

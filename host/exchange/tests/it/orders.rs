@@ -61,6 +61,40 @@ async fn a_marketable_order_trades_moves_money_and_settles() {
 }
 
 #[tokio::test]
+async fn a_market_buy_spends_its_dollars_whatever_they_buy() {
+    let rig = Rig::new().await;
+    let still = json!({"still": true, "unlimited": true});
+    assert_eq!(rig.ask(Method::PUT, "/exchange/faults", &still).await.0, 200);
+    let (market, _) = rig.market().await;
+    let token = token(&market);
+    let (_, clob) = rig.get(&format!("/clob-markets/{}", market["condition_id"].as_str().unwrap())).await;
+    let rate = clob["fd"]["r"].as_f64().unwrap_or(0.0);
+    let cash = async || -> f64 {
+        let (_, cash) = rig.l2(Method::GET, "/balance-allowance?asset_type=COLLATERAL", "").await;
+        cash["balance"].as_str().unwrap().parse().unwrap()
+    };
+    for kind in [OrderKind::Fak, OrderKind::Fok] {
+        let (_, book) = rig.get(&format!("/book?token_id={token}")).await;
+        let best = book["asks"].as_array().unwrap().last().unwrap();
+        let ask: f64 = best["price"].as_str().unwrap().parse().unwrap();
+        assert!(best["size"].as_str().unwrap().parse::<f64>().unwrap() * ask > 5.0, "{best}");
+        // A limit above the ask at which hundredths of shares are five dollars.
+        let (limit, size) = if ask < 0.5 { ("0.5", "10") } else { ("0.8", "6.25") };
+        let before = cash().await;
+        let (status, placed) = rig.post(&rig.order_of(token, Side::Buy, limit, size, kind)).await;
+        assert_eq!(
+            (status, &placed["status"], &placed["makingAmount"]),
+            (200, &json!("matched"), &json!("5")),
+            "{placed}"
+        );
+        let taken: f64 = placed["takingAmount"].as_str().unwrap().parse().unwrap();
+        assert!((taken - 5.0 / ask).abs() < 1e-5, "{taken} at {ask}");
+        let fee = before - cash().await - 5_000_000.0;
+        assert!((fee - taken * rate * ask * (1.0 - ask) * 1e6).abs() <= 100.0, "{fee} on {taken} at {ask}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_refused_in_the_venues_words_and_changes_nothing() {
     let rig = Rig::new().await;
     let (market, _) = rig.market().await;

@@ -82,8 +82,7 @@ impl Story<'_> {
         if after > limits.max_market {
             return Err(format!("order {} brings the worst loss of market {market} to {after}", order.id));
         }
-        let price = if order.side == Side::Buy { order.price } else { order.price.complement() };
-        let cost = price.cost_ceil(order.size).unwrap_or(Usd(i64::MAX));
+        let cost = alone(order, order.size, Usd::ZERO, true);
         if cost > limits.max_order {
             return Err(format!("order {} costs {cost}", order.id));
         }
@@ -97,9 +96,9 @@ impl Story<'_> {
         let engine = &self.host.engine;
         let held = engine.ledger().parts().filter(|(who, ..)| *who == order.strategy).map(|(.., part)| part.cost);
         // Later ones were approved in the same step, after the order that is checked.
-        let bids = engine.at_risk().filter(|(other, _)| other.strategy == order.strategy && other.side == Side::Buy);
-        let bids = bids.filter(|(other, _)| other.id <= order.id);
-        let costs = bids.map(|(other, size)| other.price.cost_ceil(size).unwrap_or(Usd(i64::MAX)));
+        let bids = engine.at_risk().filter(|(other, ..)| other.strategy == order.strategy && other.side == Side::Buy);
+        let bids = bids.filter(|(other, ..)| other.id <= order.id);
+        let costs = bids.map(|(other, size, spent)| alone(&other, size, spent, self.is_open(other.id)));
         let capital = held.chain(costs).fold(Usd::ZERO, |sum, cost| sum.saturating_add(cost));
         if capital <= budget {
             return Ok(());
@@ -117,21 +116,23 @@ impl Story<'_> {
             let cost = held.iter().fold(0i64, |sum, position| sum.saturating_add(position.cost.0));
             let won = held.get(winner).map_or(Size::ZERO, |position| position.size);
             let mut loss = cost.saturating_sub(i64::try_from(won.0).unwrap_or(i64::MAX));
-            for (order, size) in engine.at_risk() {
+            for (order, size, spent) in engine.at_risk() {
                 if order.token.market() != market || order.id > last {
                     continue;
                 }
                 let pays = usize::try_from(order.token.outcome()) == Ok(winner);
-                let alone = match order.side {
-                    Side::Buy if !pays => order.price.cost_ceil(size),
-                    Side::Sell if pays => order.price.complement().cost_ceil(size),
-                    _ => Some(Usd::ZERO),
-                };
-                loss = loss.saturating_add(alone.unwrap_or(Usd(i64::MAX)).0);
+                // What would be won counts for nothing: a BUY that may bring more shares than it names nets none.
+                if pays == (order.side == Side::Sell) {
+                    loss = loss.saturating_add(alone(&order, size, spent, self.is_open(order.id)).0);
+                }
             }
             worst = worst.max(Usd(loss));
         }
         worst
+    }
+
+    fn is_open(&self, order: OrderId) -> bool {
+        self.host.engine.order_state(order).is_some_and(|state| !state.is_over())
     }
 
     /// Checks that hold after every step.
@@ -183,4 +184,13 @@ impl Story<'_> {
         }
         Ok(())
     }
+}
+
+/// What an order could lose by itself of which `size` shares may still match and `spent` was spent. A market BUY that is open can
+/// spend what is left of its dollars, whatever that buys.
+fn alone(order: &NewOrder, size: Size, spent: Usd, open: bool) -> Usd {
+    let price = if order.side == Side::Buy { order.price } else { order.price.complement() };
+    let cost = price.cost_ceil(size).unwrap_or(Usd(i64::MAX));
+    let left = order.dollars().map(|dollars| dollars.saturating_sub(spent).max(Usd::ZERO));
+    left.map_or(cost, |left| if open { left } else { cost.min(left) })
 }

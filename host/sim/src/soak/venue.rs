@@ -20,6 +20,9 @@ impl World {
             PlaceOutcome::Refused { reason: "425 Too Early".to_string() }
         };
         self.summary.orders = self.summary.orders.saturating_add(1);
+        if matches!(outcome, PlaceOutcome::Matched { matched } if matched > order.size) {
+            self.summary.bettered = self.summary.bettered.saturating_add(1);
+        }
         let answer = Body::Placed { order: order.id, outcome };
         if self.happens(self.faults.lost_answer) {
             self.summary.faults = self.summary.faults.saturating_add(1);

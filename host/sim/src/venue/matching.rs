@@ -2,7 +2,7 @@
 
 use super::ledger::Leg;
 use super::shelves::{Shelf, Shelves, Spot};
-use super::types::{AccountId, Change, Event, OpenOrder, Part, Placed, Trade};
+use super::types::{AccountId, Change, Event, OpenOrder, Part, Placed, Trade, is_spent};
 use super::{Listing, Venue};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -60,8 +60,8 @@ pub(super) struct Plan {
     pub(super) matched: Size,
     pub(super) value: Usd,
     pub(super) fee: Usd,
-    /// Whether the spend limit ended it, with less than a base unit of money left to spend.
-    pub(super) spent: bool,
+    /// Whether the taker wants nothing more: it has all its shares, or a FAK or FOK BUY has spent all its dollars.
+    pub(super) whole: bool,
 }
 
 impl Plan {
@@ -88,12 +88,10 @@ impl Plan {
     /// Meets at most `available` shares of a maker; false when the taker wants no more.
     fn meet(&mut self, taker: &Taker, spot: Spot, mut part: Part, available: Size) -> bool {
         let (_, price) = spot.seen_from(taker.token);
-        let mut size = available.min(taker.size.saturating_sub(self.matched));
-        if let Some(spend) = taker.spend {
-            let affordable = affordable(spend.saturating_sub(self.value), price);
-            self.spent = affordable < size;
-            size = size.min(affordable);
-        }
+        let size = available.min(match taker.spend {
+            Some(spend) => affordable(spend.saturating_sub(self.value), price, part.token == taker.token),
+            None => taker.size.saturating_sub(self.matched),
+        });
         if size.is_zero() {
             return false;
         }
@@ -105,15 +103,20 @@ impl Plan {
         self.value = self.value.saturating_add(value);
         self.fee = self.fee.saturating_add(part.fee);
         self.fills.push(Fill { spot, price, value, part });
-        !self.spent && self.matched < taker.size
+        self.whole = match taker.spend {
+            Some(spend) => is_spent(spend.saturating_sub(self.value)),
+            None => self.matched >= taker.size,
+        };
+        !self.whole
     }
 }
 
-/// Returns how many shares `money` buys at `price`, such that even the cost rounded up fits.
-fn affordable(money: Usd, price: Price) -> Size {
-    let money = u64::try_from(money.micros()).unwrap_or(0);
-    let shares = u128::from(money).saturating_mul(u128::from(SCALE)).checked_div(u128::from(price.micros()));
-    Size(shares.and_then(|shares| u64::try_from(shares).ok()).unwrap_or(u64::MAX))
+/// Returns the shares that cost all of `money` at `price`, to the millionth: their cost is rounded down on the taker's own token
+/// and up on the other one, see [`Taker::value`].
+fn affordable(money: Usd, price: Price, own_token: bool) -> Size {
+    let shares = price.shares_for(money);
+    let exact = price.cost_floor(shares) == Some(money);
+    if own_token && !exact { shares.saturating_add(Size(1)) } else { shares }
 }
 
 /// Plans what `taker` would meet: the best price first, at one price external depth first (it was told before), then
@@ -180,6 +183,7 @@ impl Venue {
                 parts: fills.iter().map(|fill| fill.part).collect(),
             };
             let size = trade.size;
+            let value = fills.iter().fold(Usd::ZERO, |sum, fill| sum.saturating_add(fill.value));
             if let Some(listing) = self.listing_mut(taker.token.market()) {
                 listing.last = Some((taker.token, first.price, taker.side, size));
             }
@@ -187,10 +191,11 @@ impl Venue {
             fills.iter().for_each(|fill| self.fill(now, taker, fill));
             if let Some(own) = own.as_deref_mut() {
                 own.matched = own.matched.saturating_add(size);
+                own.unspent = own.unspent.map(|left| left.saturating_sub(value));
                 self.events.push(Event::Order { at: now, change: Change::Update, order: *own });
             }
         }
-        Placed { matched: plan.matched, value: plan.value, fee: plan.fee, resting: false, trades }
+        Placed { matched: plan.matched, value: plan.value, fee: plan.fee, whole: plan.whole, resting: false, trades }
     }
 
     fn fill(&mut self, now: Time, taker: &Taker, fill: &Fill) {

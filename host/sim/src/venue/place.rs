@@ -90,7 +90,7 @@ impl Venue {
             self.events.push(Event::Order { at: now, change: Change::Placement, order: own });
         }
         let mut placed = self.execute(now, taker, plan, Some(&mut own));
-        if !own.rest().is_zero() {
+        if !own.is_whole() {
             if order.kind.rests() {
                 self.rest(&own);
                 placed.resting = true;
@@ -201,10 +201,11 @@ impl Venue {
 }
 
 fn check_amounts(order: &Order, market: &Market) -> Result<(), Reject> {
-    let spend_belongs = order.side == Side::Buy && !order.kind.rests();
-    let spend_fits = order.spend.is_none_or(|spend| {
-        spend_belongs && spend > Usd::ZERO && order.size.face_value().is_some_and(|face| spend < face)
-    });
+    let in_dollars = order.side == Side::Buy && !order.kind.rests();
+    let spend_fits = match order.spend {
+        Some(spend) => in_dollars && spend > Usd::ZERO && order.size.face_value().is_some_and(|face| spend < face),
+        None => !in_dollars,
+    };
     if order.size.is_zero() || order.size > SIZE_MAX || !spend_fits {
         return Err(Reject::Range);
     }
@@ -228,7 +229,7 @@ fn check_kind(order: &Order, plan: &Plan) -> Result<(), Reject> {
         return Err(Reject::SmallMarketable { value });
     }
     match order.kind {
-        OrderKind::Fok if plan.matched < order.size && !plan.spent => Err(Reject::FokKilled),
+        OrderKind::Fok if !plan.whole => Err(Reject::FokKilled),
         OrderKind::Fok | OrderKind::Fak if plan.is_empty() => {
             Err(if order.kind == OrderKind::Fok { Reject::FokKilled } else { Reject::FakKilled })
         }

@@ -6,7 +6,7 @@ mod stories;
 mod turns;
 
 use super::*;
-use model::{EventId, FeeRate, OrderKind, Time};
+use model::{EventId, FeeRate, NewOrder, OrderId, OrderKind, StrategyId, Time};
 
 const NOW: Time = Time(1_000_000);
 const YES: TokenIx = TokenIx(0);
@@ -25,7 +25,12 @@ fn id(number: u64) -> VenueOrderId {
 }
 
 fn order(number: u64, token: TokenIx, side: Side, cents: u32, shares: u64, kind: OrderKind) -> Order {
-    Order { id: id(number), token, side, price: price(cents), size: Size::shares(shares), spend: None, kind }
+    order_of(number, token, side, cents, Size::shares(shares), kind)
+}
+
+fn order_of(number: u64, token: TokenIx, side: Side, cents: u32, size: Size, kind: OrderKind) -> Order {
+    let (price, strategy) = (price(cents), StrategyId(1));
+    Order::signed(id(number), &NewOrder { id: OrderId(1), strategy, tag: 0, token, side, price, size, kind })
 }
 
 /// A market with a fee of 0.07.

@@ -1,7 +1,7 @@
 //! The words of the simulated venue: who asks for what, what is answered and what is told.
 
 use alloc::vec::Vec;
-use model::{EventId, MarketIx, OrderKind, Price, Side, Size, TickSize, Time, TokenIx, Usd, VenueOrderId};
+use model::{EventId, MarketIx, NewOrder, OrderKind, Price, Side, Size, TickSize, Time, TokenIx, Usd, VenueOrderId};
 
 /// An account of the venue, numbered from 1 in the order of opening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,20 +23,26 @@ pub struct Order {
     pub side: Side,
     /// The worst price, on the market's grid.
     pub price: Price,
-    /// Shares: all of a sale or of a resting order; the taker amount of a FAK or FOK BUY.
+    /// Shares: all of a sale or of a resting order. The taker amount of a FAK or FOK BUY, which gets more at a better price.
     pub size: Size,
-    /// The maker amount of a FAK or FOK BUY: never more than this is spent (fees apart), and `spend / size` is then the
-    /// exact limit instead of `price`. `None` for everything else.
+    /// The maker amount of a FAK or FOK BUY: that many dollars are spent (fees apart) whatever they buy, and `spend / size` is
+    /// the exact limit instead of `price`. `None` for everything else.
     pub spend: Option<Usd>,
     /// How long it stands.
     pub kind: OrderKind,
 }
 
 impl Order {
+    /// Returns an order as it is signed: a FAK or FOK BUY names its dollars, and the shares that these buy at the limit.
+    pub fn signed(id: VenueOrderId, order: &NewOrder) -> Self {
+        let NewOrder { token, side, price, kind, .. } = *order;
+        Self { id, token, side, price, size: order.shares_min(), spend: order.dollars(), kind }
+    }
+
     /// Returns the order as an account's, with nothing matched.
     pub(super) const fn opened(&self, account: AccountId, created: Time) -> OpenOrder {
         let Self { id, token, side, price, size, kind, .. } = *self;
-        OpenOrder { id, account, token, side, price, size, matched: Size::ZERO, kind, created }
+        OpenOrder { id, account, token, side, price, size, matched: Size::ZERO, unspent: self.spend, kind, created }
     }
 }
 
@@ -49,6 +55,8 @@ pub struct Placed {
     pub value: Usd,
     /// Fees paid.
     pub fee: Usd,
+    /// Whether nothing is left: all shares matched, or all dollars of a FAK or FOK BUY were spent.
+    pub whole: bool,
     /// Whether a rest stands on the book.
     pub resting: bool,
     /// The numbers of its trades, as in [`Trade::number`].
@@ -136,6 +144,8 @@ pub struct OpenOrder {
     pub size: Size,
     /// Shares that matched so far.
     pub matched: Size,
+    /// Dollars that a FAK or FOK BUY has left to spend; `None` for everything else.
+    pub unspent: Option<Usd>,
     /// How long it stands.
     pub kind: OrderKind,
     /// When it was accepted.
@@ -147,6 +157,19 @@ impl OpenOrder {
     pub const fn rest(&self) -> Size {
         self.size.saturating_sub(self.matched)
     }
+
+    /// Says whether nothing is left: all shares matched, or all dollars of a FAK or FOK BUY are spent.
+    pub fn is_whole(&self) -> bool {
+        self.unspent.map_or(self.rest().is_zero(), is_spent)
+    }
+}
+
+/// Of the dollars of a FAK or FOK BUY less than this is nothing: it buys no more than digits that the venue rounds away.
+const UNSPENT_MIN: Usd = Usd(100);
+
+/// Says whether the dollars that are left of a FAK or FOK BUY are nothing.
+pub(super) fn is_spent(left: Usd) -> bool {
+    left < UNSPENT_MIN
 }
 
 /// What an account has of something, in base units: micro-dollars of cash or micro-shares of a token.

@@ -11,7 +11,7 @@ use control::clock;
 use control::inbox::Inbox;
 use control::market_registry::Listing;
 use model::input::{AccountView, Channel, HandOrder, TradeUpdate, VenueStatus};
-use model::{Body, MarketIx, NewOrder, OrderId, Size, Time, TokenIx, VenueOrderId};
+use model::{Body, MarketIx, NewOrder, OrderId, Side, Size, Time, TokenIx, VenueOrderId};
 use polymarket::client::{CANCEL_MAX, Looked};
 use polymarket::feed::FeedError;
 use polymarket::parse::{TradeEvent, VenueOrder};
@@ -172,7 +172,10 @@ impl VenueAccount {
 
     /// Takes an order into the books that was placed by hand; `counted` shares of it are in them already.
     pub(crate) fn adopt(&self, order: &VenueOrder, counted: Size) {
-        let VenueOrder { id: venue, side, price, original: size, .. } = *order;
+        let VenueOrder { id: venue, side, price, original, matched, status, .. } = *order;
+        // A purchase that is over and got more than it named was a FOK or FAK BUY, which spends dollars (PROTOCOL 6).
+        let in_dollars = side == Side::Buy && status != VenueStatus::Live;
+        let size = if in_dollars { original.max(matched) } else { original };
         // Noted, so that news of it do not look it up a second time.
         if self.index.note_foreign(venue) == Noted::Full {
             tracing::warn!(id = %venue, "no room to note it; news of it looks it up again");

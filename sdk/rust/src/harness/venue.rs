@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How long a leg of a quote that was refused waits, as in the host.
 const REFUSED_WAIT: u64 = SECOND;
+/// The dollars of a FAK or FOK BUY are whole cents.
+const CENT: u64 = 10_000;
 /// Fees are charged in steps of so many micro-dollars.
 const FEE_STEP: u128 = 10;
 /// The same in micro-dollars times 10^18.
@@ -247,12 +249,12 @@ impl Venue {
         let there = self.crossing(&entry);
         match kind {
             OrderKind::GtcPostOnly if there.is_some() => return self.end(order, OrderState::Refused),
-            OrderKind::Fok if there.is_none_or(|there| there.size < entry.size) => {
+            OrderKind::Fok if there.is_none_or(|there| there.size < wanted(&entry, kind, there.price)) => {
                 return self.end(order, OrderState::Cancelled);
             }
             _ => {}
         }
-        self.cross(order, true);
+        self.cross(order, Some(kind));
         match (kind, self.orders.get_mut(&order)) {
             (OrderKind::Fak | OrderKind::Fok, Some(_)) => self.end(order, OrderState::Cancelled),
             (_, Some(entry)) if entry.filled == 0 => {
@@ -273,11 +275,12 @@ impl Venue {
         }
     }
 
-    /// Fills an order with what it meets.
-    fn cross(&mut self, order: u64, takes: bool) {
+    /// Fills an order with what it meets; one that takes says of what kind it is.
+    fn cross(&mut self, order: u64, takes: Option<OrderKind>) {
         let Some(entry) = self.orders.get(&order).copied() else { return };
         let Some(there) = self.crossing(&entry) else { return };
-        let size = left(&entry).min(there.size);
+        let wanted = takes.map_or(left(&entry), |kind| wanted(&entry, kind, there.price));
+        let size = wanted.min(there.size);
         if let Some(token) = self.tokens.get_mut(&entry.token) {
             let book = if entry.side == Side::Buy { &mut token.ask } else { &mut token.bid };
             let rest = Quote { price: there.price, size: there.size.saturating_sub(size) };
@@ -285,13 +288,14 @@ impl Venue {
             self.taken.insert(entry.token);
         }
         // Who rests gets his own price.
-        self.fill(order, size, if takes { there.price } else { entry.price }, takes);
+        let (price, takes) = if takes.is_some() { (there.price, true) } else { (entry.price, false) };
+        self.fill(order, (size, size >= wanted), price, takes);
     }
 
     /// Fills all resting orders that the best prices cross now, oldest first.
     pub(super) fn cross_resting(&mut self) {
         let orders: Vec<u64> = self.orders.keys().copied().collect();
-        orders.into_iter().for_each(|order| self.cross(order, false));
+        orders.into_iter().for_each(|order| self.cross(order, None));
     }
 
     /// Somebody takes at a price: our orders there or better fill first.
@@ -304,7 +308,7 @@ impl Venue {
         for order in orders {
             let part = left(&order).min(size);
             size = size.saturating_sub(part);
-            self.fill(order.order, part, order.price, false);
+            self.fill(order.order, (part, part >= left(&order)), order.price, false);
         }
     }
 
@@ -321,10 +325,10 @@ impl Venue {
         }
     }
 
-    fn fill(&mut self, order: u64, size: u64, price: u32, takes: bool) {
+    /// Fills an order with so many shares, which may be all that it wants.
+    fn fill(&mut self, order: u64, (size, done): (u64, bool), price: u32, takes: bool) {
         let (Some(entry), true) = (self.orders.get_mut(&order), size > 0) else { return };
         entry.filled = entry.filled.saturating_add(size);
-        let done = entry.filled >= entry.size;
         entry.state = if done { OrderState::Filled } else { OrderState::PartlyFilled };
         let entry = *entry;
         let OpenOrder { tag, token: handle, side, .. } = entry;
@@ -405,6 +409,18 @@ fn fee(rate: u32, price: u32, size: u64) -> i64 {
 fn part(cost: i64, size: u64, held: u64) -> i64 {
     let part = i128::from(cost).saturating_mul(i128::from(size)).checked_div(i128::from(held)).unwrap_or(0);
     i64::try_from(part).unwrap_or(cost)
+}
+
+/// Returns the shares that an order takes at a price if they are there. A FAK or FOK BUY spends the dollars that its shares cost at its
+/// limit, whatever they buy; all else takes its shares.
+fn wanted(order: &OpenOrder, kind: OrderKind, price: u32) -> u64 {
+    if order.side == Side::Sell || !matches!(kind, OrderKind::Fak | OrderKind::Fok) {
+        return left(order);
+    }
+    let worth = cost(order.price, order.size);
+    let dollars = worth.saturating_sub(worth % CENT);
+    let bought = u128::from(dollars).saturating_mul(u128::from(SHARE)).checked_div(u128::from(price)).unwrap_or(0);
+    u64::try_from(bought).unwrap_or(u64::MAX)
 }
 
 fn left(order: &OpenOrder) -> u64 {

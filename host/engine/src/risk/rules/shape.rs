@@ -3,7 +3,7 @@
 use super::{Check, refusal};
 use crate::risk::gate::Origin;
 use crate::risk::{Refusal, Rule};
-use model::{Level, Price, Side};
+use model::{Level, Price, Side, Size};
 
 pub(super) fn tick(check: &Check<'_>) -> Result<(), Refusal> {
     let tick = check.entry.market.tick;
@@ -29,9 +29,10 @@ pub(super) fn expiry(check: &Check<'_>) -> Result<(), Refusal> {
     if left >= SOONEST_S { Ok(()) } else { Err(refusal(Rule::Expiry, left, SOONEST_S)) }
 }
 
-/// Refuses a size that can only be a mistake, such as micro-shares taken for shares.
+/// Refuses a size that can only be a mistake, such as micro-shares taken for shares. Of a FOK or FAK BUY count the shares that its
+/// dollars buy at the best ask less the collar: a check of the units and no promise, for a price that is better still brings more.
 pub(super) fn max_order_shares(check: &Check<'_>) -> Result<(), Refusal> {
-    let (size, limit) = (check.order.size, check.engine.limits.max_order_size);
+    let (size, limit) = (check.shares_below_ask(), check.engine.limits.max_order_size);
     if !check.increases_risk() || size <= limit {
         return Ok(());
     }
@@ -47,8 +48,7 @@ pub(super) fn price_collar(check: &Check<'_>) -> Result<(), Refusal> {
     let Some((bid, ask)) = check.touch() else { return Ok(()) };
     let (Some(bid), Some(ask)) = (bid, ask) else { return Ok(()) };
     let middle = u64::from(bid.price.micros().midpoint(ask.price.micros()));
-    let part = middle.saturating_mul(u64::from(check.engine.limits.price_collar_bps)) / 10_000;
-    let width = part.max(COLLAR_MIN);
+    let width = check.collar(middle);
     let price = u64::from(check.order.price.micros());
     let (good, limit) = match check.order.side {
         Side::Buy => (price <= middle.saturating_add(width), middle.saturating_add(width)),
@@ -85,13 +85,42 @@ pub(super) fn depth(check: &Check<'_>) -> Result<(), Refusal> {
     let visible = levels.fold(0u128, |sum, level| sum.saturating_add(u128::from(level.size.0)));
     let limit = visible.saturating_mul(u128::from(check.engine.limits.max_depth_bps)) / 10_000;
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-    if order.size.0 <= limit { Ok(()) } else { Err(refusal(Rule::Depth, order.size.0, limit)) }
+    let size = check.shares_at(check.best_to_pay());
+    if size.0 <= limit { Ok(()) } else { Err(refusal(Rule::Depth, size.0, limit)) }
 }
 
 impl Check<'_> {
     /// Returns the best bid and ask of the order's token.
     fn touch(&self) -> Option<(Option<Level>, Option<Level>)> {
         self.engine.markets.token(self.order.token).map(|state| (state.book.best_bid(), state.book.best_ask()))
+    }
+
+    /// Returns how far from `middle`, in micro-dollars, the collar reaches.
+    fn collar(&self, middle: u64) -> u64 {
+        let part = middle.saturating_mul(u64::from(self.engine.limits.price_collar_bps)) / 10_000;
+        part.max(COLLAR_MIN)
+    }
+
+    /// Returns the best price that a BUY could pay now: the best ask, or its own limit where there is none within it.
+    fn best_to_pay(&self) -> Price {
+        let ask = self.touch().and_then(|(_, ask)| ask).map(|level| level.price);
+        ask.map_or(self.order.price, |ask| ask.min(self.order.price))
+    }
+
+    /// Returns the shares of the order; of a FOK or FAK BUY those that its dollars buy at `price`, if they are more.
+    fn shares_at(&self, price: Price) -> Size {
+        let bought = self.order.dollars().map(|dollars| price.shares_for(dollars));
+        bought.map_or(self.order.size, |bought| bought.max(self.order.size))
+    }
+
+    /// Returns the shares of the order; of a FOK or FAK BUY those that its dollars buy if the best ask falls by the collar.
+    fn shares_below_ask(&self) -> Size {
+        let best = self.best_to_pay();
+        let (bid, ask) = self.touch().unwrap_or_default();
+        let middle = bid.zip(ask).map_or(best.micros(), |(bid, ask)| bid.price.micros().midpoint(ask.price.micros()));
+        let width = u32::try_from(self.collar(middle.into())).unwrap_or(u32::MAX);
+        let lowest = best.micros().saturating_sub(width).max(self.entry.market.tick.micros());
+        self.shares_at(Price::from_micros(lowest).unwrap_or(best))
     }
 
     /// Returns the worst price, in micro-dollars, that an order may reach on the other side of the book; none if that is empty.

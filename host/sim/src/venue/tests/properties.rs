@@ -39,8 +39,7 @@ fn perform(venue: &mut Venue, accounts: &[AccountId], number: u64, act: &Act) {
     let side = |buy| if buy { Side::Buy } else { Side::Sell };
     match *act {
         Act::Place { account, token, buy, cents, size, kind } => {
-            let (token, price) = (TokenIx(token), price(cents));
-            let order = Order { id: id(number), token, side: side(buy), price, size: Size(size), spend: None, kind };
+            let order = order_of(number, TokenIx(token), side(buy), cents, Size(size), kind);
             drop(venue.place(NOW, accounts[account], &order));
         }
         Act::Spend { account, token, cents, size, fok } => {
@@ -49,7 +48,8 @@ fn perform(venue: &mut Venue, accounts: &[AccountId], number: u64, act: &Act) {
             let order =
                 Order { id: id(number), token, side: Side::Buy, price: price(50), size: Size(size), spend, kind };
             if let Ok(placed) = venue.place(NOW, accounts[account], &order) {
-                assert!(placed.value <= spend.unwrap() && placed.matched <= order.size);
+                let left = spend.unwrap().saturating_sub(placed.value);
+                assert!(left >= Usd::ZERO && (!fok || placed.whole) && placed.whole == (left < Usd(100)));
             }
         }
         Act::Cancel { account, number } => drop(venue.cancel(NOW, accounts[account], id(number)).then_some(())),

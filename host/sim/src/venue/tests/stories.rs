@@ -97,11 +97,75 @@ fn a_buy_in_dollars_stops_at_the_dollars_and_at_the_exact_ratio() {
 }
 
 #[test]
+fn a_market_buy_spends_its_dollars_and_a_better_price_gives_more_shares() {
+    for kind in [OrderKind::Fak, OrderKind::Fok] {
+        let (mut venue, accounts) = venue(2, 1_000);
+        venue.place(NOW, accounts[0], &order(1, YES, Side::Sell, 44, 20, GTC)).unwrap();
+        // Ten shares at 0.50 are five dollars; at 0.44 these are 11.363637 shares, and five dollars to the millionth.
+        let placed = venue.place(NOW, accounts[1], &order(2, YES, Side::Buy, 50, 10, kind)).unwrap();
+        assert_eq!((placed.matched, placed.value, placed.whole), (Size(11_363_637), Usd::dollars(5), true));
+        assert_eq!(venue.cash(accounts[1]).total, 995_000_000 - placed.fee.micros());
+        assert_eq!(venue.shares(accounts[1], YES).total, 1_011_363_637);
+        venue.drain();
+        // What is left of that level, then one whose sellers bid for the other token: 3.80 dollars and 1.20 dollars.
+        venue.place(NOW, accounts[0], &order(3, NO, Side::Buy, 55, 20, GTC)).unwrap();
+        let placed = venue.place(NOW, accounts[1], &order(4, YES, Side::Buy, 50, 10, kind)).unwrap();
+        assert_eq!((placed.matched, placed.value), (Size(8_636_363 + 2_666_668), Usd::dollars(5)));
+        assert_eq!(changes_of(&venue.drain(), 4), [Change::Placement, Change::Update, Change::Update]);
+    }
+}
+
+#[test]
+fn a_market_buy_is_whole_when_its_dollars_are_spent_whatever_the_shares() {
+    let (mut venue, accounts) = venue(2, 1_000);
+    venue.place(NOW, accounts[0], &order(1, YES, Side::Sell, 40, 12, GTC)).unwrap();
+    // Twelve shares are more than the ten that it names, but only 4.80 of its five dollars.
+    assert_eq!(
+        venue.place(NOW, accounts[1], &order(2, YES, Side::Buy, 50, 10, OrderKind::Fok)),
+        Err(Reject::FokKilled)
+    );
+    venue.drain();
+    let placed = venue.place(NOW, accounts[1], &order(3, YES, Side::Buy, 50, 10, OrderKind::Fak)).unwrap();
+    assert_eq!((placed.matched, placed.value, placed.whole), (Size::shares(12), Usd(4_800_000), false));
+    assert_eq!(changes_of(&venue.drain(), 3), [Change::Placement, Change::Update, Change::Cancellation]);
+    // The very last share of the level is the last that its dollars buy.
+    venue.place(NOW, accounts[0], &order_of(4, YES, Side::Sell, 40, Size(12_500_000), GTC)).unwrap();
+    assert!(venue.place(NOW, accounts[1], &order(5, YES, Side::Buy, 50, 10, OrderKind::Fok)).unwrap().whole);
+    // A millionth of a share that is missing is rounding.
+    venue.place(NOW, accounts[0], &order_of(6, YES, Side::Sell, 40, Size(12_499_999), GTC)).unwrap();
+    assert!(venue.place(NOW, accounts[1], &order(7, YES, Side::Buy, 50, 10, OrderKind::Fok)).unwrap().whole);
+}
+
+#[test]
+fn every_other_order_gets_no_more_shares_than_it_names() {
+    let (mut venue, accounts) = venue(2, 1_000);
+    venue.place(NOW, accounts[0], &order(1, YES, Side::Sell, 40, 100, GTC)).unwrap();
+    let placed = venue.place(NOW, accounts[1], &order(2, YES, Side::Buy, 50, 10, GTC)).unwrap();
+    assert_eq!((placed.matched, placed.value, placed.resting), (Size::shares(10), Usd::dollars(4), false));
+    venue.place(NOW, accounts[0], &order(3, YES, Side::Buy, 39, 100, GTC)).unwrap();
+    for (number, kind) in [(4, OrderKind::Fak), (5, OrderKind::Fok), (6, GTC)] {
+        let placed = venue.place(NOW, accounts[1], &order(number, YES, Side::Sell, 30, 10, kind)).unwrap();
+        assert_eq!((placed.matched, placed.value), (Size::shares(10), Usd(3_900_000)));
+    }
+    // A market BUY that names no dollars, and a resting one that does, are no orders.
+    let nameless = Order { spend: None, ..order(7, YES, Side::Buy, 50, 10, OrderKind::Fak) };
+    assert_eq!(venue.place(NOW, accounts[1], &nameless), Err(Reject::Range));
+}
+
+fn changes_of(events: &[Event], number: u64) -> Vec<Change> {
+    let of = |event: &Event| match event {
+        Event::Order { change, order, .. } if order.id == id(number) => Some(*change),
+        _ => None,
+    };
+    events.iter().filter_map(of).collect()
+}
+
+#[test]
 fn external_depth_that_was_taken_stays_taken_until_the_level_changes() {
     let (mut venue, accounts) = venue(1, 1_000);
     venue.set_external(NOW, NO, Side::Buy, price(60), Size::shares(30)).unwrap();
     assert_eq!(venue.levels(YES, Side::Sell), [Level { price: price(40), size: Size::shares(30) }]);
-    let placed = venue.place(NOW, accounts[0], &order(1, YES, Side::Buy, 45, 20, OrderKind::Fok)).unwrap();
+    let placed = venue.place(NOW, accounts[0], &order(1, YES, Side::Buy, 40, 20, OrderKind::Fok)).unwrap();
     assert_eq!(placed.value, Usd::dollars(8));
     let left = |venue: &Venue| venue.best(YES, Side::Sell).map(|level| level.size);
     venue.set_external(NOW, YES, Side::Sell, price(40), Size::shares(30)).unwrap();

@@ -168,15 +168,7 @@ fn perform(venue: &mut Venue, accounts: &[AccountId], number: u64, act: &Act) {
     match *act {
         Act::Place { account, token, buy, cents, size, fak } => {
             let (side, kind) = (if buy { Side::Buy } else { Side::Sell }, if fak { OrderKind::Fak } else { GTC });
-            let order = Order {
-                id: id(number),
-                token: TokenIx(token),
-                side,
-                price: price(cents),
-                size: Size(size),
-                spend: None,
-                kind,
-            };
+            let order = order_of(number, TokenIx(token), side, cents, Size(size), kind);
             drop(venue.place(NOW, accounts[account], &order));
         }
         Act::Split { account, market, size } => {

@@ -202,6 +202,11 @@ async fn a_trade_by_hand_that_is_told_before_its_order_is_known_is_booked_whatev
     desk.account.trade(clock::now(), &trade);
     let found = desk.hears(|body| if let Body::Adopt(found) = body { Some(*found) } else { None }).await;
     assert_eq!((found.venue, found.counted), (venue, Size::ZERO));
+    // It named twenty shares at 0.99; its dollars bought more, and none of them exceeds what it is known by.
+    let trades = desk.account.client.trades(desk.account.since).await.unwrap();
+    let bought =
+        trades.iter().flat_map(|trade| &trade.parts).fold(Size::ZERO, |sum, part| sum.saturating_add(part.size));
+    assert!(bought > Size::shares(20) && found.size >= bought, "{bought} of {}", found.size);
     // The engine gives it a number; the venue fails again.
     desk.account.index.adopt(OrderId(1), venue);
     desk.break_answers(2).await;
