@@ -24,11 +24,11 @@ fn it_buys_yes_after_a_rise_and_no_after_a_fall() {
     run("trading on
          book yes0 0.40 0.42
          wait 10s
-         book yes0 0.43 0.45 -> buy yes0 22.22 at 0.45 fak; bought yes0 22.22 at 0.45");
+         book yes0 0.43 0.45 -> buy yes0 22.22 at 0.45 fak; bought yes0 22.2 at 0.45");
     run("trading on
          book yes1 0.40 0.42
          wait 10s
-         book yes1 0.37 0.39 -> buy no1 15.87 at 0.63 fak; bought no1 15.87 at 0.63");
+         book yes1 0.37 0.39 -> buy no1 15.87 at 0.63 fak; bought no1 15.857142 at 0.63");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn it_waits_until_its_window_is_full() {
          wait 9s
          book yes0 0.46 0.48
          wait 1s
-         book yes0 0.47 0.48 -> buy yes0 20.83 at 0.48 fak; bought yes0 20.83 at 0.48");
+         book yes0 0.47 0.48 -> buy yes0 20.83 at 0.48 fak; bought yes0 20.8125 at 0.48");
 }
 
 #[test]
@@ -58,16 +58,16 @@ fn after_an_entry_it_cools_down_and_its_cap_holds() {
     let stage = run("trading on
          book yes0 0.40 0.42
          wait 10s
-         book yes0 0.44 0.45 -> buy yes0 22.22 at 0.45 fak; bought yes0 22.22 at 0.45
+         book yes0 0.44 0.45 -> buy yes0 22.22 at 0.45 fak; bought yes0 22.2 at 0.45
          wait 10s
          book yes0 0.49 0.50
          wait 10s
-         book yes0 0.54 0.55 -> buy yes0 9.09 at 0.55 fak; bought yes0 9.09 at 0.55
+         book yes0 0.54 0.55 -> buy yes0 9.1 at 0.55 fak; bought yes0 9.090909 at 0.55
          wait 20s
          book yes0 0.58 0.59
          wait 5s
          book yes0 0.62 0.63");
-    assert_eq!(stage.held(0), 3_131 * SHARE / 100);
+    assert_eq!(stage.held(0), 31_290_909);
     assert!(stage.cash() > -15_000_001);
 }
 
@@ -89,7 +89,7 @@ fn it_does_not_buy_the_other_outcome_of_what_it_holds() {
     run("trading on
          book yes0 0.40 0.42
          wait 10s
-         book yes0 0.44 0.45 -> buy yes0 22.22 at 0.45 fak; bought yes0 22.22 at 0.45
+         book yes0 0.44 0.45 -> buy yes0 22.22 at 0.45 fak; bought yes0 22.2 at 0.45
          wait 30s
          book yes0 0.44 0.45
          wait 10s
@@ -122,7 +122,7 @@ fn a_refusal_cools_down_too_and_outlives_a_reload() {
          wait 12s
          book yes0 0.47 0.48
          wait 8s
-         book yes0 0.51 0.52 -> buy yes0 19.23 at 0.52 fak; bought yes0 19.23 at 0.52");
+         book yes0 0.51 0.52 -> buy yes0 19.23 at 0.52 fak; bought yes0 19.211538 at 0.52");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_market_that_ends_soon_is_left_alone() {
     let script = "trading on\n book yes0 0.40 0.42\n wait 10s\n book yes0 0.43 0.45";
     Stage::<Momentum>::run(&ends, script);
     ends.markets[0].end += 2_000_000;
-    Stage::<Momentum>::run(&ends, &format!("{script} -> buy yes0 22.22 at 0.45 fak; bought yes0 22.22 at 0.45"));
+    Stage::<Momentum>::run(&ends, &format!("{script} -> buy yes0 22.22 at 0.45 fak; bought yes0 22.2 at 0.45"));
 }
 
 #[test]
