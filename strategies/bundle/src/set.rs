@@ -4,7 +4,7 @@
 use crate::parameters::Settings;
 use crate::sums::{self, Offer};
 use polytrader_sdk::parameters::decimal;
-use polytrader_sdk::units::{DOLLAR, SECOND, cost, shares_for, whole_size};
+use polytrader_sdk::units::{DOLLAR, SECOND, cost, shares_worth, whole_size};
 use polytrader_sdk::{Intents, MarketState, OrderKind, Place, Side, Tracker};
 
 /// The least that an order may be worth at the venue, with something to spare.
@@ -132,7 +132,7 @@ impl Set {
             let Some(price) = sums::price_within(money, leg.rate, tick) else { continue };
             // It spends dollars: as many as the missing shares cost now, so that they and no more come if nothing moves.
             let worth = cost(leg.price, whole_size(missing(leg.token)));
-            let size = shares_for(worth, price).max(leg.min_size.min(missing(leg.token)));
+            let size = shares_worth(worth, price).max(leg.min_size.min(missing(leg.token)));
             if !big_enough(leg, price, size) {
                 continue;
             }

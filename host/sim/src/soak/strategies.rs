@@ -234,7 +234,23 @@ impl World {
             2 => OrderKind::Gtc { post_only: true },
             _ => OrderKind::Gtc { post_only: false },
         };
-        IntentKind::Place { token, side, price: self.price(token, side), size: self.size(), kind }
+        // Of those that cannot rest half reach a little beyond the best price, for a little of what is there.
+        let (price, size) = match kind {
+            OrderKind::Fak | OrderKind::Fok if self.rng.below(2) == 0 => {
+                (self.beyond(token, side), Size::shares(self.rng.below(5).saturating_add(5)))
+            }
+            _ => (self.price(token, side), self.size()),
+        };
+        IntentKind::Place { token, side, price, size, kind }
+    }
+
+    /// Draws a price one or two ticks worse than the best of the other side.
+    fn beyond(&mut self, token: TokenIx, side: Side) -> Price {
+        let best = self.venue.best(token, side.opposite()).map_or(500_000, |level| level.price.micros());
+        let tick = self.venue.market(token.market()).map_or(10_000, |market| market.tick.micros());
+        let away = tick.saturating_mul(u32::try_from(self.rng.below(2).saturating_add(1)).unwrap_or(1));
+        let micros = if side == Side::Buy { best.saturating_add(away) } else { best.saturating_sub(away) };
+        Price::from_micros(micros).unwrap_or_else(|| self.half())
     }
 
     /// Draws an end within the next ten minutes, at times sooner than the venue allows.

@@ -88,16 +88,10 @@ fn fak_forgets_the_remainder_and_fok_takes_all_or_nothing() {
     assert_eq!(stage.open_orders(), 0);
     let stage = run("fok", "trading on\n top yes0 0.30 0.45x9.99 -> buy yes0 10 at 0.5 fok");
     assert_eq!((stage.open_orders(), stage.held(0)), (0, 0));
-    // Ten shares at 0.50 are five dollars, and these buy more at 0.45.
+    // Ten shares at 0.50 are five dollars, and these buy 11.11 at 0.45 and 12.5 at 0.40.
     run("fok", "trading on\n top yes0 0.30 0.45x10 -> buy yes0 10 at 0.5 fok");
-    run(
-        "fok",
-        "trading on\n top yes0 0.30 0.45x12 -> buy yes0 10 at 0.5 fok; bought yes0 11.111111 at 0.45; buy yes0 10 at 0.5 fok",
-    );
-    run(
-        "fak",
-        "trading on\n top yes0 0.30 0.4x13 -> buy yes0 10 at 0.5 fak; bought yes0 12.5 at 0.4; buy yes0 10 at 0.5 fak; bought yes0 0.5 at 0.4",
-    );
+    run("fok", "trading on\n top yes0 0.30 0.4x12.5 -> buy yes0 10 at 0.5 fok; bought yes0 12.5 at 0.4");
+    run("fak", "trading on\n top yes0 0.30 0.4x12.5 -> buy yes0 10 at 0.5 fak; bought yes0 12.5 at 0.4");
     // More shares than it names, and a dollar twenty left: what is killed is the rest of its dollars.
     let stage = run("fak", "trading on\n top yes0 0.30 0.38x10 -> buy yes0 10 at 0.5 fak; bought yes0 10 at 0.38");
     assert_eq!((stage.open_orders(), stage.held(0)), (0, 10 * SHARE));

@@ -23,10 +23,9 @@ fn both_outcomes_under_a_dollar_are_bought_the_thinner_first() {
         "trading on
          top yes0 0.38 0.40x15
          top no0 0.55 0.58x12 -> buy no0 12 at 0.58 fok; bought no0 12 at 0.58;
-            -> buy yes0 11.42 at 0.42 fak; bought yes0 11.975 at 0.4",
+            -> buy yes0 11.43 at 0.42 fak; bought yes0 12 at 0.4",
     );
-    // The second leg spends whole cents: 4.79 dollars buy 11.975 shares at 0.40.
-    assert_eq!((stage.held(0), stage.held(1), stage.cash()), (11_975_000, 12 * SHARE, -11_750_000));
+    assert_eq!((stage.held(0), stage.held(1), stage.cash()), (12 * SHARE, 12 * SHARE, -11_760_000));
 }
 
 #[test]
@@ -44,7 +43,7 @@ fn a_set_that_costs_too_much_with_its_fees_is_left() {
         "trading on
          top yes0 0.38 0.40x15
          top no0 0.50 0.54x12 -> buy no0 12 at 0.54 fok; bought no0 12 at 0.54;
-            -> buy yes0 11.7 at 0.41 fak; bought yes0 11.975 at 0.4",
+            -> buy yes0 11.71 at 0.41 fak; bought yes0 12 at 0.4",
     );
 }
 
@@ -70,7 +69,7 @@ fn if_the_first_leg_is_gone_nothing_was_bought_and_it_waits() {
          top no0 0.55 0.58x12 -> buy no0 12 at 0.58 fok; refused max_depth_pct
          top no0 0.55 0.58x12
          wait 4s
-         wait 1s -> buy no0 12 at 0.58 fok; bought no0 12 at 0.58; buy yes0 11.42 at 0.42 fak; bought yes0 11.975 at 0.4",
+         wait 1s -> buy no0 12 at 0.58 fok; bought no0 12 at 0.58; buy yes0 11.43 at 0.42 fak; bought yes0 12 at 0.4",
     );
     assert_eq!(stage.open_orders(), 0);
 }
@@ -82,11 +81,11 @@ fn a_set_is_bought_again_when_it_has_cooled_down() {
         "trading on
          top yes0 0.38 0.40x15
          top no0 0.55 0.58x12 -> buy no0 12 at 0.58 fok; bought no0 12 at 0.58;
-            -> buy yes0 11.42 at 0.42 fak; bought yes0 11.975 at 0.4
+            -> buy yes0 11.43 at 0.42 fak; bought yes0 12 at 0.4
          wait 4s
          top no0 0.55 0.58x5.5
          top yes0 0.38 0.40x20
-         wait 1s -> buy no0 5.5 at 0.58 fok; bought no0 5.5 at 0.58; buy yes0 5.25 at 0.42 fak; bought yes0 5.5 at 0.4",
+         wait 1s -> buy no0 5.5 at 0.58 fok; bought no0 5.5 at 0.58; buy yes0 5.24 at 0.42 fak; bought yes0 5.5 at 0.4",
     );
 }
 
@@ -161,9 +160,9 @@ fn one_yes_of_each_market_of_an_event_is_bought_if_it_is_told_to() {
          top yes1 0.28 0.30x9
          top yes2 0.14 0.16x30";
     let bought = " -> buy yes1 9 at 0.3 fok; bought yes1 9 at 0.3;
-            -> buy yes0 8.65 at 0.52 fak; buy yes2 8 at 0.18 fak; bought yes0 8.98 at 0.5; bought yes2 9 at 0.16";
+            -> buy yes0 8.66 at 0.52 fak; buy yes2 8 at 0.18 fak; bought yes0 9 at 0.5; bought yes2 9 at 0.16";
     let stage = Stage::<Bundle>::run(&event(r#"{"events": true}"#), &format!("{cheap}{bought}"));
-    assert_eq!([0, 2, 4].map(|yes| stage.held(yes)), [8_980_000, 9 * SHARE, 9 * SHARE]);
+    assert_eq!([0, 2, 4].map(|yes| stage.held(yes)), [9 * SHARE; 3]);
     Stage::<Bundle>::run(&event("{}"), cheap);
 }
 
@@ -178,9 +177,9 @@ fn a_half_filled_event_is_completed_at_no_loss_or_sold_again() {
          top yes1 0.28x100 0.35x9
          top yes2 0.14x100 0.19x30
          wait 1s
-         top yes2 0.14x100 0.16x30 -> buy yes0 8.83 at 0.53 fak; buy yes2 8.47 at 0.17 fak; bought yes0 8.980769 at 0.52; bought yes2 8.9375 at 0.16",
+         top yes2 0.14x100 0.16x30 -> buy yes0 8.84 at 0.53 fak; buy yes2 8.48 at 0.17 fak; bought yes0 9 at 0.52; bought yes2 9 at 0.16",
     );
-    assert_eq!([0, 2, 4].map(|yes| stage.held(yes)), [8_980_769, 9 * SHARE, 8_937_500]);
+    assert_eq!([0, 2, 4].map(|yes| stage.held(yes)), [9 * SHARE; 3]);
     let stage = Stage::<Bundle>::run(
         &half,
         "trading on
