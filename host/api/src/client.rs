@@ -1,12 +1,16 @@
 //! A running host, as the command line talks to it: its address is in `run.json`, and whoever can read `admin.token` may.
 
 use anyhow::{Context, bail};
+use files::Links;
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(35);
+
+/// The most bytes of `run.json` and of a token's file.
+const FILE_MAX: u64 = 64 * 1024;
 
 /// A host, and what is asked of it.
 #[derive(Debug)]
@@ -24,11 +28,13 @@ impl Remote {
     /// If none does, or its token cannot be read.
     pub fn of(data_dir: &Path) -> anyhow::Result<Self> {
         let path = data_dir.join("run.json");
-        let text = std::fs::read(&path).with_context(|| format!("no host runs in {}", data_dir.display()))?;
+        let text = files::read(&path, Links::Refuse, FILE_MAX)
+            .with_context(|| format!("no host runs in {}", data_dir.display()))?;
         let told: Value = serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", path.display()))?;
         let api = told.get("api").and_then(Value::as_str).context("run.json names no address")?.to_owned();
         let token = crate::auth::admin_token_path(data_dir);
-        let token = std::fs::read_to_string(&token).with_context(|| format!("reading {}", token.display()))?;
+        let token = files::read_text(&token, Links::Refuse, FILE_MAX)
+            .with_context(|| format!("reading {}", token.display()))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let tls = polymarket::tls::client_config()?.as_ref().clone();
         let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().timeout(PATIENCE).build()?;

@@ -205,6 +205,9 @@ pub(crate) struct ExchangeArgs {
     /// After how many seconds the invented event of several markets is decided.
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     pub(crate) event_lasts: u64,
+    /// End some seconds after standard input has ended: `run` holds its other end.
+    #[arg(long, hide = true)]
+    pub(crate) with_parent: bool,
     /// Where exchange.json, with the real address, is written.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data/exchange")]
     pub(crate) data_dir: PathBuf,

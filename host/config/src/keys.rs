@@ -80,7 +80,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 75] = [
+pub const KEYS: [Key; 76] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -365,6 +365,13 @@ pub const KEYS: [Key; 75] = [
         Kind::Flag,
         "false",
         "Whether `--mode live` may trade real money. Only the line in the configuration file counts.",
+    ),
+    key(
+        "live.without_heartbeat",
+        Kind::Flag,
+        "false",
+        "Whether `--mode live` may trade with venue.heartbeat = false, where nothing cancels open orders if this machine dies. Only the line \
+         in the configuration file counts.",
     ),
     key("paper.cash_usd", Kind::Usd(CENT, MILLION), "1000", "What a new account on paper begins with."),
     key(

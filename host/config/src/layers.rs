@@ -152,9 +152,7 @@ fn set_environment(layers: &mut Layers, env: impl Iterator<Item = (OsString, OsS
 }
 
 fn read_file(path: &Path) -> anyhow::Result<String> {
-    let length = std::fs::metadata(path)?.len();
-    ensure!(length <= FILE_MAX, "it has {length} bytes; a configuration has at most {FILE_MAX}");
-    Ok(std::fs::read_to_string(path)?)
+    Ok(files::read_text(path, files::Links::Follow, FILE_MAX)?)
 }
 
 /// Says that nobody knows `name`, and which name is nearest to it.

@@ -108,6 +108,8 @@ pub struct Config {
     pub chain_id: u64,
     /// Whether the configuration file allows real money.
     pub live_enabled: bool,
+    /// Whether the configuration file allows real money without heartbeats.
+    pub live_without_heartbeat: bool,
     /// What a new account on paper begins with.
     pub paper_cash: Usd,
     /// How long things take on paper.
@@ -230,7 +232,8 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         signature_type: fit(get("account.signature_type")?)?,
         funder: Some(text("account.funder")?).filter(|funder| !funder.is_empty()),
         chain_id: fit(get("chain_id")?)?,
-        live_enabled: number(get("live.enabled")?)? == 1 && layers.source("live.enabled") == Some(Source::File),
+        live_enabled: is_set_in_file(layers, "live.enabled")?,
+        live_without_heartbeat: is_set_in_file(layers, "live.without_heartbeat")?,
         paper_cash: Usd(number(get("paper.cash_usd")?)?),
         paper_latency: paper_latency(layers)?,
         heartbeat: number(get("venue.heartbeat")?)? == 1,
@@ -297,6 +300,11 @@ fn signer_limits(layers: &layers::Layers) -> anyhow::Result<signer::Limits> {
         orders_per_minute: fit(layers.get("signer.max_orders_per_minute")?)?,
         batches_per_minute: fit(layers.get("signer.max_batches_per_minute")?)?,
     })
+}
+
+/// Says whether a flag is true and stands in the file: neither a copied command line nor a variable sets it.
+fn is_set_in_file(layers: &layers::Layers, name: &str) -> anyhow::Result<bool> {
+    Ok(number(layers.get(name)?)? == 1 && layers.source(name) == Some(Source::File))
 }
 
 /// Each way takes `paper.latency_ms`.

@@ -5,6 +5,7 @@ use crate::recording::{ReadError, read_file, read_markets, read_prices};
 use crate::world::{Inside, Settling, Shared, Source, SourceError};
 use sha2::{Digest, Sha256};
 use sim::Flow;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -193,7 +194,9 @@ fn write_state(dir: &std::path::Path, addr: SocketAddr) -> Result<(), StartError
     let part = dir.join("exchange.json.part");
     let write = || {
         std::fs::create_dir_all(dir)?;
-        std::fs::write(&part, text)?;
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = files::open_with(options.write(true).create(true).truncate(true), &part, files::Links::Refuse)?;
+        file.write_all(text.as_bytes())?;
         std::fs::rename(&part, &path)
     };
     write().map_err(|source| StartError::State { path: path.clone(), source })

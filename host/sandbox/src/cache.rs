@@ -2,8 +2,9 @@
 //! only with its code (see [`crate::native`]); anything else is as if it were not there.
 
 use crate::native::{Authentic, LENGTH, Secret};
+use files::Links;
 use model::hex;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -101,7 +102,7 @@ impl Cache {
 
 /// Reads a file that is no longer than it may be, and marks it as used.
 fn read(path: &Path, native_max: u64) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
+    let file = files::open(path, Links::Refuse)?;
     let mut bytes = Vec::new();
     let most = native_max.saturating_add(u64::try_from(LENGTH).unwrap_or(u64::MAX));
     (&file).take(most).read_to_end(&mut bytes)?;
@@ -171,7 +172,7 @@ fn kept(path: &Path) -> Option<Secret> {
             return None;
         }
     }
-    let bytes = if meta.is_file() { fs::read(path).ok()? } else { return None };
+    let bytes = files::read(path, Links::Refuse, u64::try_from(LENGTH).ok()?).ok()?;
     bytes.try_into().ok().map(Secret::new)
 }
 
@@ -254,7 +255,7 @@ mod tests {
         let folder = Folder::new("swept");
         let cache = Cache::open(folder.0.clone()).unwrap().bounded(3, 3 * (u64::try_from(LENGTH).unwrap() + 10));
         let age = |key: u8, seconds: u64| {
-            let file = File::options().write(true).open(cache.path(&[key; LENGTH])).unwrap();
+            let file = fs::File::options().write(true).open(cache.path(&[key; LENGTH])).unwrap();
             file.set_modified(SystemTime::now() - std::time::Duration::from_secs(seconds)).unwrap();
         };
         let there = || (1..=6).filter(|key| cache.path(&[*key; LENGTH]).exists()).collect::<Vec<u8>>();

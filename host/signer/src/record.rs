@@ -9,6 +9,7 @@ mod log;
 use crate::limits::Limits;
 use crate::moment::Moment;
 use counter::Counter;
+use files::Links;
 use log::{Chain, Tail};
 use model::Time;
 use order::eip712::keccak;
@@ -266,7 +267,7 @@ impl Record {
     pub fn renew(dir: &Path, key: &SigningKey, limits: &Limits, now: Time) -> Result<(Self, PathBuf), RecordError> {
         let paths = Paths::new(dir, key.address());
         let mut start = None;
-        if let Ok(file) = File::open(&paths.counter) {
+        if let Ok(file) = files::open(&paths.counter, Links::Refuse) {
             let file = lock(file, &paths.counter)?;
             let bytes = read(&file, &paths.counter, counter::LENGTH)?;
             start = Counter::decode(&bytes, &key.derive(PURPOSE)).map(|counter| counter.today());
@@ -397,11 +398,11 @@ fn check(counter: &Counter, files: &[File; 2], paths: &Paths, chain: &Chain) -> 
 
 /// Waits until the names of a folder's files are on the disk.
 fn sync_folder(dir: &Path) -> Result<(), RecordError> {
-    File::open(dir).and_then(|folder| folder.sync_all()).map_err(RecordError::file(dir))
+    files::sync_folder(dir).map_err(RecordError::file(dir))
 }
 
 fn open(path: &Path) -> Result<File, RecordError> {
-    match OpenOptions::new().read(true).write(true).open(path) {
+    match files::open_with(OpenOptions::new().read(true).write(true), path, Links::Refuse) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Damage::Missing { path: path.to_owned() }.into()),
         opened => opened.map_err(RecordError::file(path)),
     }

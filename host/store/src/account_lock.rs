@@ -118,8 +118,9 @@ fn data_folder(line: &[u8]) -> Option<String> {
 #[cfg(not(target_os = "linux"))]
 fn take(account: &str, name: &str) -> Result<AccountLock, AccountLockError> {
     let failed = |source| AccountLockError::System { account: account.to_owned(), source };
-    let file = crate::private_file::options().write(true).create(true).truncate(false);
-    let file = file.open(std::env::temp_dir().join(name)).map_err(failed)?;
+    let path = std::env::temp_dir().join(name);
+    let file = crate::private_file::open(&path, |options| options.write(true).create(true).truncate(false));
+    let file = file.map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(AccountLock { _file: file }),
         Err(std::fs::TryLockError::WouldBlock) => {

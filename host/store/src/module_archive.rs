@@ -2,6 +2,7 @@
 //! versions of a strategy. Beside each module stands which sessions ran it.
 
 use anyhow::{Context, ensure};
+use files::Links;
 use model::hex;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -10,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 /// The most bytes of a file that lists sessions; one that is longer names all of them.
 const SESSIONS_MAX: u64 = 1024 * 1024;
+
+/// The most bytes of a module that is read again; the sandbox takes a half of it.
+const MODULE_MAX: u64 = 64 * 1024 * 1024;
 
 /// The folder of a data folder's modules.
 pub fn folder(data_dir: &Path) -> PathBuf {
@@ -28,7 +32,8 @@ fn path(data_dir: &Path, hash: &[u8; 32]) -> PathBuf {
 pub fn keep(data_dir: &Path, hash: &[u8; 32], bytes: &[u8]) -> std::io::Result<()> {
     let path = path(data_dir, hash);
     // One that the machine's end tore is made anew.
-    if std::fs::read(&path).is_ok_and(|kept| kept == bytes) {
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if files::read(&path, Links::Refuse, length).is_ok_and(|kept| kept == bytes) {
         return Ok(());
     }
     std::fs::create_dir_all(folder(data_dir))?;
@@ -54,7 +59,7 @@ pub fn note(data_dir: &Path, hash: &[u8; 32], session: u64) -> std::io::Result<(
 
 /// Opens the list of the sessions that ran a module.
 fn list(module: &Path) -> std::io::Result<std::fs::File> {
-    crate::private_file::options().create(true).append(true).open(sessions_path(module))
+    crate::private_file::open(&sessions_path(module), |options| options.create(true).append(true))
 }
 
 fn sessions_path(module: &Path) -> PathBuf {
@@ -64,15 +69,10 @@ fn sessions_path(module: &Path) -> PathBuf {
 /// Returns the sessions that ran a module; none if nobody knows.
 fn sessions(module: &Path) -> std::io::Result<Option<BTreeSet<u64>>> {
     let path = sessions_path(module);
-    let length = match std::fs::metadata(&path) {
-        Ok(meta) => meta.len(),
+    let text = match files::read_text(&path, Links::Refuse, SESSIONS_MAX) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+        read => read.map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display())))?,
     };
-    if length > SESSIONS_MAX {
-        return Err(std::io::Error::other(format!("{} has {length} bytes", path.display())));
-    }
-    let text = std::fs::read_to_string(&path)?;
     // A line that was cut short by a crash names a session that never journaled the module.
     Ok(Some(text.lines().filter_map(|line| line.parse().ok()).collect()))
 }
@@ -117,7 +117,8 @@ pub fn settle(data_dir: &Path, hash: &[u8; 32]) -> std::io::Result<()> {
 /// If it is not there, or is not what its name says.
 pub fn get(data_dir: &Path, hash: &[u8; 32]) -> anyhow::Result<Vec<u8>> {
     let path = path(data_dir, hash);
-    let bytes = std::fs::read(&path).with_context(|| format!("reading the module {}", path.display()))?;
+    let bytes = files::read(&path, Links::Refuse, MODULE_MAX)
+        .with_context(|| format!("reading the module {}", path.display()))?;
     ensure!(Sha256::digest(&bytes).as_slice() == hash, "{} is not the file that was loaded", path.display());
     Ok(bytes)
 }

@@ -1,5 +1,6 @@
 //! Files that nobody but their owner can read.
 
+use files::Links;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -12,11 +13,19 @@ const FRESH: &str = ".new";
 const LEFTOVER_AGE: Duration = Duration::from_secs(3_600);
 
 /// Returns options with which a new file is readable by its owner alone.
-pub fn options() -> OpenOptions {
+fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Opens a file with these options, to which the owner's mode is added. What is no regular file is refused.
+///
+/// # Errors
+/// If it cannot be opened.
+pub fn open(path: &Path, set: impl FnOnce(&mut OpenOptions) -> &mut OpenOptions) -> io::Result<File> {
+    files::open_with(set(&mut options()), path, Links::Refuse)
 }
 
 /// Writes `content` to `path`, replacing what is there in one step, also if the machine stops. Writers of one file do not disturb each
@@ -43,13 +52,13 @@ pub fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
 /// If it cannot be opened or the disk fails.
 pub fn sync(path: &Path) -> io::Result<()> {
     // Where writing to it is what it takes to sync.
-    OpenOptions::new().write(true).open(path)?.sync_all()?;
+    files::open_with(OpenOptions::new().write(true), path, Links::Refuse)?.sync_all()?;
     sync_folder_of(path)
 }
 
 /// A name is part of its folder: without this, a renamed file has its old content or none after a power cut.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
-    File::open(folder_of(path))?.sync_all()
+    files::sync_folder(folder_of(path))
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -48,9 +48,11 @@ impl SavedStates {
     /// Returns what a strategy saved last; none if that is nothing, or damaged.
     pub fn get(&self, name: &str) -> Option<Blob> {
         let path = self.path(name);
-        let size = std::fs::metadata(&path).ok()?.len();
-        let read = if size > STATE_MAX { Err(format!("it has {size} bytes")) } else { read(&path) };
-        match read {
+        let bytes = match files::read(&path, files::Links::Refuse, STATE_MAX) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            read => read.map_err(|error| error.to_string()),
+        };
+        match bytes.and_then(|bytes| decode(&bytes)) {
             Ok(state) => Some(Blob(state)),
             Err(error) => {
                 tracing::error!(error, path = %path.display(), "a strategy's state is damaged; it starts from nothing");
@@ -60,8 +62,7 @@ impl SavedStates {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+fn decode(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin as one")?;
     let (sum, state) = rest.split_at_checked(32).ok_or("it ends too early")?;
     if Sha256::digest(state).as_slice() == sum {

@@ -4,8 +4,10 @@
 //! `model` does not use it, and a value of another crate, such as the sandbox's session, belongs to that crate's own tests.
 //! Start reading in [`market`] and [`Scratch`].
 
+mod pipes;
 mod scratch;
 
+pub use pipes::{at_once, named_pipe};
 pub use scratch::Scratch;
 
 use model::{Body, Input, Market, Seq, Time};

@@ -23,7 +23,7 @@ pub(crate) enum EngineFault {
 impl EngineFault {
     /// Returns what the data folder asks for.
     pub(crate) fn asked(data_dir: &Path) -> Option<Self> {
-        let word = std::fs::read_to_string(data_dir.join(FILE)).ok()?;
+        let word = files::read_text(&data_dir.join(FILE), files::Links::Refuse, 64).ok()?;
         match word.trim() {
             "panic" => Some(Self::Panic),
             "loop" => Some(Self::Loop),

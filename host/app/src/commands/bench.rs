@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+/// More than the bytes of any module.
+const FILE_MAX: u64 = 1024 * 1024 * 1024;
+
 /// One measured path.
 #[derive(Debug, Serialize)]
 struct Figure {
@@ -148,5 +151,6 @@ fn time(rounds: u32, each: u32, mut operation: impl FnMut()) -> (u64, u64) {
 /// Reads a strategy that was built.
 pub(crate) fn module(strategies: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
     let path = strategies.join(name);
-    std::fs::read(&path).with_context(|| format!("reading {}; build it first (cargo xtask strategies)", path.display()))
+    files::read(&path, files::Links::Follow, FILE_MAX)
+        .with_context(|| format!("reading {}; build it first (cargo xtask strategies)", path.display()))
 }

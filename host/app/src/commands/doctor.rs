@@ -78,6 +78,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     machine(&config, &mut report);
     limits(&config, &mut report);
+    heartbeat(&config, &mut report);
     let secret = crate::commands::keys::of_live(&config.data_dir, &args.passphrase);
     let secret = report.keep("key", secret);
     if let Some(secret) = &secret {
@@ -134,6 +135,25 @@ fn machine(config: &Config, report: &mut Report) {
             Err(error) => report.add(what, State::Warning, format!("{}: {error}", dir.display())),
         }
     }
+}
+
+/// What cancels the open orders when this program or its machine dies.
+fn heartbeat(config: &Config, report: &mut Report) {
+    let (state, text) = match (config.heartbeat, config.live_without_heartbeat) {
+        (true, _) => {
+            (State::Good, "the venue cancels all orders some 10 to 20 s after the heartbeats of this program end")
+        }
+        (false, true) => (
+            State::Warning,
+            "venue.heartbeat is false: if this program or its machine dies, nothing cancels the open orders",
+        ),
+        (false, false) => (
+            State::Bad,
+            "venue.heartbeat is false: live trading refuses that without the line `without_heartbeat = true` under `[live]`, because \
+             nothing cancels the open orders if this program or its machine dies",
+        ),
+    };
+    report.add("heartbeat", state, text);
 }
 
 /// What can be lost.

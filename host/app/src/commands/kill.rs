@@ -5,6 +5,7 @@ use crate::cli::RunArgs;
 use crate::commands::run::{Venue, account};
 use crate::console::{complain, say};
 use anyhow::{Context, bail};
+use files::Links;
 use order::{Account, SigningKey};
 use polymarket::client::Timeouts;
 use polymarket::{AccountClient, Client};
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use store::journal_files::RunLock;
 
+/// The most bytes of `run.json` and of a token's file.
+const FILE_MAX: u64 = 64 * 1024;
 /// A host that does not answer within this is not asked again.
 const HOST_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the venue is asked until nothing is open.
@@ -46,8 +49,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Asks the host of this data folder for an emergency stop, and ends its process if it does not do so.
 async fn stop_host(data_dir: &Path) {
-    let Some(told) = std::fs::read(data_dir.join("run.json")).ok().and_then(|text| serde_json::from_slice(&text).ok())
-    else {
+    let told = files::read(&data_dir.join("run.json"), Links::Refuse, FILE_MAX);
+    let Some(told) = told.ok().and_then(|text| serde_json::from_slice(&text).ok()) else {
         return say("no host runs in this data folder");
     };
     match ask(data_dir, &told).await {
@@ -61,7 +64,8 @@ async fn stop_host(data_dir: &Path) {
 
 async fn ask(data_dir: &Path, told: &Value) -> anyhow::Result<()> {
     let api = told.get("api").and_then(Value::as_str).context("run.json names no address")?;
-    let token = std::fs::read_to_string(data_dir.join("admin.token")).context("reading admin.token")?;
+    let token =
+        files::read_text(&data_dir.join("admin.token"), Links::Refuse, FILE_MAX).context("reading admin.token")?;
     let tls = polymarket::tls::client_config()?.as_ref().clone();
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().timeout(HOST_PATIENCE).build()?;
     let request = client.post(format!("{api}/v1/admin/emergency-stop")).bearer_auth(token.trim());

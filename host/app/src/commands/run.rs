@@ -102,6 +102,13 @@ fn live(config: &Config, args: &RunArgs) -> anyhow::Result<ExitCode> {
          the environment and flags do not count for it. Nothing was started",
         config.data_dir.join("polytrader.toml").display()
     );
+    ensure!(
+        config.heartbeat || config.live_without_heartbeat,
+        "venue.heartbeat is false: if this machine or the program dies, nothing cancels the open orders. Set it to true, or say it a second \
+         time with the line `without_heartbeat = true` under `[live]` in the configuration file ({}); the environment and flags do not count \
+         for it. Nothing was started",
+        config.data_dir.join("polytrader.toml").display()
+    );
     let venue = Venue::real_or(config, args)?;
     let secret = crate::commands::keys::of_live(&config.data_dir, &args.passphrase)?;
     let account = account(config, secret.key.address())?;

@@ -45,11 +45,15 @@ pub(crate) fn run(args: &StrategyArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// More than the bytes of any module, so that the sandbox says what is wrong with a long one.
+const FILE_MAX: u64 = 1024 * 1024 * 1024;
+
 /// How a module is looked at.
 type Look = fn(&Sandbox, &[u8], &FileArgs) -> anyhow::Result<ExitCode>;
 
 fn look(args: &FileArgs, how: Look) -> anyhow::Result<ExitCode> {
-    let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
+    let bytes = files::read(&args.file, files::Links::Follow, FILE_MAX)
+        .with_context(|| format!("reading {}", args.file.display()))?;
     how(&Sandbox::of_own_program(Settings::default(), None)?, &bytes, args)
 }
 

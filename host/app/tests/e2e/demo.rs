@@ -27,6 +27,30 @@ fn a_demo_trades_and_its_ledger_equals_the_exchanges_account_to_the_micro_dollar
 }
 
 #[test]
+fn a_demo_whose_signer_is_killed_leaves_no_process_behind() {
+    let Some(strategies) = strategies("a killed signer") else { return };
+    let folder = Folder::new("killed-signer");
+    let mut run = Run::start(&folder.0, &strategies, &["--seed", "5"]);
+    let addresses = run.addresses();
+    let exchange = std::fs::read_to_string(folder.0.join("exchange/exchange.json")).unwrap();
+    let exchange: serde_json::Value = serde_json::from_str(&exchange).unwrap();
+    run.signal(Signal::KILL);
+    run.fail();
+    for (name, pid) in [("host", &addresses["pid"]), ("exchange", &exchange["pid"])] {
+        let stat = format!("/proc/{pid}/stat");
+        let started = std::time::Instant::now();
+        while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+            if started.elapsed() > SOON {
+                let pid = i32::try_from(pid.as_i64().unwrap()).unwrap();
+                rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+                panic!("the {name} runs on");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+#[test]
 fn stop_leaves_nothing_open_at_the_exchange_and_start_trades_again() {
     let Some(strategies) = strategies("stop and start") else { return };
     let folder = Folder::new("stop");

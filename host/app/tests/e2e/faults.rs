@@ -1,7 +1,7 @@
 //! The venue fails while the host trades, and the host falls silent while the venue has its orders.
 
 use crate::person::Person;
-use crate::process::{Api, Exchange, Folder, Run, kill, strategies};
+use crate::process::{Api, Exchange, Folder, Run, hang, kill, strategies};
 use crate::proxy::Proxy;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -130,7 +130,7 @@ fn no_order_leaves_after_an_emergency_stop() {
 }
 
 #[test]
-fn a_host_that_dies_has_its_orders_cancelled_by_the_venue() {
+fn a_host_and_a_signer_that_die_have_their_orders_cancelled_by_the_venue() {
     let Some(strategies) = strategies("the dead man's switch") else { return };
     let folder = Folder::new("silence");
     let exchange = Exchange::start(&folder.0.join("exchange"), 13);
@@ -146,15 +146,23 @@ fn a_host_that_dies_has_its_orders_cancelled_by_the_venue() {
     assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "none");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let person = runtime.block_on(Person::new(&data, &exchange.address));
+    // Both at once: it must not notice that the signer has gone.
+    hang(&addresses);
+    run.signal(rustix::process::Signal::KILL);
     kill(&addresses);
     run.fail();
     let open = || runtime.block_on(person.client.open_orders()).unwrap().len();
     assert!(open() > 0, "a dead host cancels nothing by itself");
     let killed = Instant::now();
     while open() > 0 {
+        // The venue's own rule: 10 s after the last heartbeat, of which it looks every 5 s.
         assert!(killed.elapsed() < Duration::from_secs(20), "orders of a dead host stand after 20 s");
         std::thread::sleep(Duration::from_millis(200));
     }
+    eprintln!(
+        "both processes killed; the account's orders were cancelled after {:.1} s",
+        killed.elapsed().as_secs_f64()
+    );
 }
 
 /// Ends the market of a position that the host holds; whatever the strategy owns more of by then, one of the two tokens pays.

@@ -247,6 +247,33 @@ fn no_secret_is_in_the_host(signer: i64, host: i64) {
 }
 
 #[test]
+fn live_trading_without_heartbeats_is_refused_unless_the_file_says_so_too() {
+    let folder = Folder::new("no-heartbeat");
+    let data = folder.0.join("host");
+    fs::create_dir_all(&data).unwrap();
+    let secret = passphrase(&folder.0, "correct horse battery");
+    let exchange = Exchange::start(&folder.0.join("exchange"), 26);
+    let said = |words: &[&str], live: &str| {
+        fs::write(data.join("polytrader.toml"), format!("[venue]\nheartbeat = false\n[live]\nenabled = true\n{live}"))
+            .unwrap();
+        let mut command = program();
+        command.args(words).args(["--mode", "live", "--exchange", &exchange.address, "--data-dir"]).arg(&data);
+        command.arg("--passphrase-file").arg(&secret).env_remove("POLYMARKET_PRIVATE_KEY").current_dir(&data);
+        let (good, said, told) = run(command, "");
+        assert!(!good, "there is no key here: {said}{told}");
+        format!("{said}{told}")
+    };
+    let refused = said(&["run"], "");
+    assert!(refused.contains("venue.heartbeat is false") && refused.contains("without_heartbeat = true"), "{refused}");
+    let flag = said(&["run", "--set", "live.without_heartbeat=true"], "");
+    assert!(flag.contains("venue.heartbeat is false"), "a flag does not count: {flag}");
+    let accepted = said(&["run"], "without_heartbeat = true\n");
+    assert!(!accepted.contains("heartbeat") && accepted.contains("keys import"), "only the key is missing: {accepted}");
+    assert!(said(&["doctor"], "").contains("BAD   heartbeat"));
+    assert!(said(&["doctor"], "without_heartbeat = true\n").contains("WARN  heartbeat"));
+}
+
+#[test]
 fn kill_cancels_what_a_dead_host_left_behind() {
     let Some(said) = killed("kill-dead", crate::process::kill) else { return };
     assert!(said.contains("the host's process is gone"), "{said}");

@@ -111,7 +111,7 @@ fn a_log_whose_reader_stands_still_delays_no_command_and_no_emergency_stop() {
     assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&0.into(), &true.into()));
     let log = log.join().unwrap();
     assert_eq!(log.lines().filter(|line| line.contains("operator command") && line.contains("CancelAll")).count(), 200);
-    assert!(log.contains("stuck log") && !log.contains("lines were lost"), "{log}");
+    assert!(log.contains("EmergencyStop") && !log.contains("lines were lost"), "{log}");
 }
 
 #[test]

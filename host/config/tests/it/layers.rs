@@ -131,3 +131,38 @@ fn no_two_keys_share_a_variable() {
     variables.dedup();
     assert_eq!(variables.len(), KEYS.len());
 }
+
+#[test]
+fn a_configuration_that_is_a_pipe_or_a_device_is_refused_at_once() {
+    let dir = Scratch::new("pipe");
+    let file = dir.join("polytrader.toml");
+    testkit::named_pipe(&file);
+    let refused = |dir: &Path| {
+        let dir = dir.to_owned();
+        testkit::at_once(move || complaint(load(&dir, Mode::Live, &[], &[])))
+    };
+    assert!(refused(&dir).contains("polytrader.toml: it is no regular file"));
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+    assert!(refused(&dir).contains("polytrader.toml: it is no regular file"));
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(dir.join("mounted.toml"), "chain_id = 80002\n").unwrap();
+    std::os::unix::fs::symlink("mounted.toml", &file).unwrap();
+    assert_eq!(load(&dir, Mode::Live, &[], &[]).unwrap().chain_id, 80_002, "a link to a file is followed");
+}
+
+#[test]
+fn only_the_file_allows_to_trade_without_heartbeats() {
+    let dir = Scratch::new("without-heartbeat");
+    let allowed = |env: &[(&str, &str)], flags: &[(&str, &str)]| {
+        load(&dir, Mode::Live, env, flags).unwrap().live_without_heartbeat
+    };
+    let key = "live.without_heartbeat";
+    assert!(
+        !allowed(&[], &[])
+            && !allowed(&[("POLYTRADER_LIVE_WITHOUT_HEARTBEAT", "true")], &[])
+            && !allowed(&[], &[(key, "true")])
+    );
+    std::fs::write(dir.join("polytrader.toml"), "[live]\nwithout_heartbeat = true\n").unwrap();
+    assert!(allowed(&[], &[]) && !allowed(&[], &[(key, "false")]));
+}

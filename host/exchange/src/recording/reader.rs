@@ -5,7 +5,6 @@
 use csv::StringRecord;
 use flate2::read::MultiGzDecoder;
 use model::{Price, Side, Size, TokenId};
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -115,7 +114,8 @@ pub fn read_file(path: &Path) -> Result<Recording, ReadError> {
 
 /// Opens a file; one whose name ends in `.gz` is unpacked on the way.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, ReadError> {
-    let file = File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    let file =
+        files::open(path, files::Links::Follow).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     let reader = BufReader::new(file);
     let packed = path.extension().is_some_and(|extension| extension == "gz");
     Ok(if packed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
@@ -318,5 +318,14 @@ mod tests {
         assert!(error(&three).contains("3 tokens"));
         let missing = read_file(Path::new("/no/such/file.csv.gz")).unwrap_err();
         assert!(missing.to_string().contains("/no/such/file.csv.gz"));
+    }
+
+    #[test]
+    fn a_pipe_is_no_recording_and_refused_at_once() {
+        let dir = testkit::Scratch::new("recording-pipe");
+        let path = dir.join("recording.csv");
+        testkit::named_pipe(&path);
+        let refused = testkit::at_once(move || read_file(&path));
+        assert!(matches!(refused, Err(ReadError::Io { .. })), "{refused:?}");
     }
 }

@@ -283,3 +283,14 @@ fn what_cannot_be_written_is_counted_and_an_error() {
     assert!(record.note(at(NOON), Entry::Login(0), 5).is_err());
     assert_eq!(record.worth(NOON), 5);
 }
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_an_error_at_once() {
+    for end in ["count", "log.0", "log.1"] {
+        let files = Folder::new(&format!("pipe-{end}"));
+        drop(files.create());
+        std::fs::remove_file(files.path(end)).unwrap();
+        testkit::named_pipe(&files.path(end));
+        assert!(testkit::at_once(move || files.open().is_err()), "{end}");
+    }
+}

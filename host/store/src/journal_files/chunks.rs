@@ -2,7 +2,6 @@
 
 use super::segments::PACKED;
 use flate2::read::GzDecoder;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -22,7 +21,7 @@ pub(super) struct Pieces {
 impl Pieces {
     /// Opens a file of which so many bytes are read at once.
     pub(super) fn open(path: &Path, piece: u64) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = files::open(path, files::Links::Refuse)?;
         let packed = path.to_string_lossy().ends_with(PACKED);
         let source: Box<dyn Read> = if packed { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
         Ok(Self { source: source.take(FILE_MAX), piece, bytes: Vec::new(), base: 0 })

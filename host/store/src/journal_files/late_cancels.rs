@@ -61,7 +61,7 @@ fn path(dir: &Path) -> PathBuf {
 /// If it is there and cannot be read.
 pub(super) fn left(dir: &Path) -> std::io::Result<Vec<LateCancel>> {
     let mut bytes = Vec::new();
-    match File::open(path(dir)) {
+    match files::open(&path(dir), files::Links::Refuse) {
         Ok(file) => file.take(ROOM).read_to_end(&mut bytes)?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
@@ -74,10 +74,10 @@ pub(super) fn left(dir: &Path) -> std::io::Result<Vec<LateCancel>> {
 /// # Errors
 /// If there is no room.
 pub(super) fn open(dir: &Path) -> std::io::Result<SyncSender<LateCancel>> {
-    let mut file = crate::private_file::options().write(true).create(true).truncate(true).open(path(dir))?;
+    let mut file = crate::private_file::open(&path(dir), |options| options.write(true).create(true).truncate(true))?;
     std::io::copy(&mut std::io::repeat(0).take(ROOM), &mut file)?;
     file.sync_all()?;
-    File::open(dir)?.sync_all()?;
+    files::sync_folder(dir)?;
     let (late, told) = sync_channel(WAITING_MAX);
     std::thread::Builder::new().name("journal reserve".to_owned()).spawn(move || keep(&file, &told))?;
     Ok(late)

@@ -10,7 +10,6 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use model::SessionId;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
@@ -76,15 +75,15 @@ fn cover(reading: &mut Reading, file: &Path) -> anyhow::Result<()> {
 fn pack(file: &Path) -> anyhow::Result<()> {
     let packed = PathBuf::from(format!("{}{PACKED}", file.display()));
     let fresh = packed.with_extension("new");
-    let mut source = File::open(file).with_context(|| format!("reading {}", file.display()))?;
+    let mut source = files::open(file, files::Links::Refuse).with_context(|| format!("reading {}", file.display()))?;
     let mut write = || -> std::io::Result<()> {
-        let target = crate::private_file::options().write(true).create(true).truncate(true).open(&fresh)?;
+        let target = crate::private_file::open(&fresh, |options| options.write(true).create(true).truncate(true))?;
         let mut encoder = GzEncoder::new(target, Compression::fast());
         std::io::copy(&mut source, &mut encoder)?;
         encoder.finish()?.sync_all()?;
         std::fs::rename(&fresh, &packed)?;
         if let Some(dir) = packed.parent() {
-            File::open(dir)?.sync_all()?;
+            files::sync_folder(dir)?;
         }
         std::fs::remove_file(file)
     };

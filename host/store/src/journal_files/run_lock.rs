@@ -25,7 +25,7 @@ impl RunLock {
     }
 
     fn take(path: &Path) -> anyhow::Result<Option<Self>> {
-        let file = crate::private_file::options().write(true).create(true).truncate(false).open(path);
+        let file = crate::private_file::open(path, |options| options.write(true).create(true).truncate(false));
         let file = file.with_context(|| format!("opening {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),

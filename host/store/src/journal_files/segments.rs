@@ -93,9 +93,9 @@ fn path(dir: &Path, header: &Header) -> PathBuf {
 }
 
 fn open(dir: &Path, path: &Path) -> std::io::Result<File> {
-    let file = crate::private_file::options().create_new(true).append(true).open(path)?;
+    let file = crate::private_file::open(path, |options| options.create_new(true).append(true))?;
     // The file's name has to be on the disk too.
-    File::open(dir)?.sync_all()?;
+    files::sync_folder(dir)?;
     Ok(file)
 }
 

@@ -54,13 +54,10 @@ pub(super) fn write(dir: &Path, session: SessionId, segment: u32, reading: &Read
 /// If it is there and damaged. Whoever reads the journal goes on without it then.
 pub(super) fn read(dir: &Path, session: SessionId) -> anyhow::Result<Option<(Reading, u32)>> {
     let path = path(dir, session);
-    let size = match std::fs::metadata(&path) {
-        Ok(metadata) => metadata.len(),
+    let bytes = match files::read(&path, files::Links::Refuse, SNAPSHOT_MAX) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        read => read.with_context(|| format!("reading {}", path.display()))?,
     };
-    ensure!(size <= SNAPSHOT_MAX, "{} has {size} bytes, more than {SNAPSHOT_MAX}", path.display());
-    let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     let damaged = || format!("{} is damaged", path.display());
     let rest = bytes.strip_prefix(MAGIC.as_slice()).with_context(damaged)?;
     let (digest, body) = rest.split_at_checked(DIGEST).with_context(damaged)?;

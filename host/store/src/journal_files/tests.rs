@@ -173,3 +173,59 @@ fn after_a_failure_cancels_are_written_to_the_reserve_and_not_before() {
     assert_eq!(late_cancels::left(&dir).unwrap(), [late]);
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+#[test]
+fn a_pipe_in_the_place_of_any_file_of_the_data_folder_is_an_error_at_once() {
+    use testkit::at_once;
+    let dir = testkit::Scratch::new("pipes");
+    let pipe = |name: &str| {
+        let path = dir.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        testkit::named_pipe(&path);
+        path
+    };
+    let (data, journal) = (dir.to_owned(), dir.join("journal"));
+    pipe("lock");
+    assert!(at_once({
+        let data = data.clone();
+        move || RunLock::of_folder(&data).is_err()
+    }));
+    pipe("journal/reserve");
+    assert!(at_once({
+        let dir = journal.clone();
+        move || late_cancels::left(&dir).is_err()
+    }));
+    assert!(at_once({
+        let dir = journal.clone();
+        move || late_cancels::open(&dir).is_err()
+    }));
+    for name in ["journal/7-0001.journal", "journal/8-0001.journal.gz"] {
+        let path = pipe(name);
+        assert!(at_once(move || chunks::Pieces::open(&path, 10).is_err()), "{name}");
+    }
+    let snapshot = snapshot::path(&journal, SessionId(7));
+    pipe(snapshot.strip_prefix(&data).unwrap().to_str().unwrap());
+    assert!(at_once(move || snapshot::read(&journal, SessionId(7)).is_err()));
+    let hash = [7; 32];
+    let name = format!("modules/{}", model::hex::encode(&hash));
+    pipe(&format!("{name}.wasm"));
+    pipe(&format!("{name}.sessions"));
+    assert!(at_once({
+        let data = data.clone();
+        move || crate::module_archive::get(&data, &hash).is_err()
+    }));
+    assert!(at_once({
+        let data = data.clone();
+        move || crate::module_archive::settle(&data, &hash).is_err()
+    }));
+    assert!(at_once({
+        let data = data.clone();
+        move || crate::module_archive::note(&data, &hash, 7).is_err()
+    }));
+    pipe("states/paper/0x1/one.state");
+    let states = crate::strategy_state::SavedStates::new(&data, model::input::Mode::Paper, "0x1");
+    assert_eq!(at_once(move || states.get("one")), None);
+    let url = format!("sqlite:{}", pipe("polytrader.sqlite").display());
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert!(at_once(move || runtime().block_on(crate::db::Db::open(&url)).is_err()));
+}

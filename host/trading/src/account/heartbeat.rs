@@ -76,6 +76,9 @@ async fn first_of(client: &AccountClient, last: Option<String>) -> Result<String
     }
 }
 
+/// The most bytes of the file with the id.
+const BEAT_MAX: u64 = 4_096;
+
 /// The id of the next heartbeat of an account, in the data folder: it outlives a host that is killed.
 #[derive(Debug, Clone)]
 pub(crate) struct LastBeat {
@@ -90,7 +93,7 @@ impl LastBeat {
 
     /// Returns the id, if this account's is there.
     pub(crate) fn read(&self) -> Option<String> {
-        let text = std::fs::read_to_string(&self.path).ok()?;
+        let text = files::read_text(&self.path, files::Links::Refuse, BEAT_MAX).ok()?;
         let (account, id) = text.trim_end().split_once(' ')?;
         (account == self.account).then(|| id.to_owned())
     }
@@ -99,7 +102,7 @@ impl LastBeat {
     fn write(&self, id: &str) {
         let (path, text) = (self.path.clone(), format!("{} {id}\n", self.account));
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = std::fs::write(&path, text) {
+            if let Err(error) = store::private_file::replace_unsynced(&path, text.as_bytes()) {
                 tracing::debug!(%error, "heartbeat id not kept; a start after a kill waits for 16 s");
             }
         });

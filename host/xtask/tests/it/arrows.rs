@@ -25,17 +25,18 @@ const CRATES: &[Crate] = &[
     pure("journal", &["model"], &["serde", "thiserror", "crc32fast"]),
     pure("sim", &["engine", "journal", "model"], &["postcard", "serde", "thiserror"]),
     pure("order", &["model"], &["serde", "thiserror", "hex-literal", "sha3", "k256", "zeroize"]),
+    shell("files", &[]),
     // The signer's client takes what the gate approved, so it must know the engine's type. See docs/decisions/001.
-    shell("signer", &["engine", "model", "order"]),
+    shell("signer", &["engine", "files", "model", "order"]),
     shell("polymarket", &["engine", "model", "order"]),
-    shell("sandbox", &["model"]),
+    shell("sandbox", &["files", "model"]),
     // Not polymarket: shared wire types would hide every parse bug.
-    shell("exchange", &["model", "order", "sim"]),
+    shell("exchange", &["files", "model", "order", "sim"]),
     // The shell, bottom up.
-    shell("store", &["engine", "journal", "model"]),
+    shell("store", &["engine", "files", "journal", "model"]),
     shell("readmodel", &["engine", "model"]),
     shell("alerts", &["engine", "model", "polymarket"]),
-    shell("config", &["alerts", "model", "polymarket", "signer", "sim"]),
+    shell("config", &["alerts", "files", "model", "polymarket", "signer", "sim"]),
     shell("control", &["engine", "model", "order", "readmodel", "sandbox", "store"]),
     shell("lifecycle", &["alerts", "config", "control", "engine", "model", "readmodel", "sandbox", "store"]),
     shell(
@@ -45,6 +46,7 @@ const CRATES: &[Crate] = &[
             "config",
             "control",
             "engine",
+            "files",
             "journal",
             "lifecycle",
             "model",
@@ -58,7 +60,10 @@ const CRATES: &[Crate] = &[
         ],
     ),
     // polymarket for TLS alone.
-    shell("api", &["alerts", "config", "control", "model", "order", "polymarket", "readmodel", "sandbox", "store"]),
+    shell(
+        "api",
+        &["alerts", "config", "control", "files", "model", "order", "polymarket", "readmodel", "sandbox", "store"],
+    ),
     shell("research", &["engine", "exchange", "journal", "lifecycle", "model", "sandbox", "sim", "store"]),
     // Of tests only.
     shell("testkit", &["model"]),

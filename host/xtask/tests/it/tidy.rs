@@ -9,7 +9,7 @@ use crate::source::{self, File};
 /// A rule: the breaches that it finds in one file, as `line: what`.
 type Rule = fn(&File) -> Vec<String>;
 
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 10] = [
     ("a file has at most 500 lines", text::too_long),
     ("a module is not called mod.rs", text::mod_rs),
     ("nothing is left for later", text::left_for_later),
@@ -19,6 +19,7 @@ const RULES: [(&str, Rule); 9] = [
     ("no path of a machine is named", text::machine_path),
     ("a crate starts with what it is for", text::without_doc),
     ("lints are allowed with a reason", text::allowed_without_reason),
+    ("files are opened by the crate `files`", text::opened_by_name),
 ];
 
 #[test]

@@ -12,7 +12,6 @@ use order::eip712::keccak;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signer::Limits;
-use std::fs;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -95,9 +94,8 @@ pub(crate) fn set_limits(
 type Derived = Zeroizing<[u8; 32]>;
 
 fn unlock(path: &Path, passphrase: &str) -> anyhow::Result<(Value, Derived, Opened)> {
-    let size = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
-    ensure!(size <= FILE_MAX, "{} has {size} bytes; a keystore has less than {FILE_MAX}", path.display());
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = files::read_text(path, files::Links::Follow, FILE_MAX);
+    let text = text.with_context(|| format!("reading {}", path.display()))?;
     let what = || format!("{} is no Ethereum keystore", path.display());
     let file: Value = serde_json::from_str(&text).with_context(what)?;
     let store = Keystore::deserialize(&file).with_context(what)?;
@@ -222,6 +220,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
 
     use super::*;
+    use std::fs;
 
     /// The scrypt vector of the Web3 secret storage definition.
     const KNOWN: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},

@@ -71,11 +71,14 @@ fn read_pipe(descriptor: u16) -> anyhow::Result<Zeroizing<String>> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let meta = std::fs::metadata(path).with_context(|| format!("reading {}", path.display()))?;
+    let what = || format!("reading {}", path.display());
+    let file = files::open(path, files::Links::Follow).with_context(what)?;
+    let meta = file.metadata().with_context(what)?;
     let mode = meta.permissions().mode() & 0o777;
     ensure!(mode & 0o077 == 0, "others can read {} (its mode is {mode:o}); make it 600", path.display());
     ensure!(meta.len() <= FILE_MAX, "{} has {} bytes; a passphrase has less", path.display(), meta.len());
-    let text = Zeroizing::new(std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?);
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(FILE_MAX)?));
+    file.take(FILE_MAX).read_to_string(&mut text).with_context(what)?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 

@@ -116,7 +116,7 @@ pub(super) fn renew(dir: &Path, key: &SigningKey, limits: &Limits) -> anyhow::Re
 
 /// Returns what an earlier version counted: a day, its worth, and the first bytes of the hash of both.
 fn old_day(dir: &Path) -> Option<(Time, u64)> {
-    let bytes: [u8; 24] = std::fs::read(dir.join(OLD)).ok()?.try_into().ok()?;
+    let bytes: [u8; 24] = files::read(&dir.join(OLD), files::Links::Refuse, 24).ok()?.try_into().ok()?;
     let (said, sum) = bytes.split_at_checked(16)?;
     let (day, worth) = said.split_at_checked(8)?;
     let [day, worth] = [day, worth].map(|field| field.try_into().map(u64::from_be_bytes).unwrap_or(u64::MAX));

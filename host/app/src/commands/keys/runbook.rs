@@ -1,7 +1,7 @@
 //! What the bot that this replaces was given: `POLYMARKET_PRIVATE_KEY` and its kin in the environment, or in a `.env` file here or in
 //! `backend/`. Other lines of such a file are nobody's business here.
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -46,14 +46,10 @@ pub(crate) fn value(name: &str) -> anyhow::Result<Option<Found>> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<Zeroizing<String>>> {
-    let size = match std::fs::metadata(path) {
-        Ok(meta) => meta.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
-    ensure!(size <= FILE_MAX, "{} has {size} bytes, more than {FILE_MAX}", path.display());
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    Ok(Some(Zeroizing::new(text)))
+    match files::read_text(path, files::Links::Follow, FILE_MAX) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => read.map(|text| Some(Zeroizing::new(text))).with_context(|| format!("reading {}", path.display())),
+    }
 }
 
 /// Returns the names and values of a file.

@@ -4,13 +4,19 @@ use crate::cli::{ExchangeArgs, FlowArgs, RunArgs};
 use crate::console::complain;
 use anyhow::{Context, bail, ensure};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// How long the exchange may take to come up; reading recordings is most of it.
 const EXCHANGE_START: Duration = Duration::from_secs(30);
+/// The most bytes of the file in which it tells its address.
+const STATE_MAX: u64 = 4_096;
+/// How long it serves a host whose parent was killed.
+const ORPHANED_FOR: Duration = Duration::from_secs(5);
 /// How long it may take to end after it was told to.
 const EXCHANGE_END: Duration = Duration::from_secs(3);
 
@@ -68,7 +74,7 @@ pub(super) fn running(address: &str) -> anyhow::Result<&str> {
 
 fn exchange_command(dir: &Path, flow: &FlowArgs) -> anyhow::Result<Command> {
     let mut command = super::children::this_program()?;
-    command.arg("exchange").args(["--listen", "127.0.0.1:0"]).arg("--data-dir").arg(dir);
+    command.arg("exchange").args(["--listen", "127.0.0.1:0", "--with-parent", "--data-dir"]).arg(dir);
     command.args(["--seed", &flow.seed.to_string(), "--speed", &flow.speed.to_string()]);
     if flow.invented != exchange::INVENTED {
         command.args(["--invented", &flow.invented.to_string()]);
@@ -84,7 +90,8 @@ fn exchange_command(dir: &Path, flow: &FlowArgs) -> anyhow::Result<Command> {
         }
     }
     // Its output would mix with ours; errors stay visible. A Ctrl-C is for the host, which still needs the exchange.
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    // It ends with its input, whose other end this process alone holds: also if this process is killed.
+    command.stdin(Stdio::piped()).stdout(Stdio::null());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     Ok(command)
 }
@@ -100,8 +107,8 @@ fn await_address(child: &mut Child, state: &Path) -> anyhow::Result<String> {
         if let Some(status) = child.try_wait().context("looking after the local exchange")? {
             bail!("the local exchange ended at once ({status}); its error is above");
         }
-        if let Ok(text) = fs::read_to_string(state)
-            && let Ok(value) = serde_json::from_str::<serde_json::Value>(&text)
+        if let Ok(text) = files::read(state, files::Links::Refuse, STATE_MAX)
+            && let Ok(value) = serde_json::from_slice::<serde_json::Value>(&text)
             && let Some(address) = value.get("address").and_then(serde_json::Value::as_str)
         {
             return Ok(address.trim_end_matches('/').to_owned());
@@ -145,7 +152,9 @@ pub(super) fn offer_strategies(dir: &Path) -> anyhow::Result<()> {
         if from.extension().is_some_and(|extension| extension == "wasm")
             && let Some(name) = from.file_name()
         {
-            fs::copy(&from, dir.join(name)).with_context(|| format!("copying {}", from.display()))?;
+            let copy = files::open(&from, files::Links::Follow)
+                .and_then(|mut from| io::copy(&mut from, &mut fs::File::create_new(dir.join(name))?));
+            copy.with_context(|| format!("copying {}", from.display()))?;
         }
     }
     Ok(())
@@ -158,7 +167,29 @@ pub(crate) fn shipped_strategies() -> Option<PathBuf> {
     [Some(dir), dir.parent()].into_iter().flatten().map(|dir| dir.join("strategies")).find(|dir| dir.is_dir())
 }
 
-/// Serves the local exchange until SIGINT or SIGTERM.
+/// Returns what resolves when standard input ends. A plain thread waits for it: the runtime would wait for one of its own.
+fn parent_gone() -> anyhow::Result<oneshot::Receiver<()>> {
+    let (gone, told) = oneshot::channel();
+    let wait = move || {
+        let _ended = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _told = gone.send(());
+    };
+    std::thread::Builder::new().name("parent".to_owned()).spawn(wait).context("starting a thread")?;
+    Ok(told)
+}
+
+/// Resolves some seconds after the parent has gone, if there is one; the host cancels its orders meanwhile.
+async fn orphaned(parent: Option<oneshot::Receiver<()>>) {
+    match parent {
+        Some(parent) => {
+            let _gone = parent.await;
+            tokio::time::sleep(ORPHANED_FOR).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Serves the local exchange until SIGINT or SIGTERM, or until its parent has gone.
 pub(super) fn serve_exchange(args: &ExchangeArgs) -> anyhow::Result<()> {
     let config = exchange::Config {
         listen: args.listen,
@@ -174,11 +205,13 @@ pub(super) fn serve_exchange(args: &ExchangeArgs) -> anyhow::Result<()> {
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
         let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let parent = if args.with_parent { Some(parent_gone()?) } else { None };
         let running = exchange::start(config).await?;
         complain(&format!("the exchange listens on http://{}", running.addr));
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = orphaned(parent) => {}
         }
         running.shutdown().await;
         Ok(())

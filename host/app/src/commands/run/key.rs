@@ -4,8 +4,10 @@ use crate::cli::RunArgs;
 use anyhow::{Context, bail};
 use model::hex;
 use order::SigningKey;
-use std::fs;
 use std::path::Path;
+
+/// The most bytes of a key's file.
+const FILE_MAX: u64 = 4_096;
 
 /// Returns the key of a demo. A new exchange gives any new address play money, so its key is new too; an exchange that was there
 /// before knows us by the key of the last run, which stands in the data folder. It is worth nothing anywhere else.
@@ -20,7 +22,7 @@ pub(super) fn of_paper(data_dir: &Path) -> anyhow::Result<SigningKey> {
 
 /// Returns the key in a file, which is made if it is not there.
 fn kept(path: &Path) -> anyhow::Result<SigningKey> {
-    match fs::read_to_string(path) {
+    match files::read_text(path, files::Links::Refuse, FILE_MAX) {
         Ok(text) => {
             parse_key(text.trim()).with_context(|| format!("{} holds no key: 64 hexadecimal digits", path.display()))
         }

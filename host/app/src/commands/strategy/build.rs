@@ -28,7 +28,8 @@ pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
     let status = cargo.status().context("starting cargo")?;
     ensure!(status.success(), "cargo could not build {}: {status}", args.dir.display());
     let Project { name, module } = project(&toolchain, args)?;
-    let bytes = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+    let bytes = files::read(&module, files::Links::Follow, super::FILE_MAX)
+        .with_context(|| format!("reading {}", module.display()))?;
     let sandbox = Sandbox::of_own_program(Settings::default(), None)?;
     let loaded = sandbox.load(&bytes).with_context(|| format!("{} was built, but is no strategy", module.display()))?;
     let place = match &args.into {

@@ -49,7 +49,8 @@ struct Wanted {
 pub(crate) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::default();
     let sandbox = Sandbox::of_own_program(settings, None)?;
-    let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
+    let bytes = files::read(&args.file, files::Links::Follow, super::FILE_MAX)
+        .with_context(|| format!("reading {}", args.file.display()))?;
     let module = sandbox.load(&bytes).with_context(|| format!("{} is no strategy", args.file.display()))?;
     let tape = match &args.tape {
         Some(path) => Tape::read(path)?,

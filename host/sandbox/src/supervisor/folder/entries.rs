@@ -108,16 +108,11 @@ fn first<R: Ord>(keys: impl Iterator<Item = Key>, limit: usize, rank: impl Fn(&K
     keys.into_iter().collect()
 }
 
-/// Reads at most `limit` bytes and one more, which shows that the file is too large. Refuses a link, also one that took the file's place
-/// since it was listed.
+/// Reads at most `limit` bytes and one more, which shows that the file is too large. Refuses what is no regular file, also what took the
+/// file's place since it was listed.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
     use std::io::Read;
-    let listed = std::fs::symlink_metadata(path).map_err(|error| format!("looking at it: {error}"))?;
-    let file = std::fs::File::open(path).map_err(|error| format!("opening it: {error}"))?;
-    let opened = file.metadata().map_err(|error| format!("looking at it: {error}"))?;
-    if !listed.is_file() || !opened.is_file() || !Mark::of(&listed).is_same_file(&Mark::of(&opened)) {
-        return Err("it is a link, or no file".to_owned());
-    }
+    let file = files::open(path, files::Links::Refuse).map_err(|error| format!("opening it: {error}"))?;
     let mut bytes = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     file.take(most).read_to_end(&mut bytes).map_err(|error| format!("reading it: {error}"))?;
@@ -126,7 +121,39 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
+
     use super::*;
+    use testkit::Scratch;
+
+    /// Puts something in the place of a settings file after the folder was listed and before the file is read.
+    fn read_after(name: &str, put: impl Fn(&Path)) -> Result<Vec<u8>, String> {
+        let dir = Scratch::new(name);
+        let path = dir.join("one.toml");
+        std::fs::write(&path, "[parameters]\n").unwrap();
+        let listed = list(&dir, |_| false).unwrap();
+        assert_eq!(listed.files.len(), 1);
+        assert_eq!(read(&path, 100).as_deref(), Ok(b"[parameters]\n".as_slice()));
+        std::fs::remove_file(&path).unwrap();
+        put(&path);
+        testkit::at_once(move || read(&path, 100))
+    }
+
+    #[test]
+    fn a_pipe_that_takes_a_listed_files_place_is_refused_at_once() {
+        let put = |path: &Path| testkit::named_pipe(path);
+        assert_eq!(read_after("pipe-in-place", put).unwrap_err(), "opening it: it is no regular file");
+    }
+
+    #[test]
+    fn a_link_device_or_folder_that_takes_a_listed_files_place_is_refused_at_once() {
+        for target in ["/dev/zero", "/dev/tty", "/etc/hostname"] {
+            let put = |path: &Path| std::os::unix::fs::symlink(target, path).unwrap();
+            assert_eq!(read_after("link-in-place", put).unwrap_err(), "opening it: it is a link, not a file");
+        }
+        let put = |path: &Path| std::fs::create_dir(path).unwrap();
+        assert_eq!(read_after("folder-in-place", put).unwrap_err(), "opening it: it is no regular file");
+    }
 
     fn key(kind: Kind, name: &str) -> Key {
         Key { kind, name: name.to_owned() }

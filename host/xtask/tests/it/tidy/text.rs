@@ -29,6 +29,22 @@ pub(super) fn mod_rs(file: &File) -> Vec<String> {
     if file.name() == "mod.rs" { vec!["1: name it after the folder".to_owned()] } else { Vec::new() }
 }
 
+/// Product code that opens a file to read it, other than one whose name is written there.
+pub(super) fn opened_by_name(file: &File) -> Vec<String> {
+    let inside = file.path.strip_prefix("host/").and_then(|path| path.split_once("/src/"));
+    let Some((krate, inside)) = inside else { return Vec::new() };
+    let exempt = ["files", "testkit", "xtask", "polymarket", "conformance", "fuzz"];
+    if !file.is_rust() || exempt.contains(&krate) || inside.split('/').any(|part| part.starts_with("tests")) {
+        return Vec::new();
+    }
+    let marks = ["File::op", "fs::re", "fs::re"].into_iter().zip(["en(", "ad(", "ad_to_string("]);
+    let marks: Vec<String> = marks.map(|(start, end)| word([start, end])).collect();
+    let code = file.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    lines(&File::new(&file.path, code), "a pipe or a device under this name hangs it", |line| {
+        marks.iter().any(|mark| line.contains(mark.as_str())) && !line.contains("\"/")
+    })
+}
+
 pub(super) fn left_for_later(file: &File) -> Vec<String> {
     let marks = [word(["TO", "DO"]), word(["FIX", "ME"]), word(["XX", "X:"]), word(["unimplem", "ented!("])];
     lines(file, "do it now or leave it out", |line| marks.iter().any(|mark| line.contains(mark.as_str())))
