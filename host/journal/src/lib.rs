@@ -9,6 +9,7 @@ mod reader;
 mod record;
 mod wire;
 
+pub use model::bounds::{BLOB_MAX, LIST_MAX, TEXT_MAX};
 pub use reader::{Reader, Step};
 pub use record::{Header, Placement, Record, encode, encode_input};
 pub use wire::{DecodeError, What};
@@ -19,9 +20,3 @@ pub const VERSION: u8 = 1;
 pub const MAGIC: [u8; 8] = *b"PTJRNL\0\x01";
 /// The longest payload of a record: a book of two full sides takes 240 kB, an answer with many intents less.
 pub const PAYLOAD_MAX: usize = 4 * 1024 * 1024;
-/// The longest text in a record.
-pub const TEXT_MAX: usize = 64 * 1024;
-/// The most bytes of a strategy's state in a record; the sandbox takes less.
-pub const BLOB_MAX: usize = 2 * 1024 * 1024;
-/// The most entries of a list in a record.
-pub const LIST_MAX: usize = 65_536;

@@ -6,6 +6,7 @@ mod edit;
 mod keywords;
 
 use anyhow::{Context, bail, ensure};
+use model::bounds::PARAMETERS_MAX;
 use model::{Budget, Usd};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
@@ -57,6 +58,7 @@ impl Settings {
                 (other, _) => bail!("the key `{other}` is not known; there are markets, [budget] and [parameters]"),
             }
         }
+        fits_a_record(&settings.parameters)?;
         Ok(settings)
     }
 
@@ -64,6 +66,13 @@ impl Settings {
     pub(crate) fn to_json(&self) -> String {
         Value::Object(self.parameters.clone()).to_string()
     }
+}
+
+/// Refuses parameters that the journal could not record.
+fn fits_a_record(parameters: &Map<String, Value>) -> anyhow::Result<()> {
+    let length = Value::Object(parameters.clone()).to_string().len();
+    ensure!(length <= PARAMETERS_MAX, "the parameters have {length} bytes as JSON, expected at most {PARAMETERS_MAX}");
+    Ok(())
 }
 
 fn table(text: &str) -> anyhow::Result<toml::Table> {
@@ -136,6 +145,7 @@ fn json(value: toml::Value) -> anyhow::Result<Value> {
 /// # Errors
 /// The first that does not fit: its name, its value and what was expected.
 pub(crate) fn check(schema: &str, parameters: &Map<String, Value>) -> anyhow::Result<()> {
+    fits_a_record(parameters)?;
     let schema: Value = serde_json::from_str(schema).context("the manifest's schema is no JSON")?;
     let properties = schema.get("properties").and_then(Value::as_object);
     let open = schema.get("additionalProperties").and_then(Value::as_bool).unwrap_or(false);
@@ -291,6 +301,22 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(format!("{error:#}").contains(words), "{text}: {error:#}");
         }
+    }
+
+    #[test]
+    fn parameters_that_the_journal_could_not_record_are_refused_wherever_they_come_from() {
+        // Each quote is two bytes as JSON, and the object around the text has eleven.
+        let quotes = (PARAMETERS_MAX - 11) / 2;
+        let of = |count: usize| format!("[parameters]\ntext = '{}'", "\"".repeat(count));
+        let longest = Settings::parse(&of(quotes)).unwrap();
+        assert!(
+            longest.to_json().len() <= PARAMETERS_MAX
+                && check("{\"additionalProperties\": true}", &longest.parameters).is_ok()
+        );
+        let error = Settings::parse(&of(40_000)).unwrap_err().to_string();
+        assert!(error.contains("80011 bytes as JSON, expected at most 65536"), "{error}");
+        let by_hand = Map::from_iter([("text".to_owned(), Value::from("\"".repeat(quotes + 1)))]);
+        assert!(check("{\"additionalProperties\": true}", &by_hand).is_err());
     }
 
     #[test]

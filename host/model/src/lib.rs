@@ -11,6 +11,7 @@ pub mod activity;
 pub mod amount;
 pub mod assignment;
 pub mod book;
+pub mod bounds;
 pub mod breaker;
 pub mod budget;
 pub mod carry;

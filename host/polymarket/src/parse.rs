@@ -31,7 +31,7 @@ pub(crate) use rest::{
 pub use tokens::{TOKENS_MAX, TokenMap, TooManyTokens};
 pub use user::{OrderAction, OrderEvent, Owner, PARTS_MAX, Part, TradeEvent, UserCounts, UserEvent, parse_user};
 
-pub(crate) use user::cut;
+pub(crate) use user::{cut, cut_to, slug};
 
 use crate::wire::Text;
 use model::{Price, Side, Size, TokenId};

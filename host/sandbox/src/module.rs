@@ -10,6 +10,7 @@ use crate::instance::Running;
 use crate::pack::WORD_LAYOUT;
 use crate::settings::Settings;
 use crate::state::State;
+use model::bounds::SLUG_MAX;
 use model::wants::TIMER_MIN_MICROS;
 use model::{DEPTH_MAX, Market, Wants};
 use sha2::{Digest, Sha256};
@@ -27,7 +28,6 @@ const LOG: &str = "log";
 const ALLOWED: Allowed = Allowed { functions: &[LOG], types: contract::is_types };
 /// The most beginnings of slugs that a strategy can select by, and the most bytes of each.
 const SLUGS_MAX: usize = 64;
-const SLUG_MAX: usize = 256;
 
 /// What a strategy says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

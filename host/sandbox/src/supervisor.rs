@@ -236,6 +236,13 @@ impl Supervisor {
         }
     }
 
+    /// Makes a strategy's instance fail, as if it had failed by itself: it ends, and that counts against the strategy.
+    pub fn fail(&self, strategy: StrategyId, fault: &str) {
+        if let Some(runner) = self.lock().get(&strategy) {
+            runner.queue().fail(fault);
+        }
+    }
+
     /// Returns the way in which changes in the folder are noticed now. Cheap: may be called for each request.
     pub fn watch_kind(&self) -> WatchKind {
         self.folder.watch_kind()

@@ -16,7 +16,7 @@ pub use retention::Keep;
 pub use run_lock::RunLock;
 pub use segments::{folder, is_first, segments_of};
 
-use journal::{Header, Placement, Record, encode, encode_input};
+use journal::{DecodeError, Header, Placement, Record, encode, encode_input};
 use late_cancels::LateCancel;
 use model::{Input, OrderId, SessionId, Time};
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -116,8 +116,19 @@ impl Journal {
     }
 
     /// Appends an input. Never waits.
-    pub fn input(&self, input: &Input) {
-        self.append(|bytes| encode_input(input, bytes).is_ok(), false);
+    ///
+    /// # Errors
+    /// If a text or a list in it is longer than a record holds. Nothing is appended then, and the journal goes on.
+    pub fn input(&self, input: &Input) -> Result<(), DecodeError> {
+        let mut encoded = Ok(());
+        self.append(
+            |bytes| {
+                encoded = encode_input(input, bytes);
+                encoded.is_ok()
+            },
+            false,
+        );
+        encoded
     }
 
     /// Appends a placement and asks for a sync; returns the place to wait for.
@@ -155,11 +166,12 @@ impl Journal {
         let good = write(&mut waiting.bytes);
         let full = waiting.bytes.len() > WAITING_MAX;
         if !good || full {
-            waiting.failed = true;
             waiting.bytes.truncate(before);
-            let words =
-                if full { "the disk stands still: too much waits for it" } else { "a record cannot be encoded" };
-            self.shared.fail(words);
+            // A record that cannot be encoded is the fault of what is in it.
+            if full {
+                waiting.failed = true;
+                self.shared.fail("the disk stands still: too much waits for it");
+            }
             return Place(u64::MAX);
         }
         let added = u64::try_from(waiting.bytes.len().saturating_sub(before)).unwrap_or(u64::MAX);

@@ -7,7 +7,8 @@ use super::orders::submitter::Job;
 use super::row_writer::Rows;
 use crate::handles::Handles;
 use crate::order_ids::KNOWN_MAX;
-use alerts::RecordAlerts;
+use crate::unrecordable::{Cause, TOO_LONG};
+use alerts::{Alert, RecordAlerts, Severity};
 use control::clock;
 use engine::{Approved, Engine, Placement, Record};
 use lifecycle::session_of;
@@ -44,8 +45,25 @@ pub(crate) struct Seen {
 }
 
 impl Duties {
-    pub(crate) fn journal(&self, input: &Input) {
-        self.handles.journal.input(input);
+    /// Appends an input to the journal.
+    ///
+    /// # Errors
+    /// If it cannot be recorded; it must not reach the engine then.
+    pub(crate) fn journal(&self, input: &Input) -> Result<(), journal::DecodeError> {
+        self.handles.journal.input(input)
+    }
+
+    /// Does to the cause of an input that cannot be recorded what the host can do.
+    pub(crate) fn blame(&self, cause: &Cause, error: &journal::DecodeError) {
+        tracing::error!(%error, ?cause, "input refused; it cannot be recorded");
+        let detail = format!("{cause:?}: {error}");
+        let title = "an input cannot be recorded";
+        self.handles.alerts.raise(Alert::new(clock::now(), Severity::Critical, "unrecordable_input", title, &detail));
+        match cause {
+            Cause::Strategy(strategy) => self.supervisor.fail(*strategy, TOO_LONG),
+            Cause::Book(token) => self.resnapshot(*token),
+            Cause::Market(_) | Cause::Operator | Cause::Account => {}
+        }
     }
 
     pub(crate) fn journal_failed(&self) -> bool {

@@ -2,6 +2,7 @@
 //! a disk, a socket or a strategy.
 
 use super::effects::Duties;
+use super::unrecordable::Cause;
 use super::watchdog::Beat;
 use control::View;
 use control::clock;
@@ -158,10 +159,13 @@ impl Core {
 
     /// Gives one input its number, journals it, and lets the engine act on it.
     fn feed(&mut self, at: Time, body: Body, reply: Option<Reply>) {
-        self.seq = self.seq.saturating_add(1);
+        let seq = self.seq.saturating_add(1);
         self.at = self.at.max(at);
-        let input = Input { seq: Seq(self.seq), at: self.at, body };
-        self.duties.journal(&input);
+        let input = Input { seq: Seq(seq), at: self.at, body };
+        if let Err(error) = self.duties.journal(&input) {
+            return self.refuse(&input.body, &error, reply);
+        }
+        self.seq = seq;
         self.engine.step(&input, &mut self.effects);
         if let Some((count, digest)) = digest(&self.effects) {
             self.duties.handles.journal.effects(count, digest);
@@ -186,6 +190,19 @@ impl Core {
         if decides {
             self.duties.handles.journal.mark();
         }
+    }
+
+    /// Keeps an input from the engine that cannot be recorded. What it is given in its place always can.
+    fn refuse(&mut self, body: &Body, error: &journal::DecodeError, reply: Option<Reply>) {
+        let cause = Cause::of(body);
+        if let Some(instead) = cause.instead(body) {
+            self.feed(self.at, instead, reply);
+        } else if let Some(reply) = reply
+            && reply.send(Err(format!("refused: {error}"))).is_err()
+        {
+            tracing::debug!("an operator did not wait for the answer");
+        }
+        self.duties.blame(&cause, error);
     }
 
     fn act(&mut self, effect: Effect, reply: &mut Option<Reply>) {

@@ -8,12 +8,14 @@ mod effects;
 mod engine_fault;
 mod engine_thread;
 mod handles;
+mod listed_orders;
 mod market_data;
 mod order_ids;
 mod orders;
 mod refusal_sums;
 mod row_writer;
 pub mod session;
+mod unrecordable;
 mod watchdog;
 
 pub use account::venue_health::skew;

@@ -13,8 +13,6 @@ mod without_engine;
 pub use connect::{ORDER_VERSIONS, Venue, VenueAddresses};
 pub use opening::{Opened, past};
 pub use shutdown::Outcome;
-#[cfg(test)]
-pub(crate) use shutdown::cancel_listed;
 
 use crate::engine_thread::Ended;
 use crate::handles::Handles;

@@ -1,10 +1,11 @@
 //! The catalog's pages (PROTOCOL 15.1).
 
-use super::ParseError;
 use super::rest::{Items, Tradable};
+use super::{ParseError, cut_to, slug};
 use crate::wire::Text;
 use crate::wire::text::parse_iso_time;
 use model::amount::parse_micros;
+use model::bounds::QUESTION_MAX;
 use model::{ConditionId, EventId, Time, Usd};
 use serde::Deserialize;
 
@@ -99,8 +100,8 @@ impl Row<'_> {
         Some(Found {
             listed: Tradable {
                 condition: ConditionId::parse(self.condition_id.as_str())?,
-                slug: self.slug.as_str().to_owned(),
-                question: self.question.as_str().to_owned(),
+                slug: slug(self.slug.as_str())?,
+                question: cut_to(self.question.as_str(), QUESTION_MAX),
                 end: parse_iso_time(self.end_date.as_str()),
                 event: EventId::parse(self.event.as_str()),
             },
@@ -121,6 +122,7 @@ pub(crate) fn catalog_page(bytes: &[u8]) -> Result<Items<Found>, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::bounds::SLUG_MAX;
     use serde_json::{Value, json};
 
     const CONDITION: &str = "0x7d952222f137be0fa2fc4b082f0c47870c4494c5d8715a7427526fd67faeb9cd";
@@ -143,6 +145,16 @@ mod tests {
         assert_eq!((found.liquidity, found.neg_risk), (Some(Usd(20_328_371_234)), false));
         assert_eq!(next.as_deref(), Some("abc"));
         assert!(catalog_page(br#"{"markets":[]}"#).unwrap().next.is_none());
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_a_long_slug_leaves_its_market_out() {
+        for length in [QUESTION_MAX, QUESTION_MAX + 1, 70_000] {
+            let found = page(|row| row["question"] = json!("q".repeat(length)));
+            assert_eq!(found.items[0].listed.question.len(), QUESTION_MAX);
+        }
+        let slug = |length| page(|row| row["slug"] = json!("s".repeat(length))).items.len();
+        assert_eq!((slug(SLUG_MAX), slug(SLUG_MAX + 1)), (1, 0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The answers of REST that are not about one placement (PROTOCOL 7).
 
 use super::user::{Owner, TradeEvent, status, trade_event};
-use super::{ParseError, field, price, side, size_or_none, token};
+use super::{ParseError, cut_to, field, price, side, size_or_none, slug, token};
 use crate::wire::account::Balance;
 use crate::wire::market::{Book, ClobMarket, Ending, Level as WireLevel, Market as WireMarket, Page};
 use crate::wire::order::Order;
@@ -9,6 +9,7 @@ use crate::wire::text::{parse_iso_time, parse_time};
 use crate::wire::trade::Trade;
 use model::amount::parse_micros;
 use model::book::LEVELS_MAX;
+use model::bounds::{OUTCOME_MAX, QUESTION_MAX};
 use model::input::VenueStatus;
 use model::{
     ConditionId, EventId, FeeRate, Level, Market, MarketEvent, MarketEventKind, Price, SCALE, Side, Size, TickSize,
@@ -134,8 +135,8 @@ pub(crate) fn tradable_conditions(markets: &[WireMarket<'_>]) -> Vec<Tradable> {
         .filter_map(|market| {
             Some(Tradable {
                 condition: ConditionId::parse(market.condition_id.as_str())?,
-                slug: market.market_slug.as_str().to_owned(),
-                question: market.question.as_str().to_owned(),
+                slug: slug(market.market_slug.as_str())?,
+                question: cut_to(market.question.as_str(), QUESTION_MAX),
                 end: parse_iso_time(market.end_date_iso.as_str()),
                 event: EventId::parse(market.neg_risk_market_id.as_str()),
             })
@@ -171,7 +172,7 @@ pub(crate) fn clob_market(bytes: &[u8], listed: Tradable) -> Result<Market, Pars
     Ok(Market {
         condition: listed.condition,
         tokens: [token(&yes.t)?, token(&no.t)?],
-        outcomes: [yes.o.as_str().to_owned(), no.o.as_str().to_owned()],
+        outcomes: [yes, no].map(|token| cut_to(token.o.as_str(), OUTCOME_MAX)),
         slug: listed.slug,
         question: listed.question,
         tick: field("mts", &wire.mts, TickSize::parse)?,
@@ -282,6 +283,17 @@ mod tests {
         assert_eq!(rate(json!({"r": 0.07, "e": 2, "to": true})), None);
         assert_eq!(rate(json!({"r": 0.07, "e": 1, "to": false})), None);
         assert_eq!(rate(json!({"r": -0.07, "e": 1})), None);
+    }
+
+    #[test]
+    fn a_long_name_of_an_outcome_is_cut() {
+        let names = [OUTCOME_MAX, OUTCOME_MAX + 1, 70_000].map(|length| "o".repeat(length));
+        for name in names {
+            let tokens = json!([{"t": "1", "o": name}, {"t": "2", "o": "Down"}]);
+            let wire = json!({"c": CONDITION, "t": tokens, "mos": 5, "mts": 0.01});
+            let market = clob_market(wire.to_string().as_bytes(), listed()).unwrap();
+            assert_eq!(market.outcomes, ["o".repeat(OUTCOME_MAX), "Down".to_owned()]);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::wire::Text;
 use crate::wire::order::Order;
 use crate::wire::text::parse_time;
 use crate::wire::trade::{MakerOrder, Trade};
+use model::bounds::SLUG_MAX;
 use model::event::{REASON_MAX, Reason};
 use model::input::{Settlement, VenueStatus};
 use model::{Price, Size, Time, TokenId, TradeId, VenueOrderId};
@@ -276,7 +277,25 @@ fn settlement(word: &str) -> Option<Settlement> {
 
 /// Cuts a text of the venue to [`REASON_MAX`] bytes, between characters.
 pub(crate) fn cut(text: &str) -> Reason {
-    text.get(..text.floor_char_boundary(REASON_MAX)).unwrap_or_default().to_owned()
+    cut_to(text, REASON_MAX)
+}
+
+/// Cuts a text of the venue to so many bytes, between characters.
+pub(crate) fn cut_to(text: &str, most: usize) -> String {
+    text.get(..text.floor_char_boundary(most)).unwrap_or_default().to_owned()
+}
+
+/// Returns a market's slug; none if it is longer than any that we keep, for a part of it is another market's.
+pub(crate) fn slug(text: &str) -> Option<String> {
+    let fits = text.len() <= SLUG_MAX;
+    if !fits {
+        tracing::warn!(
+            bytes = text.len(),
+            slug = cut(text),
+            "market left out; its slug is longer than {SLUG_MAX} bytes"
+        );
+    }
+    fits.then(|| text.to_owned())
 }
 
 #[cfg(test)]

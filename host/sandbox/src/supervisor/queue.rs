@@ -17,7 +17,7 @@ const MARKET_MAX: usize = 4_096;
 /// The most own events that wait.
 pub(super) const OWN_MAX: usize = 10_000;
 /// The most that may be lost between two batches; the journal has the number of each.
-const LOST_MAX: usize = 1_000_000;
+const LOST_MAX: usize = model::bounds::LIST_MAX;
 /// How long an instance that is replaced may take to hear what came before.
 const HAND_OVER: Duration = Duration::from_secs(2);
 
@@ -63,6 +63,8 @@ struct Waiting {
     number: u64,
     /// The numbers of what was replaced or dropped since the last batch.
     lost: Vec<u64>,
+    /// Why it has to fail, if the host says so.
+    failed: Option<String>,
     /// How many were taken from the front since the start, so that places can be named.
     taken: usize,
     /// Where the newest top and the newest depth of a token wait.
@@ -134,7 +136,7 @@ impl Queue {
         if matches!(event, OwnEvent::Refused { .. }) {
             waiting.refusals.count(at);
         }
-        if waiting.own >= OWN_MAX || waiting.lost.len() >= LOST_MAX {
+        if waiting.own >= OWN_MAX {
             waiting.overflow = true;
         } else {
             waiting.own = waiting.own.saturating_add(1);
@@ -143,6 +145,12 @@ impl Queue {
         }
         drop(waiting);
         self.signal.notify_one();
+    }
+
+    /// Makes the instance fail for something that it said.
+    pub(super) fn fail(&self, fault: &str) {
+        self.lock().failed = Some(fault.to_owned());
+        self.signal.notify_all();
     }
 
     /// Ends [`Queue::take`].
@@ -181,7 +189,7 @@ impl Queue {
             if waiting.overflow {
                 return Taken::Overflow;
             }
-            if let Some(fault) = waiting.refusals.fault() {
+            if let Some(fault) = waiting.failed.take().or_else(|| waiting.refusals.fault()) {
                 return Taken::Refused(fault);
             }
             if !waiting.unjudged {
@@ -246,8 +254,7 @@ impl Waiting {
         if self.market >= MARKET_MAX && matches!(note.kind, NoteKind::Trade { .. }) {
             self.dropped = self.dropped.saturating_add(1);
             self.dropped_at = note.host_time;
-            self.lost.push(number);
-            return;
+            return self.lose(number);
         }
         if let Some(key) = standing {
             self.newest.insert(key, self.taken.saturating_add(self.items.len()));
@@ -261,8 +268,17 @@ impl Waiting {
         if let Some(slot) = place.and_then(|place| self.items.get_mut(place))
             && let Some((number, _)) = slot.take()
         {
-            self.lost.push(number);
+            self.lose(number);
             self.market = self.market.saturating_sub(1);
+        }
+    }
+
+    /// Notes what is never heard. Where that is more than an answer can tell, the instance lags too far.
+    fn lose(&mut self, number: u64) {
+        if self.lost.len() >= LOST_MAX {
+            self.overflow = true;
+        } else {
+            self.lost.push(number);
         }
     }
 
@@ -336,13 +352,37 @@ mod tests {
     #[test]
     fn tops_of_a_lagging_strategy_are_conflated_by_token_and_the_newest_stays() {
         let queue = Queue::default();
-        for time in 0..100_000 {
+        for time in 0..60_001 {
             queue.market(top(u32::try_from(time % 3).unwrap(), time));
         }
         let items = all(&queue);
         assert!(items.len() <= LAG + 3, "{}", items.len());
-        assert_eq!(items.last(), Some(&Item::Market(top(0, 99_999))));
-        assert!(items.contains(&Item::Market(top(1, 99_997))) && !items.contains(&Item::Market(top(1, 99_994))));
+        assert_eq!(items.last(), Some(&Item::Market(top(0, 60_000))));
+        assert!(items.contains(&Item::Market(top(1, 59_998))) && !items.contains(&Item::Market(top(1, 59_995))));
+    }
+
+    #[test]
+    fn an_answer_never_tells_of_more_that_was_lost_than_a_record_holds() {
+        let queue = Queue::default();
+        let mut lost = Vec::new();
+        let fill = |queue: &Queue, count: usize| {
+            (0..count).for_each(|_| queue.market(top(0, 1)));
+        };
+        fill(&queue, LAG + LOST_MAX);
+        assert_eq!(queue.take(1, soon(), &mut Vec::new(), &mut lost), Taken::Items);
+        assert_eq!(lost.len(), LOST_MAX);
+        let queue = Queue::default();
+        fill(&queue, LAG + LOST_MAX + 1);
+        assert_eq!(queue.take(1, soon(), &mut Vec::new(), &mut lost), Taken::Overflow);
+    }
+
+    #[test]
+    fn an_instance_fails_where_the_host_says_so() {
+        let queue = Queue::default();
+        queue.market(top(0, 1));
+        queue.fail("too long");
+        let taken = queue.take(1, soon(), &mut Vec::new(), &mut Vec::new());
+        assert_eq!(taken, Taken::Refused("too long".to_owned()));
     }
 
     #[test]

@@ -62,7 +62,7 @@ async fn what_was_appended_is_read_back_and_one_sync_covers_many() {
     let (journal, path) = Journal::create(&dir, &header(), Keep { days: 30, bytes: u64::MAX }).unwrap();
     let mut last = Place::default();
     for seq in 1..=500 {
-        journal.input(&tick(seq));
+        journal.input(&tick(seq)).unwrap();
         last = journal.placement(&placement(seq));
     }
     journal.synced(last).await.unwrap();
@@ -127,14 +127,14 @@ async fn what_was_waited_for_is_on_a_disk_that_loses_what_was_not_synced() {
     let journal = Journal::on(disk.clone(), &header()).unwrap();
     let command = |seq, command| testkit::input(seq, Time(seq), Body::Command(command));
     let stop = command(1, Command::EmergencyStop { reason: String::new() });
-    journal.input(&stop);
+    journal.input(&stop).unwrap();
     journal.synced(journal.mark()).await.unwrap();
     let kept = |disk: &Volatile| records(&disk.kept.lock());
     assert_eq!(kept(&disk), [Record::Header(header()), Record::Input(stop.clone())]);
-    journal.input(&command(2, Command::Start));
+    journal.input(&command(2, Command::Start)).unwrap();
     let restrict =
         Command::Restrict { scope: model::input::Scope::Session, restriction: model::input::Restriction::ReduceOnly };
-    journal.input(&command(3, restrict));
+    journal.input(&command(3, restrict)).unwrap();
     journal.synced(journal.mark()).await.unwrap();
     assert_eq!(kept(&disk).len(), 4);
     journal.close(Time(9));
@@ -161,7 +161,7 @@ fn after_a_failure_cancels_are_written_to_the_reserve_and_not_before() {
         Journal { late: Some(late_cancels::open(&dir).unwrap()), ..Journal::on(disk.clone(), &header()).unwrap() };
     journal.cancel(OrderId(1), Time(1));
     disk.full.store(true, std::sync::atomic::Ordering::Relaxed);
-    journal.input(&tick(1));
+    journal.input(&tick(1)).unwrap();
     while journal.failure().is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }

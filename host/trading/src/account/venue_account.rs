@@ -4,8 +4,8 @@
 mod tests;
 mod without_id;
 
+use crate::listed_orders::ListedOrders;
 use crate::order_ids::{FOREIGN_MAX, Index, Noted};
-use crate::orders::execution_client::ListedOrders;
 use control::Latest;
 use control::clock;
 use control::inbox::Inbox;
@@ -118,8 +118,8 @@ impl VenueAccount {
         tracing::error!(%id, "an order that counts as done with is open at the venue; it is cancelled");
         let this = self.clone();
         self.runtime.spawn(async move {
-            if let Err(error) = this.client.cancel_taken(&[id]).await {
-                tracing::error!(%error, %id, "order not cancelled; the next news of it tries again");
+            if let Err(error) = this.cancel_listed(&[id]).await {
+                tracing::error!(error, %id, "order not cancelled; the next news of it tries again");
             }
         });
     }

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::listed_orders::NO_ID;
 use crate::order_ids::Index;
 use control::clock;
 use control::inbox::Inbox;
@@ -24,9 +25,6 @@ const REQUESTS_MAX: usize = 256;
 const HOST_PATIENCE: Duration = Duration::from_millis(100);
 /// How long an order's request may take before the same order asks with another one.
 const REPEAT: Duration = Duration::from_secs(1);
-
-/// Said of a cancel whose order has no known id at the venue.
-pub(crate) const NO_ID: &str = "the order's id at the venue is not known; the venue is asked for its open orders";
 
 /// A cancel, as the engine asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

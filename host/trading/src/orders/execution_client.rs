@@ -4,6 +4,7 @@ use super::cancels::Cancel;
 use super::paper::PaperVenue;
 use super::submitter::{Desk, Job};
 use crate::account::venue_account::VenueAccount;
+use crate::listed_orders::ListedOrders;
 use control::{OpenOrders, OpenOrdersAnswer};
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel};
@@ -11,21 +12,6 @@ use model::{Body, Market, OrderId, Time, VenueOrderId};
 use polymarket::RequestError;
 use polymarket::parse::VenueOrder;
 use readmodel::views::VenueOrderView;
-
-/// What the venue itself lists as open, apart from what is known of it here.
-pub(crate) trait ListedOrders {
-    /// Asks which orders of the account are open now that were not placed by hand.
-    ///
-    /// # Errors
-    /// A sentence, if there is no answer.
-    async fn listed(&self) -> Result<Vec<VenueOrderId>, String>;
-
-    /// Cancels such orders.
-    ///
-    /// # Errors
-    /// A sentence, if there is no good answer; some may be cancelled then.
-    async fn cancel_listed(&self, ids: &[VenueOrderId]) -> Result<(), String>;
-}
 
 /// A cheap handle on the account, wherever it is.
 #[derive(Debug, Clone)]

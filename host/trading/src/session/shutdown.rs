@@ -1,7 +1,8 @@
 //! The end of a session: nothing open, and the ledger held against the exchange's own account.
 
 use crate::engine_thread::Counts;
-use crate::orders::execution_client::{Access, ListedOrders};
+use crate::listed_orders::cancel_listed;
+use crate::orders::execution_client::Access;
 use alerts::{Alert, Severity};
 use control::Control;
 use control::clock;
@@ -18,8 +19,6 @@ const CANCELS_WITHIN: Duration = Duration::from_secs(15);
 const FILLS_WITHIN: Duration = Duration::from_secs(8);
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often to read the venue's list of open orders.
-const LISTED_LOOK: Duration = Duration::from_millis(500);
 
 /// What was found at the end.
 #[derive(Debug, Clone, Copy)]
@@ -115,28 +114,6 @@ pub(crate) async fn stop(control: &Control, latest: &Latest) {
         tokio::time::sleep(LOOK).await;
     }
     tracing::warn!("some orders are not known to be cancelled; asking the venue");
-}
-
-/// Asks the venue which orders of ours are open and cancels them by their ids, known here or not, until none is. Returns how many are
-/// left; none if the venue did not say.
-pub(crate) async fn cancel_listed(access: &impl ListedOrders, within: Duration) -> Option<usize> {
-    let started = Instant::now();
-    loop {
-        let (left, error) = match access.listed().await {
-            Ok(open) if open.is_empty() => return Some(0),
-            Ok(open) => (Some(open.len()), access.cancel_listed(&open).await.err()),
-            Err(error) => (None, Some(error)),
-        };
-        let open = left.unwrap_or_default();
-        match error {
-            Some(error) => tracing::error!(error, open, "orders at the venue not cancelled; asking again"),
-            None => tracing::warn!(open, "orders that the venue lists are cancelled by id"),
-        }
-        if started.elapsed() >= within {
-            return left;
-        }
-        tokio::time::sleep(LISTED_LOOK).await;
-    }
 }
 
 /// Cancels what the venue lists as ours, asks it what we own, and compares.

@@ -295,7 +295,7 @@ fn a_journal_goes_on_in_another_file_when_one_is_full() {
     let storage = super::super::segments::Segments::sized(&folder(&dir.0), &header(7, None), 300).unwrap();
     let journal = super::super::Journal::on(storage, &header(7, None)).unwrap();
     for (seq, body) in (1u64..).zip(bodies(7)) {
-        journal.input(&input(seq, Time(1_000_000 + seq), body));
+        journal.input(&input(seq, Time(1_000_000 + seq), body)).unwrap();
         // Written at once, so that files fill up between.
         std::thread::sleep(std::time::Duration::from_millis(30));
     }
@@ -316,7 +316,7 @@ fn write_kept(dir: &Path) {
     let storage = storage.told(crate::journal_files::retention::start(folder(dir), DAYS).unwrap());
     let journal = super::super::Journal::on(storage, &header(7, None)).unwrap();
     for (seq, body) in (1u64..).zip(bodies(7)) {
-        journal.input(&input(seq, Time(1_000_000 + seq), body));
+        journal.input(&input(seq, Time(1_000_000 + seq), body)).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(30));
     }
     journal.close(Time(9));

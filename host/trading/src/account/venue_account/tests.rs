@@ -2,8 +2,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "test code may fail loudly")]
 
 use super::*;
-use crate::orders::cancels::NO_ID;
-use crate::session::cancel_listed;
+use crate::listed_orders::{NO_ID, cancel_listed};
 use control::View;
 use control::inbox::Taken;
 use engine::{Effects, Engine, Purpose};

@@ -1,7 +1,7 @@
 //! An order of which the venue's id is not known is asked for by what else is known of it: token, side, price and size.
 
 use super::VenueAccount;
-use crate::orders::cancels::NO_ID;
+use crate::listed_orders::NO_ID;
 use control::clock;
 use model::input::CancelOutcome;
 use model::{Body, NewOrder, OrderId};
