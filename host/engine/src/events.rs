@@ -245,7 +245,7 @@ impl Engine {
             Some(dollars) if entry.spent.saturating_add(cost) >= dollars.saturating_add(DOLLARS_DUST) => {
                 Some(format!("order {} of {dollars} dollars spent {cost} more", order.id))
             }
-            None if entry.traded.saturating_add(trade.size) > order.size => {
+            None if entry.traded.saturating_add(trade.size) > order.size && !entry.explains(cost) => {
                 Some(format!("order {} of {} shares traded {} more", order.id, order.size, trade.size))
             }
             _ => None,

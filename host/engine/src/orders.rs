@@ -124,6 +124,14 @@ impl OrderEntry {
         !self.beyond_traded(self.matched).is_zero()
     }
 
+    /// Says whether a trade of `cost` that goes beyond the shares of a purchase by hand is explained by its dollars: the venue does not
+    /// tell whether such an order is a FOK or FAK BUY, which spends dollars (PROTOCOL 6).
+    pub(crate) fn explains(&self, cost: Usd) -> bool {
+        let dollars = self.order.price.cost_floor(self.order.size).unwrap_or(Usd::ZERO);
+        let by_hand = self.order.strategy == StrategyId::BY_HAND && self.order.side == Side::Buy;
+        by_hand && self.spent.saturating_add(cost) < dollars.saturating_add(DOLLARS_DUST)
+    }
+
     /// Returns by how much `size` is more than what was traded. Of a FOK or FAK BUY the venue rounds the last digits away.
     fn beyond_traded(&self, size: Size) -> Size {
         let more = size.saturating_sub(self.traded);

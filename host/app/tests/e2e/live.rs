@@ -248,7 +248,7 @@ fn no_secret_is_in_the_host(signer: i64, host: i64) {
 
 #[test]
 fn live_trading_without_heartbeats_is_refused_unless_the_file_says_so_too() {
-    let folder = Folder::new("no-heartbeat");
+    let folder = Folder::new("no-beats");
     let data = folder.0.join("host");
     fs::create_dir_all(&data).unwrap();
     let secret = passphrase(&folder.0, "correct horse battery");

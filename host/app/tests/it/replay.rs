@@ -1,6 +1,6 @@
 //! A recorded session, replayed by this build: every decision and every answer of a strategy must come out as it was journaled.
 //!
-//! `fixtures/recorded_session` was written by the build of 26 November 2026 (commit a86f948): a demo with fills, refusals, a tripped
+//! `fixtures/recorded_session` was written by the build of 29 November 2026, when cancels are tried again sooner and market buys spend dollars: a demo with fills, refusals, a tripped
 //! breaker, a reload, a pause, a host that was killed, and the session that went on from it. A change that alters a decision on purpose
 //! replaces the fixture and says so in its commit.
 
