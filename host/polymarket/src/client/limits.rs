@@ -43,7 +43,7 @@ pub enum Class {
         /// How many.
         count: u32,
     },
-    /// Cancels orders for which [`Limits::take_cancels`] took the tokens.
+    /// Cancels orders for which `Limits::take_cancels` took the tokens.
     Cancel,
     /// A cancel of a whole market or of everything: never held back.
     Sweep,

@@ -80,7 +80,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the account, and keeps giving signs of life on the current runtime. Waits up to [`STANDS_FOR`] for an engine of another machine to prove dead.
+    /// Takes the account, and keeps giving signs of life on the current runtime. Waits up to 12 s for an engine of another machine to prove dead.
     ///
     /// # Errors
     /// If another engine lives, or the database fails.
