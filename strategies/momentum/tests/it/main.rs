@@ -4,7 +4,6 @@
 use momentum::Momentum;
 use polytrader_sdk::Session;
 use polytrader_sdk::harness::{Stage, session};
-use polytrader_sdk::units::SHARE;
 
 const SETTINGS: &str =
     r#"{"order": 10, "position": 15, "window": 10, "drift": 0.03, "spread": 0.02, "cool_down": 20, "leave": 60}"#;
