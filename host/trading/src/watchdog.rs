@@ -162,25 +162,25 @@ impl Dog {
             }
         };
         announce(end);
-        let (severity, title) = match end {
-            Phase::Empty => (Severity::Critical, "the host cancelled everything without its engine"),
-            _ => (Severity::Critical, "ORDERS MAY BE OPEN: the venue did not confirm that nothing is"),
+        let title = match end {
+            Phase::Empty => "the host cancelled everything without its engine",
+            _ => "ORDERS MAY BE OPEN: the venue did not confirm that nothing is",
         };
         tracing::error!(cause = cause.as_str(), ?end, "takeover by the watchdog over; a restart releases the signer");
-        self.alert(severity, "engine_lost_end", title, "start the host again when the cause is known");
+        self.alert("engine_lost_end", title, "start the host again when the cause is known");
     }
 
     fn report(&self, cause: Cause, locked: &io::Result<()>) {
         tracing::error!(cause = cause.as_str(), "engine lost; the signer is locked and everything is cancelled");
-        self.alert(Severity::Critical, "engine_lost", "the host cancels everything without its engine", cause.as_str());
+        self.alert("engine_lost", "the host cancels everything without its engine", cause.as_str());
         if let Err(error) = locked {
             tracing::error!(%error, "locking the signer failed");
-            self.alert(Severity::Critical, "signer_lock", "the signer is NOT locked", &error.to_string());
+            self.alert("signer_lock", "the signer is NOT locked", &error.to_string());
         }
     }
 
-    fn alert(&self, severity: Severity, kind: &'static str, title: &str, detail: &str) {
-        self.means.alerts.raise(Alert::new(clock::now(), severity, kind, title, detail));
+    fn alert(&self, kind: &'static str, title: &str, detail: &str) {
+        self.means.alerts.raise(Alert::new(clock::now(), Severity::Critical, kind, title, detail));
     }
 }
 

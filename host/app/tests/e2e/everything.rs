@@ -3,7 +3,7 @@
 
 use crate::faults::faults;
 use crate::person::Person;
-use crate::process::{Api, Exchange, Folder, program, strategies};
+use crate::process::{Api, Exchange, Folder, demo_with_outputs, strategies};
 use crate::proxy::Proxy;
 use rustix::pipe::{fcntl_setpipe_size, pipe};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
@@ -12,7 +12,6 @@ use sqlx::Connection;
 use std::io::Write;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -54,23 +53,9 @@ impl Broken {
         let exchange = Exchange::start(&folder.0.join("exchange"), seed);
         let proxy = Proxy::start(&exchange.address);
         let data = folder.0.join("host");
-        std::fs::create_dir_all(&data).unwrap();
         let (reads, pipe) = small_pipe();
-        let mut command = program();
-        command.args(["run", "--mode", "demo", "--json", "--api-port", "0", "--dashboard-port", "0"]);
-        command.args(["--exchange", &proxy.address]).arg("--data-dir").arg(&data).arg("--strategies").arg(strategies);
-        let output = |pipe: &OwnedFd| Stdio::from(pipe.try_clone().unwrap());
-        command.stdin(Stdio::null()).stdout(output(&pipe)).stderr(output(&pipe)).process_group(0);
-        let child = command.spawn().unwrap();
-        let started = Instant::now();
-        let addresses: Value = loop {
-            let text = std::fs::read_to_string(data.join("run.json")).unwrap_or_default();
-            match serde_json::from_str(&text) {
-                Ok(addresses) => break addresses,
-                Err(_) => assert!(started.elapsed() < SOON, "no run.json within a minute"),
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        };
+        let output = || Stdio::from(pipe.try_clone().unwrap());
+        let (child, addresses) = demo_with_outputs(&data, strategies, &proxy.address, (output(), output()));
         let token = std::fs::read_to_string(data.join("admin.token")).unwrap().trim().to_owned();
         let api = Api::new(&data, &addresses);
         api.wait_for("/v1/trading/venue-orders", SOON, |orders| orders.as_array().is_some_and(|list| list.len() > 2));

@@ -3,6 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -122,6 +123,30 @@ fn signal(addresses: &Value, signal: Signal) {
 pub(crate) fn modules(folder: &Path) -> usize {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     names.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")).count()
+}
+
+/// Starts a demo in a process group of its own with these outputs, and waits for its addresses.
+pub(crate) fn demo_with_outputs(
+    data: &Path,
+    strategies: &Path,
+    exchange: &str,
+    (stdout, stderr): (Stdio, Stdio),
+) -> (Child, Value) {
+    fs::create_dir_all(data).unwrap();
+    let mut command = program();
+    command.args(["run", "--mode", "demo", "--json", "--api-port", "0", "--dashboard-port", "0"]);
+    command.args(["--exchange", exchange]).arg("--data-dir").arg(data).arg("--strategies").arg(strategies);
+    command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0);
+    let child = command.spawn().unwrap();
+    let started = Instant::now();
+    loop {
+        let text = fs::read_to_string(data.join("run.json")).unwrap_or_default();
+        match serde_json::from_str(&text) {
+            Ok(addresses) => return (child, addresses),
+            Err(_) => assert!(started.elapsed() < Duration::from_secs(60), "no run.json within a minute"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A `polytrader run` under way.

@@ -2,14 +2,13 @@
 //! cancelled and the outcome is printed.
 
 use crate::faults::faults;
-use crate::process::{Api, Exchange, Folder, program, strategies};
+use crate::process::{Api, Exchange, Folder, demo_with_outputs, strategies};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 use std::io::{PipeReader, PipeWriter, Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -20,21 +19,7 @@ fn trading(data: &Path, strategies: &Path, exchange: &Exchange) -> Child {
 
 /// As [`trading`], with another standard error.
 fn trading_on(data: &Path, strategies: &Path, exchange: &Exchange, stderr: Stdio) -> (Child, Api) {
-    std::fs::create_dir_all(data).unwrap();
-    let mut command = program();
-    command.args(["run", "--mode", "demo", "--json", "--api-port", "0", "--dashboard-port", "0"]);
-    command.args(["--exchange", &exchange.address]).arg("--data-dir").arg(data).arg("--strategies").arg(strategies);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).process_group(0);
-    let child = command.spawn().unwrap();
-    let started = Instant::now();
-    let addresses: Value = loop {
-        let text = std::fs::read_to_string(data.join("run.json")).unwrap_or_default();
-        match serde_json::from_str(&text) {
-            Ok(addresses) => break addresses,
-            Err(_) => assert!(started.elapsed() < SOON, "no run.json within a minute"),
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    };
+    let (child, addresses) = demo_with_outputs(data, strategies, &exchange.address, (Stdio::piped(), stderr));
     let resting = |orders: &Value| orders.as_array().is_some_and(|orders| !orders.is_empty());
     let api = Api::new(data, &addresses);
     api.wait_for("/v1/trading/venue-orders", SOON, resting);
