@@ -1,10 +1,10 @@
 //! Our account at the venue: the user channel, and what REST says where the channel may have missed something.
 
+mod listed;
 #[cfg(test)]
 mod tests;
 mod without_id;
 
-use crate::listed_orders::ListedOrders;
 use crate::order_ids::{FOREIGN_MAX, Index, Noted};
 use control::Latest;
 use control::clock;
@@ -118,7 +118,7 @@ impl VenueAccount {
         tracing::error!(%id, "an order that counts as done with is open at the venue; it is cancelled");
         let this = self.clone();
         self.runtime.spawn(async move {
-            if let Err(error) = this.cancel_listed(&[id]).await {
+            if let Err(error) = this.cancel_named(&[id], None).await {
                 tracing::error!(error, %id, "order not cancelled; the next news of it tries again");
             }
         });
@@ -350,35 +350,5 @@ impl VenueAccount {
         let all = (0..self.listing.count()).map(MarketIx);
         let all: Vec<TokenIx> = all.flat_map(|market| [market.token(0), market.token(1)]).collect();
         self.view(&all).await
-    }
-}
-
-impl ListedOrders for VenueAccount {
-    async fn listed(&self) -> Result<Vec<VenueOrderId>, String> {
-        let open = self.client.open_orders().await.map_err(|error| error.to_string())?;
-        let ids = open.iter().map(|order| order.id);
-        Ok(ids.filter(|id| !self.index.is_by_hand(id)).collect())
-    }
-
-    async fn cancel_listed(&self, ids: &[VenueOrderId]) -> Result<(), String> {
-        let mut left = ids;
-        while !left.is_empty() {
-            let answer = match self.client.take_cancels(left.len().min(CANCEL_MAX)) {
-                Ok(count) => {
-                    let (now, later) = left.split_at(count.min(left.len()));
-                    left = later;
-                    self.client.cancel_taken(now).await
-                }
-                Err(wait) => {
-                    tokio::time::sleep(wait.min(RETRY)).await;
-                    continue;
-                }
-            };
-            let answer = answer.map_err(|error| error.to_string())?;
-            if let Some((id, reason)) = answer.not_cancelled.first() {
-                return Err(format!("order {id} is not cancelled: {reason}"));
-            }
-        }
-        Ok(())
     }
 }

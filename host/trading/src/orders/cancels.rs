@@ -22,7 +22,7 @@ pub(super) const CANCELS_MAX: usize = 65_536;
 /// Requests under way at once.
 const REQUESTS_MAX: usize = 256;
 /// How long a cancel of the host's own waits for room before it takes the whole market.
-const HOST_PATIENCE: Duration = Duration::from_millis(100);
+pub(crate) const HOST_PATIENCE: Duration = Duration::from_millis(100);
 /// How long an order's request may take before the same order asks with another one.
 const REPEAT: Duration = Duration::from_secs(1);
 
@@ -160,6 +160,25 @@ impl Failed {
     fn of(error: &RequestError) -> Self {
         let for_rate = matches!(error, RequestError::NoRoom { .. } | RequestError::Status { status: 429, .. });
         Self { reason: error.to_string(), for_rate }
+    }
+}
+
+/// Reports orders that were cancelled with others because single cancels had no room; `name` is what was cancelled as a whole.
+pub(crate) fn report_swept<'a>(
+    index: &Index,
+    inbox: &Inbox,
+    cancelled: impl Iterator<Item = &'a VenueOrderId>,
+    name: &str,
+) {
+    let reason = format!("cancelled by the host: single cancels had no room at the venue, so it cancelled {name}");
+    for venue in cancelled {
+        match index.ours(venue) {
+            Some(order) => {
+                let outcome = CancelOutcome::Swept { reason: reason.clone() };
+                inbox.account(clock::now(), Body::CancelAnswer { order, outcome });
+            }
+            None => tracing::warn!(%venue, reason, "order of no known number cancelled"),
+        }
     }
 }
 
@@ -303,14 +322,8 @@ impl Canceller {
     }
 
     fn report(&self, wanted: &[OrderId], answer: &CancelAnswer, name: &str) {
-        let reason = format!("cancelled by the host: single cancels had no room at the venue, so it cancelled {name}");
-        for venue in &answer.cancelled {
-            match self.index.ours(venue) {
-                Some(order) if wanted.contains(&order) => {}
-                Some(order) => self.answer(order, CancelOutcome::Swept { reason: reason.clone() }),
-                None => tracing::warn!(%venue, reason, "order of no known number cancelled"),
-            }
-        }
+        let is_wanted = |venue: &&VenueOrderId| self.index.ours(venue).is_some_and(|order| wanted.contains(&order));
+        report_swept(&self.index, &self.inbox, answer.cancelled.iter().filter(|venue| !is_wanted(venue)), name);
         for order in wanted {
             let venue = self.index.venue(*order);
             let outcome = match venue {

@@ -4,7 +4,7 @@ use super::cancels::Cancel;
 use super::paper::PaperVenue;
 use super::submitter::{Desk, Job};
 use crate::account::venue_account::VenueAccount;
-use crate::listed_orders::ListedOrders;
+use crate::listed_orders::{ListedOrder, ListedOrders};
 use control::{OpenOrders, OpenOrdersAnswer};
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel};
@@ -124,19 +124,20 @@ impl Access {
 }
 
 impl ListedOrders for Access {
-    async fn listed(&self) -> Result<Vec<VenueOrderId>, String> {
+    async fn listed(&self) -> Result<Vec<ListedOrder>, String> {
         match self {
             Self::Venue { account, .. } => account.listed().await,
             Self::Paper(paper) => {
                 let (_, open) = paper.view().await?;
-                Ok(open.iter().filter_map(|order| VenueOrderId::parse(&order.venue_id)).collect())
+                let ids = open.iter().filter_map(|order| VenueOrderId::parse(&order.venue_id));
+                Ok(ids.map(|id| ListedOrder { id, market: None }).collect())
             }
         }
     }
 
-    async fn cancel_listed(&self, ids: &[VenueOrderId]) -> Result<(), String> {
+    async fn cancel_listed(&self, orders: &[ListedOrder]) -> Result<(), String> {
         match self {
-            Self::Venue { account, .. } => account.cancel_listed(ids).await,
+            Self::Venue { account, .. } => account.cancel_listed(orders).await,
             Self::Paper(paper) => {
                 paper.cancel_everything();
                 Ok(())

@@ -93,8 +93,12 @@ impl Desk {
 
     /// Breaks the next answers.
     async fn break_answers(&self, count: u32) {
+        self.faults(&json!({"break_requests": count})).await;
+    }
+
+    async fn faults(&self, faults: &serde_json::Value) {
         let request = reqwest::Client::new().put(format!("{}/exchange/faults", self.address));
-        let answer = request.body(json!({"break_requests": count}).to_string()).send().await.unwrap();
+        let answer = request.body(faults.to_string()).send().await.unwrap();
         assert!(answer.status().is_success());
     }
 
@@ -177,6 +181,19 @@ async fn a_plain_stop_cancels_what_the_venue_lists_as_ours_and_leaves_what_was_p
     assert_eq!(cancel_listed(&desk.account, Duration::from_secs(20)).await, Some(0));
     let left: BTreeSet<VenueOrderId> = desk.listed().await.into_iter().collect();
     assert_eq!(left, BTreeSet::from([by_hand, elsewhere]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_stop_without_room_for_single_cancels_cancels_the_market_and_says_what_went_with_it() {
+    let desk = Desk::new().await;
+    desk.post(&bid(7, 10_000, RESTS)).await;
+    let by_hand = desk.post(&bid(8, 20_000, RESTS)).await;
+    desk.account.index.adopt(OrderId(8), by_hand);
+    desk.faults(&json!({"refuse_cancels": 1_000_000})).await;
+    assert_eq!(cancel_listed(&desk.account, Duration::from_secs(20)).await, Some(0));
+    let (order, outcome) = desk.hears(cancel_of).await;
+    assert!(order == OrderId(8) && matches!(outcome, CancelOutcome::Swept { .. }), "{order} {outcome:?}");
+    assert_eq!(desk.listed().await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
