@@ -1,4 +1,5 @@
-//! `sim --seed N --steps M [--seeds K]`: the soak as a program. Exits with 0 when no invariant broke; the last line is a summary, or
+//! `sim --seed N --steps M [--seeds K] [--every-fault]`: the soak as a program. Exits with 0 when no invariant broke and, if asked, every
+//! fault was drawn; the last line is a summary, or
 //! the seed, the step and the invariant that broke.
 
 use std::io::Write;
@@ -15,13 +16,14 @@ struct Wanted {
     seeds: u64,
     steps: u64,
     tell: bool,
+    every_fault: bool,
 }
 
 fn main() -> ExitCode {
     let wanted = match parse(std::env::args().skip(1)) {
         Ok(wanted) => wanted,
         Err(error) => {
-            say(&format!("sim: {error}\nusage: sim --seed N --steps M [--seeds K] [--tell]"));
+            say(&format!("sim: {error}\nusage: sim --seed N --steps M [--seeds K] [--every-fault] [--tell]"));
             return ExitCode::from(2);
         }
     };
@@ -35,8 +37,10 @@ fn main() -> ExitCode {
     }
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
     let hours = sum.micros / 3_600_000_000;
+    let draws: Vec<String> =
+        sim::soak::Fault::ALL.into_iter().map(|fault| format!("{} {}", sum.draws.of(fault), fault.name())).collect();
     say(&format!(
-        "{} seeds from {} ran clean: {} steps, {} inputs, {} orders, {} fills, {} bettered market buys, {} faults, {} crashes ({} lost valuations), {} sweeps; {hours} simulated hours in {} s \
+        "{} seeds from {} ran clean: {} steps, {} inputs, {} orders, {} fills; {}; {hours} simulated hours in {} s \
          ({} seeds/s, {} simulated hours/s)",
         wanted.seeds,
         wanted.seed,
@@ -44,16 +48,19 @@ fn main() -> ExitCode {
         sum.inputs,
         sum.orders,
         sum.fills,
-        sum.bettered,
-        sum.faults,
-        sum.crashes,
-        sum.lost_valuations,
-        sum.sweeps,
+        draws.join(", "),
         millis / 1_000,
         rate(wanted.seeds, 1, millis),
         rate(sum.micros, 3_600_000_000, millis),
     ));
-    ExitCode::SUCCESS
+    match sum.draws.missing().as_slice() {
+        [_, ..] if wanted.every_fault => {
+            let missing: Vec<&str> = sum.draws.missing().into_iter().map(sim::soak::Fault::name).collect();
+            say(&format!("sim: these faults were never drawn, so nothing was shown of them: {}", missing.join(", ")));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// Finds the fewest steps that break, and tells the end of that story.
@@ -81,27 +88,22 @@ fn fail(broken: &sim::soak::Broken, steps: u64) -> ExitCode {
 }
 
 fn add(sum: &mut sim::soak::Summary, one: &sim::soak::Summary) {
-    let sim::soak::Summary { steps, inputs, orders, fills, bettered, crashes, lost_valuations, faults, sweeps, micros } =
-        one;
+    let sim::soak::Summary { steps, inputs, orders, fills, draws, micros } = one;
     let pairs = [
         (&mut sum.steps, steps),
         (&mut sum.inputs, inputs),
         (&mut sum.orders, orders),
         (&mut sum.fills, fills),
-        (&mut sum.bettered, bettered),
-        (&mut sum.crashes, crashes),
-        (&mut sum.lost_valuations, lost_valuations),
-        (&mut sum.faults, faults),
-        (&mut sum.sweeps, sweeps),
         (&mut sum.micros, micros),
     ];
     for (all, one) in pairs {
         *all = all.saturating_add(*one);
     }
+    sum.draws.add_all(draws);
 }
 
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    let mut wanted = Wanted { seed: 1, seeds: 1, steps: 2_000, tell: false };
+    let mut wanted = Wanted { seed: 1, seeds: 1, steps: 2_000, tell: false, every_fault: false };
     while let Some(flag) = args.next() {
         let place = match flag.as_str() {
             "--seed" => &mut wanted.seed,
@@ -109,6 +111,10 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Wanted, String> {
             "--steps" => &mut wanted.steps,
             "--tell" => {
                 wanted.tell = true;
+                continue;
+            }
+            "--every-fault" => {
+                wanted.every_fault = true;
                 continue;
             }
             other => return Err(format!("`{other}` is not known")),

@@ -2,12 +2,14 @@
 //! `host/xtask/tests/it/arrows.rs` checks.
 //! It depends on `model` and on no other crate of ours. Unit tests of a crate that it depended on would see that crate's types twice, so
 //! `model` does not use it, and a value of another crate, such as the sandbox's session, belongs to that crate's own tests.
-//! Start reading in [`market`] and [`Scratch`].
+//! Start reading in [`market`], [`Scratch`] and [`VolatileFolder`].
 
 mod pipes;
+mod powerloss;
 mod scratch;
 
 pub use pipes::{at_once, named_pipe};
+pub use powerloss::VolatileFolder;
 pub use scratch::Scratch;
 
 use model::{Body, Input, Market, Seq, Time};

@@ -71,7 +71,7 @@ fn soak(repo: &Repo) -> anyhow::Result<Checked> {
     let mut cargo = cargo(repo, "build");
     command::run(cargo.args(["--bin", "sim"]), "building the soak")?;
     let mut sim = command::new(repo.program("debug", "sim"), &repo.root);
-    command::run(sim.args(["--seed", "1", "--seeds", "300", "--steps", "2000"]), "the soak")?;
+    command::run(sim.args(["--seed", "1", "--seeds", "300", "--steps", "2000", "--every-fault"]), "the soak")?;
     Ok(Checked::passed())
 }
 

@@ -1,7 +1,7 @@
 //! A strategy that is armed with a budget for real money.
 
 use crate::live::{KEY, keys, passphrase};
-use crate::process::{Api, Exchange, Folder, Run, program, strategies};
+use crate::process::{Api, Exchange, Folder, Run, kill, program, strategies};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -53,7 +53,8 @@ fn what_a_strategy_was_armed_with_bounds_it_and_its_file_only_lowers_that() {
     let secret = secret.to_str().unwrap();
     let more = ["--exchange", &exchange.address, "--passphrase-file", secret, "--set", "probation_s=0"];
     let mut run = Run::start_as("live", &data, &dropped, &more);
-    let api = Api::new(&data, &run.addresses());
+    let addresses = run.addresses();
+    let api = Api::new(&data, &addresses);
     api.post("/v1/admin/bot/start");
     let hash = quoter(&api, |quoter| quoter["state"] == "unarmed")["file_hash"].as_str().unwrap().to_owned();
 
@@ -84,12 +85,13 @@ fn what_a_strategy_was_armed_with_bounds_it_and_its_file_only_lowers_that() {
     refused_over(&api, 2_000_000);
     std::fs::remove_file(&file).unwrap();
     refused_over(&api, 3_000_000);
-    run.signal(Signal::INT);
-    run.finish();
+    assert!(arm(&data, &["--capital-usd", "4"]).0 && arm(&data, &["--capital-usd", "3"]).0);
+    kill(&addresses);
+    run.fail();
     let told = std::fs::read_to_string(data.join("stderr.log")).unwrap();
     assert!(told.contains("a strategy's file wants more than the strategy was armed with"), "{told}");
 
-    // It outlives the host.
+    // It outlives the host, which was killed right after it had answered.
     let mut run = Run::start_as("live", &data, &dropped, &more);
     let api = Api::new(&data, &run.addresses());
     api.post("/v1/admin/bot/start");

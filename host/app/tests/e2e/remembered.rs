@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use testkit::VolatileFolder;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -14,22 +15,30 @@ struct Again {
     strategies: PathBuf,
     exchange: Exchange,
     run: Option<(Run, Value)>,
+    /// The data folder as a loss of power leaves it, if a kill is one.
+    volatile: Option<VolatileFolder>,
 }
 
 impl Again {
     fn start(folder: &Path, strategies: &Path, seed: u64) -> (Self, Api) {
+        Self::start_on(folder, strategies, seed, None)
+    }
+
+    fn start_on(folder: &Path, strategies: &Path, seed: u64, volatile: Option<VolatileFolder>) -> (Self, Api) {
         let (data, dropped) = (folder.join("host"), folder.join("dropped"));
         std::fs::create_dir_all(&data).unwrap();
         std::fs::create_dir_all(&dropped).unwrap();
         std::fs::copy(strategies.join("quoter.wasm"), dropped.join("quoter.wasm")).unwrap();
         let exchange = Exchange::start(&folder.join("exchange"), seed);
-        let mut this = Self { data, strategies: dropped, exchange, run: None };
+        let mut this = Self { data, strategies: dropped, exchange, run: None, volatile };
         let api = this.up();
         (this, api)
     }
 
     fn up(&mut self) -> Api {
-        let mut run = Run::start(&self.data, &self.strategies, &["--exchange", &self.exchange.address]);
+        let environment: Vec<(&str, &str)> = self.volatile.iter().flat_map(VolatileFolder::environment).collect();
+        let more = ["--exchange", &self.exchange.address];
+        let mut run = Run::start_in(&environment, "demo", &self.data, &self.strategies, &more);
         let addresses = run.addresses();
         let api = Api::new(&self.data, &addresses);
         self.run = Some((run, addresses));
@@ -40,6 +49,10 @@ impl Again {
         let (run, addresses) = self.run.take().unwrap();
         kill(&addresses);
         run.fail();
+        if let Some(volatile) = &self.volatile {
+            // The signer is confined and keeps no copies of what it syncs. Its own tests lose its records.
+            volatile.lose(|name| name.contains("record") || name == "engine-fault").unwrap();
+        }
     }
 
     /// Kills the host and starts it again.
@@ -75,7 +88,19 @@ fn quoter_is(api: &Api, state: &str) {
 fn a_host_that_is_killed_right_after_an_answer_finds_what_was_decided() {
     let Some(built) = strategies("decisions and kills") else { return };
     let folder = Folder::new("remembered");
-    let (mut host, api) = Again::start(&folder.0, &built, 31);
+    decisions_are_found(Again::start(&folder.0, &built, 31));
+}
+
+#[test]
+fn a_loss_of_power_right_after_an_answer_loses_no_decision() {
+    let Some(built) = strategies("decisions and losses of power") else { return };
+    let folder = Folder::new("powerless");
+    let volatile = VolatileFolder::new(&folder.0.join("host"), &folder.0.join("copies")).unwrap();
+    decisions_are_found(Again::start_on(&folder.0, &built, 34, Some(volatile)));
+}
+
+/// Decides one thing after the other; after each the host dies and is started again.
+fn decisions_are_found((mut host, api): (Again, Api)) {
     quoter_is(&api, "running");
     assert_eq!(api.post("/v1/admin/emergency-stop")["durable"], true);
     // Until the venue has said that nothing is open it is refused.
@@ -109,6 +134,7 @@ fn a_host_that_is_killed_right_after_an_answer_finds_what_was_decided() {
 
     let api = host.again();
     assert_eq!(api.get("/v1/config")[key]["value"], "11");
+    let api = breakers_are_found(&mut host, api);
     quoter_is(&api, "running");
     assert_eq!(api.post("/v1/strategies/quoter/disable")["durable"], true);
     let api = host.again();
@@ -120,6 +146,25 @@ fn a_host_that_is_killed_right_after_an_answer_finds_what_was_decided() {
     assert_eq!(api.post("/v1/admin/emergency-stop")["durable"], true);
     let api = host.again();
     assert_eq!(bot(&api)["restriction"], "halted");
+}
+
+/// Trips a breaker and resets it; after both the host dies.
+fn breakers_are_found(host: &mut Again, api: Api) -> Api {
+    let is = |snapshot: &Value, tripped: bool| {
+        let mut all = snapshot["breakers"].as_array().unwrap().iter();
+        all.any(|one| one["name"] == "daily_loss_limit" && one["tripped"] == tripped)
+    };
+    let limit = "/v1/config/daily_loss_limit_usd";
+    put(&api, limit, &json!({ "value": 0.01 }));
+    api.wait_for("/v1/snapshot", SOON, |snapshot| is(snapshot, true));
+    let api = host.again();
+    api.wait_for("/v1/snapshot", SOON, |snapshot| is(snapshot, true));
+    put(&api, limit, &json!({ "value": 25 }));
+    api.post("/v1/admin/circuit-breakers/daily_loss_limit/reset");
+    let api = host.again();
+    bot(&api);
+    assert!(is(&api.get("/v1/snapshot"), false));
+    api
 }
 
 #[test]

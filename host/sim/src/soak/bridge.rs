@@ -1,6 +1,7 @@
 //! From the venue's events to what the host hears of them, and the arrival of everything that is due.
 
 use super::Story;
+use super::draws::Fault;
 use super::wire::{Delivery, World};
 use crate::member::Trade;
 use crate::venue::Event;
@@ -153,8 +154,7 @@ impl World {
 
     /// Sends a message of the user channel, perhaps twice, and each at its own pace: they arrive in any order.
     fn tell_user(&mut self, body: Body) {
-        if self.happens(self.faults.repeated) {
-            self.summary.faults = self.summary.faults.saturating_add(1);
+        if self.strikes(Fault::Repeated) {
             self.send(Delivery::User(body.clone()));
         }
         self.send(Delivery::User(body));
@@ -164,7 +164,7 @@ impl World {
         self.summary.fills = self.summary.fills.saturating_add(1);
         self.tell_user(Body::Trade(trade.update));
         self.send_in(MINED_MICROS, Delivery::Settle(trade.settled(Settlement::Mined)));
-        let failed = self.happens(self.faults.failed_settlement);
+        let failed = self.strikes(Fault::FailedSettlement);
         if failed {
             let retrying = trade.settled(Settlement::Retrying);
             self.send_in(MINED_MICROS.saturating_add(500_000), Delivery::Settle(retrying));
@@ -175,9 +175,6 @@ impl World {
 
     /// A trade settles further.
     fn settle(&mut self, trade: Trade) {
-        if trade.update.settlement == Settlement::Failed {
-            self.summary.faults = self.summary.faults.saturating_add(1);
-        }
         self.member.settle(&mut self.venue, &trade);
         self.tell_user(Body::Trade(trade.update));
     }

@@ -1,6 +1,7 @@
 //! The host's side: the engine, its journal, and what carries out its effects.
 
 use super::Story;
+use super::draws::Fault;
 use super::restart::Life;
 use super::wire::Delivery;
 use alloc::collections::BTreeMap;
@@ -123,12 +124,10 @@ impl Story<'_> {
             Effect::Place(approved) => return self.place(approved),
             Effect::Cancel { order } => {
                 self.say(&alloc::format!("-> cancel {order}"));
-                if self.world.happens(self.world.faults.lost_on_the_way) {
-                    self.world.summary.faults = self.world.summary.faults.saturating_add(1);
-                } else {
+                if !self.world.strikes(Fault::LostRequest) {
                     let process = self.host.process;
                     let market = self.host.engine.cancelled_by_host(order);
-                    let delivery = match market.filter(|_| self.world.happens(self.world.faults.no_room)) {
+                    let delivery = match market.filter(|_| self.world.strikes(Fault::NoRoom)) {
                         Some(market) => Delivery::Sweep(order, market, process),
                         None => Delivery::Cancel(order, process),
                     };
@@ -136,7 +135,7 @@ impl Story<'_> {
                 }
             }
             Effect::CancelAll => {
-                if !self.world.happens(self.world.faults.lost_on_the_way) {
+                if !self.world.strikes(Fault::LostRequest) {
                     self.world.send(Delivery::CancelAll);
                 }
             }
@@ -200,8 +199,7 @@ impl Story<'_> {
         }
         self.host.synced = self.host.synced.max(place);
         let process = self.host.process;
-        if self.world.happens(self.world.faults.lost_on_the_way) {
-            self.world.summary.faults = self.world.summary.faults.saturating_add(1);
+        if self.world.strikes(Fault::LostRequest) {
             let outcome = PlaceOutcome::Unknown { reason: "the connection broke".to_string() };
             return self.world.send_in(3_000_000, Delivery::Answer(Body::Placed { order: order.id, outcome }));
         }

@@ -1,6 +1,7 @@
 //! The beginning of a session, the crash that ends it, and what the journal brings back.
 
 use super::Story;
+use super::draws::Fault;
 use super::wire::CASH;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -115,17 +116,21 @@ impl Story<'_> {
 
     /// The host dies: what was not synced may or may not be on the disk, perhaps torn. A new one goes on from there.
     pub(super) fn crash(&mut self) -> Result<(), String> {
-        self.world.summary.crashes = self.world.summary.crashes.saturating_add(1);
         let summary = self.host.engine.summary();
         // The row of the day may not have reached the database.
         let lost = self.world.rng.below(4) == 0;
         self.host.life.day_start = (!lost).then_some(summary.day_start);
-        self.world.summary.lost_valuations = self.world.summary.lost_valuations.saturating_add(u64::from(lost));
+        if lost {
+            self.world.summary.draws.count(Fault::LostValuation);
+        }
         self.host.life.halted = self.host.engine.restriction_now() == engine::Restriction::Halted;
         let whole = self.host.journal.len();
         let tail = u64::try_from(whole.saturating_sub(self.host.synced)).unwrap_or(0);
         let kept = if self.world.rng.below(3) == 0 { tail } else { self.world.rng.below(tail.saturating_add(1)) };
         let length = self.host.synced.saturating_add(usize::try_from(kept).unwrap_or(0));
+        if length < whole {
+            self.world.summary.draws.count(Fault::TornJournal);
+        }
         self.say(&format!("crash: {length} of {whole} bytes are left, {} were synced", self.host.synced));
         self.host.journal.truncate(length);
         self.world.forget_what_comes_in();

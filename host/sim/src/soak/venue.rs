@@ -1,5 +1,6 @@
 //! The venue's side of every request.
 
+use super::draws::Fault;
 use super::wire::{Delivery, World};
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -21,11 +22,10 @@ impl World {
         };
         self.summary.orders = self.summary.orders.saturating_add(1);
         if matches!(outcome, PlaceOutcome::Matched { matched } if matched > order.size) {
-            self.summary.bettered = self.summary.bettered.saturating_add(1);
+            self.summary.draws.count(Fault::BetterPrice);
         }
         let answer = Body::Placed { order: order.id, outcome };
-        if self.happens(self.faults.lost_answer) {
-            self.summary.faults = self.summary.faults.saturating_add(1);
+        if self.strikes(Fault::LostAnswer) {
             let reason = "timed out".to_string();
             let unknown = Body::Placed { order: order.id, outcome: PlaceOutcome::Unknown { reason } };
             self.send_in(5_000_000, Delivery::Answer(unknown));
@@ -41,8 +41,7 @@ impl World {
         } else {
             CancelOutcome::Failed { reason: "425 Too Early".to_string() }
         };
-        if self.happens(self.faults.lost_answer) {
-            self.summary.faults = self.summary.faults.saturating_add(1);
+        if self.strikes(Fault::LostAnswer) {
             let outcome = CancelOutcome::Failed { reason: "timed out".to_string() };
             self.send_in(5_000_000, Delivery::Answer(Body::CancelAnswer { order, outcome }));
             return None;
@@ -56,7 +55,6 @@ impl World {
             let outcome = CancelOutcome::Failed { reason: "425 Too Early".to_string() };
             return [Body::CancelAnswer { order: wanted, outcome }].into();
         }
-        self.summary.sweeps = self.summary.sweeps.saturating_add(1);
         let ids = self.venue.cancel_market(self.now, self.member.account(), market, None);
         let orders: Vec<OrderId> = ids.into_iter().filter_map(|id| Some(self.member.order(id)?.id)).collect();
         let first = if orders.contains(&wanted) { CancelOutcome::Cancelled } else { CancelOutcome::NotOpen };
@@ -76,7 +74,7 @@ impl World {
 
     /// Somebody asks for an order: by id, then among the trades.
     pub(super) fn look(&mut self, order: OrderId, asked: Time) -> Vec<Body> {
-        if !self.is_back() || self.happens(self.faults.lost_answer) {
+        if !self.is_back() || self.strikes(Fault::LostAnswer) {
             return Vec::new();
         }
         self.member.look(order, asked)

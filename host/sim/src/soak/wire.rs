@@ -1,6 +1,6 @@
 //! Everything outside of the host: the venue, the market's other traders, the network with its delays, and the clock.
 
-use super::chaos::Faults;
+use super::draws::{Fault, Likelihoods};
 use super::{START, Summary};
 use crate::flow::Flow;
 use crate::member::{Member, Trade};
@@ -51,7 +51,7 @@ pub(super) struct World {
     pub(super) flow: Flow,
     /// Our account, with the orders that reached the venue.
     pub(super) member: Member,
-    pub(super) faults: Faults,
+    pub(super) likelihoods: Likelihoods,
     pub(super) markets: Vec<MarketIx>,
     pub(super) user_up: bool,
     pub(super) market_up: bool,
@@ -71,14 +71,14 @@ impl World {
         let mut venue = Venue::new();
         let markets = flow.markets().into_iter().filter_map(|market| venue.add_market(market).ok()).collect();
         let account = venue.open_account(CASH).unwrap_or(AccountId::HOUSE);
-        let faults = Faults::draw(|bound| rng.below(bound));
+        let likelihoods = Likelihoods::draw(|bound| rng.below(bound));
         Self {
             rng,
             now: START,
             venue,
             flow,
             member: Member::new(account),
-            faults,
+            likelihoods,
             markets,
             user_up: true,
             market_up: true,
@@ -90,9 +90,13 @@ impl World {
         }
     }
 
-    /// Says whether something of this likelihood (in ten-thousandths) happens now.
-    pub(super) fn happens(&mut self, likelihood: u64) -> bool {
-        self.rng.below(10_000) < likelihood
+    /// Draws whether a fault strikes now, and counts it.
+    pub(super) fn strikes(&mut self, fault: Fault) -> bool {
+        let strikes = self.rng.below(10_000) < self.likelihoods.of(fault);
+        if strikes {
+            self.summary.draws.count(fault);
+        }
+        strikes
     }
 
     /// Draws how much time the next step takes.
@@ -113,7 +117,7 @@ impl World {
 
     /// Draws how long a message takes.
     pub(super) fn draw_delay(&mut self) -> u64 {
-        let slow = self.happens(self.faults.slow);
+        let slow = self.strikes(Fault::Slow);
         let most = if slow { 20_000_000 } else { 80_000 };
         self.rng.below(most).saturating_add(1_000)
     }

@@ -9,7 +9,7 @@ use testkit::Scratch;
 const PATIENCE: Duration = Duration::from_secs(30);
 const MOMENT: Duration = Duration::from_millis(300);
 
-fn audit(action: &str) -> AuditRow {
+pub(crate) fn audit(action: &str) -> AuditRow {
     let (who, detail, claimed_user) = ("desk".to_owned(), "noon".to_owned(), String::new());
     AuditRow { at_ms: 5, who, action: action.to_owned(), detail, claimed_user, outcome: "ok".to_owned() }
 }

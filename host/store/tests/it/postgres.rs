@@ -1,17 +1,39 @@
 //! A private `PostgreSQL` cluster for one test: its own folder, a Unix socket in it, no port.
 
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use testkit::VolatileFolder;
+
+/// The options of a server whose power fails: nothing is written behind a commit by chance.
+const VOLATILE: &str = "-c wal_writer_delay=10000 -c bgwriter_delay=10000 -c synchronous_commit=off";
 
 pub(crate) struct Cluster {
     bin: PathBuf,
     dir: PathBuf,
     as_root: bool,
+    /// The data folder as a loss of power leaves it, of a cluster that may lose it.
+    volatile: Option<VolatileFolder>,
 }
 
 impl Cluster {
     /// Starts a cluster; none, with a loud line, if the server is not installed.
     pub(crate) fn start(test: &str) -> Option<Self> {
+        let cluster = Self::init(test)?;
+        cluster.up("-c fsync=off");
+        Some(cluster)
+    }
+
+    /// Starts a cluster that syncs, and whose power may fail; copies of what it syncs are in `place`.
+    pub(crate) fn start_volatile(test: &str, place: &Path) -> Option<Self> {
+        let mut cluster = Self::init(test)?;
+        cluster.volatile = Some(VolatileFolder::new(Path::new(&cluster.data()), place).unwrap());
+        cluster.up(VOLATILE);
+        Some(cluster)
+    }
+
+    fn init(test: &str) -> Option<Self> {
         let Some(bin) = binaries() else {
             let told = format!("NOT RUN: {test} needs a PostgreSQL server (initdb and pg_ctl)");
             assert!(std::env::var_os("CI").is_none(), "{told}");
@@ -19,15 +41,37 @@ impl Cluster {
             return None;
         };
         let dir = PathBuf::from(format!("/tmp/polytrader-pg-{test}-{}", std::process::id()));
-        let cluster = Self { bin, dir, as_root: rustix::process::getuid().is_root() };
+        let cluster = Self { bin, dir, as_root: rustix::process::getuid().is_root(), volatile: None };
         // The server refuses to run as root, so its folder is made by its own user.
         cluster.run(Path::new("mkdir"), &["-m", "700", cluster.dir()]);
         let data = cluster.data();
-        cluster.run(&cluster.bin.join("initdb"), &["-D", &data, "-U", "postgres", "-A", "trust", "--no-sync"]);
-        let options = format!("-c listen_addresses= -c fsync=off -k {}", cluster.dir());
-        let log = format!("{}/log", cluster.dir());
-        cluster.run(&cluster.bin.join("pg_ctl"), &["-D", &data, "-w", "-t", "30", "-l", &log, "-o", &options, "start"]);
+        let initdb = cluster.bin.join("initdb");
+        // Small segments, which are copied with each commit of a volatile cluster.
+        let more = ["-U", "postgres", "-A", "trust", "--no-sync", "--wal-segsize", "1"];
+        cluster.run(&initdb, &[&["-D", &data][..], &more].concat());
         Some(cluster)
+    }
+
+    /// Starts the server.
+    fn up(&self, options: &str) {
+        let options = format!("-c listen_addresses= -k {} {options}", self.dir());
+        let (data, log) = (self.data(), format!("{}/log", self.dir()));
+        self.run(&self.bin.join("pg_ctl"), &["-D", &data, "-w", "-t", "60", "-l", &log, "-o", &options, "start"]);
+    }
+
+    /// Kills the server, loses what it did not sync, and starts it again.
+    pub(crate) fn lose_power(&self) {
+        let file = std::fs::read_to_string(format!("{}/postmaster.pid", self.data())).unwrap();
+        // The server's processes are a group of their own.
+        let group = Pid::from_raw(file.lines().next().unwrap().parse().unwrap()).unwrap();
+        kill_process_group(group, Signal::KILL).unwrap();
+        let started = Instant::now();
+        while test_kill_process_group(group).is_ok() {
+            assert!(started.elapsed() < Duration::from_secs(20), "a killed server does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.volatile.as_ref().unwrap().lose(|_| false).unwrap();
+        self.up(VOLATILE);
     }
 
     pub(crate) fn url(&self) -> String {
@@ -50,6 +94,7 @@ impl Cluster {
         } else {
             Command::new(program)
         };
+        command.envs(self.volatile.iter().flat_map(VolatileFolder::environment));
         command.args(arguments).current_dir("/tmp").stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
