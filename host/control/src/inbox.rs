@@ -195,6 +195,11 @@ impl Inbox {
         taken.closed = queues.closed && queues.is_empty();
     }
 
+    /// Takes all account inputs that wait: at the start of the engine's thread, those with which a session begins.
+    pub fn take_opening(&self) -> Vec<Arrival> {
+        self.lock().account.drain(..).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queues> {
         // A panic elsewhere cannot leave the queues half changed.
         self.shared.0.lock()

@@ -142,6 +142,12 @@ impl Engine {
             // The day on which it tripped ended between the sessions.
             self.close(Breaker::DailyLossLimit, Scope::Session, effects);
         }
+        for ((breaker, scope), reason) in &carry.breakers {
+            if self.breakers.is_tripped(*breaker, *scope) {
+                let (breaker, scope, reason) = (*breaker, *scope, reason.clone());
+                effects.push(Effect::Record(Record::Breaker { breaker, scope, tripped: true, reason }));
+            }
+        }
         self.breakers.peak = carry.peak;
         self.scores = Scores::carried(carry.at.day(), &carry.scores, &carry.trips);
         self.breakers.restrictions = carry.restrictions.iter().copied().collect();

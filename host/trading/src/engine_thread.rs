@@ -107,6 +107,10 @@ impl Core {
 
     /// Works until the inbox is closed and empty.
     pub(crate) fn run(mut self, inbox: &Inbox, beat: Beat) -> Ended {
+        // No time passes before all of it is known: cash without the positions that are carried over would look like a loss.
+        for Arrival { at, body, reply, .. } in inbox.take_opening() {
+            self.feed(at, body, reply);
+        }
         let mut taken = Taken::default();
         loop {
             inbox.take(&mut taken, MARKET_BATCH, PATIENCE);

@@ -14,6 +14,8 @@ fn some(value: &Value) -> bool {
 
 /// Asks the exchange for something.
 pub(crate) fn ask(exchange: &Exchange, method: reqwest::Method, path: &str, body: &str) -> Value {
+    // Another test may have been first.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let url = format!("{}{path}", exchange.address);

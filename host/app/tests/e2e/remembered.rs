@@ -163,7 +163,8 @@ fn breakers_are_found(host: &mut Again, api: Api) -> Api {
     api.post("/v1/admin/circuit-breakers/daily_loss_limit/reset");
     let api = host.again();
     bot(&api);
-    assert!(is(&api.get("/v1/snapshot"), false));
+    let snapshot = api.get("/v1/snapshot");
+    assert!(is(&snapshot, false), "{}", snapshot["breakers"]);
     api
 }
 

@@ -34,6 +34,20 @@ fn round(inbox: &Inbox, market_max: usize) -> Vec<Body> {
 }
 
 #[test]
+fn the_opening_is_what_waits_of_the_account_in_its_order_and_nothing_else() {
+    let inbox = Inbox::default();
+    inbox.market(Time(1), std::iter::once(Body::Tick));
+    for at in 2..5 {
+        inbox.account(Time(at), Body::Tick);
+    }
+    let times: Vec<Time> = inbox.take_opening().into_iter().map(|arrival| arrival.at).collect();
+    assert_eq!(times, [Time(2), Time(3), Time(4)]);
+    let mut taken = Taken::default();
+    inbox.take(&mut taken, 10, Duration::ZERO);
+    assert_eq!(taken.arrivals.len(), 1);
+}
+
+#[test]
 fn account_inputs_are_taken_first_then_strategies_then_the_market() {
     let inbox = Inbox::default();
     inbox.market(Time(1), [alive(1), alive(2)].into_iter());

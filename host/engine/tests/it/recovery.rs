@@ -247,7 +247,7 @@ fn a_carried_daily_loss_holds_for_its_day_and_closes_on_the_next() {
     assert_eq!(tripped, [Breaker::DailyLossLimit]);
     let (same, told) =
         Next::begin_at(START.plus_millis(60_000), Some((START.day(), Usd::dollars(1_000))), carry.clone());
-    assert_eq!(told, "");
+    assert_eq!(told, "trip daily_loss_limit", "it is shown too");
     assert_eq!(same.engine.carry(|_| true).breakers, carry.breakers);
     let (mut next, told) = Next::begin_at(days_later(1), Some((days_later(1).day(), Usd::dollars(998))), carry);
     assert_eq!(told, "close daily_loss_limit");

@@ -41,6 +41,6 @@ async fn what_postgres_was_said_to_have_stored_is_there_after_a_loss_of_power() 
     assert_eq!(db.halted("power").await.unwrap(), Some(halt));
     assert_eq!(db.settings(&live()).await.unwrap(), [limit]);
     assert_eq!(db.audits(9).await.unwrap().len(), 1);
-    assert!(db.strategy_decisions(&live()).await.unwrap().iter().any(|row| row.name == "quoter" && row.disabled == 1));
+    assert_eq!(db.decision(&live(), "quoter").await.unwrap().disabled, 1);
     db.close(PATIENCE).await;
 }

@@ -12,7 +12,7 @@ use control::inbox::Inbox;
 use control::market_registry::Listing;
 use model::input::{AccountView, Channel, HandOrder, TradeUpdate, VenueStatus};
 use model::{Body, MarketIx, NewOrder, OrderId, Side, Size, Time, TokenIx, VenueOrderId};
-use polymarket::client::{CANCEL_MAX, Looked};
+use polymarket::client::Looked;
 use polymarket::feed::FeedError;
 use polymarket::parse::{TradeEvent, VenueOrder};
 use polymarket::{AccountClient, Credentials, Feed, FeedConfig, FeedEvent, RequestError, UserEvent, parse_user};
