@@ -54,6 +54,7 @@ export class World {
       strategies: STRATEGIES.map(([name, state, error], place) => ({
         name, state, error, hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", file_hash: "9f2c41d07be3a1557c1e0f8b6a24d9e3c05b7718a6f4d2290be1c7730d5a4e61", version: "0.1.0", description: "An example", instance: 1, markets: 6 - place, events: 40_000, intents: 900, orders: 410, fills: 37, refusals: 3, realised_micro_usd: 4_210_000, unrealised_micro_usd: -312_000, fees_micro_usd: 41_250, profit_micro_usd: 3_856_750, today_micro_usd: 3_856_750, fuel: 18_442, fuel_limit: 50_000_000, intents_a_second_limit: 525, log_lines_lost: 0, log: "", loaded_at_ms: now - 700_000, armed_hash: "", armed_budget: NO_BUDGET, budget: NO_BUDGET, bounded: "",
       })),
+      skipped_files: [],
       breakers: ["stale_data", "websocket_disconnect", "high_error_rate", "reconciliation_mismatch", "daily_loss_limit"].map((name) => ({ name, tripped: false, reason: "", markets: [], strategies: [], since_ms: null })),
       markets: QUESTIONS.map(([slug, question, yes, no], place) => market(slug, question, [yes, no], place)),
     };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fields, typed } from "./parameters";
+import { fields, options, typed } from "./parameters";
 
 const view = {
   schema: {
@@ -22,6 +22,14 @@ describe("parameters", () => {
       { name: "edge", kind: "string", choices: [], description: "At least 0.", unit: "price", value: "", fallback: "" },
     ]);
     expect(fields({ schema: {}, parameters: {} })).toEqual([]);
+  });
+
+  it("are chosen where their values are a closed set, and typed otherwise", () => {
+    const all = fields(view);
+    expect(all.map(options)).toEqual([[], ["buy", "sell"], ["true", "false"], []]);
+    expect(all.map((it) => options({ ...it, value: "odd" }))).toEqual([[], ["buy", "sell", "odd"], ["true", "false", "odd"], []]);
+    const chosen = all.map((it) => (it.name === "fast" ? { ...it, value: options(it)[0] ?? "" } : it));
+    expect(typed(chosen)).toEqual({ size: 3, fast: true });
   });
 
   it("are sent by their kind, and what is empty is left out", () => {

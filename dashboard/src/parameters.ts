@@ -42,6 +42,12 @@ export function fields({ schema, parameters }: ParametersView): Field[] {
   });
 }
 
+/** Returns the values that a field is chosen from; none if it is typed. A value that was given and is none of them can be kept. */
+export function options({ kind, choices, value }: Field): string[] {
+  const allowed = kind === "boolean" ? ["true", "false"] : choices;
+  return allowed.length === 0 || value === "" || allowed.includes(value) ? allowed : [...allowed, value];
+}
+
 /** Returns a sentence about what a number may be. */
 function range(least: string, most: string): string {
   if (least !== "" && most !== "") return `From ${least} to ${most}.`;

@@ -47,6 +47,12 @@ describe("the order of messages", () => {
     expect(store.apply({ seq: 3, update: running })).toBe("applied");
   });
 
+  it("replaces the list of files that are not loaded", () => {
+    const store = loaded({ skipped_files: [{ file: "a b.wasm", reason: "why" }] });
+    expect(store.apply({ seq: 11, update: { kind: "skipped_files", data: [] } })).toBe("applied");
+    expect(store.get().snapshot?.skipped_files).toEqual([]);
+  });
+
   it("counts a message of an unknown kind, so that a newer host does not look like a gap", () => {
     const store = loaded();
     const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);

@@ -98,6 +98,8 @@ export function reduce(snapshot: Snapshot, update: Update): Snapshot {
       return { ...snapshot, refusals: putNewest(snapshot.refusals, update.data, refusalKey, REFUSALS_MAX) };
     case "strategy":
       return { ...snapshot, strategies: replace(snapshot.strategies, update.data, (it) => it.name) };
+    case "skipped_files":
+      return { ...snapshot, skipped_files: update.data };
     case "breaker":
       return { ...snapshot, breakers: replace(snapshot.breakers, update.data, (it) => it.name) };
     case "market":

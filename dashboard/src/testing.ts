@@ -202,6 +202,7 @@ export function snapshot(change: Partial<Snapshot> = {}): Snapshot {
     refusals: [],
     strategies: [],
     breakers: [],
+    skipped_files: [],
     markets: [],
     ...change,
   };

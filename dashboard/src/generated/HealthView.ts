@@ -20,7 +20,15 @@ market_connections: Array<ConnectionView>,
 /**
  * The venue's public records of the account; none on paper, and none before they were read for the first time.
  */
-records: RecordsView | null, tripped_breakers: Array<string>, database: DatabaseView, rows_written: number, rows_lost: number, rows_waiting: number, events: number, 
+records: RecordsView | null, tripped_breakers: Array<string>, database: DatabaseView, 
+/**
+ * Bytes of SQLite's write-ahead log; 0 on PostgreSQL.
+ */
+database_log_bytes: number, 
+/**
+ * What keeps the log from becoming small again, once it has more than 64 MiB; empty otherwise.
+ */
+database_log_problem: string, rows_written: number, rows_lost: number, rows_waiting: number, events: number, 
 /**
  * How long market events waited for the engine from the moment they were received, in the last whole second.
  */

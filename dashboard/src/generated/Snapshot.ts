@@ -7,6 +7,7 @@ import type { PnlPoint } from "./PnlPoint";
 import type { PnlView } from "./PnlView";
 import type { PositionView } from "./PositionView";
 import type { RefusalView } from "./RefusalView";
+import type { SkippedFileView } from "./SkippedFileView";
 import type { StrategyView } from "./StrategyView";
 import type { TradeView } from "./TradeView";
 
@@ -33,4 +34,8 @@ trades: Array<TradeView>,
 /**
  * Newest first, at most 50.
  */
-refusals: Array<RefusalView>, strategies: Array<StrategyView>, breakers: Array<BreakerView>, markets: Array<MarketView>, };
+refusals: Array<RefusalView>, strategies: Array<StrategyView>, 
+/**
+ * Files in the strategies folder that are not loaded, by name.
+ */
+skipped_files: Array<SkippedFileView>, breakers: Array<BreakerView>, markets: Array<MarketView>, };

@@ -6,10 +6,11 @@ import type { OrderView } from "./OrderView";
 import type { PnlView } from "./PnlView";
 import type { PositionView } from "./PositionView";
 import type { RefusalView } from "./RefusalView";
+import type { SkippedFileView } from "./SkippedFileView";
 import type { StrategyView } from "./StrategyView";
 import type { TradeView } from "./TradeView";
 
 /**
  * One change. Views replace those of the same key.
  */
-export type Update = { "kind": "bot", "data": BotView } | { "kind": "pnl", "data": PnlView } | { "kind": "position", "data": PositionView } | { "kind": "order", "data": OrderView } | { "kind": "trade", "data": TradeView } | { "kind": "refusal", "data": RefusalView } | { "kind": "strategy", "data": StrategyView } | { "kind": "breaker", "data": BreakerView } | { "kind": "market", "data": MarketView };
+export type Update = { "kind": "bot", "data": BotView } | { "kind": "pnl", "data": PnlView } | { "kind": "position", "data": PositionView } | { "kind": "order", "data": OrderView } | { "kind": "trade", "data": TradeView } | { "kind": "refusal", "data": RefusalView } | { "kind": "strategy", "data": StrategyView } | { "kind": "skipped_files", "data": Array<SkippedFileView> } | { "kind": "breaker", "data": BreakerView } | { "kind": "market", "data": MarketView };

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { StrategyWord } from "../api";
+import type { SkippedFileView } from "../generated/SkippedFileView";
 import type { StrategyView } from "../generated/StrategyView";
 import { useMayConfigure, useMayTrade, useSnapshot } from "../live";
 import { count } from "../money";
@@ -47,6 +48,7 @@ export function StrategiesPage() {
         <Panel title="Strategies" class="w12" total={strategies.length} aside={<span class="dim">counts are of this session</span>}>
           <Table label="Strategies" columns={columns} rows={strategies} rowKey={(it) => it.name} rowClass={(it) => (it.name === shown?.name ? "chosen" : "")} empty={NO_STRATEGIES} />
         </Panel>
+        <SkippedFilesPanel />
         {shown === undefined ? null : (
           <>
             <div class="pile w7">
@@ -60,6 +62,21 @@ export function StrategiesPage() {
         )}
       </div>
     </>
+  );
+}
+
+/** What lies in the strategies folder and is not loaded. */
+function SkippedFilesPanel() {
+  const files = useSnapshot((it) => it.skipped_files);
+  if (files.length === 0) return null;
+  const columns: Column<SkippedFileView>[] = [
+    { head: "File", cell: (it) => it.file },
+    { head: "Why", wide: true, cell: (it) => <span class="failure">{it.reason}</span> },
+  ];
+  return (
+    <Panel title="Not loaded" class="w12" total={files.length} aside={<span class="dim">files in the strategies folder</span>}>
+      <Table label="Files that are not loaded" columns={columns} rows={files} rowKey={(it) => it.file} empty="" />
+    </Panel>
   );
 }
 

@@ -9,6 +9,7 @@ mod guard;
 mod metrics;
 mod openapi;
 mod page;
+mod page_of;
 mod parts;
 mod problem;
 mod routes;
@@ -25,7 +26,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
-use routes::{bot, claims, config, health, restrictions, session, signals, strategies, stream, trading};
+use routes::{bot, claims, config, health, history, restrictions, session, signals, strategies, stream, trading};
 use std::sync::Arc;
 
 /// The largest body of a request.
@@ -52,14 +53,20 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/positions/claims/execute", post(claims::execute))
         .route("/v1/positions/assign", post(trading::assign))
         .route("/v1/positions/{token}/close", post(trading::close))
+        .route("/v1/admin/audit", get(history::audit))
         .route("/v1/admin/restrictions", put(restrictions::restrict))
         .route("/v1/admin/transfers", post(restrictions::transfer))
         .route("/v1/trading/orders", get(trading::orders))
         .route("/v1/trading/orders/cancel-all", post(trading::cancel_all))
         .route("/v1/trading/orders/{id}", get(trading::order).delete(trading::cancel))
-        .route("/v1/trading/trades", get(trading::trades))
+        .route("/v1/trading/orders/history", get(history::orders))
+        .route("/v1/trading/orders/{id}/events", get(history::events))
+        .route("/v1/trading/orders/{id}/fills", get(history::fills))
+        .route("/v1/trading/trades", get(history::trades))
+        .route("/v1/trading/refusals", get(history::refusals))
         .route("/v1/trading/venue-orders", get(trading::venue_orders))
         .route("/v1/strategies", get(strategies::all))
+        .route("/v1/skipped-files", get(strategies::skipped))
         .route("/v1/strategies/{name}", put(strategies::upload).layer(DefaultBodyLimit::max(sandbox::MODULE_MAX)))
         .route("/v1/strategies/{name}/parameters", get(strategies::parameters).put(strategies::set_parameters))
         .route("/v1/strategies/{name}/versions", get(strategies::versions))

@@ -1,6 +1,8 @@
 //! The API's description, made from the routes and types themselves.
 
-use super::routes::{bot, claims, config, health, restrictions, session, signals, strategies, stream, trading};
+use super::routes::{
+    bot, claims, config, health, history, restrictions, session, signals, strategies, stream, trading,
+};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -34,12 +36,18 @@ use utoipa::openapi::OpenApi as Document;
         trading::order,
         trading::cancel,
         trading::cancel_all,
-        trading::trades,
+        history::trades,
+        history::orders,
+        history::events,
+        history::fills,
+        history::refusals,
+        history::audit,
         trading::venue_orders,
         claims::claims,
         claims::runs,
         claims::execute,
         strategies::all,
+        strategies::skipped,
         strategies::versions,
         strategies::enable,
         strategies::disable,

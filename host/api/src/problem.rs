@@ -21,6 +21,11 @@ impl ProblemResponse {
         Self { status, detail: detail.into() }
     }
 
+    /// Returns the status.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }

@@ -4,6 +4,7 @@ pub(crate) mod bot;
 pub(crate) mod claims;
 pub(crate) mod config;
 pub(crate) mod health;
+pub(crate) mod history;
 pub(crate) mod restrictions;
 pub(crate) mod session;
 pub(crate) mod signals;

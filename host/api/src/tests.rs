@@ -9,6 +9,7 @@
 mod assigning;
 mod bodies;
 mod metrics;
+mod pages;
 mod states;
 mod stops;
 mod strategies;
@@ -109,6 +110,11 @@ impl Rig {
         read(self.ask(method, path, &[("authorization", &bearer)], body).await).await
     }
 
+    fn trip(&self, breaker: model::input::Breaker) {
+        let (scope, reason) = (model::input::Scope::Session, "for a test".into());
+        self.parts.picture.record(NOW(), &engine::Record::Breaker { breaker, scope, tripped: true, reason });
+    }
+
     fn heard(&self) -> Vec<Command> {
         std::mem::take(&mut self.heard.lock().unwrap())
     }
@@ -143,7 +149,11 @@ fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>, halts: store::
                     Command::Release { .. } => halts.set(None),
                     _ => {}
                 }
-                let answer = if command == Command::Pause { Err("not RUNNING".to_owned()) } else { Ok(()) };
+                let answer = match &command {
+                    Command::Pause => Err("not RUNNING".to_owned()),
+                    Command::Cancel { order: model::OrderId(id @ 404..) } => Err(format!("there is no order {id}")),
+                    _ => Ok(()),
+                };
                 heard.lock().unwrap().push(command);
                 let _told = arrival.reply.map(|reply| reply.send(answer));
             }
@@ -367,6 +377,7 @@ async fn the_runbooks_actions_reach_the_engine_with_an_empty_body_and_are_audite
 #[tokio::test]
 async fn a_role_does_what_it_may_and_no_more() {
     let rig = Rig::new("roles").await;
+    rig.trip(model::input::Breaker::StaleData);
     let release = r#"{"reason": "checked"}"#;
     for (token, path, body, expected) in [
         (&rig.viewer, "/v1/admin/bot/stop", "", StatusCode::FORBIDDEN),
@@ -385,6 +396,21 @@ async fn a_role_does_what_it_may_and_no_more() {
         assert_eq!(status, expected, "{path}: {answer}");
     }
     assert_eq!(rig.heard().len(), 4);
+}
+
+#[tokio::test]
+async fn a_breaker_that_is_not_tripped_is_not_reset_and_that_is_said() {
+    let rig = Rig::new("untripped").await;
+    rig.trip(model::input::Breaker::StaleData);
+    let (status, problem) = rig.as_(&rig.trader, "POST", "/v1/admin/circuit-breakers/drawdown/reset", "").await;
+    let told = "the breaker `drawdown` is not tripped; nothing was changed";
+    assert_eq!((status, problem["detail"].as_str()), (StatusCode::CONFLICT, Some(told)));
+    assert!(rig.heard().is_empty());
+    let (status, _) = rig.as_(&rig.trader, "POST", "/v1/admin/circuit-breakers/stale_data/reset", "").await;
+    assert_eq!(
+        (status, rig.heard()),
+        (StatusCode::OK, vec![Command::ResetBreaker { breaker: model::input::Breaker::StaleData }])
+    );
 }
 
 #[tokio::test]
@@ -440,6 +466,8 @@ async fn the_stream_resumes_by_number_and_says_reset_when_it_cannot() {
         all.extend(headers);
         let response = rig.ask("GET", path, &all, "").await;
         assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        assert_eq!(response.headers()["cache-control"], "no-cache");
         let mut body = response.into_body().into_data_stream();
         String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap()
     };

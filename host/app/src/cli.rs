@@ -5,8 +5,9 @@ mod authors;
 mod positions;
 mod strategy;
 
+use crate::console::complain;
 pub(crate) use alert::{AlertAction, AlertArgs};
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, ValueEnum};
 use config::{Config, Mode, Sources};
@@ -39,11 +40,26 @@ impl CommonArgs {
         arguments
     }
 
-    /// Reads the configuration that these arguments and the environment of this process give.
+    /// Reads the configuration that these arguments and the environment of this process give, and names the variables that were ignored.
     ///
     /// # Errors
     /// A sentence naming the layer, the key, the value and its range.
     pub(crate) fn load_config(&self) -> anyhow::Result<Config> {
+        let config = self.reload_config()?;
+        if !config.kubernetes.is_empty() {
+            let names = config.kubernetes.join(", ");
+            complain(&format!(
+                "ignored in the environment, as Kubernetes' variables of a service with our name: {names}"
+            ));
+        }
+        Ok(config)
+    }
+
+    /// Reads the configuration again, in a process whose parent has read it.
+    ///
+    /// # Errors
+    /// A sentence naming the layer, the key, the value and its range.
+    pub(crate) fn reload_config(&self) -> anyhow::Result<Config> {
         Config::from_sources(self.sources()?, std::env::vars_os())
     }
 
@@ -59,6 +75,8 @@ impl CommonArgs {
         flags.extend(self.api_port.map(|at| ("api.listen".to_owned(), port(at))));
         flags.extend(self.dashboard_port.map(|at| ("dashboard.listen".to_owned(), port(at))));
         if let Some(folder) = &self.strategies {
+            // Of the command line, where paths are relative to the working directory; those of the configuration are not.
+            let folder = std::path::absolute(folder).with_context(|| format!("finding {}", folder.display()))?;
             let folder = folder.to_str().ok_or_else(|| anyhow!("{} is not UTF-8", folder.display()))?;
             flags.push(("strategies_dir".to_owned(), folder.to_owned()));
         }
@@ -99,14 +117,14 @@ pub(crate) struct CommonArgs {
     /// Print one JSON object with the outcome as the last line.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Where journal, database, tokens and run.json live. Only one run may use it at a time.
-    #[arg(long, value_name = "DIR", default_value = "polytrader-data")]
+    /// Where journal, database, tokens and run.json live, relative to the working directory. Only one run may use it at a time.
+    #[arg(long, value_name = "DIR", default_value = "polytrader-data", value_parser = place)]
     pub(crate) data_dir: PathBuf,
     /// The configuration file; DIR/polytrader.toml if it exists.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = file)]
     pub(crate) config: Option<PathBuf>,
-    /// The folder whose .wasm files are the strategies; DIR/strategies otherwise.
-    #[arg(long, value_name = "FOLDER")]
+    /// The folder whose .wasm files are the strategies, relative to the working directory; DIR/strategies otherwise.
+    #[arg(long, value_name = "FOLDER", value_parser = place)]
     pub(crate) strategies: Option<PathBuf>,
     /// The port of the REST API; 0 takes a free one.
     #[arg(long, value_name = "PORT")]
@@ -144,7 +162,7 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct PassphraseArgs {
     /// Read the keystore's passphrase from this file, which nobody else may read, instead of asking.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = file)]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// Read it from the pipe that is open as this descriptor.
     #[arg(long, value_name = "N", conflicts_with = "passphrase_file")]
@@ -161,13 +179,13 @@ pub(crate) struct FlowArgs {
     #[arg(long, value_name = "N", default_value_t = exchange::INVENTED, value_parser = invented, conflicts_with_all = ["recording", "prices"])]
     pub(crate) invented: usize,
     /// Replay these recordings of real order books instead of invented markets. May be given more than once.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE", num_args = 1.., value_parser = file)]
     pub(crate) recording: Vec<PathBuf>,
     /// Follow this recorded price (CSV with feed_ts_ms and full_accuracy_value) in the markets of --markets.
-    #[arg(long, value_name = "FILE", requires = "markets", conflicts_with = "recording")]
+    #[arg(long, value_name = "FILE", requires = "markets", conflicts_with = "recording", value_parser = file)]
     pub(crate) prices: Option<PathBuf>,
     /// The markets that the price of --prices decided (JSON Lines); they resolve as they really did.
-    #[arg(long, value_name = "FILE", requires = "prices")]
+    #[arg(long, value_name = "FILE", requires = "prices", value_parser = file)]
     pub(crate) markets: Option<PathBuf>,
     /// How many times faster than it was recorded, such as 2.5; how busy the invented traders are, where nothing is recorded.
     #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
@@ -209,7 +227,7 @@ pub(crate) struct ExchangeArgs {
     #[arg(long, hide = true)]
     pub(crate) with_parent: bool,
     /// Where exchange.json, with the real address, is written.
-    #[arg(long, value_name = "DIR", default_value = "polytrader-data/exchange")]
+    #[arg(long, value_name = "DIR", default_value = "polytrader-data/exchange", value_parser = place)]
     pub(crate) data_dir: PathBuf,
     #[command(flatten)]
     pub(crate) flow: FlowArgs,
@@ -219,7 +237,7 @@ pub(crate) struct ExchangeArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReplayArgs {
     /// The data folder whose journal is read.
-    #[arg(long, value_name = "DIR", default_value = "polytrader-data")]
+    #[arg(long, value_name = "DIR", default_value = "polytrader-data", value_parser = place)]
     pub(crate) data_dir: PathBuf,
     /// The session, as its files are named; the newest otherwise.
     #[arg(long, value_name = "ID")]
@@ -242,7 +260,7 @@ pub(crate) struct KeysArgs {
     #[arg(value_enum)]
     pub(crate) action: KeysAction,
     /// The data folder whose keystore.json it is about.
-    #[arg(long, value_name = "DIR", default_value = "polytrader-data")]
+    #[arg(long, value_name = "DIR", default_value = "polytrader-data", value_parser = place)]
     pub(crate) data_dir: PathBuf,
     /// With `limits`: set one, such as order_max_usd=50; can be repeated.
     #[arg(long, value_name = "NAME=VALUE")]
@@ -272,7 +290,7 @@ pub(crate) struct BenchArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// The folder with template.wasm; the one beside this program otherwise.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = place)]
     pub(crate) strategies: Option<PathBuf>,
     /// Measure only how soon a strategy's new file trades, in a demo that it starts for this.
     #[arg(long)]
@@ -295,7 +313,7 @@ pub(crate) struct BacktestArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
     /// The folder with template.wasm; the one beside this program otherwise.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = place)]
     pub(crate) strategies: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
@@ -325,6 +343,17 @@ pub(crate) struct HostArgs {
 }
 
 /// Parses `250ms`, `30s`, `5m`, `2h` or plain seconds.
+/// Returns the path of a folder, which may be created.
+pub(crate) fn place(text: &str) -> Result<PathBuf, String> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    config::path(text, home.as_deref()).map_err(|error| error.to_string())
+}
+
+/// Returns the path of a file that is read. Any name will do; of `--name=~/file` most shells leave the `~`.
+pub(crate) fn file(text: &str) -> Result<PathBuf, String> {
+    if text.starts_with("~/") { place(text) } else { Ok(PathBuf::from(text)) }
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.get(digits.len()..).unwrap_or_default();

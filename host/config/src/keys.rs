@@ -80,7 +80,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 76] = [
+pub const KEYS: [Key; 77] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -289,7 +289,8 @@ pub const KEYS: [Key; 76] = [
         "strategies_dir",
         Kind::Folder,
         "",
-        "The folder of the strategies' .wasm files; `strategies` in the data folder if empty.",
+        "The folder of the strategies' .wasm files, absolute, below ~/ or relative to the data folder; `strategies` in the data folder if \
+         empty.",
     ),
     key(
         "reload.live",
@@ -308,7 +309,14 @@ pub const KEYS: [Key; 76] = [
         "database_url",
         Kind::Database,
         "",
-        "The database: sqlite:FILE or postgres://USER@HOST/NAME; a file in the data folder if empty.",
+        "The database: sqlite:FILE, absolute, below ~/ or relative to the data folder, or postgres://USER@HOST/NAME; a file in the data \
+         folder if empty. A server on another machine must offer TLS; sslmode=verify-full and sslrootcert=FILE check who it is.",
+    ),
+    key(
+        "database.allow_plaintext",
+        Kind::Flag,
+        "false",
+        "Whether the password and the rows may cross the network without TLS to a database server on another machine.",
     ),
     key(
         "venue.clob_url",

@@ -2,7 +2,7 @@
 
 use super::keys::{KEYS, Key, Kind, OTHER_VARIABLES, PREFIX};
 use super::value::{Value, masked, range};
-use super::{ConfigEntry, Source};
+use super::{ConfigEntry, Source, kubernetes};
 use anyhow::{Context, anyhow, bail, ensure};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -52,20 +52,26 @@ pub struct Sources {
 
 /// All values with their sources.
 #[derive(Debug)]
-pub(super) struct Layers(BTreeMap<&'static str, (Value, Source)>);
+pub(super) struct Layers {
+    values: BTreeMap<&'static str, (Value, Source)>,
+    /// The operator's home folder.
+    pub(super) home: Option<PathBuf>,
+    /// Names of variables that were taken for Kubernetes'.
+    pub(super) kubernetes: Vec<String>,
+}
 
 impl Layers {
     pub(super) fn get(&self, name: &str) -> anyhow::Result<&Value> {
-        self.0.get(name).map(|(value, _)| value).ok_or_else(|| anyhow!("there is no key `{name}`"))
+        self.values.get(name).map(|(value, _)| value).ok_or_else(|| anyhow!("there is no key `{name}`"))
     }
 
     pub(super) fn source(&self, name: &str) -> Option<Source> {
-        self.0.get(name).map(|(_, source)| *source)
+        self.values.get(name).map(|(_, source)| *source)
     }
 
     pub(super) fn entries(&self) -> anyhow::Result<Vec<ConfigEntry>> {
         let entry = |key: &Key| {
-            let (value, source) = self.0.get(key.name).ok_or_else(|| anyhow!("there is no key `{}`", key.name))?;
+            let (value, source) = self.values.get(key.name).ok_or_else(|| anyhow!("there is no key `{}`", key.name))?;
             Ok(ConfigEntry {
                 key: key.name,
                 value: value.shown(key.kind),
@@ -80,7 +86,7 @@ impl Layers {
     fn set(&mut self, name: &str, text: &str, source: Source) -> anyhow::Result<()> {
         let key =
             KEYS.iter().find(|key| key.name == name).ok_or_else(|| unknown(name, KEYS.iter().map(|key| key.name)))?;
-        self.0.insert(key.name, (Value::parse(key, text)?, source));
+        self.values.insert(key.name, (Value::parse(key, text)?, source));
         Ok(())
     }
 
@@ -110,7 +116,9 @@ impl Layers {
 
 /// Reads all layers.
 pub(super) fn read(sources: &Sources, env: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<Layers> {
-    let mut layers = Layers(BTreeMap::new());
+    let env: Vec<(OsString, OsString)> = env.collect();
+    let home = env.iter().find(|(name, _)| name == "HOME").map(|(_, home)| PathBuf::from(home));
+    let mut layers = Layers { values: BTreeMap::new(), home, kubernetes: Vec::new() };
     for key in &KEYS {
         layers.set(key.name, key.default, Source::Default).context("in the defaults")?;
     }
@@ -135,13 +143,17 @@ pub(super) fn read(sources: &Sources, env: impl Iterator<Item = (OsString, OsStr
     Ok(layers)
 }
 
-fn set_environment(layers: &mut Layers, env: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<()> {
+fn set_environment(layers: &mut Layers, env: Vec<(OsString, OsString)>) -> anyhow::Result<()> {
     for (name, text) in env {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
         if OTHER_VARIABLES.contains(&name) {
             continue;
         }
         let Some(key) = KEYS.iter().find(|key| key.variable() == name) else {
+            if text.to_str().is_some_and(|text| kubernetes::made(name, text)) {
+                layers.kubernetes.push(name.to_owned());
+                continue;
+            }
             let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
             return Err(unknown(name, known.iter().map(String::as_str)).context("in the environment"));
         };

@@ -3,11 +3,14 @@
 //! Start reading in [`keys`].
 
 pub mod keys;
+mod kubernetes;
 mod layers;
 pub mod limits;
+mod place;
 mod value;
 
 pub use layers::{Mode, Sources};
+pub use place::path;
 
 use alerts::{Severity, Webhook};
 use anyhow::{Context, anyhow};
@@ -146,6 +149,10 @@ pub struct Config {
     pub alerts: alerts::Settings,
     /// The database, as `store::db::Db::open` takes it.
     pub database_url: String,
+    /// Whether the database's password may cross the network without TLS.
+    pub database_plaintext: bool,
+    /// Names of variables of the environment that were taken for Kubernetes' and ignored.
+    pub kubernetes: Vec<String>,
     limits: Limits,
     signer: signer::Limits,
     entries: Vec<ConfigEntry>,
@@ -215,9 +222,14 @@ impl Config {
 fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Result<Config> {
     let get = |name| layers.get(name);
     let text = |name| get(name).map(|value| value.text.clone());
+    let base = place::Base { data_dir: &data_dir, home: layers.home.as_deref() };
     let path = |name, default: &str| -> anyhow::Result<PathBuf> {
         let text = text(name)?;
-        Ok(if text.is_empty() { data_dir.join(default) } else { PathBuf::from(text) })
+        if text.is_empty() {
+            Ok(data_dir.join(default))
+        } else {
+            base.path(&text).with_context(|| format!("in {name}"))
+        }
     };
     let megabytes = |name| fit::<u64>(get(name)?).map(|number| number.saturating_mul(MEGABYTE));
     let config = Config {
@@ -257,9 +269,12 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         market_connections: fit(get("markets.connections")?)?,
         look_every: std::time::Duration::from_secs(fit(get("markets.look_every_s")?)?),
         alerts: alerts(layers)?,
-        database_url: Some(text("database_url")?)
-            .filter(|url| !url.is_empty())
-            .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("polytrader.sqlite").display())),
+        database_url: match text("database_url")?.as_str() {
+            "" => format!("sqlite:{}", data_dir.join("polytrader.sqlite").display()),
+            url => base.database(url).context("in database_url")?,
+        },
+        database_plaintext: number(get("database.allow_plaintext")?)? == 1,
+        kubernetes: layers.kubernetes.clone(),
         limits: limits::read(layers)?,
         signer: signer_limits(layers)?,
         entries: layers.entries()?,

@@ -1,9 +1,11 @@
 //! Values: from decimal text to whole numbers, never through floating point.
 
 use super::keys::{Key, Kind};
+use super::place;
 use alerts::Webhook;
-use anyhow::{anyhow, ensure};
+use anyhow::{Context, anyhow, ensure};
 use model::{Usd, hex};
+use std::path::Path;
 
 /// The longest text of a value.
 const TEXT_MAX: usize = 4_096;
@@ -43,6 +45,7 @@ impl Value {
             | Kind::Words
             | Kind::Choice(_) => {
                 ensure!(fits(key.kind, text), misfit(key, text));
+                meant(key.kind, text).with_context(|| misfit(key, text))?;
                 None
             }
         };
@@ -134,8 +137,17 @@ fn fits(kind: Kind, text: &str) -> bool {
         Kind::Words => words(text).all(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')),
         Kind::Choice(choices) => choices.contains(&text),
         Kind::Webhook => text.is_empty() || Webhook::parse(text).is_ok(),
-        Kind::Database => plain && (text.is_empty() || begins(&["sqlite:", "postgres://", "postgresql://"])),
+        Kind::Database => plain,
         Kind::Usd(..) | Kind::Percent(..) | Kind::Count(..) | Kind::Flag => false,
+    }
+}
+
+/// Refuses a path or a database's address that would mean another place than it says.
+fn meant(kind: Kind, text: &str) -> anyhow::Result<()> {
+    match kind {
+        Kind::Folder if !text.is_empty() => place::path(text, Some(Path::new("/"))).map(drop),
+        Kind::Database if !text.is_empty() => place::database(text).map(drop),
+        _ => Ok(()),
     }
 }
 

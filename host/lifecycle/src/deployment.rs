@@ -7,8 +7,8 @@ use crate::settings_file::unheld;
 use alerts::{Alert, Severity, Trouble};
 use control::clock;
 use model::{StrategyId, Time, hex};
-use readmodel::views::{StrategyStateView, StrategyView};
-use sandbox::Module;
+use readmodel::views::{SkippedFileView, StrategyStateView, StrategyView};
+use sandbox::{Module, SkippedFile};
 use store::db::{DbWrite, StrategyRow};
 
 impl Strategies {
@@ -175,6 +175,12 @@ impl Strategies {
             view.state = StrategyStateView::Removed;
             view.error = error;
         });
+    }
+
+    /// Shows which files of the folder are not loaded.
+    pub(super) fn skipped(&self, files: Vec<SkippedFile>) {
+        let view = |SkippedFile { file, reason }| SkippedFileView { file, reason };
+        self.tools.picture.skipped_files(files.into_iter().map(view).collect());
     }
 
     /// The folder has been gone for some seconds: its strategies end, with an alert.

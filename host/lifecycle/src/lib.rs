@@ -231,6 +231,7 @@ impl Strategies {
             Report::Settings { name, text } => self.settings(name, text).await,
             Report::Same { name } => self.same(&name),
             Report::SettingsUnusable { name, error } => self.settings_unusable(name, error),
+            Report::Skipped { files } => self.skipped(files),
             Report::FolderLost { error } => self.folder_lost(error),
             Report::FolderBack => self.folder_back(),
             Report::Removed { name } => self.removed(&name),

@@ -15,7 +15,8 @@ pub use stream::{Follow, Message};
 pub use waits::{WAIT_BOUNDS_MICROS, WaitCounts, WaitHistogram};
 
 use crate::views::{
-    BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, Snapshot, StrategyView, Update,
+    BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, SkippedFileView, Snapshot, StrategyView,
+    Update,
 };
 use engine::{Gain, Record};
 use model::input::{Channel, Restriction, Scope};
@@ -194,6 +195,11 @@ impl Picture {
     /// Changes what is shown of a strategy.
     pub fn edit_strategy(&self, id: StrategyId, tell: bool, edit: impl FnOnce(&mut StrategyView)) {
         self.change(|state| state.edit_strategy(id, edit).filter(|_| tell));
+    }
+
+    /// Replaces the list of files in the strategies folder that are not loaded.
+    pub fn skipped_files(&self, files: Vec<SkippedFileView>) {
+        self.change(|state| Some(state.set_skipped_files(files)));
     }
 
     /// Returns a strategy's name.

@@ -6,7 +6,8 @@ mod strategies;
 use crate::input::{Begin, Top, Unstored};
 use crate::views::{
     BotStateView, BotView, BreakerView, MarketStateView, MarketView, OrderView, PnlPoint, PnlView, PositionView,
-    RefusalView, RestrictionLevelView, RestrictionView, Snapshot, StrategyView, TokenView, TradeView, Update,
+    RefusalView, RestrictionLevelView, RestrictionView, SkippedFileView, Snapshot, StrategyView, TokenView, TradeView,
+    Update,
 };
 use engine::Record;
 use model::input::{Breaker, Channel, Restriction, Scope, Settlement};
@@ -41,6 +42,7 @@ pub(super) struct State {
     trades: VecDeque<TradeView>,
     refusals: VecDeque<RefusalView>,
     strategies: BTreeMap<StrategyId, StrategyView>,
+    skipped_files: Vec<SkippedFileView>,
     breakers: BTreeMap<Breaker, BreakerState>,
     markets: Vec<MarketView>,
     /// The condition of each market, and whether its outcomes exclude those of others.
@@ -74,6 +76,7 @@ impl State {
             trades: VecDeque::new(),
             refusals: VecDeque::new(),
             strategies: BTreeMap::new(),
+            skipped_files: Vec::new(),
             breakers: Breaker::ALL.into_iter().map(|breaker| (breaker, BreakerState::default())).collect(),
             markets: Vec::new(),
             conditions: Vec::new(),
@@ -93,6 +96,7 @@ impl State {
             trades: self.trades.iter().cloned().collect(),
             refusals: self.refusals.iter().cloned().collect(),
             strategies: self.strategies.values().cloned().collect(),
+            skipped_files: self.skipped_files.clone(),
             breakers: self.breakers.iter().map(|(breaker, state)| self.breaker_view(*breaker, state)).collect(),
             markets: self.markets.clone(),
         }

@@ -253,6 +253,9 @@ fn the_pages_types_are_ours() {
     views::RecordsView::export_all(&config).unwrap();
     views::AlertsView::export_all(&config).unwrap();
     views::OrderHistoryView::export_all(&config).unwrap();
+    views::PastOrderView::export_all(&config).unwrap();
+    views::PastRefusalView::export_all(&config).unwrap();
+    views::AuditView::export_all(&config).unwrap();
     views::VenueOrderView::export_all(&config).unwrap();
     views::StrategyVersionView::export_all(&config).unwrap();
     views::VersionBody::export_all(&config).unwrap();

@@ -4,6 +4,7 @@
 
 mod claims;
 mod health;
+mod history;
 mod positions;
 mod states;
 mod strategies;
@@ -13,14 +14,15 @@ pub use health::{
     AlertsView, ConnectionView, DatabaseView, FolderWatchView, HealthStatusView, HealthView, RecordsStatusView,
     RecordsView, WaitView,
 };
+pub use history::{AuditView, PastOrderView, PastRefusalView};
 pub use positions::{AssignBody, OwnerView};
 pub use states::{
     BotStateView, ConfigSourceView, MarketStateView, ModeView, OrderKindView, OrderStateView, RestrictionLevelView,
     RoleView, SettlementView, SideView,
 };
 pub use strategies::{
-    ArmBody, BudgetBody, BudgetView, ParametersBody, ParametersView, StrategyStateView, StrategyVersionView,
-    StrategyView, VersionBody,
+    ArmBody, BudgetBody, BudgetView, ParametersBody, ParametersView, SkippedFileView, StrategyStateView,
+    StrategyVersionView, StrategyView, VersionBody,
 };
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,8 @@ pub struct Snapshot {
     /// Newest first, at most 50.
     pub refusals: Vec<RefusalView>,
     pub strategies: Vec<StrategyView>,
+    /// Files in the strategies folder that are not loaded, by name.
+    pub skipped_files: Vec<SkippedFileView>,
     pub breakers: Vec<BreakerView>,
     pub markets: Vec<MarketView>,
 }
@@ -331,6 +335,8 @@ pub enum Update {
     Refusal(RefusalView),
     /// Key `name`.
     Strategy(Box<StrategyView>),
+    /// All of them.
+    SkippedFiles(Vec<SkippedFileView>),
     /// Key `name`.
     Breaker(BreakerView),
     /// Key `condition`.

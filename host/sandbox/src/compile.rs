@@ -27,6 +27,11 @@ use wit_component::ComponentEncoder;
 /// Raised when what is done to a module before it is compiled changes: native code that was kept is not used any more.
 const RECIPE: u32 = 1;
 
+/// The address space of each memory: all that a strategy may use.
+const MEMORY_RESERVED: u64 = 64 * 1024 * 1024;
+/// The address space before and behind each memory in which every access traps. An access of a constant offset below it needs one comparison.
+const MEMORY_GUARD: u64 = 4 * 1024 * 1024;
+
 /// Where modules are compiled.
 #[derive(Debug, Clone)]
 pub enum Compiler {
@@ -85,6 +90,10 @@ fn engine_of(parallel: bool) -> Result<Engine, LoadError> {
     config.consume_fuel(true).epoch_interruption(true).cranelift_nan_canonicalization(true);
     config.wasm_relaxed_simd(false).wasm_memory64(false);
     config.wasm_gc(false).wasm_function_references(false).wasm_exceptions(false);
+    // Of address space no more than a strategy may use. Wasmtime's own 4 GiB for each memory spare it a comparison at each access, and do
+    // not exist in hardened containers, below a limit of address space, and on small boards.
+    config.memory_reservation(MEMORY_RESERVED).memory_guard_size(MEMORY_GUARD);
+    config.memory_may_move(false).memory_reservation_for_growth(0);
     Engine::new(&config).map_err(|error| LoadError::Host(error.to_string()))
 }
 

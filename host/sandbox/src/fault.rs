@@ -91,7 +91,7 @@ impl LoadError {
 
     /// Says whether it is no fault of the file: the same bytes may load a moment later.
     pub const fn is_of_the_machine(&self) -> bool {
-        matches!(self, Self::Host(_) | Self::Describe(Fault::Starved { .. }))
+        matches!(self, Self::Host(_) | Self::Describe(Fault::Starved { .. } | Fault::AddressSpace(_)))
     }
 }
 
@@ -202,6 +202,9 @@ pub enum Fault {
         /// The fuel that it used.
         used: u64,
     },
+    /// The system gave no address space for it. No fault of its own.
+    #[error("{0}")]
+    AddressSpace(AddressSpace),
     /// It wanted too much memory.
     #[error("it wanted more memory than {limit} bytes")]
     Memory {
@@ -228,8 +231,54 @@ pub enum Fault {
 impl Fault {
     /// Says whether it counts against the strategy.
     pub const fn is_strike(&self) -> bool {
-        !matches!(self, Self::Starved { .. })
+        !matches!(self, Self::Starved { .. } | Self::AddressSpace(_))
     }
+}
+
+/// The limit of the system that left no room for an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressSpace {
+    /// The most bytes of address space that this process may have; none if there is no such limit.
+    limit: Option<u64>,
+    /// The system's words.
+    words: String,
+}
+
+impl AddressSpace {
+    /// Returns the limit that an error speaks of; none if the error is another.
+    pub(crate) fn of(error: &wasmtime::Error) -> Option<Self> {
+        let text = format!("{error:#}");
+        let is_mapping = text.contains("mmap failed") || text.contains("mprotect failed");
+        let words = words(&text);
+        is_mapping.then(|| Self { limit: address_space_max(), words })
+    }
+}
+
+impl std::fmt::Display for AddressSpace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("this machine left no room for its memory: ")?;
+        match self.limit {
+            Some(limit) => {
+                let mebibytes = limit.checked_div(1024 * 1024).unwrap_or(0);
+                write!(
+                    f,
+                    "the limit of address space of this process, {mebibytes} MiB, is too small; raise it (ulimit -v, LimitAS=)"
+                )?;
+            }
+            None => f.write_str("raise vm.max_map_count, or let memory be overcommitted (vm.overcommit_memory)")?,
+        }
+        write!(f, "; the system says: {}", self.words)
+    }
+}
+
+#[cfg(unix)]
+fn address_space_max() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::As).current
+}
+
+#[cfg(not(unix))]
+const fn address_space_max() -> Option<u64> {
+    None
 }
 
 /// The most bytes of a strategy's words in an error.
@@ -280,6 +329,24 @@ fn is_hidden(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_about_address_space_names_the_limit_and_is_no_strike() {
+        let error = wasmtime::Error::msg("mmap failed to reserve 0x104000000 bytes").context("making an instance");
+        let mut room = AddressSpace::of(&error).unwrap();
+        room.limit = Some(12 << 30);
+        let text = Fault::AddressSpace(room.clone()).to_string();
+        assert!(
+            text.contains("12288 MiB, is too small") && text.contains("ulimit -v") && text.contains("0x104000000"),
+            "{text}"
+        );
+        assert!(!text.contains("contract"), "{text}");
+        room.limit = None;
+        assert!(room.to_string().contains("vm.max_map_count"), "{room}");
+        assert!(!Fault::AddressSpace(room.clone()).is_strike());
+        assert!(LoadError::Describe(Fault::AddressSpace(room)).is_of_the_machine());
+        assert_eq!(AddressSpace::of(&wasmtime::Error::msg("it answered nonsense")), None);
+    }
 
     #[test]
     fn what_would_act_on_a_terminal_is_spelled_out_and_cut_like_the_rest() {

@@ -3,7 +3,7 @@
 use crate::answer;
 use crate::bindings::polytrader::strategy::types;
 use crate::contract::Contract;
-use crate::fault::{Fault, words};
+use crate::fault::{AddressSpace, Fault, words};
 use crate::grants::Grants;
 use crate::guest::Guest;
 use crate::module::{Module, Sandbox, TICK_MS};
@@ -85,7 +85,9 @@ fn fault(store: &Store<State>, settings: &Settings, fuel: u64, error: &wasmtime:
             late(settings.deadline_ms, used, store.data().work)
         }
         (None, Some(trap)) => Fault::Trap(words(&trap.to_string())),
-        (None, None) => Fault::Answer(words(&format!("{error:#}"))),
+        (None, None) => {
+            AddressSpace::of(error).map_or_else(|| Fault::Answer(words(&format!("{error:#}"))), Fault::AddressSpace)
+        }
     }
 }
 

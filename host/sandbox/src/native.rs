@@ -1,7 +1,7 @@
 //! Native code on its way into this process. Wasmtime runs what it is given as such, without looking: so nothing gets there whose
 //! maker is not known by a code that only this host can make.
 
-use crate::fault::{LoadError, words};
+use crate::fault::{AddressSpace, LoadError, words};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use wasmtime::Engine;
@@ -96,7 +96,10 @@ impl Authentic {
         // SAFETY: `self` only exists if its bytes are exactly those that this program's compiler made (see `check`). Wasmtime itself
         // refuses code of another version or other settings.
         let component = unsafe { Component::deserialize(engine, self.code()) };
-        component.map_err(|error| LoadError::Host(words(&format!("{error:#}"))))
+        component.map_err(|error| {
+            let no_room = AddressSpace::of(&error).map(|error| error.to_string());
+            LoadError::Host(no_room.unwrap_or_else(|| words(&format!("{error:#}"))))
+        })
     }
 }
 

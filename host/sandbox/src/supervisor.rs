@@ -39,6 +39,15 @@ use std::sync::Arc;
 use turns::Turns;
 pub use unjudged::Unjudged;
 
+/// A file of the folder that is not loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedFile {
+    /// Its name, with what is not plain text escaped.
+    pub file: String,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
 /// What the supervisor has to tell.
 #[derive(Debug)]
 pub enum Report {
@@ -74,6 +83,11 @@ pub enum Report {
         name: String,
         /// Why, as a sentence.
         error: String,
+    },
+    /// The files of the folder that are not loaded changed.
+    Skipped {
+        /// All of them, by name.
+        files: Vec<SkippedFile>,
     },
     /// The folder has been gone or unreadable for some seconds. Each of its files is reported as removed next.
     FolderLost {

@@ -16,7 +16,9 @@ pub mod primary;
 mod projections;
 pub mod reads;
 pub mod rows;
+mod server;
 mod valuations;
+mod wal;
 mod writer;
 
 pub use by_mode::{AccountScope, ELSEWHERE_MAX};
@@ -24,11 +26,14 @@ pub use ceilings::Ceilings;
 pub use claims::ClaimRow;
 pub use decisions::{Decision, DecisionWriter, Ticket};
 pub use halts::{Delay, Halts, STORED_WITHIN};
+pub use reads::FillKey;
 pub use rows::{
-    AuditRow, BreakerRow, DbWrite, DecisionRow, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow,
-    RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
+    AuditEntry, AuditRow, BreakerRow, DbWrite, DecisionRow, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow,
+    PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
+pub use server::Plaintext;
 pub use valuations::{Valuations, WAITING_MAX};
+pub use wal::WAL_WARN;
 pub use writer::{DbWriter, WriterHealth};
 
 use sqlx::{Postgres, Sqlite};
@@ -53,7 +58,25 @@ pub enum DbError {
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// A statement failed.
     #[error("the database refused a statement: {0}")]
-    Statement(#[from] sqlx::Error),
+    Statement(#[source] sqlx::Error),
+    /// The server is on another machine and its address allows a connection without TLS.
+    #[error(
+        "the database's password would cross the network to {0} in the clear: write sslmode=require or sslmode=verify-full in its address, \
+         or set database.allow_plaintext = true"
+    )]
+    Plaintext(String),
+    /// The server is on another machine and has no TLS.
+    #[error(
+        "the database server at {0} offers no TLS, and the password would cross the network in the clear: turn TLS on there, or set \
+         database.allow_plaintext = true"
+    )]
+    NoTls(String),
+    /// Something in front of the server shares its connections.
+    #[error(
+        "the database's address leads to a pooler in transaction mode, where settings and prepared statements do not last ({0}); use a direct \
+         connection to PostgreSQL, or the pooler's session mode"
+    )]
+    Pooler(String),
     /// It took too long.
     #[error("the database did not answer within {} s", STATEMENT_TIME.as_secs())]
     Timeout,
@@ -71,6 +94,12 @@ pub enum DbError {
     MarketPlaces(u16),
 }
 
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        server::pooled(error, Self::Statement)
+    }
+}
+
 /// The pools of one of the two databases.
 #[derive(Debug, Clone)]
 enum Pools {
@@ -78,6 +107,7 @@ enum Pools {
     Sqlite {
         pool: sqlx::Pool<Sqlite>,
         fast: sqlx::Pool<Sqlite>,
+        wal: Arc<wal::Wal>,
     },
     Postgres(sqlx::Pool<Postgres>),
 }

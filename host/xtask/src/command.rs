@@ -20,14 +20,15 @@ const LINES_MAX: usize = 1_024;
 /// How long output may still come after the end of a child.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Returns a command that runs `program` in `folder`, without what cargo told us about ourselves.
+/// Returns a command that runs `program` in `folder`, without what cargo told us about ourselves, and without what would put its results
+/// elsewhere or leave a part of them out.
 pub(crate) fn new(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder).stdin(Stdio::null());
     // Some build scripts (ring's) ask to be run again when these change, so they would be rebuilt at every switch between cargo
     // and cargo xtask.
     for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(is_about_xtask) {
+        if name.to_str().is_some_and(|name| is_about_xtask(name) || changes_results(name)) {
             command.env_remove(name);
         }
     }
@@ -38,6 +39,33 @@ pub(crate) fn new(program: impl AsRef<OsStr>, folder: &Path) -> Command {
 fn is_about_xtask(name: &str) -> bool {
     let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
     name == "CARGO" || name == "OUT_DIR" || prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Returns npm in `folder`.
+pub(crate) fn npm(folder: &Path) -> Command {
+    new(if cfg!(windows) { "npm.cmd" } else { "npm" }, folder)
+}
+
+/// Whether a variable has cargo build for another folder than ours, or npm install without what builds and tests the page. Servers and
+/// containers have them set for the programs that they run.
+fn changes_results(name: &str) -> bool {
+    let small = name.to_ascii_lowercase().replace('-', "_");
+    // npm reads the settings of its own in any case.
+    let npm = [
+        "omit",
+        "only",
+        "production",
+        "include",
+        "also",
+        "dev",
+        "optional",
+        "dry_run",
+        "global",
+        "prefix",
+        "ignore_scripts",
+    ];
+    let of_npm = small.strip_prefix("npm_config_").is_some_and(|setting| npm.contains(&setting));
+    name == "CARGO_BUILD_TARGET" || name == "NODE_ENV" || of_npm
 }
 
 /// Runs a command to its end, with its output on ours. `what` is used in sentences: "WHAT failed".
@@ -162,6 +190,34 @@ mod tests {
         assert!(!is_about_xtask("CARGO_BUILD_JOBS"));
         // Set in this very process, because cargo runs the tests.
         assert_eq!(read(&mut shell("echo \"[$CARGO_PKG_NAME]\"")).unwrap(), "[]\n");
+        let seen = read(&mut shell("echo \"seen: [$NODE_ENV$npm_config_omit]\"")).unwrap();
+        assert_eq!(seen, "seen: []\n");
+        print!("{seen}");
+    }
+
+    #[test]
+    fn what_would_change_the_results_is_not_passed_on() {
+        for name in [
+            "CARGO_BUILD_TARGET",
+            "NODE_ENV",
+            "npm_config_omit",
+            "NPM_CONFIG_OMIT",
+            "npm_config_production",
+            "npm_config_dry-run",
+        ] {
+            assert!(changes_results(name), "{name}");
+        }
+        for name in ["CARGO_TARGET_DIR", "NODE_OPTIONS", "npm_config_registry", "npm_config_cache", "npm_config_proxy"]
+        {
+            assert!(!changes_results(name), "{name}");
+        }
+        // As a server's shell has it, for xtask and what it starts.
+        let test = std::env::current_exe().unwrap();
+        let mut again = Command::new(test);
+        again.args(["--exact", "command::tests::what_cargo_says_about_xtask_is_not_passed_on", "--show-output"]);
+        let output = again.env("NODE_ENV", "production").env("npm_config_omit", "dev").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains("seen: []"), "{text}");
     }
 
     #[test]

@@ -90,8 +90,8 @@ fn node_packages(folder: &Path) -> anyhow::Result<()> {
     if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    let mut npm = command::new("npm", folder);
-    command::run_within(npm.args(["ci", "--no-audit", "--no-fund"]), "npm ci", INSTALL_MAX)
+    let mut npm = command::npm(folder);
+    command::run_within(npm.args(["ci", "--include=dev", "--no-audit", "--no-fund"]), "npm ci", INSTALL_MAX)
         .context("fetching the TypeScript client")?;
     fs::write(stamp, wanted).context("noting which packages are installed")
 }

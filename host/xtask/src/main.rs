@@ -13,6 +13,7 @@ mod node;
 mod repo;
 mod say;
 mod soak;
+mod supply;
 mod system;
 mod tally;
 mod test;
@@ -45,6 +46,8 @@ enum Task {
     Crowd(crowd::Args),
     /// Run the whole gate: formatting, lints, every test, documentation, dashboard and browser tests.
     Test,
+    /// Ask for known vulnerabilities of all dependencies, with cargo-deny and npm. Needs a network. Not part of the gate.
+    Audit,
     /// Build the release binary with the dashboard embedded, and put it into dist/ with strategies and licences.
     Dist,
     /// Build the strategies to WebAssembly, into target/strategies.
@@ -70,6 +73,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Soak(args) => soak::run(&repo, &args).map(|()| ExitCode::SUCCESS),
         Task::Crowd(args) => crowd::run(&repo, &args).map(|()| ExitCode::SUCCESS),
         Task::Test => Ok(test::run(&repo)),
+        Task::Audit => supply::audit(&repo).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&repo).map(|()| ExitCode::SUCCESS),
         Task::Strategies => wasm::build(&repo).map(|_| ExitCode::SUCCESS),
         Task::Dashboard => node::build_all(&repo).map(|()| ExitCode::SUCCESS),

@@ -5,6 +5,7 @@ use crate::repo::Repo;
 use crate::tally::Tally;
 use crate::{command, say, system};
 use anyhow::{Context, bail};
+use serde_json::Value;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -33,12 +34,33 @@ pub(crate) fn install(repo: &Repo) -> anyhow::Result<()> {
     check_node()?;
     let folder = repo.dashboard();
     let lock = fs::read(folder.join("package-lock.json")).context("reading dashboard/package-lock.json")?;
-    if fs::read(folder.join(INSTALLED)).is_ok_and(|installed| installed == lock) {
+    let wanted = packages(&lock)?;
+    let stamped = fs::read(folder.join(INSTALLED)).is_ok_and(|installed| installed == lock);
+    if stamped && missing(&folder, &wanted).is_none() {
         say::line("   as the lock file says, nothing to do");
         return Ok(());
     }
-    npm(repo, &["ci"])?;
+    // Also where a file of npm's settings leaves them out.
+    npm(repo, &["ci", "--include=dev"])?;
+    if let Some(package) = missing(&folder, &wanted) {
+        bail!("npm ci left out {package}, which builds or tests the page: look at `npm config list` for what omits it");
+    }
     fs::write(folder.join(INSTALLED), lock).context("noting which packages are installed")
+}
+
+/// Returns the folders of the packages that a lock file wants on every system.
+fn packages(lock: &[u8]) -> anyhow::Result<Vec<String>> {
+    let lock: Value = serde_json::from_slice(lock).context("reading dashboard/package-lock.json")?;
+    let all = lock.get("packages").and_then(Value::as_object).context("dashboard/package-lock.json has no packages")?;
+    let is_set = |package: &Value, key: &str| package.get(key).and_then(Value::as_bool) == Some(true);
+    let needed = |package: &Value| !["optional", "devOptional", "peer", "link"].iter().any(|key| is_set(package, key));
+    let folders = all.iter().filter(|(folder, package)| !folder.is_empty() && needed(package));
+    Ok(folders.map(|(folder, _)| folder.clone()).collect())
+}
+
+/// Returns the first package of `wanted` that is not installed.
+fn missing<'a>(dashboard: &Path, wanted: &'a [String]) -> Option<&'a String> {
+    wanted.iter().find(|folder| !dashboard.join(folder).join("package.json").is_file())
 }
 
 /// Builds dashboard/dist, unless nothing changed since the last time.
@@ -90,8 +112,7 @@ fn npm(repo: &Repo, args: &[&str]) -> anyhow::Result<()> {
 }
 
 fn npm_command(repo: &Repo, args: &[&str]) -> Command {
-    let program = if cfg!(windows) { "npm.cmd" } else { "npm" };
-    let mut npm = command::new(program, &repo.dashboard());
+    let mut npm = command::npm(&repo.dashboard());
     npm.args(args);
     npm
 }
@@ -149,6 +170,25 @@ mod tests {
         assert!(parse_version("v22.1.0") > Some(NODE_MIN));
         assert!(parse_version("v20.9.0") < Some(NODE_MIN));
         assert_eq!(parse_version("unknown"), None);
+    }
+
+    #[test]
+    fn an_installation_without_a_package_that_the_lock_file_wants_is_not_complete() {
+        let lock = br#"{"packages": {"": {"name": "us"}, "node_modules/vite": {"dev": true}, "node_modules/preact": {},
+                        "node_modules/other-system": {"dev": true, "optional": true}}}"#;
+        let wanted = packages(lock).unwrap();
+        assert_eq!(wanted, ["node_modules/preact", "node_modules/vite"]);
+        let folder = std::env::temp_dir().join(format!("polytrader-xtask-packages-{}", std::process::id()));
+        let put = |package: &str| {
+            fs::create_dir_all(folder.join(package)).unwrap();
+            fs::write(folder.join(package).join("package.json"), "{}").unwrap();
+        };
+        put("node_modules/preact");
+        assert_eq!(missing(&folder, &wanted).unwrap(), "node_modules/vite");
+        put("node_modules/vite");
+        assert_eq!(missing(&folder, &wanted), None);
+        fs::remove_dir_all(folder).unwrap();
+        assert!(packages(b"{}").is_err());
     }
 
     #[test]

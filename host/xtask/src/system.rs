@@ -67,6 +67,15 @@ fn has_postgresql() -> bool {
     find("initdb").is_some() || versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())
 }
 
+/// Makes sure that nginx is there; a test runs it as the documentation shows.
+pub(crate) fn ensure_nginx() -> anyhow::Result<()> {
+    // Debian keeps it out of the PATH of plain users.
+    if find("nginx").is_some() || Path::new("/usr/sbin/nginx").is_file() {
+        return Ok(());
+    }
+    apt_install(&["nginx-light"], "nginx, for the test of the documented proxy,")
+}
+
 /// Returns a Python that can make virtual environments, installing it if it is missing.
 pub(crate) fn ensure_python() -> anyhow::Result<PathBuf> {
     let usable = || {

@@ -3,7 +3,7 @@
 use crate::gate::{Checked, Gate, Stopped};
 use crate::repo::Repo;
 use crate::tally::Tally;
-use crate::{command, conformance, native, node, system, wasm};
+use crate::{command, conformance, native, node, supply, system, wasm};
 use std::io::{self, IsTerminal};
 use std::process::{Command, ExitCode};
 
@@ -25,8 +25,10 @@ fn steps(repo: &Repo, gate: &mut Gate) -> Result<(), Stopped> {
     // Tests of the host run these modules.
     gate.step("strategies: WebAssembly", || wasm::build(repo).map(|_| Checked::passed()))?;
     gate.step("strategies and SDK: lints and tests", || native::check_all(repo))?;
+    gate.step("dependencies: licences, sources, bans", || supply::check(repo))?;
     gate.step("host: lints", || clippy(repo))?;
-    gate.step("PostgreSQL for the tests", || Ok(postgresql()))?;
+    gate.step("PostgreSQL for the tests", || Ok(installed(system::ensure_postgresql())))?;
+    gate.step("nginx for the tests", || Ok(installed(system::ensure_nginx())))?;
     gate.step("host: tests", || tests(repo))?;
     gate.step("host: soak", || soak(repo))?;
     gate.step("host: documentation", || documentation(repo))?;
@@ -49,8 +51,8 @@ fn clippy(repo: &Repo) -> anyhow::Result<Checked> {
     Ok(Checked::passed())
 }
 
-fn postgresql() -> Checked {
-    match system::ensure_postgresql() {
+fn installed(program: anyhow::Result<()>) -> Checked {
+    match program {
         Ok(()) => Checked::passed(),
         Err(missing) => Checked::not_run(&missing),
     }

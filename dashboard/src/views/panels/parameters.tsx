@@ -3,7 +3,7 @@ import { fetchParameters } from "../../api";
 import type { StrategyView } from "../../generated/StrategyView";
 import { useMayTrade } from "../../live";
 import { perform } from "../../notices";
-import { type Field, fields, typed } from "../../parameters";
+import { type Field, fields, options, typed } from "../../parameters";
 import { Empty, Panel } from "../../ui/basics";
 
 /** A strategy's parameters, each with what its author says of it. The host judges what is typed. */
@@ -55,29 +55,35 @@ export function ParametersPanel({ strategy, class: extra }: { strategy: Strategy
 
 function Row({ field, disabled, onValue }: { field: Field; disabled: boolean; onValue: (value: string) => void }) {
   const id = useId();
-  const { name, unit, value, fallback, choices, description } = field;
+  const { name, unit, value, fallback, description } = field;
+  const allowed = options(field);
   return (
     <div>
       <label for={id}>{name}</label>
-      <input
-        id={id}
-        value={value}
-        placeholder={fallback}
-        disabled={disabled}
-        autocomplete="off"
-        aria-describedby={`${id}-about`}
-        list={`${id}-choices`}
-        onInput={(event) => onValue(event.currentTarget.value)}
-      />
+      {allowed.length > 0 ? (
+        <select id={id} value={value} disabled={disabled} aria-describedby={`${id}-about`} onChange={(event) => onValue(event.currentTarget.value)}>
+          <option value="">{fallback === "" ? "not set" : `default: ${fallback}`}</option>
+          {allowed.map((choice) => (
+            <option key={choice} value={choice}>
+              {choice}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <input
+          id={id}
+          value={value}
+          placeholder={fallback}
+          disabled={disabled}
+          autocomplete="off"
+          aria-describedby={`${id}-about`}
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
+      )}
       <span class="note">{unit}</span>
       <p id={`${id}-about`} class="note">
         {description}
       </p>
-      <datalist id={`${id}-choices`}>
-        {choices.map((choice) => (
-          <option key={choice} value={choice} />
-        ))}
-      </datalist>
     </div>
   );
 }

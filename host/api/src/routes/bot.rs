@@ -13,7 +13,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use control::ControlError;
 use model::input::{Breaker, Command};
-use readmodel::views::{BotView, StoppedView};
+use readmodel::views::{BotView, BreakerView, StoppedView};
 use store::db::{AuditRow, DbError, Decision, STORED_WITHIN};
 use tokio::time::timeout;
 
@@ -182,7 +182,7 @@ pub(crate) async fn release(State(app): State<App>, caller: Caller, body: Action
     Ok(Json(app.picture.bot()))
 }
 
-/// Closes a breaker, unless its cause still stands. Needs a trader.
+/// Closes a breaker, unless it is not tripped or its cause still stands. Needs a trader.
 #[utoipa::path(post, path = "/v1/admin/circuit-breakers/{name}/reset", tag = "bot", params(("name" = String, Path, description = "the breaker")), responses((status = 200, body = BotView), (status = 404), (status = 409), (status = 503)))]
 pub(crate) async fn reset_breaker(
     State(app): State<App>,
@@ -199,6 +199,13 @@ pub(crate) async fn reset_breaker(
         )));
     };
     let action = Action::new(&app, &caller, format!("circuit-breakers/{name}/reset"), &body)?;
+    let tripped = |view: &BreakerView| view.name == breaker.as_str() && view.tripped;
+    if !app.picture.snapshot().breakers.iter().any(tripped) {
+        return Err(ProblemResponse::new(
+            StatusCode::CONFLICT,
+            format!("the breaker `{name}` is not tripped; nothing was changed"),
+        ));
+    }
     action.permit(Command::ResetBreaker { breaker }).await?;
     Ok(Json(app.picture.bot()))
 }

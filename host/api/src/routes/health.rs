@@ -13,7 +13,7 @@ use readmodel::views::{
     AlertsView, DatabaseView, FolderWatchView, HealthStatusView, HealthView, RestrictionLevelView, WaitView,
 };
 use serde_json::json;
-use store::db::DbKind;
+use store::db::{DbKind, WAL_WARN};
 
 /// Whether the host answers. Needs no token. A browser that goes there gets the page of that name.
 #[utoipa::path(get, path = "/health", tag = "health", responses((status = 200)))]
@@ -34,7 +34,8 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         snapshot.breakers.iter().filter(|breaker| breaker.tripped).map(|breaker| breaker.name.clone()).collect();
     let channels = snapshot.bot.market_channel_up && snapshot.bot.user_channel_up;
     let free = snapshot.bot.restriction == RestrictionLevelView::None;
-    let healthy = channels && tripped.is_empty() && rows.lost == 0 && free;
+    let log = app.db.wal_bytes();
+    let healthy = channels && tripped.is_empty() && rows.lost == 0 && free && log <= WAL_WARN;
     let view = HealthView {
         status: if healthy { HealthStatusView::Ok } else { HealthStatusView::Degraded },
         bot: snapshot.bot.state,
@@ -48,6 +49,8 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
             DbKind::Sqlite => DatabaseView::Sqlite,
             DbKind::Postgres => DatabaseView::Postgres,
         },
+        database_log_bytes: log,
+        database_log_problem: log_problem(log),
         rows_written: rows.written,
         rows_lost: rows.lost,
         rows_waiting: u64::try_from(rows.waiting).unwrap_or(u64::MAX),
@@ -59,6 +62,16 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
     // Probes look at the status; a bot that an operator stopped is well.
     let status = if channels { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(view))
+}
+
+fn log_problem(bytes: u64) -> String {
+    if bytes <= WAL_WARN {
+        return String::new();
+    }
+    let mebibytes = bytes.checked_div(1024 * 1024).unwrap_or(0);
+    format!(
+        "the database's log has {mebibytes} MiB: a read that stays open, such as a backup or a shell, keeps it from becoming small again"
+    )
 }
 
 fn wait_view(wait: EventWait) -> WaitView {

@@ -14,8 +14,8 @@ use axum::http::StatusCode;
 use control::{Control, Word};
 use model::{Budget, Usd, hex};
 use readmodel::views::{
-    ArmBody, BudgetBody, DurableView, ParametersBody, ParametersView, ReasonBody, StrategyVersionView, StrategyView,
-    VersionBody,
+    ArmBody, BudgetBody, DurableView, ParametersBody, ParametersView, ReasonBody, SkippedFileView, StrategyVersionView,
+    StrategyView, VersionBody,
 };
 use sha2::Digest;
 
@@ -25,6 +25,12 @@ type Taken = Result<StatusCode, ProblemResponse>;
 #[utoipa::path(get, path = "/v1/strategies", tag = "strategies", responses((status = 200, body = Vec<StrategyView>)))]
 pub(crate) async fn all(State(app): State<App>, _: Caller) -> Json<Vec<StrategyView>> {
     Json(app.picture.snapshot().strategies)
+}
+
+/// Files in the strategies folder that are not loaded, with the reason: names that no strategy can have, links, folders.
+#[utoipa::path(get, path = "/v1/skipped-files", tag = "strategies", responses((status = 200, body = Vec<SkippedFileView>)))]
+pub(crate) async fn skipped(State(app): State<App>, _: Caller) -> Json<Vec<SkippedFileView>> {
+    Json(app.picture.snapshot().skipped_files)
 }
 
 fn view(app: &App, name: &str) -> Result<StrategyView, ProblemResponse> {

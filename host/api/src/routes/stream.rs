@@ -3,7 +3,7 @@
 use crate::guard::Caller;
 use crate::parts::App;
 use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
 use readmodel::{Follow, Message};
@@ -29,7 +29,7 @@ pub(crate) async fn stream(
     Query(query): Query<After>,
     headers: HeaderMap,
     _: Caller,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> ([(HeaderName, &'static str); 1], Sse<impl Stream<Item = Result<Event, Infallible>>>) {
     // A browser that connects again by itself says where it was.
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let after = last.or(query.after).unwrap_or_else(|| app.picture.snapshot().seq);
@@ -37,7 +37,9 @@ pub(crate) async fn stream(
         Some(follow) => follow_on(follow).boxed(),
         None => stream::iter([Ok(reset())]).boxed(),
     };
-    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+    // Proxies pass each event on at once, as nginx understands it.
+    let unbuffered = (HeaderName::from_static("x-accel-buffering"), "no");
+    ([unbuffered], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
 fn follow_on(follow: Follow) -> impl Stream<Item = Result<Event, Infallible>> {

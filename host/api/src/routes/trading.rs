@@ -4,24 +4,22 @@ use super::bot::{Action, TAKEN};
 use crate::auth::Role;
 use crate::body::ActionBody;
 use crate::guard::Caller;
+use crate::page_of::OfSession;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
 use crate::tightening::{Cancelling, Tightening};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::AppendHeaders;
 use model::input::{Command, Scope};
 use model::{Assignment, OrderId, Size, StrategyId};
 use readmodel::views::{
     AssignBody, DurableView, MarketView, OrderEventView, OrderHistoryView, OrderKindView, OrderStateView, OrderView,
     PnlView, PositionView, ReasonBody, SettlementView, SideView, Snapshot, TradeView, VenueOrderView,
 };
-use serde::Deserialize;
 use store::db::{FillRow, OrderEventRow, OrderRow};
-
-/// How many trades a page has unless it says otherwise.
-const TRADES: u32 = 100;
 
 /// Everything that the page shows.
 #[utoipa::path(get, path = "/v1/snapshot", tag = "page", responses((status = 200, body = Snapshot)))]
@@ -41,44 +39,55 @@ pub(crate) async fn pnl(State(app): State<App>, _: Caller) -> Json<PnlView> {
     Json(app.picture.snapshot().pnl)
 }
 
-/// Orders that are not over.
+/// Orders that are not over. `/v1/trading/orders/history` has the others.
 #[utoipa::path(get, path = "/v1/trading/orders", tag = "trading", responses((status = 200, body = Vec<OrderView>)))]
 pub(crate) async fn orders(State(app): State<App>, _: Caller) -> Json<Vec<OrderView>> {
     Json(app.picture.snapshot().orders)
 }
 
-/// An order with all that happened to it.
-#[utoipa::path(get, path = "/v1/trading/orders/{id}", tag = "trading", params(("id" = u64, Path)), responses((status = 200, body = OrderHistoryView), (status = 404)))]
+/// An order with what happened to it, oldest first: at most 1,000 states and 1,000 fills. The header `Link` has the addresses of all of
+/// both.
+#[utoipa::path(get, path = "/v1/trading/orders/{id}", tag = "trading", params(("id" = u64, Path), ("session" = Option<u64>, Query, description = "the order's session; the one that runs if absent")), responses((status = 200, body = OrderHistoryView, headers(("Link" = String, description = "the addresses of all its states, rel=events, and of all its fills, rel=fills"))), (status = 400), (status = 404)))]
 pub(crate) async fn order(
     State(app): State<App>,
     Path(id): Path<String>,
     _: Caller,
-) -> Result<Json<OrderHistoryView>, ProblemResponse> {
-    let id = number(&id)?;
-    let history = app.db.order_history(app.session, id).await?;
-    let history =
-        history.ok_or_else(|| ProblemResponse::not_found(format!("there is no order {id} in this session")))?;
+    OfSession(session): OfSession,
+) -> Result<(AppendHeaders<[(HeaderName, String); 1]>, Json<OrderHistoryView>), ProblemResponse> {
+    let (id, session) = (number(&id)?, session.unwrap_or(app.session));
+    let history = app.db.order_history(session, id).await?;
+    let whose = if session == app.session { "in this session".to_owned() } else { format!("in the session {session}") };
+    let history = history.ok_or_else(|| ProblemResponse::not_found(format!("there is no order {id} {whose}")))?;
     let unreadable = |error: UnknownText| ProblemResponse::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    Ok(Json(OrderHistoryView {
+    let path = |rel: &str| format!("</v1/trading/orders/{id}/{rel}?session={session}>; rel=\"{rel}\"");
+    let links = format!("{}, {}", path("events"), path("fills"));
+    let view = OrderHistoryView {
         order: order_view(history.order).map_err(unreadable)?,
         events: readable(history.events, event_view),
         fills: readable(history.fills, trade_view),
-    }))
+    };
+    Ok((AppendHeaders([(header::LINK, links)]), Json(view)))
 }
 
-fn number(text: &str) -> Result<u64, ProblemResponse> {
+pub(super) fn number(text: &str) -> Result<u64, ProblemResponse> {
     let refused = |_| ProblemResponse::bad(format!("`{text}` is no order number; expected a whole number such as 17"));
     text.parse().map_err(refused)
 }
 
 /// Cancels an order, whatever the body is. Answers when that is on its way. Needs a trader.
-#[utoipa::path(delete, path = "/v1/trading/orders/{id}", tag = "trading", params(("id" = u64, Path)), request_body = Option<ReasonBody>, responses((status = 200, body = DurableView), (status = 409)))]
+#[utoipa::path(delete, path = "/v1/trading/orders/{id}", tag = "trading", params(("id" = u64, Path)), request_body = Option<ReasonBody>, responses((status = 200, body = DurableView), (status = 404), (status = 409)))]
 pub(crate) async fn cancel(State(app): State<App>, Path(id): Path<String>, caller: Caller, body: Body) -> Cancelling {
     caller.must_be(Role::Trader)?;
     let order = OrderId(number(&id)?);
     let action = Tightening::new(&app, &caller, format!("orders/{id}/cancel"));
-    let durable = action.command(Command::Cancel { order }, body).await?;
-    Ok(Json(DurableView { durable }))
+    let refused = match action.command(Command::Cancel { order }, body).await {
+        Ok(durable) => return Ok(Json(DurableView { durable })),
+        Err(refused) => refused,
+    };
+    // The engine forgets what is over; the database knows whether there ever was such an order. It is asked after the act, and only then.
+    let never = refused.status() == StatusCode::CONFLICT
+        && matches!(app.db.order_history(app.session, order.0).await, Ok(None));
+    Err(if never { ProblemResponse::not_found(format!("there is no order {order} in this session")) } else { refused })
 }
 
 /// Cancels all our orders and clears all targets, whatever the body is. Needs a trader.
@@ -133,23 +142,6 @@ pub(crate) async fn assign(
     Ok(TAKEN)
 }
 
-/// How many rows.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Limit {
-    limit: Option<u32>,
-}
-
-/// Trades of all sessions, newest first; at most `limit`.
-#[utoipa::path(get, path = "/v1/trading/trades", tag = "trading", params(("limit" = Option<u32>, Query)), responses((status = 200, body = Vec<TradeView>)))]
-pub(crate) async fn trades(
-    State(app): State<App>,
-    Query(query): Query<Limit>,
-    _: Caller,
-) -> Result<Json<Vec<TradeView>>, ProblemResponse> {
-    let rows = app.db.trades(None, query.limit.unwrap_or(TRADES)).await?;
-    Ok(Json(readable(rows, trade_view)))
-}
-
 /// The account's open orders as the venue itself tells them, asked now.
 #[utoipa::path(get, path = "/v1/trading/venue-orders", tag = "trading", responses((status = 200, body = Vec<VenueOrderView>), (status = 502)))]
 pub(crate) async fn venue_orders(
@@ -170,7 +162,7 @@ pub(crate) async fn markets(State(app): State<App>, _: Caller) -> Json<Vec<Marke
 /// A text in a row that has no meaning here.
 #[derive(Debug, thiserror::Error)]
 #[error("{column} `{text}` in a row of the database is unknown")]
-struct UnknownText {
+pub(super) struct UnknownText {
     column: &'static str,
     text: String,
 }
@@ -181,7 +173,7 @@ fn column<T>(column: &'static str, text: String, parse: impl Fn(&str) -> Option<
 }
 
 /// Returns the views of rows. One that cannot be read is left out and counted.
-fn readable<R, V>(rows: Vec<R>, view: impl Fn(R) -> Result<V, UnknownText>) -> Vec<V> {
+pub(super) fn readable<R, V>(rows: Vec<R>, view: impl Fn(R) -> Result<V, UnknownText>) -> Vec<V> {
     let (mut views, mut errors) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
         match view(row) {
@@ -195,7 +187,7 @@ fn readable<R, V>(rows: Vec<R>, view: impl Fn(R) -> Result<V, UnknownText>) -> V
     views
 }
 
-fn order_view(row: OrderRow) -> Result<OrderView, UnknownText> {
+pub(super) fn order_view(row: OrderRow) -> Result<OrderView, UnknownText> {
     let state = column("state", row.state, OrderStateView::parse)?;
     Ok(OrderView {
         id: row.id,
@@ -217,7 +209,7 @@ fn order_view(row: OrderRow) -> Result<OrderView, UnknownText> {
     })
 }
 
-fn event_view(row: OrderEventRow) -> Result<OrderEventView, UnknownText> {
+pub(super) fn event_view(row: OrderEventRow) -> Result<OrderEventView, UnknownText> {
     Ok(OrderEventView {
         seq: row.seq,
         state: column("state", row.state, OrderStateView::parse)?,
@@ -227,7 +219,7 @@ fn event_view(row: OrderEventRow) -> Result<OrderEventView, UnknownText> {
     })
 }
 
-fn trade_view(row: FillRow) -> Result<TradeView, UnknownText> {
+pub(super) fn trade_view(row: FillRow) -> Result<TradeView, UnknownText> {
     Ok(TradeView {
         id: row.id,
         order: row.order_id,

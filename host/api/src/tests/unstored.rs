@@ -80,6 +80,7 @@ async fn what_makes_the_host_do_more_is_refused_and_changes_nothing() {
         ("POST", "/v1/strategies/quoter/rollback", ""),
         ("POST", "/v1/admin/transfers", r#"{"kind": "deposit", "amount_usd": "5", "reason": "x"}"#),
     ];
+    rig.trip(model::input::Breaker::Drawdown);
     lock(&mut other).await;
     for (method, path, body) in actions {
         let (status, answer) = rig.as_(&rig.admin, method, path, body).await;

@@ -10,7 +10,7 @@ pub(crate) struct NewArgs {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// The folder of the project; NAME otherwise. It must not be there, or be empty.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = super::place)]
     pub(crate) dir: Option<PathBuf>,
 }
 
@@ -18,10 +18,10 @@ pub(crate) struct NewArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BuildArgs {
     /// The folder of the project.
-    #[arg(value_name = "DIR", default_value = ".")]
+    #[arg(value_name = "DIR", default_value = ".", value_parser = super::place)]
     pub(crate) dir: PathBuf,
     /// Put the module into this folder, whole at once, and its parameters beside it unless there are some.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = super::place)]
     pub(crate) into: Option<PathBuf>,
     /// Use only crates that were downloaded before.
     #[arg(long)]
@@ -35,10 +35,10 @@ pub(crate) struct BuildArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TestArgs {
     /// The .wasm file.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_parser = super::file)]
     pub(crate) file: PathBuf,
     /// A recording of real order books (CSV, plain or .gz, as `exchange --recording` plays it) instead of made-up events.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::file)]
     pub(crate) tape: Option<PathBuf>,
     /// The seed of the made-up events.
     #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "tape")]

@@ -42,7 +42,7 @@ pub(crate) enum StrategyAction {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileArgs {
     /// The .wasm file.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_parser = super::file)]
     pub(crate) file: PathBuf,
     /// Print JSON.
     #[arg(long)]
@@ -53,7 +53,7 @@ pub(crate) struct FileArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HostedArgs {
     /// The data folder of the running host.
-    #[arg(long, value_name = "DIR", default_value = "polytrader-data")]
+    #[arg(long, value_name = "DIR", default_value = "polytrader-data", value_parser = super::place)]
     pub(crate) data_dir: PathBuf,
     /// Print JSON.
     #[arg(long)]

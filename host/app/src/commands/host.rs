@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::account_lock::{self, AccountLock};
 use store::db::engines::{Claimant, Lease};
-use store::db::{AccountScope, Db};
+use store::db::{AccountScope, Db, Plaintext};
 use store::journal_files::RunLock;
 use trading::session::{Opened, Outcome, Venue, VenueAddresses, past};
 
@@ -42,9 +42,7 @@ pub(crate) fn run(args: &HostArgs) -> anyhow::Result<ExitCode> {
     });
     runtime.shutdown_timeout(GRACE);
     let outcome = outcome?;
-    if args.common.json {
-        say(&serde_json::to_string(&outcome)?);
-    }
+    say(&if args.common.json { serde_json::to_string(&outcome)? } else { outcome.to_string() });
     Ok(if outcome.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -55,7 +53,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     // A gate with a silent rule must not trade.
     engine::self_test().map_err(anyhow::Error::msg)?;
     let common = &args.common;
-    let config = common.load_config().context("reading the configuration")?;
+    let config = common.reload_config().context("reading the configuration")?;
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("creating the data folder {}", config.data_dir.display()))?;
     let _folder = RunLock::of_folder(&config.data_dir)?;
@@ -64,7 +62,8 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
     let account = signer.account().funder.to_string();
     let _account = account_lock(&account)?;
     let scope = AccountScope::new(config.mode.as_str(), &account);
-    let db = Db::open(&config.database_url).await?;
+    let plaintext = if config.database_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
+    let db = Db::open_with(&config.database_url, plaintext).await?;
     let lease = lease(&db, &account, &config).await?;
     let auth = Auth::open(&db, scope.clone(), &config.data_dir, clock::now()).await?;
     let past = past(&config, &signer).await?;

@@ -13,6 +13,7 @@ mod alerts;
 mod arming;
 mod authors;
 mod backtest;
+mod behind_nginx;
 mod by_hand;
 mod claims;
 #[path = "../../../sandbox/tests/it/corpus.rs"]
@@ -23,6 +24,7 @@ mod crowd;
 mod delays;
 mod demo;
 mod discovery;
+mod edges;
 mod engine_lost;
 mod everything;
 mod exclusive;

@@ -180,6 +180,11 @@ impl Run {
         command.envs(environment.iter().copied());
         command.args(["run", "--mode", mode, "--json", "--api-port", "0", "--dashboard-port", "0"]);
         command.arg("--data-dir").arg(dir).arg("--strategies").arg(strategies).args(more);
+        Self::of(command, dir)
+    }
+
+    /// Starts a command that runs with this data folder.
+    pub(crate) fn of(mut command: Command, dir: &Path) -> Self {
         // Files, as nobody reads pipes meanwhile.
         let output = |name| Stdio::from(fs::File::create(dir.join(name)).unwrap());
         command.stdin(Stdio::null()).stdout(output(OUTPUT)).stderr(output(ERRORS));
@@ -300,6 +305,11 @@ impl Api {
     pub(crate) fn refused(&self, path: &str, body: &Value) -> (u16, String) {
         let (status, said) = self.ask(self.client.post(format!("{}{path}", self.base)).json(body));
         (status, said["detail"].as_str().map_or_else(|| said.to_string(), str::to_owned))
+    }
+
+    /// Deletes something, and returns the status with the answer.
+    pub(crate) fn delete(&self, path: &str) -> (u16, Value) {
+        self.ask(self.client.delete(format!("{}{path}", self.base)))
     }
 
     /// Asks for something and returns the status alone.

@@ -1,7 +1,7 @@
 //! What the page says of strategies.
 
 use super::State;
-use crate::views::{StrategyView, Update};
+use crate::views::{SkippedFileView, StrategyView, Update};
 use engine::Gain;
 use model::StrategyId;
 
@@ -26,6 +26,11 @@ impl State {
         };
         self.strategies.insert(id, view.clone());
         Update::Strategy(Box::new(view))
+    }
+
+    pub(crate) fn set_skipped_files(&mut self, files: Vec<SkippedFileView>) -> Update {
+        self.skipped_files.clone_from(&files);
+        Update::SkippedFiles(files)
     }
 
     pub(crate) fn edit_strategy(&mut self, id: StrategyId, edit: impl FnOnce(&mut StrategyView)) -> Option<Update> {

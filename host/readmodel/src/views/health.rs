@@ -39,6 +39,11 @@ pub struct HealthView {
     pub records: Option<RecordsView>,
     pub tripped_breakers: Vec<String>,
     pub database: DatabaseView,
+    /// Bytes of SQLite's write-ahead log; 0 on PostgreSQL.
+    #[ts(type = "number")]
+    pub database_log_bytes: u64,
+    /// What keeps the log from becoming small again, once it has more than 64 MiB; empty otherwise.
+    pub database_log_problem: String,
     #[ts(type = "number")]
     pub rows_written: u64,
     #[ts(type = "number")]

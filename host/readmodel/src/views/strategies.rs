@@ -101,6 +101,15 @@ pub struct StrategyView {
     pub bounded: String,
 }
 
+/// A file in the strategies folder that is not loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct SkippedFileView {
+    /// Its name.
+    pub file: String,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
 /// What one strategy may use. Where nothing is said, and where more is said than the session's limits leave, those hold.
 #[derive(Debug, Clone, Copy, Default, Serialize, TS, ToSchema)]
 pub struct BudgetView {

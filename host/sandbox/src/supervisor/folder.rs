@@ -7,6 +7,7 @@
 mod entries;
 mod file;
 mod load;
+mod skipped;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -18,6 +19,7 @@ use super::{Report, Sink};
 use crate::module::Sandbox;
 use entries::{Entries, Entry, FILES_MAX, Key, Kind};
 use file::{File, When};
+use skipped::Skipped;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,6 +74,7 @@ impl Folder {
             unusable: BTreeMap::new(),
             missing: None,
             crowded: false,
+            skipped: Skipped::default(),
             scanned: None,
             status: Arc::clone(&status),
             sandbox,
@@ -118,6 +121,7 @@ struct Watcher {
     missing: Option<(Instant, bool)>,
     /// Whether there are more strategies than are loaded.
     crowded: bool,
+    skipped: Skipped,
     /// When the last scan began.
     scanned: Option<Instant>,
     status: Arc<Status>,
@@ -170,13 +174,14 @@ impl Watcher {
         let before = self.scanned.replace(now.steady).map(|before| oldest.map_or(before, |oldest| before.max(oldest)));
         #[cfg(test)]
         self.status.scans.fetch_add(1, Ordering::Relaxed);
-        let Entries { files: found, modules } = match entries::list(&self.dir, |key| self.knows(key)) {
+        let Entries { files: found, modules, skipped } = match entries::list(&self.dir, |key| self.knows(key)) {
             Ok(entries) => entries,
             Err(error) => return self.miss(&error, now.steady),
         };
         if let Some((_, true)) = self.missing.take() {
             (self.sink)(Report::FolderBack);
         }
+        self.skipped.update(skipped, now.steady, &self.sink);
         self.warn_if_crowded(modules);
         self.remove_all_but(&found);
         for (key, entry) in found {

@@ -1,7 +1,7 @@
 //! The names that strategies can have.
 
 /// The longest name, in characters.
-const NAME_MAX: usize = 64;
+pub(super) const NAME_MAX: usize = 64;
 
 /// Says whether a strategy can have this name: letters, digits, `-` and `_`, at most 64 of them.
 pub fn is_name(name: &str) -> bool {

@@ -1,8 +1,9 @@
 //! Opening a database and bringing its tables up to date.
 
+use super::server::{self, Plaintext};
+use super::wal::{KEPT, Wal};
 use super::{Db, DbError, DecisionWriter, Pools, writer};
-use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,24 +13,32 @@ static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// Connections to one database.
-const CONNECTIONS_MAX: u32 = 4;
+pub(super) const CONNECTIONS_MAX: u32 = 4;
 /// What each connection to SQLite may keep of the file in memory, in KiB (a number below zero says that it is that). Rows are written once
 /// and read seldom.
 const CACHE: &str = "-512";
 /// How long to wait for a connection, or for another process's lock.
-const ACQUIRE_TIME: Duration = Duration::from_secs(5);
+pub(super) const ACQUIRE_TIME: Duration = Duration::from_secs(5);
 
 impl Db {
     /// Opens the database at `url` (`sqlite:FILE`, created if missing, or `postgres://…`), brings its tables up to date and
-    /// starts its writer on the current tokio runtime.
+    /// starts its writer on the current tokio runtime. A server on another machine must offer TLS.
     ///
     /// # Errors
     /// If the address is not understood, or the database cannot be opened or migrated.
     pub async fn open(url: &str) -> Result<Self, DbError> {
+        Self::open_with(url, Plaintext::Refused).await
+    }
+
+    /// Opens the database as [`Db::open`] does, with the operator's word on servers without TLS.
+    ///
+    /// # Errors
+    /// If the address is not understood, or the database cannot be opened or migrated.
+    pub async fn open_with(url: &str, plaintext: Plaintext) -> Result<Self, DbError> {
         let pools = if let Some(file) = url.strip_prefix("sqlite:") {
             open_sqlite(Path::new(file)).await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            open_postgres(url).await?
+            open_postgres(url, plaintext).await?
         } else {
             return Err(DbError::Address(url.split(':').next().unwrap_or_default().to_owned()));
         };
@@ -51,7 +60,7 @@ impl Db {
             tracing::warn!("rows were still waiting for the database when it was closed; the journal has them");
         }
         match &self.pools {
-            Pools::Sqlite { pool, fast } => {
+            Pools::Sqlite { pool, fast, .. } => {
                 fast.close().await;
                 pool.close().await;
             }
@@ -66,28 +75,24 @@ async fn open_sqlite(file: &Path) -> Result<Pools, DbError> {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .pragma("cache_size", CACHE)
+        .pragma("journal_size_limit", KEPT.to_string())
         .busy_timeout(ACQUIRE_TIME);
     let pool = |max| SqlitePoolOptions::new().max_connections(max).acquire_timeout(ACQUIRE_TIME);
     let primary = options.clone().synchronous(SqliteSynchronous::Full);
     let primary = pool(CONNECTIONS_MAX).connect_with(primary).await.map_err(DbError::Open)?;
     SQLITE.run(&primary).await?;
+    let wal = Wal::watch(file, options.clone());
     let fast = options.synchronous(SqliteSynchronous::Normal);
     let fast = pool(1).connect_with(fast).await.map_err(DbError::Open)?;
-    Ok(Pools::Sqlite { pool: primary, fast })
+    Ok(Pools::Sqlite { pool: primary, fast, wal })
 }
 
-async fn open_postgres(url: &str) -> Result<Pools, DbError> {
-    let options: PgConnectOptions = url.parse().map_err(DbError::Open)?;
-    // The server gives up before we do, so that a statement that we forgot does not go on there.
-    let options = options.application_name("polytrader").options([
-        ("statement_timeout", "9000"),
-        ("TimeZone", "UTC"),
-        // Whatever the server's default is: what is decided must be on its disk before it is said to be stored.
-        ("synchronous_commit", "on"),
-    ]);
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIME);
-    let pool = pool.connect_with(options).await.map_err(DbError::Open)?;
-    POSTGRES.run(&pool).await?;
+async fn open_postgres(url: &str, plaintext: Plaintext) -> Result<Pools, DbError> {
+    let pool = server::connect(url, plaintext).await?;
+    POSTGRES.run(&pool).await.map_err(|error| match error {
+        MigrateError::Execute(error) => server::pooled(error, |error| MigrateError::Execute(error).into()),
+        other => other.into(),
+    })?;
     Ok(Pools::Postgres(pool))
 }
 

@@ -1,11 +1,42 @@
 //! Reading projections, a bounded page at a time.
 
-use super::{AccountScope, Db, DbError, FillRow, OrderEventRow, OrderHistory, OrderRow, StrategyRow, big, fetch};
+use super::rows::AuditEntry;
+use super::{
+    AccountScope, Db, DbError, FillRow, OrderEventRow, OrderHistory, OrderRow, RefusalRow, StrategyRow, big, fetch,
+};
 
 /// The most rows of one page.
 pub const PAGE_MAX: u32 = 500;
+/// The most rows of one query: a page, and one more that shows whether another page follows.
+const ROWS_MAX: u32 = PAGE_MAX + 1;
 /// The most events, and the most fills, of one order's history.
 pub const EVENTS_MAX: u32 = 1_000;
+
+/// The place of a fill among all, by time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FillKey {
+    /// When it was matched.
+    pub at_ms: u64,
+    /// Its session.
+    pub session: u64,
+    /// Its id.
+    pub id: String,
+}
+
+impl FillKey {
+    fn position(before: Option<&Self>) -> Result<(i64, i64, &str), DbError> {
+        Ok(match before {
+            Some(key) => (big(key.at_ms)?, big(key.session)?, key.id.as_str()),
+            None => (i64::MAX, 0, ""),
+        })
+    }
+}
+
+impl From<&FillRow> for FillKey {
+    fn from(row: &FillRow) -> Self {
+        Self { at_ms: row.at_ms, session: row.session, id: row.id.clone() }
+    }
+}
 
 macro_rules! fill_columns {
     ($rest:literal) => {
@@ -27,28 +58,129 @@ macro_rules! order_columns {
     };
 }
 
+/// Returns the first and the last session that a read is about.
+fn sessions(one: Option<u64>) -> Result<(i64, i64), DbError> {
+    Ok(match one {
+        Some(session) => (big(session)?, big(session)?),
+        None => (0, i64::MAX),
+    })
+}
+
 impl Db {
-    /// Returns fills of all sessions, newest first: those before `before`, the last row of the page before this one.
+    /// Returns fills, newest first, of one session or of all: those before `before`, the last row of the page before this one.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn trades(&self, before: Option<&FillRow>, limit: u32) -> Result<Vec<FillRow>, DbError> {
-        let (at, id) = match before {
-            Some(fill) => (big(fill.at_ms)?, fill.id.as_str()),
-            None => (i64::MAX, ""),
-        };
-        let sql = fill_columns!("WHERE at_ms < $1 OR (at_ms = $1 AND id < $2) ORDER BY at_ms DESC, id DESC LIMIT $3");
-        fetch!(self, FillRow, sql, at, id, i64::from(limit.min(PAGE_MAX))).await
+    pub async fn trades(
+        &self,
+        session: Option<u64>,
+        before: Option<&FillKey>,
+        limit: u32,
+    ) -> Result<Vec<FillRow>, DbError> {
+        let (from, to) = sessions(session)?;
+        let (at, last, id) = FillKey::position(before)?;
+        let sql = fill_columns!(
+            "WHERE (at_ms < $1 OR (at_ms = $1 AND (session < $2 OR (session = $2 AND id < $3)))) AND session BETWEEN $4 AND $5
+             ORDER BY at_ms DESC, session DESC, id DESC LIMIT $6"
+        );
+        fetch!(self, FillRow, sql, at, last, id, from, to, i64::from(limit.min(ROWS_MAX))).await
     }
 
-    /// Returns the orders of a session, newest first: those with numbers below `before`.
+    /// Returns the fills of an order, newest first, as [`Db::trades`] does.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn orders(&self, session: u64, before: Option<u64>, limit: u32) -> Result<Vec<OrderRow>, DbError> {
+    pub async fn order_fills(
+        &self,
+        (session, order): (u64, u64),
+        before: Option<&FillKey>,
+        limit: u32,
+    ) -> Result<Vec<FillRow>, DbError> {
+        let (at, _, id) = FillKey::position(before)?;
+        let sql = fill_columns!(
+            "WHERE session = $1 AND order_id = $2 AND (at_ms < $3 OR (at_ms = $3 AND id < $4))
+             ORDER BY at_ms DESC, id DESC LIMIT $5"
+        );
+        let limit = i64::from(limit.min(ROWS_MAX));
+        fetch!(self, FillRow, sql, big(session)?, big(order)?, at, id, limit).await
+    }
+
+    /// Returns orders, newest first, of one session or of all: those before the session and number of the last one of the page before.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn orders(
+        &self,
+        session: Option<u64>,
+        before: Option<(u64, u64)>,
+        limit: u32,
+    ) -> Result<Vec<OrderRow>, DbError> {
+        let (from, to) = sessions(session)?;
+        let (last, id) = match before {
+            Some((session, id)) => (big(session)?, big(id)?),
+            None => (i64::MAX, 0),
+        };
+        let sql = order_columns!(
+            "WHERE (session < $1 OR (session = $1 AND id < $2)) AND session BETWEEN $3 AND $4
+             ORDER BY session DESC, id DESC LIMIT $5"
+        );
+        fetch!(self, OrderRow, sql, last, id, from, to, i64::from(limit.min(ROWS_MAX))).await
+    }
+
+    /// Returns the states of an order, newest first: those before the number and state of the last one of the page before.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn order_events(
+        &self,
+        (session, order): (u64, u64),
+        before: Option<(u64, &str)>,
+        limit: u32,
+    ) -> Result<Vec<OrderEventRow>, DbError> {
+        let (seq, state) = match before {
+            Some((seq, state)) => (big(seq)?, state),
+            None => (i64::MAX, ""),
+        };
+        let sql = "SELECT seq, state, filled_micros, reason, at_ms FROM order_events
+                   WHERE session = $1 AND order_id = $2 AND (seq < $3 OR (seq = $3 AND state < $4))
+                   ORDER BY seq DESC, state DESC LIMIT $5";
+        let limit = i64::from(limit.min(ROWS_MAX));
+        fetch!(self, OrderEventRow, sql, big(session)?, big(order)?, seq, state, limit).await
+    }
+
+    /// Returns refusals, newest first, of one session or of all: those before the session, number and place of the last one of the page
+    /// before.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn refusals(
+        &self,
+        session: Option<u64>,
+        before: Option<(u64, u64, u32)>,
+        limit: u32,
+    ) -> Result<Vec<RefusalRow>, DbError> {
+        let (from, to) = sessions(session)?;
+        let (last, seq, place) = match before {
+            Some((session, seq, place)) => (big(session)?, big(seq)?, i64::from(place)),
+            None => (i64::MAX, 0, 0),
+        };
+        let sql =
+            "SELECT session, seq, place, at_ms, strategy, rule, market, outcome, value, allowed, count, last_at_ms
+                   FROM refusals
+                   WHERE (session < $1 OR (session = $1 AND (seq < $2 OR (seq = $2 AND place < $3))))
+                   AND session BETWEEN $4 AND $5 ORDER BY session DESC, seq DESC, place DESC LIMIT $6";
+        fetch!(self, RefusalRow, sql, last, seq, place, from, to, i64::from(limit.min(ROWS_MAX))).await
+    }
+
+    /// Returns entries of the audit, newest first: those with numbers below `before`.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn audit_entries(&self, before: Option<u64>, limit: u32) -> Result<Vec<AuditEntry>, DbError> {
         let before = before.map_or(Ok(i64::MAX), big)?;
-        let sql = order_columns!("WHERE session = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
-        fetch!(self, OrderRow, sql, big(session)?, before, i64::from(limit.min(PAGE_MAX))).await
+        let sql = "SELECT id, at_ms, who, action, detail, claimed_user, outcome FROM audit
+                   WHERE id < $1 ORDER BY id DESC LIMIT $2";
+        fetch!(self, AuditEntry, sql, before, i64::from(limit.min(ROWS_MAX))).await
     }
 
     /// Returns an order of a session with all that happened to it; none if there is no such order.

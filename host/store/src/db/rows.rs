@@ -179,15 +179,19 @@ pub struct PositionRow {
 }
 
 /// An intent that was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct RefusalRow {
     /// The session.
+    #[sqlx(try_from = "i64")]
     pub session: u64,
     /// The journal's sequence number of the intents.
+    #[sqlx(try_from = "i64")]
     pub seq: u64,
     /// Its place among the refusals of that input, from 0.
+    #[sqlx(try_from = "i64")]
     pub place: u32,
     /// When; of several, the first.
+    #[sqlx(try_from = "i64")]
     pub at_ms: u64,
     /// Who wanted it.
     pub strategy: String,
@@ -202,8 +206,10 @@ pub struct RefusalRow {
     /// What is allowed; of several, with the last.
     pub allowed: i64,
     /// How many equal ones this row stands for.
+    #[sqlx(try_from = "i64")]
     pub count: u64,
     /// When the last of them was.
+    #[sqlx(try_from = "i64")]
     pub last_at_ms: u64,
 }
 
@@ -326,6 +332,17 @@ pub struct AuditRow {
     pub claimed_user: String,
     /// `ok`, or why it was not done.
     pub outcome: String,
+}
+
+/// An entry of the audit, with its place.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct AuditEntry {
+    /// Its number, rising.
+    #[sqlx(try_from = "i64")]
+    pub id: u64,
+    /// The entry.
+    #[sqlx(flatten)]
+    pub row: AuditRow,
 }
 
 /// A limit that an operator set while the host ran.

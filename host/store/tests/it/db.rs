@@ -10,8 +10,8 @@ use std::time::Duration;
 use store::db::claims::{ClaimKind, ClaimState};
 use store::db::engines::{Claimant, Lease};
 use store::db::{
-    AccountScope, AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillRow, Halt, Halts,
-    OrderRow, PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
+    AccountScope, AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillKey, FillRow, Halt,
+    Halts, OrderRow, PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
 use testkit::Scratch;
 
@@ -94,7 +94,7 @@ async fn one_bad_row_is_lost_alone_and_counted() {
         writer.write(DbWrite::Order { seq: row.id, order: row });
     }
     assert!(writer.flush(PATIENCE).await);
-    let ids: Vec<u64> = db.orders(SESSION, None, 10).await.unwrap().iter().map(|order| order.id).collect();
+    let ids: Vec<u64> = db.orders(Some(SESSION), None, 10).await.unwrap().iter().map(|order| order.id).collect();
     assert_eq!((ids, writer.health().written, writer.health().lost), (vec![3, 1], 2, 1));
 }
 
@@ -239,13 +239,13 @@ async fn versions(db: &Db) {
 }
 
 async fn pages(db: &Db) {
-    let first = db.trades(None, 2).await.unwrap();
+    let first = db.trades(None, None, 2).await.unwrap();
     let ids = |fills: &[FillRow]| fills.iter().map(|fill| fill.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&first), ["t2/0", "t1/1"]);
-    let second = db.trades(first.last(), 2).await.unwrap();
+    let second = db.trades(None, first.last().map(FillKey::from).as_ref(), 2).await.unwrap();
     assert_eq!(second, [fill("t1/0", 500, "confirmed")], "the first moment and the last settlement hold");
-    assert_eq!(db.orders(SESSION, Some(8), 10).await.unwrap().len(), 1);
-    assert_eq!(db.orders(SESSION, None, 10).await.unwrap()[0], order(8, "pending", 0));
+    assert_eq!(db.orders(Some(SESSION), Some((SESSION, 8)), 10).await.unwrap().len(), 1);
+    assert_eq!(db.orders(Some(SESSION), None, 10).await.unwrap()[0], order(8, "pending", 0));
 }
 
 async fn history(db: &Db) {
@@ -393,7 +393,7 @@ async fn what_was_written_stays(url: &str) {
     assert_eq!(db.strategy_id("third").await.unwrap(), StrategyId(3));
     assert_eq!(db.last_valuation("0xfeed", 20_000).await.unwrap(), Some((20_000, Usd::dollars(-7))));
     assert_eq!(db.halted("a").await.unwrap().unwrap().reason, "again");
-    assert_eq!(db.trades(None, 10).await.unwrap().len(), 3);
+    assert_eq!(db.trades(None, None, 10).await.unwrap().len(), 3);
     db.close(PATIENCE).await;
 }
 

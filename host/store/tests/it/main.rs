@@ -12,7 +12,10 @@
 mod ceilings;
 mod db;
 mod decisions;
+mod pages;
+mod pooler;
 mod postgres;
 mod powerloss;
+mod server;
 mod upgrade;
 mod valuations;

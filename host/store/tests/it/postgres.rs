@@ -78,6 +78,29 @@ impl Cluster {
         format!("postgres://postgres@localhost/postgres?host={}", self.dir())
     }
 
+    /// Runs a program as the user of the server, in its folder.
+    #[allow(dead_code, reason = "not every test that includes this file needs it")]
+    pub(crate) fn run_in(&self, program: &str, arguments: &[&str]) {
+        let status = self.command(Path::new(program), arguments).current_dir(&self.dir).stderr(Stdio::null()).status();
+        assert!(status.unwrap().success(), "{program} {arguments:?}");
+    }
+
+    /// Starts the server again with these settings and lines of `pg_hba.conf`.
+    #[allow(dead_code, reason = "not every test that includes this file needs it")]
+    pub(crate) fn restart(&self, settings: &str, access: &str) {
+        let data = self.data();
+        std::fs::write(format!("{data}/pg_hba.conf"), access).unwrap();
+        let options = format!("-c fsync=off -k {} {settings}", self.dir());
+        let log = format!("{}/log", self.dir());
+        let pg_ctl = self.bin.join("pg_ctl");
+        self.run(&pg_ctl, &["-D", &data, "-w", "-t", "30", "-m", "fast", "-l", &log, "-o", &options, "restart"]);
+    }
+
+    #[allow(dead_code, reason = "not every test that includes this file needs it")]
+    pub(crate) fn folder(&self) -> &Path {
+        &self.dir
+    }
+
     fn dir(&self) -> &str {
         self.dir.to_str().unwrap()
     }

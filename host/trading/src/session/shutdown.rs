@@ -94,6 +94,33 @@ impl Outcome {
     }
 }
 
+/// The outcome for people.
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { mode, uptime_s, events, intents, orders, fills, refusals, .. } = self;
+        writeln!(
+            f,
+            "ran {uptime_s} s in {mode} mode: {events} events, {intents} intents, {refusals} refused, {orders} orders, {fills} fills"
+        )?;
+        let Self { realised_usd, unrealised_usd, fees_usd, .. } = self;
+        writeln!(f, "profit: {realised_usd} dollars realised, {unrealised_usd} unrealised, {fees_usd} paid in fees")?;
+        match self.open_orders_at_exit {
+            Some(open) => write!(f, "at the venue: {open} open orders")?,
+            None => f.write_str("at the venue: not known whether orders are open")?,
+        }
+        f.write_str(if self.ledger_matches_exchange {
+            "; the ledger agrees with the account"
+        } else {
+            "; the ledger DIFFERS from the account, or could not be compared"
+        })?;
+        f.write_str(if self.halt_stored {
+            ""
+        } else {
+            "; the emergency stop is NOT stored: the next start does not know it"
+        })
+    }
+}
+
 /// Returns an amount as a JSON number with all its decimals.
 fn number(amount: Usd) -> serde_json::Number {
     amount.to_string().parse().unwrap_or_else(|_| 0.into())

@@ -69,7 +69,7 @@ pub(super) async fn announce(alerts: &Alerts, Reason(why, severity): &Reason) {
 /// Tells those that do not look that the host could not begin, or failed at its end.
 pub(super) async fn failed(args: &HostArgs, error: &anyhow::Error) {
     // What is wrong may be the configuration itself.
-    if let Ok(config) = args.common.load_config() {
+    if let Ok(config) = args.common.reload_config() {
         crate::commands::alert::now(&config, "host_failed", "the host failed", &format!("{error:#}")).await;
     }
 }

@@ -10,13 +10,19 @@ use std::process::ExitCode;
 
 /// Lists the host's strategies.
 pub(super) fn list(args: &HostedArgs) -> anyhow::Result<ExitCode> {
-    let all = Remote::of(&args.data_dir)?.get("/v1/strategies")?;
+    let remote = Remote::of(&args.data_dir)?;
+    let all = remote.get("/v1/strategies")?;
     if args.json {
         say(&all.to_string());
         return Ok(ExitCode::SUCCESS);
     }
     for strategy in all.as_array().context("the host's answer is no list")? {
         say(&line(strategy));
+    }
+    let skipped = remote.get("/v1/skipped-files")?;
+    for file in skipped.as_array().context("the host's answer is no list")? {
+        let text = |key: &str| file.get(key).and_then(Value::as_str).unwrap_or_default();
+        say(&format!("not loaded: {}: {}", text("file"), text("reason")));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,12 +1,16 @@
-//! The entries of the strategies folder. Links are neither listed nor read.
+//! The entries of the strategies folder. Links are not read. What is not loaded is listed with its reason.
 
 use crate::supervisor::mark::Mark;
-use crate::supervisor::name::is_name;
+use crate::supervisor::name::{NAME_MAX, is_name};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// The most strategies, and the most files of settings.
 pub(super) const FILES_MAX: usize = 256;
+
+/// The most files that are listed as not loaded.
+pub(super) const SKIPPED_MAX: usize = 64;
 
 /// Why an entry that is no plain file is not read.
 const NO_FILE: &str = "it is a link, or no file";
@@ -36,12 +40,23 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// Returns the key of a path; none if the file does not belong to a strategy.
-    fn of(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?;
-        let kind = [Kind::Settings, Kind::Module].into_iter().find(|kind| kind.extension() == extension)?;
-        let name = path.file_stem()?.to_str()?;
-        is_name(name).then(|| Self { kind, name: name.to_owned() })
+    /// Returns the key of a path, or why the file does not belong to a strategy.
+    fn of(path: &Path) -> Result<Self, String> {
+        let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        let Some(kind) = [Kind::Settings, Kind::Module].into_iter().find(|kind| kind.extension() == extension) else {
+            let small = extension.to_ascii_lowercase();
+            return Err(match small.as_str() {
+                "wasm" | "toml" => format!("its name ends in .{extension}; rename it to .{small}"),
+                _ => "its name ends in neither .wasm nor .toml".to_owned(),
+            });
+        };
+        let name = path.file_stem().and_then(OsStr::to_str);
+        match name {
+            Some(name) if is_name(name) => Ok(Self { kind, name: name.to_owned() }),
+            _ => Err(format!(
+                "a strategy's name has 1 to {NAME_MAX} characters, which are the letters a to z and A to Z, digits, - and _"
+            )),
+        }
     }
 
     pub(super) fn path_in(&self, dir: &Path) -> PathBuf {
@@ -65,39 +80,88 @@ pub(super) struct Entries {
     pub(super) files: BTreeMap<Key, Entry>,
     /// The number of modules, with those that are left out.
     pub(super) modules: usize,
+    /// Names of files that are not loaded, with the reason; at most [`SKIPPED_MAX`], the first by name.
+    pub(super) skipped: BTreeMap<String, String>,
 }
 
 /// Lists the files that belong to strategies. Where there are too many, those that `is_known` says are known stay, and then the first by
 /// name; the settings of modules that stay always do.
 pub(super) fn list(dir: &Path, is_known: impl Fn(&Key) -> bool) -> std::io::Result<Entries> {
-    let mut files = BTreeMap::new();
+    let (mut files, mut skipped) = (BTreeMap::new(), BTreeMap::new());
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
-        let Some(key) = Key::of(&entry.path()) else { continue };
+        let file = entry.file_name();
+        let key = Key::of(Path::new(&file));
+        // Editors and copying programs hide what is not finished.
+        if key.is_err() && file.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
         // Of the entry itself: links are not followed.
         let found = match entry.metadata() {
-            Ok(meta) if meta.is_file() => Entry::File(Mark::of(&meta)),
-            Ok(_) => Entry::Unusable(NO_FILE.to_owned()),
+            Ok(meta) if meta.is_file() => Ok(Mark::of(&meta)),
+            // What lies in folders is not looked for, and not missed.
+            Ok(meta) if meta.is_dir() && key.is_err() => continue,
+            Ok(meta) => Err(no_file(&meta)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => Entry::Unusable(format!("looking at it: {error}")),
+            Err(error) => Err(format!("looking at it: {error}")),
         };
-        // A module that is no file is not there, and what it would be does not run.
-        if key.kind == Kind::Settings || matches!(found, Entry::File(_)) {
-            files.insert(key, found);
+        match (key, found) {
+            (Ok(key), Ok(mark)) => drop(files.insert(key, Entry::File(mark))),
+            (Ok(key), Err(reason)) => {
+                skip(&mut skipped, &file, reason);
+                // A module that is no file is not there, and what it would be does not run.
+                if key.kind == Kind::Settings {
+                    files.insert(key, Entry::Unusable(NO_FILE.to_owned()));
+                }
+            }
+            (Err(_), Err(reason)) | (Err(reason), Ok(_)) => skip(&mut skipped, &file, reason),
         }
     }
-    Ok(limited(files, FILES_MAX, is_known))
+    Ok(limited(files, FILES_MAX, is_known, skipped))
+}
+
+/// Lists a file that is not loaded. Its name may be anything.
+fn skip(skipped: &mut BTreeMap<String, String>, file: &OsStr, reason: String) {
+    skipped.insert(file.to_string_lossy().escape_debug().to_string(), reason);
+    if skipped.len() > SKIPPED_MAX {
+        skipped.pop_last();
+    }
+}
+
+fn no_file(meta: &std::fs::Metadata) -> String {
+    let what = if meta.is_symlink() {
+        "it is a link, and links are not followed; put the file itself here"
+    } else if meta.is_dir() {
+        "it is a folder; strategies are the files beside it"
+    } else {
+        "it is not a plain file"
+    };
+    what.to_owned()
 }
 
 /// Keeps at most `limit` files of each kind.
-fn limited(mut files: BTreeMap<Key, Entry>, limit: usize, is_known: impl Fn(&Key) -> bool) -> Entries {
+fn limited(
+    mut files: BTreeMap<Key, Entry>,
+    limit: usize,
+    is_known: impl Fn(&Key) -> bool,
+    mut skipped: BTreeMap<String, String>,
+) -> Entries {
     let of = |kind: Kind| files.keys().filter(move |key| key.kind == kind).cloned();
     let modules = of(Kind::Module).count();
     let kept: BTreeSet<Key> = first(of(Kind::Module), limit, |key| !is_known(key));
     let has_module = |key: &Key| kept.contains(&Key { kind: Kind::Module, name: key.name.clone() });
     let settings = first(of(Kind::Settings), limit, |key| (!has_module(key), !is_known(key)));
-    files.retain(|key, _| kept.contains(key) || settings.contains(key));
-    Entries { files, modules }
+    let left_out = |key: &Key| !kept.contains(key) && !settings.contains(key);
+    for key in files.keys().filter(|key| left_out(key)) {
+        let file = key.path_in(Path::new(""));
+        skip(
+            &mut skipped,
+            file.as_os_str(),
+            format!("more than {limit} files of its kind are here, which is the most"),
+        );
+    }
+    files.retain(|key, _| !left_out(key));
+    Entries { files, modules, skipped }
 }
 
 /// Returns the first `limit` keys by `rank`, and among those of one rank by name.
@@ -121,7 +185,7 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
+    #![allow(clippy::panic, clippy::unwrap_used, reason = "test code may fail loudly")]
 
     use super::*;
     use testkit::Scratch;
@@ -165,9 +229,63 @@ mod tests {
         let all = ["a", "b", "c", "x", "y"].map(module).into_iter().chain(["a", "b", "c", "d", "y", "z"].map(settings));
         let files: BTreeMap<Key, Entry> = all.map(|key| (key, Entry::Unusable(String::new()))).collect();
         let known = [module("y"), settings("y"), settings("z")];
-        let entries = limited(files, 3, |key| known.contains(key));
+        let entries = limited(files, 3, |key| known.contains(key), BTreeMap::new());
         let kept: Vec<Key> = entries.files.into_keys().collect();
         let expected = ["a", "b", "y"].map(settings).into_iter().chain(["a", "b", "y"].map(module));
         assert_eq!((kept, entries.modules), (expected.collect(), 5));
+        let left_out: Vec<&String> = entries.skipped.keys().collect();
+        assert_eq!(left_out, ["c.toml", "c.wasm", "d.toml", "x.wasm", "z.toml"]);
+        assert!(entries.skipped.values().all(|reason| reason.contains("more than 3")));
+    }
+
+    #[test]
+    fn what_is_not_loaded_is_listed_with_its_reason() {
+        let dir = Scratch::new("skipped");
+        let put = |name: &OsStr| std::fs::write(dir.join(name), "").unwrap();
+        let long = format!("{}.wasm", "a".repeat(65));
+        let name = "1 to 64 characters";
+        let mut expected = vec![
+            ("my-quoter-v1.2.wasm", name),
+            ("quoter (1).wasm", name),
+            ("größer.wasm", name),
+            (&long, name),
+            (".wasm", ""),
+            ("Quoter2.WASM", "rename it to .wasm"),
+            ("quoter.TOML", "rename it to .toml"),
+            ("quoter.wasm.bak", "neither .wasm nor .toml"),
+            ("README", "neither .wasm nor .toml"),
+        ];
+        expected.iter().for_each(|(name, _)| put(OsStr::new(name)));
+        // Hidden files are not finished, or not meant.
+        expected.retain(|(name, _)| !name.starts_with('.'));
+        put(OsStr::new("good_one-2.wasm"));
+        put(OsStr::new("good_one-2.toml"));
+        put(OsStr::new(".good.wasm.part"));
+        put(std::os::unix::ffi::OsStrExt::from_bytes(b"bad\xff\n.wasm"));
+        expected.push(("bad\u{fffd}\\n.wasm", name));
+        std::os::unix::fs::symlink(dir.join("good_one-2.wasm"), dir.join("linked.wasm")).unwrap();
+        std::fs::create_dir(dir.join("folder.wasm")).unwrap();
+        std::fs::create_dir(dir.join("old")).unwrap();
+        testkit::named_pipe(&dir.join("pipe.toml"));
+        expected.extend([("linked.wasm", "links are not followed"), ("folder.wasm", "it is a folder")]);
+        expected.push(("pipe.toml", "not a plain file"));
+        let entries = list(&dir, |_| false).unwrap();
+        for (file, reason) in &expected {
+            let found = entries.skipped.get(*file).unwrap_or_else(|| panic!("{file} of {:?}", entries.skipped));
+            assert!(found.contains(reason), "{file}: {found}");
+        }
+        assert_eq!(entries.skipped.len(), expected.len(), "{:?}", entries.skipped);
+        let module = key(Kind::Module, "good_one-2");
+        let loaded: Vec<&Key> =
+            entries.files.iter().filter(|(_, entry)| matches!(entry, Entry::File(_))).map(|(key, _)| key).collect();
+        assert_eq!(loaded, [&key(Kind::Settings, "good_one-2"), &module]);
+    }
+
+    #[test]
+    fn the_list_of_what_is_not_loaded_has_an_end() {
+        let dir = Scratch::new("skipped-many");
+        (0..200).for_each(|number| std::fs::write(dir.join(format!("{number:03}.txt")), "").unwrap());
+        let skipped = list(&dir, |_| false).unwrap().skipped;
+        assert_eq!((skipped.len(), skipped.first_key_value().unwrap().0.as_str()), (SKIPPED_MAX, "000.txt"));
     }
 }

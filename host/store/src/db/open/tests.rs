@@ -32,7 +32,7 @@ async fn pragma(pool: &sqlx::Pool<sqlx::Sqlite>, sql: &'static str, connections:
 async fn every_connection_that_writes_decisions_to_sqlite_syncs_each_commit() {
     let dir = Scratch::new("synchronous");
     let db = Db::open(&format!("sqlite:{}", dir.join("test.sqlite").display())).await.unwrap();
-    let Pools::Sqlite { pool, fast } = &db.pools else { panic!("not SQLite") };
+    let Pools::Sqlite { pool, fast, .. } = &db.pools else { panic!("not SQLite") };
     let synchronous = "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous";
     let expected = vec![FULL.to_string(); usize::try_from(CONNECTIONS_MAX).unwrap()];
     assert_eq!(pragma(pool, synchronous, CONNECTIONS_MAX).await, expected);

@@ -1,0 +1,175 @@
+//! Places that operators name: paths, and the database's address. Each spelling means one documented place, or is refused with what to write:
+//! a shell expands `~` and `$HOME`, a configuration file does not, and a folder of that name would appear instead.
+
+use anyhow::{Context, anyhow, bail, ensure};
+use std::path::{Path, PathBuf};
+
+/// Characters that a name of a file or folder made here never has: they belong to addresses, home folders and variables.
+const FOREIGN: [char; 4] = ['~', '$', '?', ':'];
+
+/// Where paths of the configuration lead.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Base<'a> {
+    /// The place of relative paths.
+    pub(crate) data_dir: &'a Path,
+    /// The operator's home folder, the place of `~/`.
+    pub(crate) home: Option<&'a Path>,
+}
+
+impl Base<'_> {
+    /// Returns the path that a text of the configuration names.
+    pub(crate) fn path(&self, text: &str) -> anyhow::Result<PathBuf> {
+        // An absolute path takes the place of the data folder.
+        Ok(self.data_dir.join(path(text, self.home)?))
+    }
+
+    /// Returns the database's address in the form that `store` takes.
+    pub(crate) fn database(&self, text: &str) -> anyhow::Result<String> {
+        match database(text)? {
+            Database::File(file) => Ok(format!("sqlite:{}", self.path(file)?.display())),
+            Database::Server => Ok(text.to_owned()),
+        }
+    }
+}
+
+/// Returns the path that a text names, with a leading `~/` replaced by the home folder.
+///
+/// # Errors
+/// If the text has what a shell would have replaced, or a character of addresses.
+pub fn path(text: &str, home: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let below_home = if text == "~" { Some("") } else { text.strip_prefix("~/") };
+    let rest = below_home.unwrap_or(text);
+    ensure!(
+        !rest.starts_with('~'),
+        "`{text}`: the home folders of other users are not looked up; write the path itself"
+    );
+    ensure!(
+        !rest.contains('$'),
+        "`{text}`: variables are not replaced in paths; write the path itself, or begin it with ~/"
+    );
+    if let Some(foreign) = rest.chars().find(|char| FOREIGN.contains(char) || char.is_control()) {
+        bail!("`{text}`: a path has no {foreign:?} here; write a plain path such as /srv/polytrader or ~/polytrader");
+    }
+    let Some(rest) = below_home else { return Ok(PathBuf::from(text)) };
+    let home = home.filter(|home| home.is_absolute());
+    let home = home.with_context(|| format!("`{text}`: HOME does not name a folder; write the path itself"))?;
+    Ok(home.join(rest.trim_start_matches('/')))
+}
+
+/// The kinds of a database's address.
+pub(crate) enum Database<'a> {
+    /// SQLite, with its file.
+    File(&'a str),
+    /// PostgreSQL.
+    Server,
+}
+
+/// Reads a database's address. SQLite's have other meanings in other programs, such as three slashes for a relative file or one at the root.
+pub(crate) fn database(text: &str) -> anyhow::Result<Database<'_>> {
+    let write =
+        "write sqlite:FILE, where FILE is absolute or relative to the data folder, or postgres://USER@HOST/NAME";
+    let Some(rest) = text.strip_prefix("sqlite:") else {
+        let server = ["postgres://", "postgresql://"]
+            .into_iter()
+            .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+        ensure!(server, "{write}");
+        return Ok(Database::Server);
+    };
+    ensure!(
+        !rest.contains(":memory:") && !rest.contains("mode=memory"),
+        "a restart would find nothing in memory; {write}"
+    );
+    ensure!(!rest.contains('?'), "SQLite's parameters are not taken; {write}");
+    let file = rest.strip_prefix("//").unwrap_or(rest);
+    ensure!(
+        file.len() == rest.len() || !file.starts_with('/'),
+        "three slashes mean different files to different programs; {write}"
+    );
+    ensure!(!file.is_empty() && !file.ends_with('/'), "it names no file; {write}");
+    // The home folder is known later; only its being there may fail then.
+    path(file, Some(Path::new("/"))).map_err(|error| anyhow!("{error}; {write}"))?;
+    Ok(Database::File(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base() -> Base<'static> {
+        Base { data_dir: Path::new("/data"), home: Some(Path::new("/people/me")) }
+    }
+
+    #[test]
+    fn a_path_means_one_place_wherever_the_host_is_started() {
+        for (text, place) in [
+            ("~/strategies", "/people/me/strategies"),
+            ("~", "/people/me"),
+            ("~//x", "/people/me/x"),
+            ("/srv/s", "/srv/s"),
+            ("s", "/data/s"),
+            ("./s/../t", "/data/./s/../t"),
+            ("größe und mehr", "/data/größe und mehr"),
+        ] {
+            assert_eq!(base().path(text).unwrap(), Path::new(place), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_a_shell_would_have_changed_or_of_an_address_is_refused_with_what_to_write() {
+        for (text, reason) in [
+            ("~you/s", "home folders of other users"),
+            ("$HOME/s", "variables are not replaced"),
+            ("/srv/${X}", "variables are not replaced"),
+            ("~/$X", "variables are not replaced"),
+            ("a~", "no '~'"),
+            ("/srv/a?b", "no '?'"),
+            ("file:///srv/a", "no ':'"),
+            ("C:\\s", "no ':'"),
+            ("a\nb", "no '\\n'"),
+        ] {
+            let error = base().path(text).unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains("write"), "{text}: {error}");
+        }
+        for home in [None, Some(Path::new("")), Some(Path::new("relative"))] {
+            let error = path("~/s", home).unwrap_err().to_string();
+            assert!(error.contains("HOME does not name a folder"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_a_database_means_one_place_or_is_refused_with_what_to_write() {
+        for (text, address) in [
+            ("sqlite:a.sqlite", "sqlite:/data/a.sqlite"),
+            ("sqlite://a.sqlite", "sqlite:/data/a.sqlite"),
+            ("sqlite://~/a.sqlite", "sqlite:/people/me/a.sqlite"),
+            ("sqlite:/srv/a.sqlite", "sqlite:/srv/a.sqlite"),
+            ("postgres://u@h/d?sslmode=require", "postgres://u@h/d?sslmode=require"),
+            ("postgresql://u@h/d", "postgresql://u@h/d"),
+        ] {
+            assert_eq!(base().database(text).unwrap(), address, "{text}");
+        }
+        for (text, reason) in [
+            ("sqlite::memory:", "nothing in memory"),
+            ("sqlite://:memory:", "nothing in memory"),
+            ("sqlite:file:a?mode=memory", "nothing in memory"),
+            ("sqlite:a.sqlite?mode=rwc", "parameters are not taken"),
+            ("sqlite:///srv/a.sqlite", "three slashes"),
+            ("sqlite:////srv/a.sqlite", "three slashes"),
+            ("sqlite:file:a", "no ':'"),
+            ("sqlite:", "names no file"),
+            ("sqlite://", "names no file"),
+            ("sqlite:/srv/", "names no file"),
+            ("sqlite:$HOME/a", "variables are not replaced"),
+            ("SQLITE:a.sqlite", "write sqlite:FILE"),
+            ("sqlite3:a.sqlite", "write sqlite:FILE"),
+            ("a.sqlite", "write sqlite:FILE"),
+            ("postgres://", "write sqlite:FILE"),
+            ("postgresql+psycopg2://u@h/d", "postgres://USER@HOST/NAME"),
+            ("jdbc:postgresql://h/d", "postgres://USER@HOST/NAME"),
+            ("host=h user=u", "postgres://USER@HOST/NAME"),
+        ] {
+            let error = base().database(text).unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains("write sqlite:FILE"), "{text}: {error}");
+        }
+    }
+}
