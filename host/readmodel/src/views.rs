@@ -10,8 +10,8 @@ mod strategies;
 
 pub use claims::{ClaimBody, ClaimKindView, ClaimRunView, ClaimStateView, ClaimView};
 pub use health::{
-    AlertsView, ConnectionView, DatabaseView, FolderWatchView, HealthStatusView, HealthView, RecordsStatusView,
-    RecordsView, WaitView,
+    AlertsView, ConnectionView, DatabaseView, FolderWatchView, HealthStatusView, HealthView, LeftOutView,
+    RecordsStatusView, RecordsView, WaitView,
 };
 pub use positions::{AssignBody, OwnerView};
 pub use states::{
