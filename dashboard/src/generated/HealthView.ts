@@ -5,6 +5,7 @@ import type { ConnectionView } from "./ConnectionView";
 import type { DatabaseView } from "./DatabaseView";
 import type { FolderWatchView } from "./FolderWatchView";
 import type { HealthStatusView } from "./HealthStatusView";
+import type { LeftOutView } from "./LeftOutView";
 import type { RecordsView } from "./RecordsView";
 import type { RestrictionLevelView } from "./RestrictionLevelView";
 import type { WaitView } from "./WaitView";
@@ -17,6 +18,10 @@ export type HealthView = { status: HealthStatusView, bot: BotStateView, restrict
  * The connections that bring the same market data, over all tokens.
  */
 market_connections: Array<ConnectionView>, 
+/**
+ * What of the venue's words was not understood in this session and so left out, by the list in which it stood.
+ */
+left_out: Array<LeftOutView>, 
 /**
  * The venue's public records of the account; none on paper, and none before they were read for the first time.
  */

@@ -33,6 +33,13 @@ pub enum Kind {
     Webhook,
 }
 
+impl Kind {
+    /// Says whether a bare number of a file can be its value.
+    pub(super) const fn takes_numbers(self) -> bool {
+        matches!(self, Self::Usd(..) | Self::Percent(..) | Self::Count(..) | Self::Numbers)
+    }
+}
+
 /// One key.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {

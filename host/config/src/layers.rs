@@ -90,6 +90,20 @@ impl Layers {
         Ok(())
     }
 
+    /// Sets what stands in a file without quotes: a number or a truth value is no folder, word or address.
+    fn set_bare(
+        &mut self,
+        name: &str,
+        text: &str,
+        fits: impl FnOnce(Kind) -> bool,
+        source: Source,
+    ) -> anyhow::Result<()> {
+        if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+            ensure!(fits(key.kind), "`{text}` does not fit; {name} takes {}", range(key.kind));
+        }
+        self.set(name, text, source)
+    }
+
     fn set_toml(&mut self, text: &str, source: Source) -> anyhow::Result<()> {
         let table = DeTable::parse(text).map_err(|error| anyhow!("{}", masked(&error.to_string())))?;
         self.set_table("", table.get_ref(), source, 0)
@@ -104,9 +118,14 @@ impl Layers {
                 DeValue::Table(inner) => self.set_table(&name, inner, source, depth.saturating_add(1))?,
                 // Numbers come as text, so that 0.1 is a tenth.
                 DeValue::String(text) => self.set(&name, text, source)?,
-                DeValue::Integer(number) if number.radix() == 10 => self.set(&name, number.as_str(), source)?,
-                DeValue::Float(number) => self.set(&name, number.as_str(), source)?,
-                DeValue::Boolean(flag) => self.set(&name, if *flag { "true" } else { "false" }, source)?,
+                DeValue::Integer(number) if number.radix() == 10 => {
+                    self.set_bare(&name, number.as_str(), Kind::takes_numbers, source)?;
+                }
+                DeValue::Float(number) => self.set_bare(&name, number.as_str(), Kind::takes_numbers, source)?,
+                DeValue::Boolean(flag) => {
+                    let word = if *flag { "true" } else { "false" };
+                    self.set_bare(&name, word, |kind| kind == Kind::Flag, source)?;
+                }
                 _ => bail!("`{name}` takes text, a decimal number, true or false"),
             }
         }

@@ -22,6 +22,8 @@ pub(crate) struct TokenState {
     pub(crate) book: Book,
     /// Whether a snapshot was seen since the last loss of the channel.
     pub(crate) known: bool,
+    /// Whether the venue last said something of the grid that was not understood.
+    grid_unread: bool,
     /// The last proof of life.
     pub(crate) alive: Time,
     /// The last price traded at.
@@ -39,7 +41,7 @@ pub(crate) struct TokenState {
 impl TokenState {
     /// Says whether prices of this book can be trusted now.
     pub(crate) fn is_fresh(&self, now: Time, stale_after: u64) -> bool {
-        self.known && now.since(self.alive) <= stale_after && !self.book.is_crossed()
+        self.known && !self.grid_unread && now.since(self.alive) <= stale_after && !self.book.is_crossed()
     }
 
     fn top(&self) -> (Option<Level>, Option<Level>) {
@@ -218,10 +220,17 @@ impl Markets {
             MarketEventKind::TickSize { tick } => {
                 // The grid only ever becomes finer (PROTOCOL 5.1). The book is dropped until the next snapshot.
                 entry.market.tick = entry.market.tick.min(*tick);
+                state.grid_unread = false;
                 state.lose();
                 state.told = Told(MarketState::Blind);
                 let (tick, state) = (entry.market.tick, MarketState::Blind);
                 return Applied::Regridded(NoteKind::Status { tick, state, pays: None });
+            }
+            MarketEventKind::Unread { grid } => {
+                state.grid_unread |= *grid;
+                state.lose();
+                // Of a market that is over no book is asked for.
+                return if entry.resolved { Applied::Quiet } else { Applied::Lost };
             }
             MarketEventKind::Resolved { pays } => {
                 entry.resolved = true;

@@ -1,6 +1,7 @@
 //! Recordings of real order books: reading them, and playing them as the other side of the exchange.
 
-pub mod player;
+pub mod damaged;
+mod player;
 pub mod prices;
 pub mod reader;
 

@@ -164,12 +164,20 @@ fn source(config: &Config) -> Result<Source, StartError> {
     let mut recordings = Vec::with_capacity(config.recordings.len());
     for path in &config.recordings {
         let recording = read_file(path).map_err(|source| StartError::Recording { path: path.clone(), source })?;
-        if recording.torn_lines > 0 {
-            tracing::warn!(path = %path.display(), lines = recording.torn_lines, "torn lines were skipped");
-        }
+        warn_of_damage(path, recording.torn_lines, "", &recording.ends_early);
         recordings.push(recording);
     }
     Ok(Source::recordings(&recordings, config.speed_micros, now()))
+}
+
+/// Says once what of a file is not played.
+fn warn_of_damage(path: &std::path::Path, lines: u64, first: &str, ends_early: &str) {
+    if lines > 0 {
+        tracing::warn!(path = %path.display(), lines, first, "torn lines were skipped");
+    }
+    if !ends_early.is_empty() {
+        tracing::warn!(path = %path.display(), reason = ends_early, "the file ends early; its whole lines are played");
+    }
 }
 
 fn priced(files: &PricedFiles, config: &Config) -> Result<Source, StartError> {
@@ -179,11 +187,8 @@ fn priced(files: &PricedFiles, config: &Config) -> Result<Source, StartError> {
     };
     let prices = read_prices(&files.prices).map_err(failed(&files.prices))?;
     let markets = read_markets(&files.markets).map_err(failed(&files.markets))?;
-    for (path, lines) in [(&files.prices, prices.torn_lines), (&files.markets, markets.torn_lines)] {
-        if lines > 0 {
-            tracing::warn!(path = %path.display(), lines, "torn lines were skipped");
-        }
-    }
+    warn_of_damage(&files.prices, prices.torn_lines, "", &prices.ends_early);
+    warn_of_damage(&files.markets, markets.torn_lines, &markets.first_torn, &markets.ends_early);
     Ok(Source::priced(prices, markets, config.speed_micros, config.seed))
 }
 

@@ -56,7 +56,39 @@ pub fn read(path: &Path, links: Links, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`], and if it is not.
 pub fn read_text(path: &Path, links: Links, most: u64) -> io::Result<String> {
-    String::from_utf8(read(path, links, most)?).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+    text(read(path, links, most)?)
+}
+
+/// What is said of bytes that [`is_utf16`].
+pub const UTF_16: &str = "it is UTF-16, expected UTF-8; save it again in that encoding";
+
+/// Returns bytes as text, which must be UTF-8.
+///
+/// # Errors
+/// A sentence, if they are not; of UTF-16 it says so.
+pub fn text(bytes: Vec<u8>) -> io::Result<String> {
+    if is_utf16(&bytes) {
+        return Err(io::Error::new(ErrorKind::InvalidData, UTF_16));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        io::Error::new(ErrorKind::InvalidData, format!("byte {at} is not UTF-8"))
+    })
+}
+
+/// Says whether bytes are text in UTF-16, as some editors and shells of Windows write it: with its byte order mark, or with the zeros that
+/// every other byte of plain text is then.
+pub fn is_utf16(bytes: &[u8]) -> bool {
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        [first, second, ..] => (*first == 0) != (*second == 0),
+        _ => false,
+    }
+}
+
+/// Returns bytes without the byte order mark of UTF-8, which some editors of Windows write at the beginning.
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// Waits until the names of a folder's files are on the disk.
@@ -153,6 +185,23 @@ mod tests {
         named_pipe(&pipe);
         sync_folder(&dir).unwrap();
         assert!(at_once(move || sync_folder(&pipe)).is_err());
+    }
+
+    #[test]
+    fn text_in_utf_16_is_refused_by_a_sentence_that_says_so() {
+        let words = "[budget]\ncapital_usd = 5 # größer\n";
+        let little: Vec<u8> = words.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = words.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in
+            [[vec![0xff, 0xfe], little.clone()].concat(), [vec![0xfe, 0xff], big.clone()].concat(), little, big]
+        {
+            assert!(text(bytes).unwrap_err().to_string().contains("UTF-16, expected UTF-8"));
+        }
+        for whole in [words, "", "a", "\u{feff}a"] {
+            assert_eq!(text(whole.as_bytes().to_vec()).unwrap(), whole);
+        }
+        assert_eq!(text(vec![b'a', 0xff]).unwrap_err().to_string(), "byte 1 is not UTF-8");
+        assert_eq!((without_mark("\u{feff}a".as_bytes()), without_mark(b"a")), (&b"a"[..], &b"a"[..]));
     }
 
     #[test]

@@ -304,6 +304,42 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_another_kind_is_read_where_its_meaning_is_certain_and_refused_by_name_where_it_is_not() {
+        let whole = Settings::parse(
+            "markets = ['a']\n[budget]\ncapital_usd = 12.5\ndaily_loss_usd = 5\norders_per_minute = 20\nfuel_per_call = 9\n\
+             [parameters]\nsize = 5\nside = 'buy'\nfast = true\nedge = 0.5\n",
+        )
+        .unwrap();
+        let fields = [
+            ("markets", "['a']"),
+            ("budget.capital_usd", "12.5"),
+            ("budget.daily_loss_usd", "5"),
+            ("budget.orders_per_minute", "20"),
+            ("budget.fuel_per_call", "9"),
+            ("parameters.size", "5"),
+            ("parameters.side", "'buy'"),
+            ("parameters.fast", "true"),
+            ("parameters.edge", "0.5"),
+        ];
+        for (name, was) in fields {
+            let others = ["'x'", "''", "'50,5'", "true", "[1]", "[]", "{ a = 1 }", "nan", "1979-05-27"];
+            let quoted = format!("'{was}'");
+            for with in others.iter().copied().chain([quoted.as_str(), was]) {
+                let lines = fields.map(|(field, is)| format!("{field} = {}\n", if field == name { with } else { is }));
+                let read = Settings::parse(&lines.concat())
+                    .and_then(|settings| check(SCHEMA, &settings.parameters).map(|()| settings));
+                match read {
+                    Ok(settings) => assert_eq!(settings, whole, "{name} = {with}"),
+                    Err(error) => {
+                        let (told, key) = (format!("{error:#}"), name.rsplit('.').next().unwrap());
+                        assert!(with != was && told.contains(key), "{name} = {with}: {told}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn parameters_that_the_journal_could_not_record_are_refused_wherever_they_come_from() {
         // Each quote is two bytes as JSON, and the object around the text has eleven.
         let quotes = (PARAMETERS_MAX - 11) / 2;

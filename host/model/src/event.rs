@@ -59,6 +59,11 @@ pub enum MarketEventKind {
         /// What a share of this token pays: a dollar, nothing, or half a dollar where the outcome is undecided (PROTOCOL 14).
         pays: Usd,
     },
+    /// Something was said of the token that is not understood, so its book cannot be trusted.
+    Unread {
+        /// Whether it was about the grid of prices: no book is trusted before the grid is said in a way that is understood.
+        grid: bool,
+    },
 }
 
 /// Something that concerns one strategy alone. These never drop.

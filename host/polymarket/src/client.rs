@@ -8,7 +8,10 @@ mod catalog;
 mod data;
 mod departure;
 mod error;
+#[cfg(test)]
+mod fake;
 mod limits;
+mod listed;
 mod mood;
 mod place;
 mod public;
@@ -21,6 +24,7 @@ pub use data::DataApi;
 pub use departure::{Terms, Withheld};
 pub use error::{HeartbeatError, RequestError};
 pub use limits::Class;
+pub use listed::Listed;
 pub use mood::Mood;
 pub use place::{Ack, AckStatus, PlaceError, order_body};
 pub use public::Client;

@@ -36,6 +36,8 @@ pub struct Timings {
     pub silence: Duration,
     /// Before each attempt to connect again; the last stays.
     pub backoff: [Duration; 5],
+    /// How long a connection must have been up for its loss to be the first of a row of attempts again.
+    pub healthy: Duration,
 }
 
 impl Default for Timings {
@@ -45,6 +47,7 @@ impl Default for Timings {
             ping: Duration::from_secs(10),
             silence: Duration::from_secs(30),
             backoff: [250, 500, 1_000, 2_000, 5_000].map(Duration::from_millis),
+            healthy: Duration::from_secs(120),
         }
     }
 }

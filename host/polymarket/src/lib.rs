@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod client;
 pub mod feed;
+mod left_out;
 pub mod parse;
 pub mod tls;
 mod wire;
@@ -13,4 +14,5 @@ mod wire;
 pub use auth::{Credentials, L1Headers};
 pub use client::{AccountClient, Ack, CancelAnswer, Client, PlaceError, RequestError};
 pub use feed::{Feed, FeedConfig, FeedEvent};
+pub use left_out::{LeftOut, LeftOutOf};
 pub use parse::{Owner, ParseError, TokenMap, UserEvent, parse_market, parse_user};

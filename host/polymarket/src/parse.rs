@@ -2,6 +2,7 @@
 //! Start with [`parse_market`] (fast, hand-written) and [`parse_user`] (rare, serde).
 
 mod catalog;
+mod list;
 mod market;
 #[cfg(test)]
 mod mutations;
@@ -18,22 +19,26 @@ pub use catalog::Found;
 #[cfg(test)]
 pub(crate) use catalog::Row as CatalogRow;
 pub(crate) use catalog::catalog_page;
-pub use market::{Element, MarketCounts, parse_elements, parse_market};
+pub use list::Refused;
+pub(crate) use list::{Items, document, list, object};
+pub use market::{Element, MarketCounts, Odd, parse_elements, parse_market};
 pub use records::{Deed, Holding, NAMES_MAX, RecordCounts, Recorded};
 pub(crate) use records::{deeds, holdings};
 pub use relayer::{RelayState, Relayed};
 pub(crate) use relayer::{relayed, relayer_nonce};
 pub use rest::{BalanceAllowance, BookSnapshot, VenueOrder};
 pub(crate) use rest::{
-    Items, Tradable, balance, book, books, clob_market, market_page, open_order, open_order_page, resolution,
-    trade_page,
+    Tradable, balance, book, books, clob_market, market_page, open_order, open_order_page, resolution, trade_page,
 };
 pub use tokens::{TOKENS_MAX, TokenMap, TooManyTokens};
-pub use user::{OrderAction, OrderEvent, Owner, PARTS_MAX, Part, TradeEvent, UserCounts, UserEvent, parse_user};
+pub use user::{
+    OrderAction, OrderEvent, Owner, PARTS_MAX, Part, TradeEvent, UserCounts, UserEvent, parse_user, parse_user_parts,
+};
 
-pub(crate) use user::{cut, cut_to, slug};
+pub(crate) use user::{cut, cut_to};
 
 use crate::wire::Text;
+use model::input::VenueStatus;
 use model::{Price, Side, Size, TokenId};
 
 /// The most bytes of a bad value that an error repeats.
@@ -65,6 +70,16 @@ pub enum ParseError {
         /// The value, cut to a few dozen bytes.
         text: String,
     },
+    /// A text is longer than any that we keep, and a part of it would be another one's.
+    #[error("field {field} has {bytes} bytes, more than {limit}")]
+    TooLong {
+        /// Which.
+        field: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// There are more entries than we keep.
     #[error("more than {limit} entries in {field}")]
     TooMany {
@@ -80,11 +95,63 @@ impl ParseError {
         let shown = text.get(..SHOWN_MAX).unwrap_or(text);
         Self::Invalid { field, text: String::from_utf8_lossy(shown).into_owned() }
     }
+
+    /// Returns the sentence with its cause.
+    pub fn explained(&self) -> String {
+        match self {
+            Self::Json(cause) => format!("{self}: {cause}"),
+            _ => self.to_string(),
+        }
+    }
 }
 
 /// Returns what `parse` makes of a field, or an error that names it.
-fn field<T>(name: &'static str, text: &Text<'_>, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, ParseError> {
-    parse(text.as_str()).ok_or_else(|| ParseError::invalid(name, text.as_str().as_bytes()))
+pub(crate) fn field<T>(
+    name: &'static str,
+    text: &Text<'_>,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, ParseError> {
+    text.scalar().and_then(parse).ok_or_else(|| ParseError::invalid(name, text.as_str().as_bytes()))
+}
+
+/// Returns what `parse` makes of a field; none only if the field says nothing. A value that is there and not understood is an error, for
+/// no default may stand in for it.
+pub(crate) fn maybe<T>(
+    name: &'static str,
+    text: &Text<'_>,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, ParseError> {
+    if text.is_empty() { Ok(None) } else { field(name, text, parse).map(Some) }
+}
+
+/// Returns the text of a field that is for people, or a word; empty if the field says nothing.
+pub(crate) fn words<'t>(name: &'static str, text: &'t Text<'_>) -> Result<&'t str, ParseError> {
+    text.scalar().ok_or_else(|| ParseError::invalid(name, text.as_str().as_bytes()))
+}
+
+/// Reads true or false, however it is written; none if the field is absent.
+pub(crate) fn flag(name: &'static str, text: &Text<'_>) -> Result<Option<bool>, ParseError> {
+    if text.is_absent() {
+        return Ok(None);
+    }
+    text.flag().map(Some).ok_or_else(|| ParseError::invalid(name, text.as_str().as_bytes()))
+}
+
+/// Reads true or false of a field that must say it.
+pub(crate) fn told_flag(name: &'static str, text: &Text<'_>) -> Result<bool, ParseError> {
+    flag(name, text)?.ok_or(ParseError::Missing { field: name })
+}
+
+/// Says whether a condition is of the protocol's other generation, whose ids have 31 bytes and whose positions we do not sign for.
+fn is_of_other_generation(condition: &str) -> bool {
+    let digits = condition.strip_prefix("0x").unwrap_or(condition);
+    digits.len() == 62 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Returns a word that can name a kind of event, known or not; a number or a truth value names none.
+fn kind(text: &str) -> Option<&str> {
+    let begins = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic());
+    (begins && !matches!(text, "true" | "false")).then_some(text)
 }
 
 fn side(text: &str) -> Option<Side> {
@@ -103,7 +170,11 @@ fn price(text: &Text<'_>) -> Result<Price, ParseError> {
     field("price", text, Price::parse)
 }
 
-/// Reads a size; an absent or empty one is nothing (the venue's killed orders have `"size_matched":""`).
-fn size_or_none(name: &'static str, text: &Text<'_>) -> Result<Size, ParseError> {
-    if text.is_empty() { Ok(Size::ZERO) } else { field(name, text, Size::parse) }
+/// Reads what was matched of an order. The venue's killed orders have `"size_matched":""`; of any other an empty text says nothing.
+fn matched(status: VenueStatus, text: &Text<'_>) -> Result<Size, ParseError> {
+    let is_over = matches!(status, VenueStatus::Cancelled | VenueStatus::Invalid);
+    if is_over && text.is_empty() && !text.is_absent() {
+        return Ok(Size::ZERO);
+    }
+    field("size_matched", text, Size::parse)
 }

@@ -15,8 +15,8 @@ pub use stream::{Follow, Message};
 pub use waits::{WAIT_BOUNDS_MICROS, WaitCounts, WaitHistogram};
 
 use crate::views::{
-    BotView, ConnectionView, PnlPoint, PnlView, PositionView, RecordsView, SkippedFileView, Snapshot, StrategyView,
-    Update,
+    BotView, ConnectionView, LeftOutView, PnlPoint, PnlView, PositionView, RecordsView, SkippedFileView, Snapshot,
+    StrategyView, Update,
 };
 use engine::{Gain, Record};
 use model::input::{Channel, Restriction, Scope};
@@ -44,6 +44,8 @@ pub struct Picture {
     connections: Arc<Mutex<Vec<ConnectionView>>>,
     /// How the venue's records of the account are read; none where there is no such account.
     records: Arc<Mutex<Option<RecordsView>>>,
+    /// What of the venue's words was not understood.
+    left_out: Arc<Mutex<Vec<LeftOutView>>>,
     event_wait: Arc<Mutex<EventWait>>,
     event_waits: Arc<WaitHistogram>,
     /// Whether events of the file system wake the watcher of the strategies folder.
@@ -54,8 +56,15 @@ impl Picture {
     /// Returns the picture of a session in which nothing has happened yet.
     pub fn new(begin: &Begin) -> Self {
         let shared = Arc::new(Mutex::new((State::new(begin), Stream::new())));
-        let (connections, records, event_wait) = (Arc::default(), Arc::default(), Arc::default());
-        Self { shared, connections, records, event_wait, event_waits: Arc::default(), folder_events: Arc::default() }
+        Self {
+            shared,
+            connections: Arc::default(),
+            records: Arc::default(),
+            left_out: Arc::default(),
+            event_wait: Arc::default(),
+            event_waits: Arc::default(),
+            folder_events: Arc::default(),
+        }
     }
 
     /// Returns the slug or the name of a scope; empty for the session.
@@ -135,6 +144,16 @@ impl Picture {
     /// Returns how the connections of the market channel fare.
     pub fn connections(&self) -> Vec<ConnectionView> {
         self.connections.lock().clone()
+    }
+
+    /// Shows what of the venue's words was not understood.
+    pub fn set_left_out(&self, left_out: Vec<LeftOutView>) {
+        *self.left_out.lock() = left_out;
+    }
+
+    /// Returns what of the venue's words was not understood.
+    pub fn left_out(&self) -> Vec<LeftOutView> {
+        self.left_out.lock().clone()
     }
 
     /// Shows how the venue's records of the account are read.

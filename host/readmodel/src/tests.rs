@@ -250,6 +250,7 @@ fn the_pages_types_are_ours() {
     views::TransferBody::export_all(&config).unwrap();
     views::HealthView::export_all(&config).unwrap();
     views::ConnectionView::export_all(&config).unwrap();
+    views::LeftOutView::export_all(&config).unwrap();
     views::RecordsView::export_all(&config).unwrap();
     views::AlertsView::export_all(&config).unwrap();
     views::OrderHistoryView::export_all(&config).unwrap();

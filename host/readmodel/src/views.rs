@@ -11,8 +11,8 @@ mod strategies;
 
 pub use claims::{ClaimBody, ClaimKindView, ClaimRunView, ClaimStateView, ClaimView};
 pub use health::{
-    AlertsView, ConnectionView, DatabaseView, FolderWatchView, HealthStatusView, HealthView, RecordsStatusView,
-    RecordsView, WaitView,
+    AlertsView, ConnectionView, DatabaseView, FolderWatchView, HealthStatusView, HealthView, LeftOutView,
+    RecordsStatusView, RecordsView, WaitView,
 };
 pub use history::{AuditView, PastOrderView, PastRefusalView};
 pub use positions::{AssignBody, OwnerView};

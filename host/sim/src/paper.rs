@@ -153,6 +153,10 @@ impl Paper {
                 }
             }
             MarketEventKind::TickSize { tick } => self.venue.set_tick(token.market(), *tick)?,
+            MarketEventKind::Unread { .. } => {
+                self.venue.clear_external(token.market()).ok();
+                self.queue.replaced(&self.venue, token.market());
+            }
             MarketEventKind::Resolved { .. } => {
                 self.venue.set_open(token.market(), false)?;
                 self.venue.cancel_market(now, self.member.account(), token.market(), None);

@@ -15,6 +15,7 @@ mod orders;
 mod refusal_sums;
 mod row_writer;
 pub mod session;
+mod spacing;
 mod unrecordable;
 mod watchdog;
 

@@ -1,5 +1,6 @@
 //! Market data: its connections, the check of books against REST, the discovery of markets and how they end.
 
+mod asks;
 mod book_check;
 pub(crate) mod discovery;
 pub(crate) mod feeds;

@@ -43,6 +43,7 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         market_channel_up: snapshot.bot.market_channel_up,
         user_channel_up: snapshot.bot.user_channel_up,
         market_connections: app.picture.connections(),
+        left_out: app.picture.left_out(),
         records: app.picture.records(),
         tripped_breakers: tripped,
         database: match app.db.kind() {

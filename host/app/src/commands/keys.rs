@@ -118,9 +118,9 @@ fn private_key() -> anyhow::Result<Zeroizing<String>> {
     if std::io::stdin().is_terminal() {
         return Ok(Zeroizing::new(rpassword::prompt_password("private key: ").context("asking for the key")?));
     }
-    let mut text = Zeroizing::new(String::new());
-    std::io::stdin().take(KEY_MAX).read_to_string(&mut text).context("reading the key from standard input")?;
-    Ok(text)
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(KEY_MAX)?));
+    std::io::stdin().take(KEY_MAX).read_to_end(&mut bytes).context("reading the key from standard input")?;
+    passphrase::secret_text(&bytes).context("reading the key from standard input")
 }
 
 /// Shows the key's address and those of its wallets: one of them holds the money, and is `account.funder`.

@@ -107,6 +107,76 @@ fn a_value_out_of_range_is_refused_with_value_and_range() {
     }
 }
 
+/// What a file sets a key to: the same in another spelling, or another kind of value.
+fn spellings(was: &str) -> Vec<String> {
+    let quoted = format!("'{was}'");
+    let mut all = vec![format!("[{quoted}]"), format!("{{ a = {quoted} }}"), "1979-05-27".into(), "0x10".into()];
+    all.extend(["true", "false", "5", "2.5", "nan", "'50,5'", "'1,000'", "'5 USD'", "'x y'", "''"].map(str::to_owned));
+    if was.parse::<f64>().is_ok() || was == "true" || was == "false" {
+        all.push(was.to_owned());
+    }
+    all.push(quoted);
+    all
+}
+
+#[test]
+fn a_value_of_another_kind_is_read_where_its_meaning_is_certain_and_refused_by_name_where_it_is_not() {
+    use config::keys::Kind;
+    let dir = Scratch::new("kinds");
+    let (mut same, mut refused) = (0, 0);
+    for key in &KEYS {
+        for with in spellings(key.default) {
+            std::fs::write(dir.join("polytrader.toml"), format!("{} = {with}\n", key.name)).unwrap();
+            match load(&dir, Mode::Paper, &[], &[]) {
+                Ok(config) => {
+                    let numeric =
+                        matches!(key.kind, Kind::Usd(..) | Kind::Percent(..) | Kind::Count(..) | Kind::Numbers);
+                    let text = with.trim_matches('\'');
+                    // What it says is what was written, and of the kind that the key takes.
+                    let told = source(&config, key.name);
+                    let fits = match with.as_str() {
+                        "true" | "false" => key.kind == Kind::Flag,
+                        "5" | "2.5" => numeric,
+                        quoted => quoted.starts_with('\'') || text == key.default,
+                    };
+                    let hidden = key.kind == Kind::Webhook;
+                    assert!(
+                        fits && (hidden || told == (text.to_owned(), Source::File)),
+                        "{} = {with}: {told:?}",
+                        key.name
+                    );
+                    same += 1;
+                }
+                Err(error) => {
+                    let told = format!("{error:#}");
+                    assert!(
+                        told.contains(key.name) && told.contains("polytrader.toml"),
+                        "{} = {with}: {told}",
+                        key.name
+                    );
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(same > 150 && refused > 600, "{same} {refused}");
+}
+
+#[test]
+fn a_file_in_utf_16_is_refused_by_a_sentence_that_says_so_and_a_mark_of_utf_8_is_none_of_its_words() {
+    let dir = Scratch::new("encodings");
+    let file = dir.join("polytrader.toml");
+    let text = "max_market_usd = 50.5\r\n[api]\r\nlisten = '127.0.0.1:1'\r\n";
+    std::fs::write(&file, format!("\u{feff}{text}")).unwrap();
+    assert_eq!(load(&dir, Mode::Paper, &[], &[]).unwrap().limits().max_market, Usd(50_500_000));
+    for mark in ["\u{feff}", ""] {
+        let wide: Vec<u8> = format!("{mark}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        std::fs::write(&file, wide).unwrap();
+        let told = complaint(load(&dir, Mode::Paper, &[], &[]));
+        assert!(told.contains("polytrader.toml: it is UTF-16, expected UTF-8"), "{told}");
+    }
+}
+
 #[test]
 fn other_machines_are_let_in_only_when_that_is_said() {
     let dir = Scratch::new("remote");

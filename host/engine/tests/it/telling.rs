@@ -146,6 +146,33 @@ fn a_market_that_goes_blind_and_comes_back_is_told_once_each() {
 }
 
 #[test]
+fn a_token_of_which_something_is_not_understood_is_blind_until_its_book_and_its_grid_are_told_anew() {
+    let mut story = Story::new(2, WIDE);
+    let states = |story: &Story| [0, 1, 2, 3].map(|token| story.engine.market_state(TokenIx(token)));
+    let (open, blind) = (MarketState::Open, MarketState::Blind);
+    assert_eq!(states(&story), [open; 4]);
+    let unread = |grid| MarketEventKind::Unread { grid };
+    event(&mut story, TokenIx(0), unread(false));
+    assert_eq!(states(&story), [blind, open, open, open], "no other token is blind");
+    let asked =
+        |story: &Story| story.effects.iter().any(|effect| matches!(effect, Effect::Resnapshot { token: TokenIx(0) }));
+    assert!(asked(&story));
+    story.book(M0, "0.40", "0.42");
+    assert_eq!(states(&story), [open; 4]);
+    // Of a grid that is not understood no book tells.
+    event(&mut story, TokenIx(0), unread(true));
+    story.book(M0, "0.40", "0.42");
+    assert_eq!(states(&story), [blind, open, open, open]);
+    event(&mut story, TokenIx(0), MarketEventKind::TickSize { tick: model::TickSize::MILL });
+    assert_eq!(states(&story), [blind, open, open, open]);
+    story.book(M0, "0.40", "0.42");
+    assert_eq!(states(&story), [open; 4]);
+    event(&mut story, TokenIx(0), MarketEventKind::Resolved { pays: Usd::ZERO });
+    event(&mut story, TokenIx(0), unread(false));
+    assert!(!asked(&story) && states(&story)[0] == MarketState::Resolved);
+}
+
+#[test]
 fn a_restricted_market_is_paused_until_it_is_released() {
     let mut story = Story::new(2, WIDE);
     story.step(Body::Tick);

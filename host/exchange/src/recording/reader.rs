@@ -2,10 +2,10 @@
 //! one token, kind, time and hash are one frame of the venue. Lines that cannot be rows (two writes run together) are
 //! counted and skipped: one torn line must not cost the game.
 
+use super::damaged::{Damage, Members, WholeLines};
 use csv::StringRecord;
-use flate2::read::MultiGzDecoder;
 use model::{Price, Side, Size, TokenId};
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The most frames of one recording; the largest known one has under 7,000.
@@ -48,6 +48,8 @@ pub struct Recording {
     pub frames: Vec<Frame>,
     /// Lines that were no rows.
     pub torn_lines: u64,
+    /// Why it ends early; empty if it does not, as far as its packing shows.
+    pub ends_early: String,
 }
 
 /// Why a recording cannot be used.
@@ -61,6 +63,12 @@ pub enum ReadError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// The text is in another encoding.
+    #[error("reading the recording {path}: {}", files::UTF_16)]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
     },
     /// The text is no CSV at all.
     #[error("reading the recording as CSV")]
@@ -109,16 +117,27 @@ pub enum ReadError {
 /// # Errors
 /// [`ReadError`] if the file is no recording of one market.
 pub fn read_file(path: &Path) -> Result<Recording, ReadError> {
-    read(open(path)?)
+    let (text, damage) = open(path)?;
+    let recording = read(text)?;
+    Ok(Recording { ends_early: damage.take().unwrap_or_default(), ..recording })
 }
 
-/// Opens a file; one whose name ends in `.gz` is unpacked on the way.
-pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, ReadError> {
+/// Opens a file; one whose name ends in `.gz` is unpacked on the way. A damaged end costs only what stands there.
+pub(super) fn open(path: &Path) -> Result<(impl BufRead, Damage), ReadError> {
     let file =
         files::open(path, files::Links::Follow).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     let reader = BufReader::new(file);
     let packed = path.extension().is_some_and(|extension| extension == "gz");
-    Ok(if packed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
+    let unpacked: Box<dyn Read> = if packed { Box::new(Members::new(reader)) } else { Box::new(reader) };
+    let (lines, damage) = WholeLines::new(unpacked);
+    let mut lines = BufReader::new(lines);
+    let begin = lines.fill_buf().map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    if files::is_utf16(begin) {
+        return Err(ReadError::Utf16 { path: path.to_owned() });
+    }
+    let mark = begin.len().saturating_sub(files::without_mark(begin).len());
+    lines.consume(mark);
+    Ok((lines, damage))
 }
 
 /// Reads a recording from text.
@@ -208,10 +227,22 @@ impl Columns {
             token: TokenId::parse(record.get(self.token)?)?,
             kind,
             level: (side, Price::parse(record.get(self.price)?)?, Size::parse(record.get(self.size)?)?),
-            time_ms: record.get(self.time)?.parse().ok()?,
+            time_ms: unix_ms(record.get(self.time)?)?,
             hash: optional(self.hash),
             outcome: optional(self.outcome),
         })
+    }
+}
+
+/// Reads a Unix time as milliseconds: seconds, microseconds and nanoseconds are told from them by their size. What is below the seconds of
+/// 2001 is the clock of a recording that was made up.
+pub(super) fn unix_ms(text: &str) -> Option<u64> {
+    let value: u64 = text.parse().ok()?;
+    match value {
+        1_000_000_000..100_000_000_000 => value.checked_mul(1_000),
+        0..100_000_000_000_000 => Some(value),
+        100_000_000_000_000..100_000_000_000_000_000 => value.checked_div(1_000),
+        _ => value.checked_div(1_000_000),
     }
 }
 
@@ -271,7 +302,7 @@ impl Builder {
         let Self { slug, tokens, outcomes, frames, torn, .. } = self;
         let found = tokens.len();
         let tokens = <[TokenId; 2]>::try_from(tokens).map_err(|_rest| ReadError::Tokens { found })?;
-        Ok(Recording { slug, tokens, outcomes, frames, torn_lines: torn })
+        Ok(Recording { slug, tokens, outcomes, frames, torn_lines: torn, ends_early: String::new() })
     }
 }
 

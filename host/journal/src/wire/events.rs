@@ -10,6 +10,7 @@ variants!(MarketEventKind, "market event" {
     2 => Trade { side, price, size },
     3 => TickSize { tick },
     4 => Resolved { pays },
+    5 => Unread { grid },
 });
 structure!(MarketEvent { token, venue_time, kind });
 structure!(Quote { price, size });

@@ -2,7 +2,8 @@
 
 use crate::inputs::{
     every_input, inputs_of_assignments, inputs_of_budgets, inputs_of_failed_saves, inputs_of_fuel,
-    inputs_of_realised_sums, inputs_of_saved_states, inputs_of_sweeps, inputs_of_the_second_contract, later_inputs,
+    inputs_of_realised_sums, inputs_of_saved_states, inputs_of_sweeps, inputs_of_the_second_contract,
+    inputs_of_unread_messages, later_inputs,
 };
 use journal::{Header, MAGIC, Placement, Reader, Record, Step, encode};
 use model::{OrderId, SessionId, Time, VenueOrderId};
@@ -104,6 +105,12 @@ fn fuel_is_written_and_read_as_it_was_committed() {
 fn assignments_are_written_and_read_as_they_were_committed() {
     let records: Vec<Record> = inputs_of_assignments().into_iter().map(Record::Input).collect();
     is_as_committed("v1-assignments.journal", &records);
+}
+
+#[test]
+fn messages_that_are_not_understood_are_written_and_read_as_they_were_committed() {
+    let records: Vec<Record> = inputs_of_unread_messages().into_iter().map(Record::Input).collect();
+    is_as_committed("v1-unread.journal", &records);
 }
 
 #[test]

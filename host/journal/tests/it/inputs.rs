@@ -342,6 +342,15 @@ pub(crate) fn inputs_of_realised_sums() -> Vec<Input> {
     (1..).zip(sums).map(|(seq, sums)| input(seq, Time(7), Body::RealisedBefore(sums))).collect()
 }
 
+/// What was added when a message that is not understood began to cost its token alone.
+pub(crate) fn inputs_of_unread_messages() -> Vec<Input> {
+    let event = |grid| {
+        let kind = MarketEventKind::Unread { grid };
+        Body::Event(MarketEvent { token: TokenIx(45), venue_time: Time(46), kind })
+    };
+    (1..).zip([false, true]).map(|(seq, grid)| input(seq, Time(7), event(grid))).collect()
+}
+
 /// The inputs that came after the first file was committed; every variant inside of them too.
 pub(crate) fn later_inputs() -> Vec<Input> {
     let told = |kind| {

@@ -1,6 +1,7 @@
 //! What an account does and reads.
 
 use super::departure::Departure;
+use super::listed::Listed;
 use super::public::Pages;
 use super::transport::{Call, Transport};
 use super::{Ack, BATCH_MAX, Class, Client, HeartbeatError, PlaceError, RequestError, Terms, Withheld, place};
@@ -243,8 +244,8 @@ impl AccountClient {
         let body = json!({ "heartbeat_id": id }).to_string();
         let timeout = self.client.transport.timeouts.cancel;
         let parse = |bytes: &[u8]| {
-            let answer: WireHeartbeat<'_> = serde_json::from_slice(bytes)?;
-            Ok(answer.heartbeat_id.as_str().to_owned())
+            let answer: WireHeartbeat<'_> = parse::document(bytes)?;
+            parse::words("heartbeat_id", &answer.heartbeat_id).map(ToOwned::to_owned)
         };
         let what = (Method::POST, "/v1/heartbeats", Class::Vital);
         match self.call(what, &[], Some(body), timeout, parse).await {
@@ -258,8 +259,8 @@ impl AccountClient {
     /// Returns the open orders of the account.
     ///
     /// # Errors
-    /// If a page cannot be read; there is no partial list.
-    pub async fn open_orders(&self) -> Result<Vec<VenueOrder>, RequestError> {
+    /// If a page cannot be read. A row that is not understood costs no other.
+    pub async fn open_orders(&self) -> Result<Listed<VenueOrder>, RequestError> {
         self.orders(&[], Class::Read).await
     }
 
@@ -267,21 +268,20 @@ impl AccountClient {
     /// itself reads.
     ///
     /// # Errors
-    /// If a page cannot be read; there is no partial list.
-    pub async fn shown_orders(&self) -> Result<Vec<VenueOrder>, RequestError> {
+    /// If a page cannot be read. A row that is not understood costs no other.
+    pub async fn shown_orders(&self) -> Result<Listed<VenueOrder>, RequestError> {
         self.orders(&[], Class::Look).await
     }
 
-    async fn orders(&self, filter: &[(&str, &str)], class: Class) -> Result<Vec<VenueOrder>, RequestError> {
-        let mut orders = Vec::new();
+    async fn orders(&self, filter: &[(&str, &str)], class: Class) -> Result<Listed<VenueOrder>, RequestError> {
+        let mut orders = Listed::new();
         let mut pages = Pages::new("/data/orders");
         while let Some(cursor) = pages.cursor() {
             let mut query = filter.to_vec();
             query.push(("next_cursor", cursor));
             let (what, timeout) = ((Method::GET, "/data/orders", class), self.client.transport.timeouts.read);
             let page = self.call(what, &query, None, timeout, parse::open_order_page).await?;
-            orders.extend(page.items);
-            pages.turn(page.next)?;
+            pages.turn(orders.add(self.client.transport.noted("/data/orders", page)))?;
         }
         Ok(orders)
     }
@@ -301,17 +301,16 @@ impl AccountClient {
     /// Returns our trades since `after`, as the venue lists them (newest first). Whole seconds count.
     ///
     /// # Errors
-    /// If a page cannot be read; there is no partial list.
-    pub async fn trades(&self, after: Time) -> Result<Vec<TradeEvent>, RequestError> {
+    /// If a page cannot be read. A row that is not understood costs no other.
+    pub async fn trades(&self, after: Time) -> Result<Listed<TradeEvent>, RequestError> {
         let owner = self.owner();
         let after = after.seconds().to_string();
-        let mut trades = Vec::new();
+        let mut trades = Listed::new();
         let mut pages = Pages::new("/data/trades");
         while let Some(cursor) = pages.cursor() {
             let query = [("after", after.as_str()), ("next_cursor", cursor)];
             let page = self.get("/data/trades", &query, |body| parse::trade_page(body, &owner)).await?;
-            trades.extend(page.items);
-            pages.turn(page.next)?;
+            pages.turn(trades.add(self.client.transport.noted("/data/trades", page)))?;
         }
         Ok(trades)
     }
@@ -319,19 +318,26 @@ impl AccountClient {
     /// Looks for an order everywhere it could be: by id, among the open orders, among the trades since `after`.
     ///
     /// # Errors
-    /// If one of the three has no good answer: silence is no denial.
+    /// If one of the three has no good answer, or one that could be about the order and is not understood: silence is no denial.
     pub async fn look(&self, id: VenueOrderId, after: Time) -> Result<Looked, RequestError> {
         if let Some(order) = self.order(id).await? {
             return Ok(Looked::Found(order));
         }
         let text = id.to_string();
-        if let Some(order) = self.orders(&[("id", &text)], Class::Read).await?.into_iter().find(|order| order.id == id)
-        {
-            return Ok(Looked::Found(order));
+        let orders = self.orders(&[("id", &text)], Class::Read).await?;
+        if let Some(order) = orders.rows.iter().find(|order| order.id == id) {
+            return Ok(Looked::Found(order.clone()));
         }
         let mut trades = self.trades(after).await?;
-        trades.retain(|trade| trade.parts.iter().any(|part| part.order == id));
-        Ok(if trades.is_empty() { Looked::Denied } else { Looked::Traded(trades) })
+        trades.rows.retain(|trade| trade.parts.iter().any(|part| part.order == id));
+        if !trades.rows.is_empty() {
+            return Ok(Looked::Traded(trades.rows));
+        }
+        match [("/data/orders", orders.may_hide(id)), ("/data/trades", trades.may_hide(id))].iter().find(|list| list.1)
+        {
+            Some((path, _)) => Err(RequestError::Unread { path }),
+            None => Ok(Looked::Denied),
+        }
     }
 
     /// Returns the cash that the venue believes we have.
@@ -429,7 +435,7 @@ fn unix_seconds() -> u64 {
 }
 
 pub(super) fn cancel_answer(bytes: &[u8]) -> Result<CancelAnswer, ParseError> {
-    let wire: WireCancel<'_> = serde_json::from_slice(bytes)?;
+    let wire: WireCancel<'_> = parse::document(bytes)?;
     let cancelled = wire.canceled.unwrap_or_default();
     let not_cancelled = wire.not_canceled.unwrap_or_default();
     Ok(CancelAnswer {

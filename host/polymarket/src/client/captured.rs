@@ -13,6 +13,7 @@
 mod documents;
 mod fields;
 mod frames;
+mod one_field;
 mod samples;
 
 use crate::parse::shared::shared;

@@ -1,8 +1,8 @@
 //! The Data API, the venue's public records (PROTOCOL 15.2): what an account did and what it holds. It lags the chain by seconds and
 //! counts with floating point, so it explains and it never drives orders.
 
-use super::RequestError;
 use super::transport::{ClientError, Timeouts, Transport, split};
+use super::{Client, RequestError};
 use crate::parse::{self, Deed, Holding, Items, ParseError, RecordCounts};
 use model::Time;
 use order::Address;
@@ -56,6 +56,13 @@ impl DataApi {
         Ok(Self { transport: Transport::new(base, timeouts)?, prefix: prefix.to_owned(), old: Arc::default() })
     }
 
+    /// Notes what is not understood where this client notes it.
+    #[must_use]
+    pub fn noting_with(mut self, client: &Client) -> Self {
+        self.transport.left_out = client.left_out().clone();
+        self
+    }
+
     /// Returns what the wallet `user` did since then, the newest first, and what was not understood of it.
     ///
     /// # Errors
@@ -87,6 +94,10 @@ impl DataApi {
         let mut cursor: Option<String> = None;
         for page in 0..list.pages {
             let (items, told) = self.page(list, &user, page, cursor.as_deref(), read).await?;
+            for refused in &told.refused {
+                let left_out = &self.transport.left_out;
+                left_out.note(list.paths[0], &refused.name, &refused.reason, "nothing is concluded from that row");
+            }
             counts.add(told);
             let done = last(&items.items);
             all.extend(items.items.into_iter().filter(|item| wanted(item)));
@@ -146,30 +157,12 @@ impl DataApi {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::fake::server;
     use crate::parse::Recorded;
-    use std::sync::Mutex;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
 
-    /// A server that answers each request with what `answer` makes of its first line; returns its address and what was asked.
-    async fn server(answer: fn(&str) -> (u16, String)) -> (String, Arc<Mutex<Vec<String>>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}/data-api", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&asked);
-        tokio::spawn(async move {
-            while let Ok((mut socket, _)) = listener.accept().await {
-                let mut bytes = vec![0; 4096];
-                let length = socket.read(&mut bytes).await.unwrap();
-                let line = String::from_utf8_lossy(&bytes[..length]).lines().next().unwrap_or_default().to_owned();
-                let (status, body) = answer(&line);
-                heard.lock().unwrap().push(line);
-                let text =
-                    format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
-                socket.write_all(text.as_bytes()).await.unwrap();
-            }
-        });
-        (address, asked)
+    async fn data_api(answer: fn(&str) -> (u16, String)) -> (String, Arc<std::sync::Mutex<Vec<String>>>) {
+        let (address, asked) = server(answer).await;
+        (format!("{address}/data-api"), asked)
     }
 
     fn row(second: u64) -> String {
@@ -182,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn pages_are_read_until_nothing_is_recent() {
-        let (address, asked) = server(|line| {
+        let (address, asked) = data_api(|line| {
             let (first, next) = match line {
                 line if line.contains("cursor=b") => (100, "c"),
                 line if line.contains("cursor=a") => (200, "b"),
@@ -202,7 +195,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_generation_is_asked_where_there_is_no_second() {
-        let (address, asked) = server(|line| match line {
+        let (address, asked) = data_api(|line| match line {
             line if line.contains("/v2/") => (404, "{}".to_owned()),
             line if line.contains("offset=500") => (200, format!("[{}]", row(1))),
             _ => (200, format!("[{}]", vec![row(5); 499].join(",") + r#",{"type":"NEW","timestamp":5}"#)),
@@ -220,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_list_without_an_end_is_an_error() {
-        let (address, _) = server(|line| {
+        let (address, _) = data_api(|line| {
             let next = if line.contains("cursor=a") { "b" } else { "a" };
             (200, format!(r#"{{"data":[{}],"pagination":{{"next_cursor":"{next}"}}}}"#, row(9)))
         })

@@ -58,6 +58,12 @@ pub enum RequestError {
         #[source]
         source: ParseError,
     },
+    /// A row of a list that could be about what was asked for is not understood.
+    #[error("a row of {path} that could be about it is not understood")]
+    Unread {
+        /// The list.
+        path: &'static str,
+    },
     /// A list did not end.
     #[error("{path} has more than {limit} pages, or repeats one")]
     Endless {
@@ -92,10 +98,15 @@ impl RequestError {
     /// expected refusal does not.
     pub const fn is_failure(&self) -> bool {
         match self {
-            Self::NoRoom { .. } | Self::Withheld(Withheld::Held | Withheld::TooOld) => false,
+            Self::NoRoom { .. } | Self::Unread { .. } | Self::Withheld(Withheld::Held | Withheld::TooOld) => false,
             Self::Status { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
             _ => true,
         }
+    }
+
+    /// Says whether the venue answered with something that is not understood: to ask again soon brings the same.
+    pub const fn is_not_understood(&self) -> bool {
+        matches!(self, Self::Malformed { .. } | Self::Unread { .. })
     }
 
     /// Says whether the venue does not know what was asked for.

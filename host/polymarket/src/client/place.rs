@@ -1,12 +1,14 @@
 //! What came of a placement: an acknowledgement, a refusal, nothing sent, or nobody knows (PROTOCOL 4.5 and 9).
 
 use super::RequestError;
-use crate::parse::{ParseError, cut};
+use crate::parse::{ParseError, cut, document, flag, list, maybe, object};
+use crate::wire::Text;
 use crate::wire::order::{OrderFields, PostAnswer, PostOrder};
 use model::event::Reason;
 use model::input::PlaceOutcome;
 use model::{OrderKind, Side, Size, TradeId, VenueOrderId, hex};
 use order::SignedOrder;
+use serde_json::value::RawValue;
 
 /// Words in a refusal after which the order may exist all the same.
 const MAYBE_THERE: [&str; 2] = [
@@ -183,7 +185,7 @@ pub fn order_body(signed: &SignedOrder, kind: OrderKind, owner: &str) -> Result<
 
 /// Reads the answer to `POST /order`. The outer error is an answer without sense, the inner one a refusal in a good answer.
 pub(super) fn answer(bytes: &[u8], id: VenueOrderId, side: Side) -> Result<Result<Ack, PlaceError>, ParseError> {
-    Ok(read(serde_json::from_slice(bytes)?, id, side))
+    Ok(read(document(bytes)?, id, side))
 }
 
 /// Reads the answer to `POST /orders`, which has one part for each order, in their order. Parts that are missing, or too many, say
@@ -192,15 +194,28 @@ pub(super) fn answers(
     bytes: &[u8],
     asked: &[(VenueOrderId, Side)],
 ) -> Result<Vec<Result<Ack, PlaceError>>, ParseError> {
-    let wires: Vec<PostAnswer<'_>> = serde_json::from_slice(bytes)?;
-    if wires.len() != asked.len() {
+    let parts: Vec<&RawValue> = serde_json::from_slice(bytes)?;
+    if parts.len() != asked.len() {
         return Err(ParseError::Missing { field: "an answer for each order" });
     }
-    Ok(wires.into_iter().zip(asked).map(|(wire, (id, side))| read(wire, *id, *side)).collect())
+    let part = |(raw, (id, side)): (&&RawValue, &(VenueOrderId, Side))| match object(raw) {
+        Ok(wire) => read(wire, *id, *side),
+        // It says nothing of its own order, and the others have their own.
+        Err(error) => Err(not_understood(*id, &error)),
+    };
+    Ok(parts.iter().zip(asked).map(part).collect())
 }
 
 fn read(wire: PostAnswer<'_>, id: VenueOrderId, side: Side) -> Result<Ack, PlaceError> {
-    if !wire.error.is_empty() || !wire.success {
+    if let Err(error) = maybe("errorMsg", &wire.error, |words| words.parse::<f64>().is_err().then_some(())) {
+        return Err(not_understood(id, &error));
+    }
+    let success = match flag("success", &wire.success) {
+        Ok(told) => told.unwrap_or(true),
+        Err(error) if wire.error.is_empty() => return Err(not_understood(id, &error)),
+        Err(_) => false,
+    };
+    if !wire.error.is_empty() || !success {
         let reason = cut(wire.error.as_str());
         let unknown = MAYBE_THERE.iter().any(|word| reason.contains(word));
         let error = if unknown { PlaceError::OutcomeUnknown { id, reason } } else { PlaceError::Refused { reason } };
@@ -218,7 +233,11 @@ fn read(wire: PostAnswer<'_>, id: VenueOrderId, side: Side) -> Result<Ack, Place
                 Side::Buy => &wire.taking,
                 Side::Sell => &wire.making,
             };
-            AckStatus::Matched { matched: Size::parse(shares.as_str()).unwrap_or_default() }
+            // Where it says nothing, the trades do.
+            match maybe("makingAmount or takingAmount", shares, Size::parse) {
+                Ok(matched) => AckStatus::Matched { matched: matched.unwrap_or_default() },
+                Err(error) => return Err(not_understood(id, &error)),
+            }
         }
         "delayed" => AckStatus::Delayed,
         other => {
@@ -226,9 +245,14 @@ fn read(wire: PostAnswer<'_>, id: VenueOrderId, side: Side) -> Result<Ack, Place
             return Err(PlaceError::OutcomeUnknown { id, reason });
         }
     };
-    let trades = wire.trades.unwrap_or_default();
-    let trades = trades.iter().filter_map(|trade| TradeId::parse(trade.as_str())).collect();
+    let trades: Vec<Text<'_>> = list("tradeIDs", &wire.trades).ok().flatten().unwrap_or_default();
+    let trades = trades.iter().filter_map(|trade| TradeId::parse(trade.scalar()?)).collect();
     Ok(Ack { id, status, trades })
+}
+
+/// An answer that is not understood proves nothing: the order may be there.
+fn not_understood(id: VenueOrderId, error: &ParseError) -> PlaceError {
+    PlaceError::OutcomeUnknown { id, reason: cut(&format!("the venue's answer is not understood: {error}")) }
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use super::transport::{Call, ClientError, RequestCounts, Timeouts, Transport};
 use super::{BOOKS_MAX, Class, PAGES_MAX, RequestError};
+use crate::LeftOut;
 use crate::auth::{Credentials, Header, L1Headers};
 use crate::parse::{self, BookSnapshot, ParseError, Tradable};
+use crate::wire::Text;
 use crate::wire::account::{ApiKey, Geoblock, Version};
+use crate::wire::text::parse_time;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use model::{Market, Time, TokenId, Usd};
 use reqwest::Method;
@@ -13,6 +16,8 @@ use std::sync::atomic::Ordering;
 
 /// How many markets are read at once.
 const MARKETS_AT_ONCE: usize = 8;
+/// How many markets are read in the place of those that the order book does not describe, or not in a way that is understood.
+const SPARE_MAX: usize = 50;
 
 /// A client for what is public. Cheap to clone; clones share connections and counts.
 #[derive(Debug, Clone)]
@@ -39,13 +44,21 @@ impl Client {
         self.transport.take_counts()
     }
 
+    /// Returns what of the venue's answers was not understood, for all clones; what else is not is noted there too.
+    pub const fn left_out(&self) -> &LeftOut {
+        &self.transport.left_out
+    }
+
     /// Returns the venue's clock, in whole seconds.
     ///
     /// # Errors
     /// If there is no good answer.
     pub async fn time(&self) -> Result<Time, RequestError> {
-        self.get("/time", &[], |body| Ok(Time::from_millis(serde_json::from_slice::<u64>(body)?.saturating_mul(1_000))))
-            .await
+        self.get("/time", &[], |body| {
+            let told: Text<'_> = serde_json::from_slice(body)?;
+            parse::field("time", &told, parse_time)
+        })
+        .await
     }
 
     /// Returns the version of orders that the venue takes for outcome tokens (PROTOCOL 1.4).
@@ -53,7 +66,11 @@ impl Client {
     /// # Errors
     /// If there is no good answer.
     pub async fn version(&self) -> Result<u32, RequestError> {
-        let told = self.get("/version", &[], |body| Ok(serde_json::from_slice::<Version>(body)?.version)).await?;
+        let told = self.get("/version", &[], |body| {
+            let told: Version<'_> = parse::document(body)?;
+            parse::field("version", &told.version, |text| text.parse().ok())
+        });
+        let told = told.await?;
         self.transport.version.store(told, Ordering::Release);
         Ok(told)
     }
@@ -70,8 +87,9 @@ impl Client {
     /// If there is no good answer.
     pub async fn geoblock(&self) -> Result<(bool, String), RequestError> {
         self.get("/api/geoblock", &[], |body| {
-            let answer: Geoblock<'_> = serde_json::from_slice(body)?;
-            Ok((answer.blocked, crate::parse::cut(answer.country.as_str())))
+            let answer: Geoblock<'_> = parse::document(body)?;
+            let blocked = parse::told_flag("blocked", &answer.blocked)?;
+            Ok((blocked, parse::cut(parse::words("country", &answer.country)?)))
         })
         .await
     }
@@ -83,14 +101,27 @@ impl Client {
     /// If a list or a market cannot be read.
     pub async fn markets(&self, limit: usize) -> Result<Vec<Market>, RequestError> {
         let listed = self.tradable(limit).await?;
-        self.described(listed).await
+        self.described(listed.into_iter(), limit).await
     }
 
-    /// Asks the order book how these markets are traded.
-    pub(super) async fn described(&self, listed: Vec<Tradable>) -> Result<Vec<Market>, RequestError> {
-        let reads = listed.into_iter().map(|listed| self.market(listed));
-        let markets: Vec<Option<Market>> = stream::iter(reads).buffered(MARKETS_AT_ONCE).try_collect().await?;
-        Ok(markets.into_iter().flatten().collect())
+    /// Asks the order book how these markets are traded, one after the other until it has described `limit` of them.
+    pub(super) async fn described(
+        &self,
+        listed: impl Iterator<Item = Tradable>,
+        limit: usize,
+    ) -> Result<Vec<Market>, RequestError> {
+        let mut listed = listed.take(limit.saturating_add(SPARE_MAX));
+        let mut markets = Vec::new();
+        while markets.len() < limit {
+            let next: Vec<_> =
+                listed.by_ref().take(limit.saturating_sub(markets.len())).map(|listed| self.market(listed)).collect();
+            if next.is_empty() {
+                break;
+            }
+            let described: Vec<Option<Market>> = stream::iter(next).buffered(MARKETS_AT_ONCE).try_collect().await?;
+            markets.extend(described.into_iter().flatten());
+        }
+        Ok(markets)
     }
 
     async fn tradable(&self, limit: usize) -> Result<Vec<Tradable>, RequestError> {
@@ -98,25 +129,22 @@ impl Client {
         let mut pages = Pages::new("/markets");
         while let Some(cursor) = pages.cursor() {
             let page = self.get("/markets", &[("next_cursor", cursor)], parse::market_page).await?;
+            let page = self.transport.noted("/markets", page);
             listed.extend(page.items);
             if listed.len() >= limit {
                 break;
             }
             pages.turn(page.next)?;
         }
-        listed.truncate(limit);
         Ok(listed)
     }
 
     async fn market(&self, listed: Tradable) -> Result<Option<Market>, RequestError> {
         let path = format!("/clob-markets/{}", listed.condition);
-        let condition = listed.condition;
         match self.get(&path, &[], |body| parse::clob_market(body, listed)).await {
             Ok(market) => Ok(Some(market)),
-            Err(RequestError::Malformed { source, .. }) => {
-                tracing::warn!(%condition, error = %source, "market left out");
-                Ok(None)
-            }
+            // The transport has named it.
+            Err(RequestError::Malformed { .. }) => Ok(None),
             // New markets need minutes to appear everywhere (PROTOCOL 15.1).
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -148,7 +176,7 @@ impl Client {
         .await
     }
 
-    /// Returns the books of many tokens; those that the venue does not know are left out.
+    /// Returns the books of many tokens; those that the venue does not know, or that are not understood, are left out.
     ///
     /// # Errors
     /// If there is no good answer.
@@ -166,7 +194,8 @@ impl Client {
                 class: Class::Read,
                 departure: None,
             };
-            books.extend(self.transport.call(call, parse::books).await?);
+            let page = self.transport.call(call, parse::books).await?;
+            books.extend(self.transport.noted("/books", page).items);
         }
         Ok(books)
     }
@@ -189,7 +218,7 @@ impl Client {
         let call = Call { method, path, query: &[], headers, body: None, timeout, class: Class::Read, departure: None };
         self.transport
             .call(call, |body| {
-                let key: ApiKey<'_> = serde_json::from_slice(body)?;
+                let key: ApiKey<'_> = parse::document(body)?;
                 Credentials::new(key.api_key.as_str(), key.secret.as_str(), key.passphrase.as_str())
                     .ok()
                     // The cause is not shown: it could hold a part of the secret.

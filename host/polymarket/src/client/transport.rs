@@ -4,7 +4,8 @@ use super::departure::{Departure, Hold};
 use super::limits::{Class, Limits, Told, tier};
 use super::{BODY_MAX, Mood, RequestError};
 use crate::auth::Header;
-use crate::parse::ParseError;
+use crate::left_out::LeftOut;
+use crate::parse::{Items, ParseError};
 use crate::tls;
 use crate::wire::account::Failure;
 use parking_lot::{Mutex, MutexGuard};
@@ -106,6 +107,8 @@ pub(super) struct Transport {
     pub(super) hold: Hold,
     /// What `GET /version` answered last.
     pub(super) version: Arc<AtomicU32>,
+    /// What of the answers was not understood.
+    pub(super) left_out: LeftOut,
     pub(super) timeouts: Timeouts,
 }
 
@@ -131,8 +134,8 @@ impl Transport {
         let moods = Arc::new(watch::channel(None).0);
         let limits = Arc::new(Mutex::new(Limits::new(Instant::now())));
         let version = Arc::new(AtomicU32::new(2));
-        let (counters, hold) = (Arc::default(), Hold::default());
-        Ok(Self { http, base, counters, limits, moods, hold, version, timeouts })
+        let (counters, hold, left_out) = (Arc::default(), Hold::default(), LeftOut::default());
+        Ok(Self { http, base, counters, limits, moods, hold, version, left_out, timeouts })
     }
 
     pub(super) fn take_counts(&self) -> RequestCounts {
@@ -159,6 +162,10 @@ impl Transport {
         };
         let answer = answer
             .and_then(|body| parse(&body).map_err(|source| RequestError::Malformed { path: path.to_owned(), source }));
+        if let Err(RequestError::Malformed { source, .. }) = &answer {
+            let (list, name) = split_id(path);
+            self.left_out.note(list, name, &source.explained(), "the answer is not used");
+        }
         if let Some(mood) = answer.as_ref().err().and_then(Mood::of) {
             self.moods.send_replace(Some(mood));
         }
@@ -179,6 +186,14 @@ impl Transport {
     ) -> Result<T, RequestError> {
         let (method, headers, timeout, class) = (Method::GET, &[], self.timeouts.read, Class::Read);
         self.call(Call { method, path, query, headers, body: None, timeout, class, departure: None }, parse).await
+    }
+
+    /// Names what of a page was not understood, and returns the page.
+    pub(super) fn noted<T>(&self, list: &str, page: Items<T>) -> Items<T> {
+        for refused in &page.refused {
+            self.left_out.note(list, &refused.name, &refused.reason, "left out, and the rest of the list is used");
+        }
+        page
     }
 
     /// Waits for a request's turn, as long as such a request may.
@@ -253,6 +268,11 @@ impl Transport {
         });
         answer.await.unwrap_or(Err(RequestError::Timeout { after }))
     }
+}
+
+/// Splits a path into the list and the id in it that was asked for.
+fn split_id(path: &str) -> (&str, &str) {
+    path.find("/0x").and_then(|at| path.split_at_checked(at)).unwrap_or((path, "the whole answer"))
 }
 
 /// Splits an address into what is connected to and the path that stands before every request's, without a slash at the end.

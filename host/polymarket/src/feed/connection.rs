@@ -6,6 +6,7 @@ use model::{Time, TokenId};
 use rustls::ClientConfig;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
@@ -28,6 +29,32 @@ pub(super) struct Connection {
     pub(super) events: mpsc::Sender<FeedEvent>,
 }
 
+/// How long to wait before the next connection. Only one that was up for long proves that all is well: a handshake that works and a
+/// connection that is lost right after it, again and again, would be a storm.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    waits: [Duration; 5],
+    healthy: Duration,
+    attempt: usize,
+}
+
+impl Backoff {
+    pub(super) const fn new(timings: &Timings) -> Self {
+        Self { waits: timings.backoff, healthy: timings.healthy, attempt: 0 }
+    }
+
+    /// Takes note of a lost connection, with when it came up if it did, and returns how long to wait.
+    pub(super) fn lost(&mut self, now: Instant, up_since: Option<Instant>) -> Duration {
+        if up_since.is_some_and(|since| now.saturating_duration_since(since) >= self.healthy) {
+            self.attempt = 0;
+        }
+        let last = self.waits.len().saturating_sub(1);
+        let wait = self.waits.get(self.attempt.min(last)).copied().unwrap_or_default();
+        self.attempt = self.attempt.saturating_add(1);
+        wait
+    }
+}
+
 /// How a connection ended.
 enum End {
     /// To be made again.
@@ -39,21 +66,19 @@ enum End {
 impl Connection {
     /// Connects again and again until nobody listens.
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        let mut attempt = 0usize;
+        let mut backoff = Backoff::new(&self.timings);
         loop {
-            let mut was_up = false;
-            let End::Lost(reason) = self.once(&mut requests, &mut was_up).await else { return };
+            let mut up_since = None;
+            let End::Lost(reason) = self.once(&mut requests, &mut up_since).await else { return };
             tracing::warn!(url = %self.url, %reason, "the channel is down");
             if self.events.send(FeedEvent::Down { reason }).await.is_err() {
                 return;
             }
-            attempt = if was_up { 0 } else { attempt.saturating_add(1) };
-            let last = self.timings.backoff.len().saturating_sub(1);
-            sleep(self.timings.backoff.get(attempt.min(last)).copied().unwrap_or_default()).await;
+            sleep(backoff.lost(Instant::now(), up_since)).await;
         }
     }
 
-    async fn once(&mut self, requests: &mut mpsc::Receiver<Request>, was_up: &mut bool) -> End {
+    async fn once(&mut self, requests: &mut mpsc::Receiver<Request>, up_since: &mut Option<Instant>) -> End {
         let mut socket = match timeout(self.timings.connect, self.connect()).await {
             Ok(Ok(socket)) => socket,
             Ok(Err(reason)) => return End::Lost(reason),
@@ -65,7 +90,7 @@ impl Connection {
         if self.events.send(FeedEvent::Up).await.is_err() {
             return End::Unheard;
         }
-        *was_up = true;
+        *up_since = Some(Instant::now());
         match self.listen(&mut socket, requests).await {
             Ok(()) => End::Unheard,
             Err(end) => end,

@@ -14,6 +14,7 @@ fn config(listener: &TcpListener) -> FeedConfig {
         ping: Duration::from_millis(50),
         silence: Duration::from_millis(300),
         backoff: [Duration::from_millis(5); 5],
+        healthy: Duration::from_secs(60),
     };
     let address = format!("ws://{}", listener.local_addr().unwrap());
     FeedConfig { address, timings, now: || Time(7) }
@@ -112,6 +113,20 @@ async fn a_closed_connection_is_made_again() {
     assert!(matches!(event(&mut events).await, FeedEvent::Down { .. }));
     let _again = accept(&listener).await;
     assert_eq!(event(&mut events).await, FeedEvent::Up);
+}
+
+#[test]
+fn only_minutes_of_health_begin_the_waits_anew() {
+    let timings = Timings::default();
+    let (mut backoff, start) = (connection::Backoff::new(&timings), tokio::time::Instant::now());
+    let mut lost = |at: u64, up_since: Option<u64>| {
+        let moment = |seconds| start + Duration::from_secs(seconds);
+        backoff.lost(moment(at), up_since.map(moment)).as_millis()
+    };
+    // Each handshake works, and each connection is lost at once.
+    assert_eq!([lost(0, Some(0)), lost(1, Some(1)), lost(2, Some(2))], [250, 500, 1_000]);
+    assert_eq!([lost(3, None), lost(9, Some(8)), lost(130, Some(11))], [2_000, 5_000, 5_000]);
+    assert_eq!([lost(260, Some(140)), lost(270, Some(265))], [250, 500]);
 }
 
 #[tokio::test]

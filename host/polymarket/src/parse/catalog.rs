@@ -1,19 +1,19 @@
 //! The catalog's pages (PROTOCOL 15.1).
 
-use super::rest::{Items, Tradable};
-use super::{ParseError, cut_to, slug};
+use super::list::{Items, document};
+use super::rest::{Open, Tradable};
+use super::{ParseError, field, flag, maybe, words};
 use crate::wire::Text;
-use crate::wire::text::parse_iso_time;
 use model::amount::parse_micros;
-use model::bounds::QUESTION_MAX;
-use model::{ConditionId, EventId, Time, Usd};
+use model::{ConditionId, Time, Usd};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// A page of markets.
 #[derive(Debug, Deserialize)]
 struct Page<'a> {
     #[serde(borrow)]
-    markets: Vec<Row<'a>>,
+    markets: Vec<&'a RawValue>,
     #[serde(borrow, default)]
     next_cursor: Text<'a>,
 }
@@ -36,18 +36,18 @@ pub(crate) struct Row<'a> {
     event: Text<'a>,
     #[serde(borrow, default)]
     liquidity_num: Text<'a>,
-    #[serde(default)]
-    neg_risk: Option<bool>,
-    #[serde(default)]
-    active: Option<bool>,
-    #[serde(default)]
-    closed: Option<bool>,
-    #[serde(default)]
-    archived: Option<bool>,
-    #[serde(default)]
-    accepting_orders: Option<bool>,
-    #[serde(default)]
-    enable_order_book: Option<bool>,
+    #[serde(borrow, default)]
+    neg_risk: Text<'a>,
+    #[serde(borrow, default)]
+    active: Text<'a>,
+    #[serde(borrow, default)]
+    closed: Text<'a>,
+    #[serde(borrow, default)]
+    archived: Text<'a>,
+    #[serde(borrow, default)]
+    accepting_orders: Text<'a>,
+    #[serde(borrow, default)]
+    enable_order_book: Text<'a>,
 }
 
 /// A market of the catalog that can be traded, as it says.
@@ -56,8 +56,6 @@ pub struct Found {
     pub(crate) listed: Tradable,
     /// What is in its book, as the catalog counts it; none if it does not say.
     pub liquidity: Option<Usd>,
-    /// Whether it is a negative-risk market.
-    pub neg_risk: bool,
 }
 
 impl Found {
@@ -71,6 +69,11 @@ impl Found {
         &self.listed.slug
     }
 
+    /// Says whether it is a negative-risk market.
+    pub fn is_neg_risk(&self) -> bool {
+        self.listed.neg_risk == Some(true)
+    }
+
     /// Returns when it is due to end, if it says.
     pub const fn end(&self) -> Option<Time> {
         self.listed.end
@@ -78,51 +81,61 @@ impl Found {
 }
 
 impl Row<'_> {
-    /// Says whether orders can be placed now, on positions that we can sign for.
-    fn is_tradable(&self) -> bool {
-        let yes = |flag: Option<bool>| flag == Some(true);
-        let of_ours = self.version.is_empty() || self.version.as_str() == "v1";
-        of_ours
-            && yes(self.active)
-            && !yes(self.closed)
-            && !yes(self.archived)
-            && yes(self.accepting_orders)
-            && yes(self.enable_order_book)
+    /// Says whether its positions are of the generation that we sign for.
+    fn is_ours(&self) -> Result<bool, ParseError> {
+        match self.version.as_str() {
+            "" | "v1" => Ok(true),
+            _ => field("version", &self.version, |word| word.strip_prefix('v')?.parse().ok()).map(|_: u8| false),
+        }
     }
 
-    fn found(&self) -> Option<Found> {
-        // The catalog counts with floating point: what is beyond a micro-dollar is not money.
-        let text = self.liquidity_num.as_str();
-        let whole = text.split_once('.').map_or(text, |(whole, rest)| {
-            let end = whole.len().saturating_add(1).saturating_add(rest.len().min(6));
-            text.get(..end).unwrap_or(text)
-        });
-        Some(Found {
-            listed: Tradable {
-                condition: ConditionId::parse(self.condition_id.as_str())?,
-                slug: slug(self.slug.as_str())?,
-                question: cut_to(self.question.as_str(), QUESTION_MAX),
-                end: parse_iso_time(self.end_date.as_str()),
-                event: EventId::parse(self.event.as_str()),
-            },
-            liquidity: parse_micros(whole).and_then(|micros| i64::try_from(micros).ok()).map(Usd),
-            neg_risk: self.neg_risk == Some(true),
-        })
+    fn found(&self) -> Result<Option<Found>, ParseError> {
+        let open = Open {
+            yes: [
+                flag("active", &self.active)?,
+                flag("acceptingOrders", &self.accepting_orders)?,
+                flag("enableOrderBook", &self.enable_order_book)?,
+            ],
+            names: ["active", "acceptingOrders", "enableOrderBook"],
+            no: [flag("closed", &self.closed)?, flag("archived", &self.archived)?],
+        };
+        if !self.is_ours()? || !open.is_tradable()? {
+            return Ok(None);
+        }
+        let told = (flag("negRisk", &self.neg_risk)?, ("negRiskMarketID", &self.event));
+        let words = (words("slug", &self.slug)?, words("question", &self.question)?);
+        let Some(condition) = super::rest::condition("conditionId", &self.condition_id)? else { return Ok(None) };
+        let listed = Tradable::new(condition, words, ("endDate", &self.end_date), told)?;
+        Ok(Some(Found { listed, liquidity: self.liquidity()? }))
+    }
+
+    /// The catalog counts with floating point: what is beyond a micro-dollar is not money. A book cannot have less than nothing, so a
+    /// negative number says nothing of it.
+    fn liquidity(&self) -> Result<Option<Usd>, ParseError> {
+        let micros = maybe("liquidityNum", &self.liquidity_num, |text| {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            let whole = digits.split_once('.').map_or(digits, |(whole, rest)| {
+                let end = whole.len().saturating_add(1).saturating_add(rest.len().min(6));
+                digits.get(..end).unwrap_or(digits)
+            });
+            let micros = parse_micros(whole).and_then(|micros| i64::try_from(micros).ok())?;
+            Some((text == digits).then_some(Usd(micros)))
+        })?;
+        Ok(micros.flatten())
     }
 }
 
 /// Reads a page and keeps what can be traded. The last page has no cursor.
 pub(crate) fn catalog_page(bytes: &[u8]) -> Result<Items<Found>, ParseError> {
-    let page: Page<'_> = serde_json::from_slice(bytes)?;
-    let items = page.markets.iter().filter(|row| row.is_tradable()).filter_map(Row::found).collect();
-    let next = Some(page.next_cursor.as_str()).filter(|cursor| !cursor.is_empty()).map(ToOwned::to_owned);
-    Ok(Items { items, next })
+    let page: Page<'_> = document(bytes)?;
+    let next = maybe("next_cursor", &page.next_cursor, |cursor| Some(cursor.to_owned()))?;
+    Ok(Items::read(&page.markets, next, |row: Row<'_>| row.found()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::bounds::SLUG_MAX;
+    use model::bounds::{QUESTION_MAX, SLUG_MAX};
     use serde_json::{Value, json};
 
     const CONDITION: &str = "0x7d952222f137be0fa2fc4b082f0c47870c4494c5d8715a7427526fd67faeb9cd";
@@ -139,10 +152,10 @@ mod tests {
 
     #[test]
     fn a_market_of_the_catalog_is_read() {
-        let Items { items, next } = page(|_| {});
+        let Items { items, next, .. } = page(|_| {});
         let [found] = &items[..] else { panic!("{items:?}") };
         assert_eq!((found.slug(), found.end()), ("btc-updown-5m-1", Some(Time(1_795_424_700_000_000))));
-        assert_eq!((found.liquidity, found.neg_risk), (Some(Usd(20_328_371_234)), false));
+        assert_eq!((found.liquidity, found.is_neg_risk()), (Some(Usd(20_328_371_234)), false));
         assert_eq!(next.as_deref(), Some("abc"));
         assert!(catalog_page(br#"{"markets":[]}"#).unwrap().next.is_none());
     }

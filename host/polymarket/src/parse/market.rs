@@ -1,5 +1,9 @@
 //! The market channel (PROTOCOL 13.2). This is the hot path: one pass, borrowed text, no allocation for a level change.
 
+mod odd;
+
+pub use odd::Odd;
+
 use super::scan::Scanner;
 use super::{ParseError, TokenMap};
 use crate::wire::text::parse_time;
@@ -27,10 +31,13 @@ pub struct MarketCounts {
 /// something, so they need a fresh snapshot.
 pub fn parse_market(frame: &[u8], tokens: &TokenMap, out: &mut Vec<MarketEvent>) -> Result<MarketCounts, ParseError> {
     let start = out.len();
-    let mut reader = Reader { tokens, out, counts: MarketCounts::default() };
-    match reader.frame(frame, |_, _| {}) {
-        Ok(()) => Ok(reader.counts),
-        Err(error) => {
+    let mut odd = Vec::new();
+    let mut reader = Reader { tokens, out, counts: MarketCounts::default(), odd: &mut odd };
+    let read = reader.frame(frame, |_, _| {});
+    let counts = reader.counts;
+    match read.err().or(odd.into_iter().next().map(|odd| odd.error)) {
+        None => Ok(counts),
+        Some(error) => {
             out.truncate(start);
             Err(error)
         }
@@ -47,20 +54,23 @@ pub struct Element {
     pub digest: u64,
 }
 
-/// Parses one frame as [`parse_market`] does, and tells which of its events said what; events about foreign tokens only are left
-/// out. `elements` is emptied before.
+/// Parses one frame element by element, and tells which of its events said what; events about foreign tokens only are left out.
+/// Of an element that is not understood, what is understood is appended all the same; a token of which something is not gets
+/// [`MarketEventKind::Unread`], and `odd` says what it was. `elements` and `odd` are emptied before.
 ///
 /// # Errors
-/// As [`parse_market`].
+/// If the frame is torn, so that nothing can be said of any element; `out` is as it was then.
 pub fn parse_elements(
     frame: &[u8],
     tokens: &TokenMap,
     out: &mut Vec<MarketEvent>,
     elements: &mut Vec<Element>,
+    odd: &mut Vec<Odd>,
 ) -> Result<MarketCounts, ParseError> {
     let start = out.len();
     elements.clear();
-    let mut reader = Reader { tokens, out, counts: MarketCounts::default() };
+    odd.clear();
+    let mut reader = Reader { tokens, out, counts: MarketCounts::default(), odd };
     let read = reader.frame(frame, |out, span| {
         if out.len() > elements.last().map_or(start, |last| last.end) {
             elements.push(Element { end: out.len(), digest: foldhash::fast::FixedState::default().hash_one(span) });
@@ -70,6 +80,7 @@ pub fn parse_elements(
     if read.is_err() {
         out.truncate(start);
         elements.clear();
+        odd.clear();
     }
     read.map(|()| counts)
 }
@@ -86,6 +97,7 @@ struct Fields<'a> {
     side: &'a [u8],
     tick: &'a [u8],
     winner: &'a [u8],
+    grid: &'a [u8],
     assets: Option<Scanner<'a>>,
     bids: Option<Vec<Level>>,
     asks: Option<Vec<Level>>,
@@ -96,6 +108,7 @@ struct Reader<'m, 'o> {
     tokens: &'m TokenMap,
     out: &'o mut Vec<MarketEvent>,
     counts: MarketCounts,
+    odd: &'o mut Vec<Odd>,
 }
 
 impl Reader<'_, '_> {
@@ -103,8 +116,15 @@ impl Reader<'_, '_> {
     fn frame(&mut self, frame: &[u8], mut seen: impl FnMut(&[MarketEvent], &[u8])) -> Result<(), ParseError> {
         let mut scanner = Scanner::new(frame);
         let mut one = |scanner: &mut Scanner<'_>| {
-            let before = *scanner;
-            self.event(scanner)?;
+            let (before, counts, start) = (*scanner, self.counts, self.out.len());
+            if let Err(error) = self.event(scanner) {
+                // Whether the frame is torn, or only this element is odd.
+                *scanner = before;
+                scanner.skip()?;
+                self.out.truncate(start);
+                self.counts = counts;
+                self.read_odd(before.until(scanner), error)?;
+            }
             seen(self.out, before.until(scanner));
             Ok(())
         };
@@ -137,6 +157,7 @@ impl Reader<'_, '_> {
                 self.counts = MarketCounts { unused: before.unused.saturating_add(1), ..before };
                 Ok(())
             }
+            b"" => Err(ParseError::Missing { field: "event_type" }),
             _ => {
                 self.counts = MarketCounts { unknown: before.unknown.saturating_add(1), ..before };
                 Ok(())
@@ -173,6 +194,7 @@ impl Reader<'_, '_> {
             b"side" => &mut fields.side,
             b"new_tick_size" => &mut fields.tick,
             b"winning_asset_id" => &mut fields.winner,
+            b"tick_size" => &mut fields.grid,
             _ => {
                 self.count(key);
                 return scanner.skip();
@@ -194,7 +216,6 @@ impl Reader<'_, '_> {
                 | b"transaction_hash"
                 | b"fee_rate_bps"
                 | b"min_order_size"
-                | b"tick_size"
                 | b"neg_risk"
                 | b"old_tick_size"
                 | b"id"
@@ -259,6 +280,9 @@ impl Reader<'_, '_> {
         let Some(token) = self.ours(fields.asset)? else { return Ok(()) };
         let bids = fields.bids.ok_or(ParseError::Missing { field: "bids" })?;
         let asks = fields.asks.ok_or(ParseError::Missing { field: "asks" })?;
+        if !fields.grid.is_empty() {
+            read("tick_size", fields.grid, TickSize::parse)?;
+        }
         self.push(token, fields.time, MarketEventKind::Book { bids, asks })
     }
 
@@ -309,6 +333,9 @@ impl Reader<'_, '_> {
         }
         let token = self.tokens.get(asset);
         if token.is_none() {
+            if !asset.iter().all(u8::is_ascii_digit) {
+                return Err(ParseError::invalid("asset_id", asset));
+            }
             self.counts.foreign = self.counts.foreign.saturating_add(1);
         }
         Ok(token)

@@ -123,8 +123,14 @@ fn spoiled_frames_of_the_user_channel_are_read_or_refused() {
 fn spoiled_answers_are_read_or_refused_by_everything_that_reads_answers() {
     let owner = Owner { api_key: "11111111-2222-4333-8444-555555555555".to_owned(), funder: Address([0xd9; 20]) };
     let tokens = [TokenId([1; 32]), TokenId([2; 32])];
-    let listed =
-        || Tradable { condition: ConditionId([1; 32]), slug: "s".into(), question: "q".into(), end: None, event: None };
+    let listed = || Tradable {
+        condition: ConditionId([1; 32]),
+        slug: "s".into(),
+        question: "q".into(),
+        end: None,
+        event: None,
+        neg_risk: None,
+    };
     spoil("rest", |bytes| {
         [
             balance(bytes).is_ok(),

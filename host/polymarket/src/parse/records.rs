@@ -1,12 +1,13 @@
 //! The Data API's lists (PROTOCOL 15.2), both generations: what an account did and what it holds, as the venue's records tell. The
 //! second generation writes snake_case in envelopes, the first camelCase in bare lists; one reader takes both.
 
-use super::rest::Items;
-use super::{ParseError, cut};
+use super::list::{Items, Refused, document};
+use super::{ParseError, cut, field, flag, is_of_other_generation, maybe, told_flag, words};
 use crate::wire::Text;
 use crate::wire::text::parse_time;
 use model::{ConditionId, Size, Time, TokenId, Usd};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most rows of one page.
@@ -162,6 +163,8 @@ pub struct RecordCounts {
     pub unknown_rows: u64,
     /// Those kinds, at most [`NAMES_MAX`] of them.
     pub unknown_kinds: BTreeSet<String>,
+    /// The first rows that could not be read, at most [`NAMES_MAX`] of them.
+    pub refused: Vec<Refused>,
 }
 
 impl RecordCounts {
@@ -173,6 +176,8 @@ impl RecordCounts {
         for kind in other.unknown_kinds {
             self.unknown_kind(&kind);
         }
+        let room = NAMES_MAX.saturating_sub(self.refused.len());
+        self.refused.extend(other.refused.into_iter().take(room));
     }
 
     /// Returns how many rows were left out.
@@ -191,8 +196,8 @@ type Row<'a> = BTreeMap<String, Text<'a>>;
 
 #[derive(Debug, Default, Deserialize)]
 struct Pagination<'a> {
-    #[serde(default)]
-    has_more: Option<bool>,
+    #[serde(borrow, default)]
+    has_more: Text<'a>,
     #[serde(borrow, default)]
     next_cursor: Text<'a>,
 }
@@ -200,7 +205,7 @@ struct Pagination<'a> {
 #[derive(Debug, Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
-    data: Vec<Row<'a>>,
+    data: Vec<&'a RawValue>,
     #[serde(borrow, default)]
     pagination: Pagination<'a>,
 }
@@ -208,22 +213,33 @@ struct Envelope<'a> {
 /// A page of what an account did, and what was not understood of it. What nobody knows is counted and left out.
 pub(crate) fn deeds(bytes: &[u8]) -> Result<(Items<Deed>, RecordCounts), ParseError> {
     page(bytes, |row, counts| {
-        let word = text(row, &["type"]);
-        let combo = text(row, &["is_combo"]) == "true";
+        let word = words("type", value(row, &["type"]))?;
+        let combo = value(row, &["is_combo"]);
+        let combo = if combo.is_absent() { false } else { told_flag("is_combo", combo)? };
         let Some(kind) = Recorded::parse(word).filter(|_| !combo) else {
+            if word.is_empty() {
+                return Err(ParseError::Missing { field: "type" });
+            }
             counts.unknown_rows = counts.unknown_rows.saturating_add(1);
             counts.unknown_kind(if combo { "combo" } else { word });
             return Ok(None);
         };
-        let money = micros(row, &["usdc_size", "usdcSize"])?;
-        let condition = text(row, &["condition_id", "conditionId"]);
+        let told = maybe("usdc_size", value(row, &["usdc_size", "usdcSize"]), rounded_micros)?;
+        let money = match kind {
+            // The order book's lists tell the one better, and no dollars move with the other.
+            Recorded::Trade | Recorded::Convert => told.unwrap_or(0),
+            _ => told.ok_or(ParseError::Missing { field: "usdc_size" })?,
+        };
+        let condition = maybe("condition_id", value(row, &["condition_id", "conditionId"]), |text| {
+            ConditionId::parse(text).map(Some).or_else(|| is_of_other_generation(text).then_some(None))
+        })?;
         let deed = Deed {
             kind,
-            at: parse_time(text(row, &["timestamp"])).ok_or(())?,
-            transaction: cut(text(row, &["transaction_hash", "transactionHash"])),
-            condition: ConditionId::parse(condition),
-            size: Size(micros(row, &["size"])?),
-            money: Usd(i64::try_from(money).map_err(|_too_much| ())?),
+            at: field("timestamp", value(row, &["timestamp"]), parse_time)?,
+            transaction: cut(words("transaction_hash", value(row, &["transaction_hash", "transactionHash"]))?),
+            condition: condition.flatten(),
+            size: Size(maybe("size", value(row, &["size"]), rounded_micros)?.unwrap_or(0)),
+            money: Usd(i64::try_from(money).map_err(|_too_much| ParseError::invalid("usdc_size", word.as_bytes()))?),
         };
         Ok(Some(deed))
     })
@@ -232,51 +248,44 @@ pub(crate) fn deeds(bytes: &[u8]) -> Result<(Items<Deed>, RecordCounts), ParseEr
 /// A page of what an account holds.
 pub(crate) fn holdings(bytes: &[u8]) -> Result<(Items<Holding>, RecordCounts), ParseError> {
     page(bytes, |row, _| {
-        let token = TokenId::parse(text(row, &["token_id", "asset"])).ok_or(())?;
-        let size = Size(micros(row, &["current_size", "size"])?);
+        let token = field("token_id", value(row, &["token_id", "asset"]), TokenId::parse)?;
+        let size = Size(field("current_size", value(row, &["current_size", "size"]), rounded_micros)?);
         Ok(Some(Holding { token, size }))
     })
 }
 
 fn page<T>(
     bytes: &[u8],
-    read: impl Fn(&Row<'_>, &mut RecordCounts) -> Result<Option<T>, ()>,
+    read: impl Fn(&Row<'_>, &mut RecordCounts) -> Result<Option<T>, ParseError>,
 ) -> Result<(Items<T>, RecordCounts), ParseError> {
     let bare = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let envelope = if bare {
         Envelope { data: serde_json::from_slice(bytes)?, pagination: Pagination::default() }
     } else {
-        serde_json::from_slice(bytes)?
+        document(bytes)?
     };
     if envelope.data.len() > ROWS_MAX {
         return Err(ParseError::TooMany { field: "data", limit: ROWS_MAX });
     }
-    let (mut items, mut counts) = (Vec::new(), RecordCounts::default());
-    for row in &envelope.data {
+    let mut counts = RecordCounts::default();
+    let Pagination { has_more, next_cursor } = envelope.pagination;
+    let cursor = maybe("next_cursor", &next_cursor, |cursor| Some(cursor.to_owned()))?;
+    let next = if flag("has_more", &has_more)? == Some(false) { None } else { cursor };
+    let mut items = Items::read(&envelope.data, next, |row: Row<'_>| {
         let unknown = row.keys().filter(|name| !FIELDS.contains(&name.as_str())).count();
         counts.unknown_fields = counts.unknown_fields.saturating_add(u64::try_from(unknown).unwrap_or(u64::MAX));
-        match read(row, &mut counts) {
-            Ok(item) => items.extend(item),
-            Err(()) => counts.unreadable = counts.unreadable.saturating_add(1),
-        }
-    }
-    let Pagination { has_more, next_cursor } = envelope.pagination;
-    let more = has_more != Some(false) && !next_cursor.is_empty();
-    Ok((Items { items, next: more.then(|| next_cursor.as_str().to_owned()) }, counts))
+        read(&row, &mut counts)
+    });
+    counts.unreadable = u64::try_from(items.refused.len()).unwrap_or(u64::MAX);
+    counts.refused = std::mem::take(&mut items.refused);
+    counts.refused.truncate(NAMES_MAX);
+    Ok((items, counts))
 }
 
-/// Returns the first of these fields that has any text.
-fn text<'a>(row: &'a Row<'_>, names: &[&str]) -> &'a str {
-    let mut texts = names.iter().filter_map(|name| row.get(*name)).map(Text::as_str);
-    texts.find(|text| !text.is_empty()).unwrap_or_default()
-}
-
-/// Returns an amount in millionths; nothing if the field is not there.
-fn micros(row: &Row<'_>, names: &[&str]) -> Result<u64, ()> {
-    match text(row, names) {
-        "" => Ok(0),
-        told => rounded_micros(told).ok_or(()),
-    }
+/// Returns the first of these fields that says anything.
+fn value<'r, 'a>(row: &'r Row<'a>, names: &[&str]) -> &'r Text<'a> {
+    let mut values = names.iter().filter_map(|name| row.get(*name));
+    values.find(|value| !value.is_empty()).unwrap_or(const { &Text::ABSENT })
 }
 
 /// Reads a decimal number, rounded to the nearest millionth: the records count with floating point, whose last digits are noise.
@@ -369,6 +378,8 @@ mod tests {
         assert_eq!((counts.unknown_fields, counts.unreadable), (2, 2));
         assert!(counts.unknown_kinds.iter().eq(["AIRDROP", "combo"]));
         assert_eq!(page.next.as_deref(), Some("abc"));
-        assert!(deeds(b"{\"error\":\"x\"}").is_err() && deeds(b"[1]").is_err() && deeds(b"").is_err());
+        assert!(deeds(b"{\"error\":\"x\"}").is_err() && deeds(b"").is_err());
+        let (page, counts) = deeds(br#"[1, {"type":"REWARD","timestamp":1,"usdc_size":"5.25"}, null]"#).unwrap();
+        assert_eq!((page.items.len(), counts.unreadable, &*counts.refused[0].name), (1, 2, "#0"));
     }
 }

@@ -1,21 +1,28 @@
 //! The answers of REST that are not about one placement (PROTOCOL 7).
 
+use super::list::{Items, document, list, object};
 use super::user::{Owner, TradeEvent, status, trade_event};
-use super::{ParseError, cut_to, field, price, side, size_or_none, slug, token};
+use super::{
+    ParseError, cut_to, field, flag, is_of_other_generation, matched, maybe, price, side, token, told_flag, words,
+};
+use crate::wire::Text;
 use crate::wire::account::Balance;
-use crate::wire::market::{Book, ClobMarket, Ending, Level as WireLevel, Market as WireMarket, Page};
+use crate::wire::market::{
+    Book, ClobFee, ClobMarket, ClobToken, Ending, EndingToken, Level as WireLevel, Market as WireMarket, Page,
+};
 use crate::wire::order::Order;
-use crate::wire::text::{parse_iso_time, parse_time};
+use crate::wire::text::{parse_moment, parse_time};
 use crate::wire::trade::Trade;
 use model::amount::parse_micros;
 use model::book::LEVELS_MAX;
-use model::bounds::{OUTCOME_MAX, QUESTION_MAX};
+use model::bounds::{OUTCOME_MAX, QUESTION_MAX, SLUG_MAX};
 use model::input::VenueStatus;
 use model::{
     ConditionId, EventId, FeeRate, Level, Market, MarketEvent, MarketEventKind, Price, SCALE, Side, Size, TickSize,
     Time, TokenId, TokenIx, Usd, VenueOrderId,
 };
 use order::Address;
+use serde_json::value::RawValue;
 
 /// The cursor of the end of a list.
 const CURSOR_END: &str = "LTE=";
@@ -74,25 +81,27 @@ pub struct BalanceAllowance {
 }
 
 pub(crate) fn book(bytes: &[u8]) -> Result<BookSnapshot, ParseError> {
-    snapshot(&serde_json::from_slice(bytes)?)
+    snapshot(&document(bytes)?)
 }
 
-pub(crate) fn books(bytes: &[u8]) -> Result<Vec<BookSnapshot>, ParseError> {
-    let books: Vec<Book<'_>> = serde_json::from_slice(bytes)?;
-    books.iter().map(snapshot).collect()
+/// Reads many books. One with a level that is not understood is left out: the rest of it would be another book.
+pub(crate) fn books(bytes: &[u8]) -> Result<Items<BookSnapshot>, ParseError> {
+    let books: Vec<&RawValue> = serde_json::from_slice(bytes)?;
+    Ok(Items::read(&books, None, |book: Book<'_>| snapshot(&book).map(Some)))
 }
 
 fn snapshot(wire: &Book<'_>) -> Result<BookSnapshot, ParseError> {
     Ok(BookSnapshot {
         token: token(&wire.asset_id)?,
-        venue_time: parse_time(wire.timestamp.as_str()).unwrap_or_default(),
-        bids: levels(&wire.bids)?,
-        asks: levels(&wire.asks)?,
-        tick: TickSize::parse(wire.tick_size.as_str()),
+        venue_time: maybe("timestamp", &wire.timestamp, parse_time)?.unwrap_or_default(),
+        bids: levels("bids", &wire.bids)?,
+        asks: levels("asks", &wire.asks)?,
+        tick: maybe("tick_size", &wire.tick_size, TickSize::parse)?,
     })
 }
 
-fn levels(wire: &[WireLevel<'_>]) -> Result<Vec<Level>, ParseError> {
+fn levels(name: &'static str, wire: &Text<'_>) -> Result<Vec<Level>, ParseError> {
+    let wire: Vec<WireLevel<'_>> = list(name, wire)?.ok_or(ParseError::Missing { field: name })?;
     if wire.len() > LEVELS_MAX {
         return Err(ParseError::TooMany { field: "levels", limit: LEVELS_MAX });
     }
@@ -101,18 +110,12 @@ fn levels(wire: &[WireLevel<'_>]) -> Result<Vec<Level>, ParseError> {
         .collect()
 }
 
-/// A page of any list, with the cursor of the next one if there is one.
-pub(crate) struct Items<T> {
-    pub(crate) items: Vec<T>,
-    pub(crate) next: Option<String>,
+fn next_cursor(page: &Page<'_>) -> Result<Option<String>, ParseError> {
+    let cursor = maybe("next_cursor", &page.next_cursor, |cursor| Some(cursor.to_owned()))?;
+    Ok(cursor.filter(|cursor| cursor != CURSOR_END))
 }
 
-fn next_cursor<T>(page: &Page<'_, T>) -> Option<String> {
-    let cursor = page.next_cursor.as_str();
-    (!cursor.is_empty() && cursor != CURSOR_END).then(|| cursor.to_owned())
-}
-
-/// What `GET /markets` says of a market that can be traded.
+/// What a list says of a market that can be traded.
 #[derive(Debug)]
 pub(crate) struct Tradable {
     pub(crate) condition: ConditionId,
@@ -120,96 +123,166 @@ pub(crate) struct Tradable {
     pub(crate) question: String,
     pub(crate) end: Option<Time>,
     pub(crate) event: Option<EventId>,
+    /// Whether it is a negative-risk market, if the list says.
+    pub(crate) neg_risk: Option<bool>,
+}
+
+impl Tradable {
+    /// Reads what both lists say: slug and question, the end, and whether it is a negative-risk market with the event that makes it one.
+    pub(super) fn new(
+        condition: ConditionId,
+        (slug, question): (&str, &str),
+        (end_name, end): (&'static str, &Text<'_>),
+        (neg_risk, (event_name, event)): (Option<bool>, (&'static str, &Text<'_>)),
+    ) -> Result<Self, ParseError> {
+        if slug.len() > SLUG_MAX {
+            return Err(ParseError::TooLong { field: "slug", bytes: slug.len(), limit: SLUG_MAX });
+        }
+        let event = maybe(event_name, event, EventId::parse)?;
+        Ok(Self {
+            condition,
+            slug: slug.to_owned(),
+            question: cut_to(question, QUESTION_MAX),
+            end: maybe(end_name, end, parse_moment)?,
+            event,
+            neg_risk: neg_risk.or(event.map(|_| true)),
+        })
+    }
+}
+
+/// What a list says of whether a market trades now (PROTOCOL 15.1).
+pub(super) struct Open<const YES: usize> {
+    /// What must be so, and the fields' names.
+    pub(super) yes: [Option<bool>; YES],
+    pub(super) names: [&'static str; YES],
+    /// What must not be so.
+    pub(super) no: [Option<bool>; 2],
+}
+
+impl<const YES: usize> Open<YES> {
+    /// Says whether it trades. What is not said of a market that trades by all else is an error.
+    pub(super) fn is_tradable(&self) -> Result<bool, ParseError> {
+        if self.no.contains(&Some(true)) || self.yes.contains(&Some(false)) {
+            return Ok(false);
+        }
+        match self.yes.iter().zip(self.names).find(|(yes, _)| yes.is_none()) {
+            Some((_, field)) => Err(ParseError::Missing { field }),
+            None => Ok(true),
+        }
+    }
+}
+
+/// Reads a condition; none if it is of the other generation.
+pub(super) fn condition(name: &'static str, text: &Text<'_>) -> Result<Option<ConditionId>, ParseError> {
+    field(name, text, |text| if is_of_other_generation(text) { Some(None) } else { ConditionId::parse(text).map(Some) })
 }
 
 /// Reads a page of `GET /markets` and keeps what can be traded. Conditions of 31 bytes belong to the protocol's other
 /// generation, whose positions we do not sign for, and are left out.
 pub(crate) fn market_page(bytes: &[u8]) -> Result<Items<Tradable>, ParseError> {
-    let page: Page<'_, WireMarket<'_>> = serde_json::from_slice(bytes)?;
-    Ok(Items { next: next_cursor(&page), items: tradable_conditions(&page.data) })
+    let page: Page<'_> = document(bytes)?;
+    Ok(Items::read(&page.data, next_cursor(&page)?, |market: WireMarket<'_>| tradable(&market)))
 }
 
-pub(crate) fn tradable_conditions(markets: &[WireMarket<'_>]) -> Vec<Tradable> {
-    let tradable = markets.iter().filter(|market| market.is_tradable());
-    tradable
-        .filter_map(|market| {
-            Some(Tradable {
-                condition: ConditionId::parse(market.condition_id.as_str())?,
-                slug: slug(market.market_slug.as_str())?,
-                question: cut_to(market.question.as_str(), QUESTION_MAX),
-                end: parse_iso_time(market.end_date_iso.as_str()),
-                event: EventId::parse(market.neg_risk_market_id.as_str()),
-            })
-        })
-        .collect()
+fn tradable(market: &WireMarket<'_>) -> Result<Option<Tradable>, ParseError> {
+    let open = Open {
+        yes: [
+            flag("enable_order_book", &market.enable_order_book)?,
+            flag("active", &market.active)?,
+            flag("accepting_orders", &market.accepting_orders)?,
+        ],
+        names: ["enable_order_book", "active", "accepting_orders"],
+        no: [flag("closed", &market.closed)?, flag("archived", &market.archived)?],
+    };
+    if !open.is_tradable()? {
+        return Ok(None);
+    }
+    let told = (flag("neg_risk", &market.neg_risk)?, ("neg_risk_market_id", &market.neg_risk_market_id));
+    let words = (words("market_slug", &market.market_slug)?, words("question", &market.question)?);
+    let Some(condition) = condition("condition_id", &market.condition_id)? else { return Ok(None) };
+    Tradable::new(condition, words, ("end_date_iso", &market.end_date_iso), told).map(Some)
 }
 
 /// Reads what a share of each of a market's tokens pays; nothing while that is not known. Closed without a winner is no outcome,
 /// unless the venue calls it a draw.
 pub(crate) fn resolution(bytes: &[u8], tokens: &[TokenId; 2]) -> Result<Option<[Usd; 2]>, ParseError> {
-    let wire: Ending<'_> = serde_json::from_slice(bytes)?;
+    let wire: Ending<'_> = document(bytes)?;
+    let told: Vec<EndingToken<'_>> = list("tokens", &wire.tokens)?.unwrap_or_default();
     let won = |token: &TokenId| {
-        let told = wire.tokens.iter().find(|told| TokenId::parse(told.token_id.as_str()).as_ref() == Some(token));
-        told.map(|told| told.winner).ok_or(ParseError::Missing { field: "tokens" })
+        let told = told.iter().find(|told| told.token_id.scalar().and_then(TokenId::parse).as_ref() == Some(token));
+        told.ok_or(ParseError::Missing { field: "tokens" }).and_then(|told| told_flag("winner", &told.winner))
     };
     let [yes, no] = tokens;
     let half = Usd(Usd::dollars(1).micros() / 2);
-    Ok(match (wire.closed, won(yes)?, won(no)?) {
+    let draw = flag("is_50_50_outcome", &wire.is_50_50_outcome)? == Some(true);
+    Ok(match (told_flag("closed", &wire.closed)?, won(yes)?, won(no)?) {
         (true, true, false) => Some([Usd::dollars(1), Usd::ZERO]),
         (true, false, true) => Some([Usd::ZERO, Usd::dollars(1)]),
-        (true, false, false) if wire.is_50_50_outcome => Some([half, half]),
+        (true, false, false) if draw => Some([half, half]),
         _ => None,
     })
 }
 
-/// Reads `GET /clob-markets/{condition}` and joins it with what the list said.
+/// Reads `GET /clob-markets/{condition}` and joins it with what the list said. What decides which contract an order is signed for, or
+/// what it costs, must be understood, and both must say the same: a market is left alone rather than traded by a default.
 pub(crate) fn clob_market(bytes: &[u8], listed: Tradable) -> Result<Market, ParseError> {
-    let wire: ClobMarket<'_> = serde_json::from_slice(bytes)?;
-    let [yes, no] = &wire.t[..] else { return Err(ParseError::Missing { field: "t" }) };
-    if !wire.c.is_empty() && field("c", &wire.c, ConditionId::parse)? != listed.condition {
+    let wire: ClobMarket<'_> = document(bytes)?;
+    let tokens: Vec<ClobToken<'_>> = list("t", &wire.t)?.unwrap_or_default();
+    let [yes, no] = &tokens[..] else { return Err(ParseError::Missing { field: "t" }) };
+    if maybe("c", &wire.c, ConditionId::parse)?.is_some_and(|told| told != listed.condition) {
         return Err(ParseError::invalid("c", wire.c.as_str().as_bytes()));
     }
+    // It is absent where it is false (PROTOCOL 7.4).
+    let neg_risk = flag("nr", &wire.nr)?.unwrap_or(false);
+    if listed.neg_risk.is_some_and(|told| told != neg_risk) {
+        return Err(ParseError::invalid("nr, of which the list says something else,", wire.nr.as_str().as_bytes()));
+    }
+    let outcome = |token: &ClobToken<'_>| words("t.o", &token.o).map(|name| cut_to(name, OUTCOME_MAX));
     Ok(Market {
         condition: listed.condition,
         tokens: [token(&yes.t)?, token(&no.t)?],
-        outcomes: [yes, no].map(|token| cut_to(token.o.as_str(), OUTCOME_MAX)),
+        outcomes: [outcome(yes)?, outcome(no)?],
         slug: listed.slug,
         question: listed.question,
         tick: field("mts", &wire.mts, TickSize::parse)?,
         min_size: field("mos", &wire.mos, Size::parse)?,
-        neg_risk: wire.nr,
+        neg_risk,
         event: listed.event,
         fee: fee(&wire)?,
         end: listed.end,
     })
 }
 
-/// Reads the fee. A formula that we do not compute is an error: the market is left alone instead of being traded at a guess.
+/// Reads the fee; there is none where the market has no `fd` (PROTOCOL 7.4). A formula that we do not compute is an error: the market is
+/// left alone instead of being traded at a guess.
 fn fee(wire: &ClobMarket<'_>) -> Result<FeeRate, ParseError> {
-    let Some(fee) = &wire.fd else { return Ok(FeeRate::default()) };
+    if wire.fd.is_absent() {
+        return Ok(FeeRate::default());
+    }
+    let read = wire.fd.nested().filter(|json| json.starts_with('{')).and_then(|json| serde_json::from_str(json).ok());
+    let fee: ClobFee<'_> = read.ok_or_else(|| ParseError::invalid("fd", wire.fd.as_str().as_bytes()))?;
     let rate_micros = field("fd.r", &fee.r, |text| u32::try_from(parse_micros(text)?).ok())?;
     if rate_micros == 0 {
         return Ok(FeeRate::default());
     }
-    if !fee.e.is_empty() {
-        field("fd.e", &fee.e, |text| (parse_micros(text)? == u64::from(SCALE)).then_some(()))?;
-    }
-    if !fee.to {
+    maybe("fd.e", &fee.e, |text| (parse_micros(text)? == u64::from(SCALE)).then_some(()))?;
+    if flag("fd.to", &fee.to)? == Some(false) {
         return Err(ParseError::invalid("fd.to", b"false"));
     }
     Ok(FeeRate { rate_micros })
 }
 
 fn venue_order(wire: &Order<'_>) -> Result<VenueOrder, ParseError> {
+    let status = field("status", &wire.status, status)?;
     Ok(VenueOrder {
         id: field("id", &wire.id, VenueOrderId::parse)?,
-        status: field("status", &wire.status, status)?,
+        status,
         token: token(&wire.asset_id)?,
         side: field("side", &wire.side, side)?,
         price: price(&wire.price)?,
         original: field("original_size", &wire.original_size, Size::parse)?,
-        matched: size_or_none("size_matched", &wire.size_matched)?,
-        created_at: parse_time(wire.created_at.as_str()).unwrap_or_default(),
+        matched: matched(status, &wire.size_matched)?,
+        created_at: maybe("created_at", &wire.created_at, parse_time)?.unwrap_or_default(),
     })
 }
 
@@ -218,25 +291,24 @@ pub(crate) fn open_order(bytes: &[u8]) -> Result<Option<VenueOrder>, ParseError>
     if bytes.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let wire: Option<Order<'_>> = serde_json::from_slice(bytes)?;
+    let raw: &RawValue = serde_json::from_slice(bytes)?;
+    let wire: Option<Order<'_>> = if raw.get() == "null" { None } else { Some(object(raw)?) };
     wire.filter(|order| !order.id.is_empty()).as_ref().map(venue_order).transpose()
 }
 
 pub(crate) fn open_order_page(bytes: &[u8]) -> Result<Items<VenueOrder>, ParseError> {
-    let page: Page<'_, Order<'_>> = serde_json::from_slice(bytes)?;
-    let items = page.data.iter().map(venue_order).collect::<Result<_, _>>()?;
-    Ok(Items { next: next_cursor(&page), items })
+    let page: Page<'_> = document(bytes)?;
+    Ok(Items::read(&page.data, next_cursor(&page)?, |order: Order<'_>| venue_order(&order).map(Some)))
 }
 
 /// Reads a page of trades; those in which we have no part are left out.
 pub(crate) fn trade_page(bytes: &[u8], owner: &Owner) -> Result<Items<TradeEvent>, ParseError> {
-    let page: Page<'_, Trade<'_>> = serde_json::from_slice(bytes)?;
-    let items = page.data.iter().filter_map(|trade| trade_event(trade, owner).transpose()).collect::<Result<_, _>>()?;
-    Ok(Items { next: next_cursor(&page), items })
+    let page: Page<'_> = document(bytes)?;
+    Ok(Items::read(&page.data, next_cursor(&page)?, |trade: Trade<'_>| trade_event(&trade, owner)))
 }
 
 pub(crate) fn balance(bytes: &[u8]) -> Result<BalanceAllowance, ParseError> {
-    let wire: Balance<'_> = serde_json::from_slice(bytes)?;
+    let wire: Balance<'_> = document(bytes)?;
     let balance = field("balance", &wire.balance, |text| text.parse().ok())?;
     let allowances = wire.allowances.unwrap_or_default();
     let allowances = allowances
@@ -265,7 +337,7 @@ mod tests {
 
     fn listed() -> Tradable {
         let condition = ConditionId::parse(CONDITION).unwrap();
-        Tradable { condition, slug: "s".into(), question: "q".into(), end: None, event: None }
+        Tradable { condition, slug: "s".into(), question: "q".into(), end: None, event: None, neg_risk: None }
     }
 
     fn with_fee(fee: serde_json::Value) -> Result<Market, ParseError> {

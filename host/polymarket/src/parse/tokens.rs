@@ -1,7 +1,7 @@
 //! From the venue's token ids, as they stand on the wire, to our places.
 
-use model::{TokenId, TokenIx};
-use std::collections::HashMap;
+use model::{ConditionId, MarketIx, TokenId, TokenIx};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// The most tokens in a map: far above what one host follows.
@@ -16,6 +16,7 @@ pub struct TooManyTokens;
 #[derive(Debug, Clone, Default)]
 pub struct TokenMap {
     places: HashMap<Box<[u8]>, TokenIx, BuildHasherDefault<DigitsHasher>>,
+    markets: BTreeMap<ConditionId, MarketIx>,
 }
 
 impl TokenMap {
@@ -29,6 +30,18 @@ impl TokenMap {
         }
         self.places.insert(id.to_string().into_bytes().into_boxed_slice(), place);
         Ok(())
+    }
+
+    /// Names a market, so that a message whose token is not understood can be laid to it. Its tokens are added apart.
+    pub fn name_market(&mut self, condition: ConditionId, place: MarketIx) {
+        if self.markets.len() < TOKENS_MAX {
+            self.markets.insert(condition, place);
+        }
+    }
+
+    /// Returns the place of a market that was named.
+    pub fn market(&self, condition: &ConditionId) -> Option<MarketIx> {
+        self.markets.get(condition).copied()
     }
 
     /// Returns the place of the token whose id is written like this, in plain decimal without leading zeros.

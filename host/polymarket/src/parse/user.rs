@@ -1,11 +1,11 @@
 //! The user channel (PROTOCOL 14) and the trades of REST, which have the same shape.
 
-use super::{ParseError, field, price, size_or_none, token};
+use super::list::{Refused, list, object};
+use super::{ParseError, field, kind, matched, maybe, price, token, words};
 use crate::wire::Text;
 use crate::wire::order::Order;
 use crate::wire::text::parse_time;
 use crate::wire::trade::{MakerOrder, Trade};
-use model::bounds::SLUG_MAX;
 use model::event::{REASON_MAX, Reason};
 use model::input::{Settlement, VenueStatus};
 use model::{Price, Size, Time, TokenId, TradeId, VenueOrderId};
@@ -28,8 +28,19 @@ pub struct Owner {
 }
 
 impl Owner {
-    fn is(&self, owner: &Text<'_>, maker: &Text<'_>) -> bool {
-        owner.as_str().eq_ignore_ascii_case(&self.api_key) || Address::parse(maker.as_str()) == Some(self.funder)
+    /// Says whether something is ours. Where neither says so and one of the two is not understood, or both say nothing, that is an error:
+    /// what is ours and taken for somebody else's would be lost.
+    fn is(&self, owner: &Text<'_>, maker: &Text<'_>) -> Result<bool, ParseError> {
+        let address = maker.scalar().and_then(Address::parse);
+        if owner.as_str().eq_ignore_ascii_case(&self.api_key) || address == Some(self.funder) {
+            return Ok(true);
+        }
+        if owner.is_empty() && maker.is_empty() {
+            return Err(ParseError::Missing { field: "owner" });
+        }
+        maybe("maker_address", maker, Address::parse)?;
+        maybe("owner", owner, |key| is_key(key).then_some(()))?;
+        Ok(false)
     }
 }
 
@@ -119,15 +130,38 @@ pub struct UserCounts {
 /// If something in the frame makes no sense: the first such thing. The events that do make sense are in `out` all the same.
 /// The caller reads orders and trades again by REST, as something about our own account was missed.
 pub fn parse_user(frame: &[u8], owner: &Owner, out: &mut Vec<UserEvent>) -> Result<UserCounts, ParseError> {
-    let mut counts = UserCounts::default();
     let mut first_error = None;
-    for raw in split(frame)? {
+    let counts = read(frame, owner, out, |_, _, error| first_error = first_error.take().or(Some(error)))?;
+    first_error.map_or(Ok(counts), Err)
+}
+
+/// Parses one frame as [`parse_user`] does, and appends what of it is not understood to `refused`.
+///
+/// # Errors
+/// If the frame is torn.
+pub fn parse_user_parts(
+    frame: &[u8],
+    owner: &Owner,
+    out: &mut Vec<UserEvent>,
+    refused: &mut Vec<Refused>,
+) -> Result<UserCounts, ParseError> {
+    read(frame, owner, out, |place, raw, error| refused.push(Refused::new(place, raw, &error)))
+}
+
+fn read(
+    frame: &[u8],
+    owner: &Owner,
+    out: &mut Vec<UserEvent>,
+    mut refuse: impl FnMut(usize, &RawValue, ParseError),
+) -> Result<UserCounts, ParseError> {
+    let mut counts = UserCounts::default();
+    for (place, raw) in split(frame)?.into_iter().enumerate() {
         match event(raw, owner, &mut counts) {
             Ok(event) => out.extend(event),
-            Err(error) => first_error = first_error.or(Some(error)),
+            Err(error) => refuse(place, raw, error),
         }
     }
-    first_error.map_or(Ok(counts), Err)
+    Ok(counts)
 }
 
 fn split(frame: &[u8]) -> Result<Vec<&RawValue>, ParseError> {
@@ -149,16 +183,17 @@ struct Tag<'a> {
 }
 
 fn event(raw: &RawValue, owner: &Owner, counts: &mut UserCounts) -> Result<Option<UserEvent>, ParseError> {
-    let tag: Tag<'_> = serde_json::from_str(raw.get())?;
+    let tag: Tag<'_> = object(raw)?;
     match tag.event_type.as_str() {
-        "order" => Ok(Some(UserEvent::Order(order_event(&serde_json::from_str(raw.get())?)?))),
+        "order" => Ok(Some(UserEvent::Order(order_event(&object(raw)?)?))),
         "trade" => {
-            let event = trade_event(&serde_json::from_str(raw.get())?, owner)?;
+            let event = trade_event(&object(raw)?, owner)?;
             counts.foreign = counts.foreign.saturating_add(u32::from(event.is_none()));
             Ok(event.map(UserEvent::Trade))
         }
         "" => Err(ParseError::Missing { field: "event_type" }),
         _ => {
+            field("event_type", &tag.event_type, |text| kind(text).map(|_| ()))?;
             counts.unknown = counts.unknown.saturating_add(1);
             Ok(None)
         }
@@ -183,9 +218,9 @@ fn order_event(wire: &Order<'_>) -> Result<OrderEvent, ParseError> {
         id: field("id", &wire.id, VenueOrderId::parse)?,
         action,
         status,
-        matched: size_or_none("size_matched", &wire.size_matched)?,
-        reason: cut(wire.status.as_str()),
-        time: parse_time(wire.timestamp.as_str()).unwrap_or_default(),
+        matched: matched(status, &wire.size_matched)?,
+        reason: cut(words("status", &wire.status)?),
+        time: maybe("timestamp", &wire.timestamp, parse_time)?.unwrap_or_default(),
     })
 }
 
@@ -212,34 +247,38 @@ pub(super) fn trade_event(wire: &Trade<'_>, owner: &Owner) -> Result<Option<Trad
         trade: field("id", &wire.id, TradeId::parse)?,
         settlement: field("status", &wire.status, settlement)?,
         token: token(&wire.asset_id)?,
-        matched_at: parse_time(wire.match_time.as_str()).unwrap_or_default(),
-        updated_at: parse_time(wire.last_update.as_str()).unwrap_or_default(),
+        matched_at: maybe("match_time", &wire.match_time, parse_time)?.unwrap_or_default(),
+        updated_at: maybe("last_update", &wire.last_update, parse_time)?.unwrap_or_default(),
         parts,
     }))
 }
 
 fn parts(wire: &Trade<'_>, owner: &Owner) -> Result<Vec<Part>, ParseError> {
-    let makers = wire.maker_orders.as_deref().unwrap_or_default();
+    let makers: Vec<MakerOrder<'_>> = list("maker_orders", &wire.maker_orders)?.unwrap_or_default();
     if makers.len() > PARTS_MAX {
         return Err(ParseError::TooMany { field: "maker_orders", limit: PARTS_MAX });
     }
-    let taker = match wire.trader_side.as_str() {
-        "TAKER" => true,
-        "MAKER" => false,
+    let told = maybe("trader_side", &wire.trader_side, |word| match word {
+        "TAKER" => Some(true),
+        "MAKER" => Some(false),
+        _ => None,
+    })?;
+    let taker = match told {
+        Some(taker) => taker,
         // Older frames do not say it.
-        _ => owner.is(&wire.owner, &wire.maker_address),
+        None => owner.is(&wire.owner, &wire.maker_address)?,
     };
-    if taker && makers.is_empty() {
-        // What we paid stands with the makers only, so such a fill cannot be booked.
+    if makers.is_empty() && (taker || told.is_some()) {
+        // What was paid stands with the makers only, so such a fill cannot be booked.
         return Err(ParseError::Missing { field: "maker_orders" });
     }
     let mut parts = Vec::new();
-    for (place, maker) in (0u32..).zip(makers) {
+    for (place, maker) in (0u32..).zip(&makers) {
         if taker {
             let order = field("taker_order_id", &wire.taker_order_id, VenueOrderId::parse)?;
             parts.push(part(place, order, false, wire, maker)?);
         }
-        if owner.is(&maker.owner, &maker.maker_address) {
+        if owner.is(&maker.owner, &maker.maker_address)? {
             let order = field("order_id", &maker.order_id, VenueOrderId::parse)?;
             parts.push(part(place, order, true, wire, maker)?);
         }
@@ -264,6 +303,11 @@ fn part(
     })
 }
 
+/// Says whether this is an API key, a UUID.
+fn is_key(text: &str) -> bool {
+    TradeId::parse(text).is_some()
+}
+
 fn settlement(word: &str) -> Option<Settlement> {
     match word.strip_prefix("TRADE_STATUS_").unwrap_or(word) {
         "MATCHED" | "MATCHED_NOT_BROADCASTED" => Some(Settlement::Matched),
@@ -283,19 +327,6 @@ pub(crate) fn cut(text: &str) -> Reason {
 /// Cuts a text of the venue to so many bytes, between characters.
 pub(crate) fn cut_to(text: &str, most: usize) -> String {
     text.get(..text.floor_char_boundary(most)).unwrap_or_default().to_owned()
-}
-
-/// Returns a market's slug; none if it is longer than any that we keep, for a part of it is another market's.
-pub(crate) fn slug(text: &str) -> Option<String> {
-    let fits = text.len() <= SLUG_MAX;
-    if !fits {
-        tracing::warn!(
-            bytes = text.len(),
-            slug = cut(text),
-            "market left out; its slug is longer than {SLUG_MAX} bytes"
-        );
-    }
-    fits.then(|| text.to_owned())
 }
 
 #[cfg(test)]

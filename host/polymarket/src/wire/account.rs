@@ -27,8 +27,9 @@ pub(crate) struct Balance<'a> {
 
 /// `GET /version`.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Version {
-    pub(crate) version: u32,
+pub(crate) struct Version<'a> {
+    #[serde(borrow, default)]
+    pub(crate) version: Text<'a>,
 }
 
 /// The body of an error (PROTOCOL 9).
@@ -47,7 +48,8 @@ pub(crate) struct Failure<'a> {
 /// The answer of `/api/geoblock` (PROTOCOL 1.1).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Geoblock<'a> {
-    pub(crate) blocked: bool,
+    #[serde(borrow, default)]
+    pub(crate) blocked: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) country: Text<'a>,
 }

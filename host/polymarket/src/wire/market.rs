@@ -2,18 +2,19 @@
 
 use super::Text;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// `GET /book` (PROTOCOL 7.3).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Book<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(crate) asset_id: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) timestamp: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) bids: Vec<Level<'a>>,
-    #[serde(borrow)]
-    pub(crate) asks: Vec<Level<'a>>,
+    #[serde(borrow, default)]
+    pub(crate) bids: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) asks: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) tick_size: Text<'a>,
 }
@@ -21,35 +22,35 @@ pub(crate) struct Book<'a> {
 /// One level of a book.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Level<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(crate) price: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(crate) size: Text<'a>,
 }
 
 /// A page of a list (PROTOCOL 1.6).
 #[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de>"))]
-pub(crate) struct Page<'a, T> {
+pub(crate) struct Page<'a> {
     #[serde(borrow, default)]
     pub(crate) next_cursor: Text<'a>,
-    pub(crate) data: Vec<T>,
+    #[serde(borrow)]
+    pub(crate) data: Vec<&'a RawValue>,
 }
 
 /// An entry of `GET /markets`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Market<'a> {
-    #[serde(default)]
-    pub(crate) enable_order_book: bool,
-    #[serde(default)]
-    pub(crate) active: bool,
-    #[serde(default)]
-    pub(crate) closed: bool,
-    #[serde(default)]
-    pub(crate) archived: bool,
-    #[serde(default)]
-    pub(crate) accepting_orders: bool,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
+    pub(crate) enable_order_book: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) active: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) closed: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) archived: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) accepting_orders: Text<'a>,
+    #[serde(borrow, default)]
     pub(crate) condition_id: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) question: Text<'a>,
@@ -58,34 +59,29 @@ pub(crate) struct Market<'a> {
     #[serde(borrow, default)]
     pub(crate) end_date_iso: Text<'a>,
     #[serde(borrow, default)]
+    pub(crate) neg_risk: Text<'a>,
+    #[serde(borrow, default)]
     pub(crate) neg_risk_market_id: Text<'a>,
 }
 
 /// `GET /markets/{condition}`, as far as it tells how a market ended.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ending<'a> {
-    #[serde(default)]
-    pub(crate) closed: bool,
-    #[serde(default)]
-    pub(crate) is_50_50_outcome: bool,
-    #[serde(borrow)]
-    pub(crate) tokens: Vec<EndingToken<'a>>,
+    #[serde(borrow, default)]
+    pub(crate) closed: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) is_50_50_outcome: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) tokens: Text<'a>,
 }
 
 /// A token of an [`Ending`].
 #[derive(Debug, Deserialize)]
 pub(crate) struct EndingToken<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(crate) token_id: Text<'a>,
-    #[serde(default)]
-    pub(crate) winner: bool,
-}
-
-impl Market<'_> {
-    /// Says whether orders can be placed now (PROTOCOL 15.1).
-    pub(crate) const fn is_tradable(&self) -> bool {
-        self.enable_order_book && self.active && !self.closed && !self.archived && self.accepting_orders
-    }
+    #[serde(borrow, default)]
+    pub(crate) winner: Text<'a>,
 }
 
 /// `GET /clob-markets/{condition}` (PROTOCOL 7.4).
@@ -93,22 +89,22 @@ impl Market<'_> {
 pub(crate) struct ClobMarket<'a> {
     #[serde(borrow, default)]
     pub(crate) c: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) t: Vec<ClobToken<'a>>,
-    #[serde(borrow)]
-    pub(crate) mts: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) mos: Text<'a>,
-    #[serde(default)]
-    pub(crate) nr: bool,
     #[serde(borrow, default)]
-    pub(crate) fd: Option<ClobFee<'a>>,
+    pub(crate) t: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) mts: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) mos: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) nr: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) fd: Text<'a>,
 }
 
 /// An outcome of a market.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ClobToken<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(crate) t: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) o: Text<'a>,
@@ -117,14 +113,10 @@ pub(crate) struct ClobToken<'a> {
 /// What takers pay.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ClobFee<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(crate) r: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) e: Text<'a>,
-    #[serde(default = "taker_only")]
-    pub(crate) to: bool,
-}
-
-const fn taker_only() -> bool {
-    true
+    #[serde(borrow, default)]
+    pub(crate) to: Text<'a>,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// An order as the venue tells it (PROTOCOL 7.5, 14.2).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Order<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(crate) id: Text<'a>,
     #[serde(borrow, default)]
     pub(crate) status: Text<'a>,
@@ -62,8 +62,9 @@ pub(crate) struct OrderFields {
 /// The answer to `POST /order` (PROTOCOL 4.5).
 #[derive(Debug, Deserialize)]
 pub(crate) struct PostAnswer<'a> {
-    #[serde(default = "yes")]
-    pub(crate) success: bool,
+    /// An answer that does not say it is a good one.
+    #[serde(borrow, default)]
+    pub(crate) success: Text<'a>,
     #[serde(borrow, default, rename = "errorMsg")]
     pub(crate) error: Text<'a>,
     #[serde(borrow, default, rename = "orderID")]
@@ -75,11 +76,7 @@ pub(crate) struct PostAnswer<'a> {
     #[serde(borrow, default, rename = "takingAmount")]
     pub(crate) taking: Text<'a>,
     #[serde(borrow, default, rename = "tradeIDs")]
-    pub(crate) trades: Option<Vec<Text<'a>>>,
-}
-
-const fn yes() -> bool {
-    true
+    pub(crate) trades: Text<'a>,
 }
 
 /// The answer to every cancel.

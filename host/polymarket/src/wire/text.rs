@@ -1,34 +1,88 @@
-//! A value's text: the content of a JSON string, or the digits of a number as they were written.
+//! A value's text: the content of a JSON string, or a number as it was written. Which of JSON's kinds it had is kept: the same text may
+//! mean something as a number and nothing as a list.
 
 use model::Time;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The text of a scalar; empty for null and for an absent field.
+/// The kinds of JSON values that are told from each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Null, or the field is absent.
+    #[default]
+    Absent,
+    /// A string or a number, which stand in each other's place.
+    Scalar,
+    /// True or false.
+    Flag,
+    /// A list or an object.
+    Nested,
+}
+
+/// The text of any value; empty for null and for an absent field. Reading it never fails on well-formed JSON, so that what a field is
+/// asked for can name the field where it is something else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+pub(crate) struct Text<'a> {
+    text: Cow<'a, str>,
+    kind: Kind,
+}
 
 impl Text<'_> {
+    /// What an absent field says.
+    pub(crate) const ABSENT: Self = Self { text: Cow::Borrowed(""), kind: Kind::Absent };
+
+    /// Returns the text; of a list or an object its JSON.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
+    /// Says whether the field says nothing: it is absent, null, or an empty string.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty()
+    }
+
+    /// Returns the content of a string, or a number as it was written; empty where there is none.
+    pub(crate) fn scalar(&self) -> Option<&str> {
+        matches!(self.kind, Kind::Absent | Kind::Scalar).then_some(&*self.text)
+    }
+
+    /// Returns the JSON of a list or an object.
+    pub(crate) fn nested(&self) -> Option<&str> {
+        (self.kind == Kind::Nested).then_some(&*self.text)
+    }
+
+    /// Says whether the field is absent or null.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.kind == Kind::Absent
+    }
+
+    /// Reads true or false, however it is written: as itself, as its word, or as 1 or 0. None if it is none of these.
+    pub(crate) fn flag(&self) -> Option<bool> {
+        let is = |words: [&str; 2]| words.iter().any(|word| self.text.eq_ignore_ascii_case(word));
+        match self.kind {
+            Kind::Flag | Kind::Scalar if is(["true", "1"]) => Some(true),
+            Kind::Flag | Kind::Scalar if is(["false", "0"]) => Some(false),
+            _ => None,
+        }
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&'a RawValue>::deserialize(deserializer)?.get();
-        if raw == "null" {
-            return Ok(Self::default());
-        }
+        let kind = match raw.as_bytes().first() {
+            Some(b'n') => return Ok(Self::default()),
+            Some(b't' | b'f') => Kind::Flag,
+            Some(b'{' | b'[') => Kind::Nested,
+            _ => Kind::Scalar,
+        };
         match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-            Some(inner) if !inner.contains('\\') => Ok(Self(Cow::Borrowed(inner))),
-            Some(_) => serde_json::from_str(raw).map(|text| Self(Cow::Owned(text))).map_err(D::Error::custom),
-            None => Ok(Self(Cow::Borrowed(raw))),
+            Some(inner) if !inner.contains('\\') => Ok(Self { text: Cow::Borrowed(inner), kind }),
+            Some(_) => {
+                serde_json::from_str(raw).map(|text| Self { text: Cow::Owned(text), kind }).map_err(D::Error::custom)
+            }
+            None => Ok(Self { text: Cow::Borrowed(raw), kind }),
         }
     }
 }
@@ -49,9 +103,17 @@ pub(crate) fn parse_time(text: &str) -> Option<Time> {
     Some(Time(micros))
 }
 
-/// Parses `2026-11-23T09:05:00Z`, with or without a fraction of a second; only UTC.
+/// Parses a moment: an ISO time of UTC, or a Unix time in any unit of [`parse_time`], of 2001 or later.
+pub(crate) fn parse_moment(text: &str) -> Option<Time> {
+    const EARLIEST: Time = Time(1_000_000_000_000_000);
+    parse_iso_time(text).or_else(|| parse_time(text).filter(|time| *time >= EARLIEST))
+}
+
+/// Parses `2026-11-23T09:05:00Z`, with or without a fraction of a second; only UTC, whose zone may also be written as `+00:00`, and a
+/// space may stand before the clock.
 pub(crate) fn parse_iso_time(text: &str) -> Option<Time> {
-    let (date, clock) = text.strip_suffix('Z')?.split_once('T')?;
+    let utc = ["Z", "+00:00", "+00"].iter().find_map(|zone| text.strip_suffix(zone))?;
+    let (date, clock) = utc.split_once(['T', ' '])?;
     let [year, month, day] = numbers(date, '-')?;
     let (clock, _) = clock.split_once('.').unwrap_or((clock, ""));
     let [hour, minute, second] = numbers(clock, ':')?;
@@ -106,6 +168,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_value_is_decides_what_it_can_stand_for() {
+        let read = |json: &'static str| serde_json::from_str::<Text<'_>>(json).unwrap();
+        for (json, flag) in [
+            ("true", Some(true)),
+            ("false", Some(false)),
+            ("\"true\"", Some(true)),
+            ("\"False\"", Some(false)),
+            ("1", Some(true)),
+            ("\"0\"", Some(false)),
+            ("2", None),
+            ("1.0", None),
+            ("\"yes\"", None),
+            ("\"\"", None),
+            ("null", None),
+            ("[true]", None),
+            ("{}", None),
+        ] {
+            assert_eq!(read(json).flag(), flag, "{json}");
+        }
+        assert_eq!((read("true").scalar(), read("{\"a\":1}").scalar(), read("[]").scalar()), (None, None, None));
+        assert_eq!((read("null").scalar(), read("\"\"").scalar(), read("5").scalar()), (Some(""), Some(""), Some("5")));
+        assert_eq!((read("[ 1]").nested(), read("\"[1]\"").nested()), (Some("[ 1]"), None));
+        assert!(read("null").is_absent() && !read("\"\"").is_absent());
+    }
+
+    #[test]
     fn times_of_every_unit_are_the_same_moment() {
         let moment = Some(Time(1_795_424_401_000_000));
         for text in ["1795424401", "1795424401000", "1795424401000000", "1795424401000000000"] {
@@ -121,7 +209,15 @@ mod tests {
         assert_eq!(parse_iso_time("1970-01-01T00:00:00Z"), Some(Time(0)));
         assert_eq!(parse_iso_time("2000-03-01T00:00:00Z"), Some(Time(951_868_800_000_000)));
         assert_eq!(parse_iso_time("2026-11-23T09:05:00Z"), Some(Time(1_795_424_700_000_000)));
-        assert_eq!(parse_iso_time("2026-11-23T09:05:00.123Z"), Some(Time(1_795_424_700_000_000)));
+        for text in ["2026-11-23T09:05:00.123Z", "2026-11-23 09:05:00+00", "2026-11-23T09:05:00+00:00"] {
+            assert_eq!(parse_iso_time(text), Some(Time(1_795_424_700_000_000)), "{text}");
+        }
+        for text in ["1795424700", "1795424700000", "2026-11-23T09:05:00Z"] {
+            assert_eq!(parse_moment(text), Some(Time(1_795_424_700_000_000)), "{text}");
+        }
+        for text in ["soon", "2026-11-23", "2026-11-23T09:05:00+01:00", "-5", "5"] {
+            assert_eq!(parse_moment(text), None, "{text}");
+        }
         for text in ["", "2026-11-23", "2026-11-23T09:05:00", "2026-13-23T09:05:00Z", "2026-02-29T00:00:00Z"] {
             assert_eq!(parse_iso_time(text), None, "{text}");
         }

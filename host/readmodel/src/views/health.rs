@@ -35,6 +35,8 @@ pub struct HealthView {
     pub user_channel_up: bool,
     /// The connections that bring the same market data, over all tokens.
     pub market_connections: Vec<ConnectionView>,
+    /// What of the venue's words was not understood in this session and so left out, by the list in which it stood.
+    pub left_out: Vec<LeftOutView>,
     /// The venue's public records of the account; none on paper, and none before they were read for the first time.
     pub records: Option<RecordsView>,
     pub tripped_breakers: Vec<String>,
@@ -114,6 +116,20 @@ pub struct ConnectionView {
     /// Events that another one had brought before.
     #[ts(type = "number")]
     pub later: u64,
+}
+
+/// What of one list of the venue was not understood, and so left out: rows of an answer, frames of a channel, their parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct LeftOutView {
+    /// The list: an address of the venue, or a channel.
+    pub list: String,
+    /// How often something was left out of it.
+    #[ts(type = "number")]
+    pub count: u64,
+    /// What the last such thing calls itself, or its place in the list.
+    pub name: String,
+    /// Why it was not understood.
+    pub reason: String,
 }
 
 /// Whether the venue's public records of the account can be read and agree.

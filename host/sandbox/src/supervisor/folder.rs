@@ -272,7 +272,7 @@ impl Watcher {
         match entries::read(&key.path_in(&self.dir), SETTINGS_MAX) {
             // It was emptied since the scan.
             Ok(bytes) if bytes.is_empty() && file.length() > 0 => {}
-            Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(bytes) => match files::text(bytes) {
                 Ok(text) => {
                     file.settle();
                     self.unusable.remove(key);
@@ -280,7 +280,7 @@ impl Watcher {
                 }
                 Err(error) => {
                     file.settle();
-                    self.refuse(key.clone(), format!("it is no text: {error}"));
+                    self.refuse(key.clone(), error.to_string());
                 }
             },
             Err(error) => {

@@ -6,6 +6,7 @@ mod tests;
 mod without_id;
 
 use crate::order_ids::{FOREIGN_MAX, Index, Noted};
+use crate::spacing::{Rule, Spacing};
 use control::Latest;
 use control::clock;
 use control::inbox::Inbox;
@@ -14,10 +15,10 @@ use model::input::{AccountView, Channel, HandOrder, TradeUpdate, VenueStatus};
 use model::{Body, MarketIx, NewOrder, OrderId, Side, Size, Time, TokenIx, VenueOrderId};
 use polymarket::client::Looked;
 use polymarket::feed::FeedError;
-use polymarket::parse::{TradeEvent, VenueOrder};
-use polymarket::{AccountClient, Credentials, Feed, FeedConfig, FeedEvent, RequestError, UserEvent, parse_user};
+use polymarket::parse::{Refused, TradeEvent, VenueOrder, parse_user_parts};
+use polymarket::{AccountClient, Credentials, Feed, FeedConfig, FeedEvent, ParseError, RequestError, UserEvent};
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -25,6 +26,9 @@ use tokio::sync::mpsc;
 const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait before REST is asked again for what the channel missed.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often REST is asked for what was not understood of the channel.
+const CATCH_UPS: Rule =
+    Rule { first: Duration::from_secs(5), most: Duration::from_secs(300), quiet: Duration::from_secs(600) };
 /// How far our clock and the venue's may be apart where fills are told from those before them.
 const CLOCKS_MICROS: u64 = 60_000_000;
 /// How often an order of somebody else is looked at until the venue answers. Its channel may be ahead of what REST shows.
@@ -73,8 +77,21 @@ impl VenueAccount {
 
     async fn listen(self, mut received: mpsc::Receiver<FeedEvent>) {
         let owner = self.client.owner();
-        let mut events = Vec::new();
-        while let Some(event) = received.recv().await {
+        let (mut events, mut refused) = (Vec::new(), Vec::new());
+        let mut catch_ups = Spacing::new(CATCH_UPS);
+        let mut ticks = tokio::time::interval(RETRY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let event = tokio::select! {
+                event = received.recv() => event,
+                _ = ticks.tick() => {
+                    if catch_ups.take_owed(Instant::now()) {
+                        self.catch_up().await;
+                    }
+                    continue;
+                }
+            };
+            let Some(event) = event else { return };
             match event {
                 FeedEvent::Up => {
                     self.catch_up().await;
@@ -85,16 +102,29 @@ impl VenueAccount {
                     self.inbox.account(clock::now(), Body::Feed { channel: Channel::User, up: false });
                 }
                 FeedEvent::Frame { at, text } => {
-                    let parsed = parse_user(text.as_bytes(), &owner, &mut events);
+                    let parsed = parse_user_parts(text.as_bytes(), &owner, &mut events, &mut refused);
                     events.drain(..).for_each(|event| self.take(at, event));
-                    if let Err(error) = parsed {
-                        tracing::error!(%error, "a user frame makes no sense; REST is asked instead");
+                    if self.name_refused(parsed.err(), &mut refused) && catch_ups.ask(Instant::now()) {
                         self.catch_up().await;
                     }
                 }
                 FeedEvent::Alive { .. } => {}
             }
         }
+    }
+
+    /// Names what of a frame was not understood. Says whether there was something.
+    fn name_refused(&self, torn: Option<ParseError>, refused: &mut Vec<Refused>) -> bool {
+        let left_out = self.client.public().left_out();
+        let found = torn.is_some() || !refused.is_empty();
+        let consequence = "orders and trades are read by REST";
+        if let Some(error) = torn {
+            left_out.note("user channel", "a torn frame", &error.explained(), consequence);
+        }
+        for Refused { name, reason, .. } in refused.drain(..) {
+            left_out.note("user channel", &name, &reason, consequence);
+        }
+        found
     }
 
     fn take(&self, at: Time, event: UserEvent) {
@@ -160,7 +190,10 @@ impl VenueAccount {
     /// Makes room for an order by hand: those go that are not open at the venue any more. Says whether there was room.
     async fn makes_room(&self, id: VenueOrderId) -> bool {
         match self.client.open_orders().await {
-            Ok(open) => self.index.keep_foreign(&open.iter().map(|order| order.id).collect()),
+            Ok(open) => match open.ids() {
+                Ok(open) => self.index.keep_foreign(&open.into_iter().collect()),
+                Err(error) => tracing::warn!(error, "no order by hand is forgotten; one of them may be open"),
+            },
             Err(error) => tracing::warn!(%error, "the open orders could not be read"),
         }
         let noted = self.index.note_foreign(id);
@@ -221,15 +254,23 @@ impl VenueAccount {
         // Orders before trades: what is no longer open by then has its trades in the answer that follows.
         let open = self.client.open_orders().await?;
         let mut trades = self.client.trades(since).await?;
-        trades.reverse();
+        trades.rows.reverse();
         let at = clock::now();
-        trades.iter().for_each(|trade| self.trade(at, trade));
-        let there: BTreeSet<_> = open.iter().map(|order| order.id).collect();
-        open.into_iter().for_each(|order| self.order(at, &order));
+        trades.rows.iter().for_each(|trade| self.trade(at, trade));
+        // An order whose row is not understood is open all the same.
+        let refused = open.refused.iter().filter_map(Refused::order);
+        let there: BTreeSet<_> = open.rows.iter().map(|order| order.id).chain(refused).collect();
+        open.rows.iter().for_each(|order| self.order(at, order));
         for NewOrder { id: order, .. } in expected {
             let Some(venue) = self.index.venue(order).filter(|venue| !there.contains(venue)) else { continue };
-            if let Looked::Found(found) = self.client.look(venue, self.since).await? {
-                self.order(clock::now(), &found);
+            match self.client.look(venue, self.since).await {
+                Ok(Looked::Found(found)) => self.order(clock::now(), &found),
+                Ok(_) => {}
+                // The others wait for their news; reconciliation shows what this one did.
+                Err(error) if error.is_not_understood() => {
+                    tracing::warn!(%error, order = order.0, "what became of an order is not understood; it stays as it is known");
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -300,7 +341,7 @@ impl VenueAccount {
     /// Asks for the trades of an order that matched, as far as they have settled.
     async fn trades_of(&self, venue: VenueOrderId) -> Result<(), RequestError> {
         let trades = self.client.trades(self.since).await?;
-        let of = trades.iter().rev().filter(|trade| trade.parts.iter().any(|part| part.order == venue));
+        let of = trades.rows.iter().rev().filter(|trade| trade.parts.iter().any(|part| part.order == venue));
         of.for_each(|trade| self.trade(clock::now(), trade));
         Ok(())
     }

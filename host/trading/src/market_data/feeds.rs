@@ -1,7 +1,9 @@
 //! The market channel: frames become inputs. Tokens are spread over connections, and each part of them comes over several that
 //! bring the same, so that one may fail or lag.
 
+use crate::market_data::asks::{ALL, Asks};
 use crate::market_data::shard::Shard;
+use crate::spacing::Spacing;
 use anyhow::ensure;
 use control::clock;
 use control::inbox::Inbox;
@@ -10,19 +12,20 @@ use model::input::Channel;
 use model::{Body, Market, MarketEvent, MarketIx, Time, TokenId, TokenIx};
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use polymarket::feed::{ASSETS_MAX, Brought, Verdict};
-use polymarket::parse::{Element, TooManyTokens, parse_elements};
-use polymarket::{Client, Feed, FeedConfig, FeedEvent, TokenMap};
+use polymarket::parse::{Element, Odd, TooManyTokens, parse_elements};
+use polymarket::{Client, Feed, FeedConfig, FeedEvent, LeftOut, LeftOutOf, TokenMap};
 use readmodel::Picture;
-use readmodel::views::ConnectionView;
+use readmodel::views::{ConnectionView, LeftOutView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 /// How often the figures of the connections are shown.
 const SHOW_EVERY: Duration = Duration::from_secs(1);
+/// What the channel is called where something of it is left out.
+const CHANNEL: &str = "market channel";
 
 /// The connections of the market channel; each carries at most [`ASSETS_MAX`] tokens. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,7 +52,8 @@ pub(crate) struct Shared {
     shards: Mutex<Shards>,
     /// When a token was last heard of, in microseconds.
     pub(crate) heard: Mutex<BTreeMap<TokenIx, u64>>,
-    bad_frames: AtomicU64,
+    asks: Mutex<Asks>,
+    left_out: LeftOut,
 }
 
 /// The parts of the tokens, and which carries what.
@@ -87,9 +91,13 @@ impl MarketFeeds {
             map: RwLock::default(),
             shards: Mutex::default(),
             heard: Mutex::default(),
-            bad_frames: AtomicU64::new(0),
+            asks: Mutex::default(),
+            left_out: client.left_out().clone(),
         });
         let feeds = Self { shared };
+        for (ix, market) in (0u32..).zip(markets) {
+            feeds.shared.map.write().name_market(market.condition, MarketIx(ix));
+        }
         let named: Vec<_> = (0u32..).zip(markets).flat_map(|(ix, market)| named(MarketIx(ix), market)).collect();
         let mut lines = Vec::new();
         for chunk in named.chunks(ASSETS_MAX) {
@@ -112,6 +120,7 @@ impl MarketFeeds {
     /// If there are too many tokens, or the connection is too busy to be told.
     pub(crate) fn watch(&self, ix: MarketIx, market: &Market) -> anyhow::Result<()> {
         let named = named(ix, market);
+        self.shared.map.write().name_market(market.condition, ix);
         let mut shards = self.shared.shards();
         let Some((place, shard)) = shards.with_room(named.len()) else {
             drop(shards);
@@ -165,9 +174,11 @@ impl MarketFeeds {
         }
     }
 
-    /// Asks for a token's book anew.
+    /// Asks for a token's book anew, soon.
     pub(crate) fn resnapshot(&self, token: TokenIx) {
-        self.shared.resnapshot(token);
+        if self.shared.asks.lock().ask(token, Instant::now()) {
+            self.shared.resnapshot(token);
+        }
     }
 
     /// Makes all connections anew, which brings every book.
@@ -209,7 +220,7 @@ impl Shards {
 }
 
 async fn listen(shared: Arc<Shared>, mut line: Line) {
-    let mut frame = Frame::default();
+    let mut frame = Frame { vague: Some(Spacing::new(ALL)), ..Frame::default() };
     while let Some(event) = line.received.recv().await {
         match event {
             FeedEvent::Up => {
@@ -229,9 +240,12 @@ async fn listen(shared: Arc<Shared>, mut line: Line) {
 struct Frame {
     events: Vec<MarketEvent>,
     elements: Vec<Element>,
+    odd: Vec<Odd>,
+    /// How often all books of the connection are asked for, because of what does not say which it is about.
+    vague: Option<Spacing>,
 }
 
-/// Shows how the connections fare, for ever.
+/// Shows how the connections fare and what was left out, and asks for the books that are owed, for ever.
 async fn show(shared: Arc<Shared>, picture: Picture) {
     let mut ticks = tokio::time::interval(SHOW_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -248,7 +262,14 @@ async fn show(shared: Arc<Shared>, picture: Picture) {
             }
         }
         picture.set_connections(views);
+        picture.set_left_out(shared.left_out.lists().into_iter().map(left_out_view).collect());
+        let owed = shared.asks.lock().owed(Instant::now());
+        owed.into_iter().for_each(|token| shared.resnapshot(token));
     }
+}
+
+fn left_out_view(LeftOutOf { list, count, name, reason }: LeftOutOf) -> LeftOutView {
+    LeftOutView { list, count, name, reason }
 }
 
 impl Shared {
@@ -285,14 +306,14 @@ impl Shared {
     /// Takes a frame: what is new in it goes to the engine.
     fn take(&self, line: &Line, at: Time, text: &[u8], frame: &mut Frame) {
         frame.events.clear();
-        let parsed = parse_elements(text, &self.names(), &mut frame.events, &mut frame.elements);
+        let parsed = parse_elements(text, &self.names(), &mut frame.events, &mut frame.elements, &mut frame.odd);
         if let Err(error) = parsed {
-            let bad = self.bad_frames.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(%error, bad, "a market frame makes no sense; its books are fetched anew");
+            self.left_out.note(CHANNEL, "a torn frame", &error.explained(), "the connection is made anew");
             if let Some(feed) = line.shard.lines.get(line.number) {
                 feed.reconnect();
             }
         }
+        self.name_odd(line, frame);
         let differ = line.shard.merge(line.number, |take| {
             let differ = keep_news(at, frame, take);
             let mut heard = self.heard.lock();
@@ -308,6 +329,27 @@ impl Shared {
             && let Some(feed) = line.shard.lines.get(line.number)
         {
             feed.resnapshot(self.ids(&Vec::from_iter(differ)));
+        }
+    }
+
+    /// Names what of a frame was not understood. Its tokens are blind until their books come; where it does not say which it is about, all
+    /// books of the connection are asked for.
+    fn name_odd(&self, line: &Line, frame: &mut Frame) {
+        let mut vague = false;
+        for Odd { name, error, is_vague } in frame.odd.drain(..) {
+            let consequence =
+                if is_vague { "all books are asked for" } else { "its book is not trusted until it comes anew" };
+            self.left_out.note(CHANNEL, &name, &error.explained(), consequence);
+            vague |= is_vague;
+        }
+        let spacing = frame.vague.as_mut();
+        let now = Instant::now();
+        let all = spacing.is_some_and(|spacing| if vague { spacing.ask(now) } else { spacing.take_owed(now) });
+        if all && let Some(feed) = line.shard.lines.get(line.number) {
+            let shards = self.shards();
+            let place = shards.parts.iter().position(|part| Arc::ptr_eq(part, &line.shard));
+            let tokens = shards.tokens.values().filter(|(_, carried)| Some(*carried) == place);
+            feed.resnapshot(tokens.map(|(id, _)| *id).collect());
         }
     }
 

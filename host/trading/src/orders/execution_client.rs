@@ -10,6 +10,7 @@ use model::event::MarketEvent;
 use model::input::{AccountView, Channel};
 use model::{Body, Market, OrderId, Time, VenueOrderId};
 use polymarket::RequestError;
+use polymarket::client::Listed;
 use polymarket::parse::VenueOrder;
 use readmodel::views::VenueOrderView;
 
@@ -152,9 +153,10 @@ impl OpenOrders for Access {
     }
 }
 
-fn views(answer: Result<Vec<VenueOrder>, RequestError>) -> Result<Vec<VenueOrderView>, String> {
+/// What is not understood stands in `/health/detailed`.
+fn views(answer: Result<Listed<VenueOrder>, RequestError>) -> Result<Vec<VenueOrderView>, String> {
     let open = answer.map_err(|error| format!("the venue gave no answer: {error}"))?;
-    Ok(open.into_iter().map(view).collect())
+    Ok(open.rows.into_iter().map(view).collect())
 }
 
 fn view(order: VenueOrder) -> VenueOrderView {

@@ -96,7 +96,8 @@ impl Venue {
             every: config.look_every,
         };
         let records = DataApi::new(&args.records, Timeouts::default())
-            .with_context(|| format!("the records of accounts at {}", args.records))?;
+            .with_context(|| format!("the records of accounts at {}", args.records))?
+            .noting_with(&client);
         let relayer = config.claims_execute.then(|| relayer(&args.relayer)).transpose()?;
         let markets = discovery.first().await?;
         let feed = FeedConfig { address: args.channels.clone(), timings: Timings::default(), now: clock::now };
@@ -119,7 +120,16 @@ impl Login {
         let open = account.open_orders().await.context("reading the open orders")?;
         let known = past.iter().flat_map(|past| past.placements.values().chain(past.over.values()));
         let ours: BTreeSet<VenueOrderId> = known.copied().collect();
-        let foreign: Vec<VenueOrder> = open.into_iter().filter(|order| !ours.contains(&order.id)).collect();
+        let unread = open.refused.iter().filter(|row| row.order().is_none_or(|id| !ours.contains(&id)));
+        let unread: Vec<&str> = unread.map(|row| row.name.as_str()).collect();
+        ensure!(
+            unread.is_empty(),
+            "{} open orders of the account are not understood and may be unknown to the journal, so that nothing of them would be counted; \
+             cancel them: {}",
+            unread.len(),
+            unread.join(", ")
+        );
+        let foreign: Vec<VenueOrder> = open.rows.into_iter().filter(|order| !ours.contains(&order.id)).collect();
         ensure!(
             adopt || foreign.is_empty(),
             "{} orders are open on the account that the journal knows nothing of; cancel them, or start with --adopt to keep \

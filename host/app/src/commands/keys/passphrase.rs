@@ -63,10 +63,11 @@ fn read_pipe(descriptor: u16) -> anyhow::Result<Zeroizing<String>> {
     let file = std::fs::File::open(format!("/dev/fd/{descriptor}")).with_context(|| format!("opening {place}"))?;
     let kind = file.metadata().with_context(|| format!("looking at {place}"))?.file_type();
     ensure!(kind.is_fifo(), "{place} is no pipe; a file is named with --passphrase-file");
-    let mut text = Zeroizing::new(String::new());
-    file.take(FILE_MAX.saturating_add(1)).read_to_string(&mut text).with_context(|| format!("reading {place}"))?;
-    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(FILE_MAX.saturating_add(1))?));
+    file.take(FILE_MAX.saturating_add(1)).read_to_end(&mut bytes).with_context(|| format!("reading {place}"))?;
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     ensure!(length <= FILE_MAX, "{place} gives more than {FILE_MAX} bytes; a passphrase has less");
+    let text = secret_text(&bytes).with_context(|| format!("reading {place}"))?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
@@ -77,9 +78,17 @@ fn read(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     let mode = meta.permissions().mode() & 0o777;
     ensure!(mode & 0o077 == 0, "others can read {} (its mode is {mode:o}); make it 600", path.display());
     ensure!(meta.len() <= FILE_MAX, "{} has {} bytes; a passphrase has less", path.display(), meta.len());
-    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(FILE_MAX)?));
-    file.take(FILE_MAX).read_to_string(&mut text).with_context(what)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(FILE_MAX)?));
+    file.take(FILE_MAX).read_to_end(&mut bytes).with_context(what)?;
+    let text = secret_text(&bytes).with_context(what)?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Returns the text of a secret. The error shows nothing of it.
+pub(super) fn secret_text(bytes: &[u8]) -> anyhow::Result<Zeroizing<String>> {
+    ensure!(!files::is_utf16(bytes), files::UTF_16);
+    let text = std::str::from_utf8(bytes).map_err(|_shows_a_place| anyhow::anyhow!("it is not UTF-8"))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 #[cfg(test)]

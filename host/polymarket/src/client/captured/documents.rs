@@ -63,7 +63,8 @@ fn is_ours(row: &Value) -> bool {
 fn gamma(markets: &[Value]) -> Result<Seen, String> {
     let read = |markets: &[Value]| {
         let page = json!({"markets": markets, "next_cursor": "x"}).to_string();
-        catalog_page(page.as_bytes()).map(|page| page.items).map_err(|error| error.to_string())
+        let page = catalog_page(page.as_bytes()).map_err(|error| error.to_string())?;
+        if page.refused.is_empty() { Ok(page.items) } else { Err(format!("{:?}", page.refused)) }
     };
     let tradable = |row: &&Value| {
         let open = is(row, "active") && is(row, "acceptingOrders") && is(row, "enableOrderBook");
@@ -96,7 +97,7 @@ fn gamma(markets: &[Value]) -> Result<Seen, String> {
             || row["slug"] != found.slug()
             || end.is_some() != found.end().is_some()
             || liquid != found.liquidity.is_some()
-            || found.neg_risk != is(row, "negRisk")
+            || found.is_neg_risk() != is(row, "negRisk")
         {
             return Err(format!("{found:?} was read of {row}"));
         }

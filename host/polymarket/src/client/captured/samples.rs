@@ -122,7 +122,7 @@ fn book(bytes: &[u8]) -> Result<Seen, String> {
 }
 
 fn books(bytes: &[u8]) -> Result<Seen, String> {
-    Ok(read(parse::books(bytes).map_err(text)?.len()))
+    Ok(read(parse::books(bytes).map_err(text)?.items.len()))
 }
 
 fn cancel(bytes: &[u8]) -> Result<Seen, String> {
@@ -135,7 +135,14 @@ fn clob_market(bytes: &[u8]) -> Result<Seen, String> {
     let mut seen = read(1);
     count_unread::<ClobMarket<'_>>(&whole, &mut seen);
     let condition = ConditionId::parse(whole["c"].as_str().unwrap_or_default()).ok_or("no condition")?;
-    let listed = parse::Tradable { condition, slug: String::new(), question: String::new(), end: None, event: None };
+    let listed = parse::Tradable {
+        condition,
+        slug: String::new(),
+        question: String::new(),
+        end: None,
+        event: None,
+        neg_risk: None,
+    };
     let market = parse::clob_market(bytes, listed).map_err(text)?;
     if market.neg_risk != (whole["nr"] == true) { Err(format!("{market:?}")) } else { Ok(seen) }
 }
@@ -176,13 +183,17 @@ fn ending(bytes: &[u8]) -> Result<Seen, String> {
 
 fn list(bytes: &[u8]) -> Result<Seen, String> {
     let page = parse::market_page(bytes).map_err(text)?;
+    if !page.refused.is_empty() {
+        return Err(format!("{:?}", page.refused));
+    }
     let mut seen = read(page.items.len());
     value(bytes)?["data"].as_array().into_iter().flatten().for_each(|row| count_unread::<Market<'_>>(row, &mut seen));
     Ok(seen)
 }
 
 fn open_orders(bytes: &[u8]) -> Result<Seen, String> {
-    Ok(read(parse::open_order_page(bytes).map_err(text)?.items.len()))
+    let page = parse::open_order_page(bytes).map_err(text)?;
+    if page.refused.is_empty() { Ok(read(page.items.len())) } else { Err(format!("{:?}", page.refused)) }
 }
 
 fn open_order(bytes: &[u8]) -> Result<Seen, String> {
@@ -225,7 +236,7 @@ fn time(bytes: &[u8]) -> Result<Seen, String> {
 }
 
 fn version(bytes: &[u8]) -> Result<Seen, String> {
-    serde_json::from_slice::<Version>(bytes).map_err(text)?;
+    serde_json::from_slice::<Version<'_>>(bytes).map_err(text)?;
     Ok(read(1))
 }
 
@@ -248,6 +259,9 @@ fn trades(bytes: &[u8]) -> Result<Seen, String> {
             let api_key = party["owner"].as_str().unwrap_or_default().to_owned();
             let owner = Owner { api_key, funder: Address([0; 20]) };
             let page = parse::trade_page(bytes, &owner).map_err(text)?;
+            if !page.refused.is_empty() {
+                return Err(format!("{:?}", page.refused));
+            }
             if page.items.is_empty() || page.items.iter().any(|trade| trade.parts.is_empty()) {
                 return Err(format!("{party} has no part in {row}"));
             }

@@ -157,6 +157,106 @@ fn values_that_make_no_sense_refuse_the_whole_frame() {
     }
 }
 
+fn parts(frame: &Value) -> (Vec<(TokenIx, MarketEventKind)>, Vec<Odd>, MarketCounts) {
+    let mut map = tokens();
+    map.name_market(model::ConditionId([7; 32]), model::MarketIx(0));
+    let (mut out, mut odd) = (Vec::new(), Vec::new());
+    let counts = parse_elements(frame.to_string().as_bytes(), &map, &mut out, &mut Vec::new(), &mut odd).unwrap();
+    (out.into_iter().map(|event| (event.token, event.kind)).collect(), odd, counts)
+}
+
+#[test]
+fn what_is_odd_makes_its_token_blind_and_costs_no_other() {
+    let blind = |token, grid| (TokenIx(token), MarketEventKind::Unread { grid });
+    let condition = model::ConditionId([7; 32]).to_string();
+    let changes = |entries: &[Value]| json!({"event_type": "price_change", "market": condition, "price_changes": entries, "timestamp": "1"});
+    let good = change(DOWN, "0.4", "2", "SELL");
+    let known = (TokenIx(1), level(Side::Sell, "0.4", "2"));
+    let tick = |asset: Value, tick: &str| {
+        json!({"event_type": "tick_size_change", "market": condition, "asset_id": asset,
+        "old_tick_size": "0.01", "new_tick_size": tick, "timestamp": "1"})
+    };
+    for (frame, expected, reason) in [
+        // A level at a price that there is none at, beside one that is understood.
+        (
+            changes(&[change(UP, "1", "10", "SELL"), good.clone()]),
+            vec![blind(0, false), known.clone()],
+            "field price is \"1\"",
+        ),
+        (
+            changes(&[good.clone(), json!({"asset_id": UP, "price": {}, "size": "1", "side": "BUY"})]),
+            vec![known.clone(), blind(0, false)],
+            "field price is \"{}\"",
+        ),
+        // Neither token is named: it is about the market.
+        (
+            changes(&[json!({"asset_id": null, "price": "0.4"}), good.clone()]),
+            vec![blind(0, false), blind(1, false), known.clone()],
+            "field asset_id is missing",
+        ),
+        (
+            json!({"event_type": "price_change", "market": condition, "price_changes": "?", "timestamp": "1"}),
+            vec![blind(0, false), blind(1, false)],
+            "not the expected JSON at byte",
+        ),
+        // A grid that is not understood is the market's.
+        (tick(json!(UP), "0.02"), vec![blind(0, true), blind(1, true)], "field new_tick_size is \"0.02\""),
+        (
+            json!({"event_type": "book", "asset_id": DOWN, "timestamp": "1", "bids": [], "asks": [], "tick_size": "0.02"}),
+            vec![blind(1, true), blind(0, true)],
+            "field tick_size is \"0.02\"",
+        ),
+        (
+            json!({"event_type": "book", "asset_id": UP, "timestamp": "1", "bids": [{"price": "0.3"}], "asks": []}),
+            vec![blind(0, false)],
+            "field size is \"\"",
+        ),
+        (
+            json!({"event_type": "last_trade_price", "asset_id": UP, "price": "0.4", "size": "1", "side": "HOLD", "timestamp": "1"}),
+            vec![blind(0, false)],
+            "field side is \"HOLD\"",
+        ),
+        (
+            json!({"event_type": "market_resolved", "assets_ids": [UP, DOWN], "winning_asset_id": "5", "timestamp": "1"}),
+            vec![blind(0, false), blind(1, false)],
+            "field winning_asset_id is \"5\"",
+        ),
+    ] {
+        let (events, odd, _) = parts(&json!([frame, changes(std::slice::from_ref(&good))]));
+        assert_eq!(events, [expected, vec![known.clone()]].concat(), "{frame}");
+        assert!(odd.len() == 1 && odd[0].error.to_string().starts_with(reason) && !odd[0].is_vague, "{frame}: {odd:?}");
+    }
+}
+
+#[test]
+fn what_does_not_say_what_it_is_about_is_vague_and_what_is_about_others_is_theirs() {
+    let other = model::ConditionId([8; 32]).to_string();
+    for (element, vague, foreign) in [
+        (json!(5), 1, 0),
+        (json!({"event_type": ["book"], "bids": 5}), 1, 0),
+        (json!({"event_type": "tick_size_change", "new_tick_size": "0.02", "timestamp": "1"}), 1, 0),
+        (json!({"event_type": "tick_size_change", "market": other, "new_tick_size": "0.02", "timestamp": "1"}), 0, 1),
+        (json!({"event_type": "tick_size_change", "asset_id": {}, "market": other, "timestamp": "1"}), 0, 1),
+        // What is not used may say what it likes.
+        (json!({"event_type": "best_bid_ask", "asset_id": [1]}), 0, 0),
+        (json!({"event_type": "weather", "price_changes": 5}), 0, 0),
+    ] {
+        let (events, odd, counts) = parts(&json!([element, change_of(UP)]));
+        assert_eq!(events.len(), 1, "{element}: {events:?}");
+        assert!(odd.iter().all(|odd| odd.is_vague), "{odd:?}");
+        assert_eq!((odd.len(), counts.foreign), (vague, foreign), "{element}");
+    }
+    let mut out = Vec::new();
+    for torn in ["[{]", "[5 5]", "[{\"event_type\":\"book\",]", "[01x]"] {
+        let read = parse_elements(torn.as_bytes(), &tokens(), &mut out, &mut Vec::new(), &mut Vec::new());
+        assert!(read.is_err() && out.is_empty(), "{torn}");
+    }
+}
+
+fn change_of(asset: &str) -> Value {
+    json!({"event_type": "price_change", "price_changes": [change(asset, "0.43", "1", "BUY")], "timestamp": "1"})
+}
+
 /// What a slow reader with a JSON tree makes of a frame of level changes.
 fn slow(frame: &Value) -> Option<Vec<MarketEvent>> {
     let time = frame["timestamp"].as_str()?.parse().ok().map(Time::from_millis)?;
@@ -217,7 +317,7 @@ fn an_event_is_the_same_alone_and_among_others() {
         json!({"event_type": "price_change", "price_changes": [change("5", "0.1", "1", "BUY")], "timestamp": "1"});
     let (mut out, mut elements) = (Vec::new(), Vec::new());
     let mut read = |frame: &Value, out: &mut Vec<MarketEvent>| {
-        parse_elements(frame.to_string().as_bytes(), &tokens(), out, &mut elements).unwrap();
+        parse_elements(frame.to_string().as_bytes(), &tokens(), out, &mut elements, &mut Vec::new()).unwrap();
         elements.clone()
     };
     let alone = read(&one("7"), &mut out);

@@ -19,7 +19,7 @@ fn books_are_read_with_every_level() {
     assert_eq!(read.venue_time.millis(), 1_795_424_400_123);
     let empty = book(&sample("book_empty.json").unwrap()).unwrap();
     assert!(empty.bids.is_empty() && empty.asks.is_empty());
-    assert!(!books(&sample("books.json").unwrap()).unwrap().is_empty());
+    assert!(!books(&sample("books.json").unwrap()).unwrap().items.is_empty());
 }
 
 #[test]

@@ -64,7 +64,10 @@ fn order_states_are_read_from_every_word_of_the_venue() {
         ("CANCELLATION", "MATCHED", VenueStatus::Matched),
     ];
     for (action, status, expected) in cases {
-        let (events, _) = parse(&order(action, status, "")).unwrap();
+        // Only of an order that is over the venue leaves it empty.
+        let is_over = matches!(expected, VenueStatus::Cancelled | VenueStatus::Invalid);
+        assert_eq!(parse(&order(action, status, "")).is_ok(), is_over, "{action} {status}");
+        let (events, _) = parse(&order(action, status, if is_over { "" } else { "0" })).unwrap();
         let [UserEvent::Order(event)] = &events[..] else { panic!("{events:?}") };
         assert_eq!((event.status, event.matched), (expected, Size::ZERO), "{action} {status}");
         assert_eq!((event.id, event.time), (id(1), Time(1_795_424_401_023_000)));

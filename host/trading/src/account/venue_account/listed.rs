@@ -3,10 +3,10 @@
 use super::{RETRY, VenueAccount};
 use crate::listed_orders::{ListedOrder, ListedOrders};
 use crate::orders::cancels::{HOST_PATIENCE, report_swept};
-use model::VenueOrderId;
+use model::{ConditionId, VenueOrderId};
 use polymarket::CancelAnswer;
 use polymarket::client::CANCEL_MAX;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 impl VenueAccount {
@@ -68,9 +68,12 @@ fn all_cancelled(answer: &CancelAnswer) -> Result<(), String> {
 impl ListedOrders for VenueAccount {
     async fn listed(&self) -> Result<Vec<ListedOrder>, String> {
         let open = self.client.open_orders().await.map_err(|error| error.to_string())?;
-        let ours = open.iter().filter(|order| !self.index.is_by_hand(&order.id));
         let market = |token| Some(self.listing.market(self.listing.token(token)?.market())?.condition);
-        Ok(ours.map(|order| ListedOrder { id: order.id, market: market(&order.token) }).collect())
+        let markets: BTreeMap<VenueOrderId, Option<ConditionId>> =
+            open.rows.iter().map(|order| (order.id, market(&order.token))).collect();
+        // Of an order that is listed and not understood the id is enough.
+        let ours = open.ids()?.into_iter().filter(|id| !self.index.is_by_hand(id));
+        Ok(ours.map(|id| ListedOrder { id, market: markets.get(&id).copied().flatten() }).collect())
     }
 
     async fn cancel_listed(&self, orders: &[ListedOrder]) -> Result<(), String> {

@@ -47,7 +47,7 @@ impl Desk {
     /// Buys what is there, by hand; returns the order's id.
     async fn take(&self) -> VenueOrderId {
         self.post(&bid(1, 990_000, OrderKind::Fak)).await;
-        let trades = self.account.client.trades(self.account.since).await.unwrap();
+        let trades = self.account.client.trades(self.account.since).await.unwrap().rows;
         let [part, ..] = trades.first().unwrap().parts[..] else { panic!("{trades:?}") };
         part.order
     }
@@ -88,7 +88,7 @@ impl Desk {
 
     /// Returns the ids of the orders that the venue lists as open.
     async fn listed(&self) -> Vec<VenueOrderId> {
-        self.account.client.open_orders().await.unwrap().into_iter().map(|order| order.id).collect()
+        self.account.client.open_orders().await.unwrap().rows.into_iter().map(|order| order.id).collect()
     }
 
     /// Breaks the next answers.
@@ -212,14 +212,14 @@ async fn a_catch_up_does_not_ask_for_trades_that_are_settled_and_may_be_forgotte
 async fn a_trade_by_hand_that_is_told_before_its_order_is_known_is_booked_whatever_the_venue_answers() {
     let desk = Desk::new().await;
     let venue = desk.take().await;
-    let trade = desk.account.client.trades(desk.account.since).await.unwrap().remove(0);
+    let trade = desk.account.client.trades(desk.account.since).await.unwrap().rows.remove(0);
     // The channel tells of the trade once. Nobody knows the order, and the venue fails.
     desk.break_answers(2).await;
     desk.account.trade(clock::now(), &trade);
     let found = desk.hears(|body| if let Body::Adopt(found) = body { Some(*found) } else { None }).await;
     assert_eq!((found.venue, found.counted), (venue, Size::ZERO));
     // It named twenty shares at 0.99; its dollars bought more, and none of them exceeds what it is known by.
-    let trades = desk.account.client.trades(desk.account.since).await.unwrap();
+    let trades = desk.account.client.trades(desk.account.since).await.unwrap().rows;
     let bought =
         trades.iter().flat_map(|trade| &trade.parts).fold(Size::ZERO, |sum, part| sum.saturating_add(part.size));
     assert!(bought > Size::shares(20) && found.size >= bought, "{bought} of {}", found.size);

@@ -45,14 +45,15 @@ impl VenueAccount {
         let Some(terms) = self.open().into_iter().find(|open| open.id == order) else { return Ok(()) };
         let asked = clock::now();
         tracing::warn!(order = order.0, "an order without an id at the venue; it is looked for by its terms");
-        for open in self.client.open_orders().await? {
-            if self.is_of_nobody(&open) && self.fits(&terms, &open) {
-                self.found(order, &open);
+        let open = self.client.open_orders().await?;
+        for open in &open.rows {
+            if self.is_of_nobody(open) && self.fits(&terms, open) {
+                self.found(order, open);
                 return Ok(());
             }
         }
         let trades = self.client.trades(self.since).await?;
-        for part in trades.iter().flat_map(|trade| &trade.parts) {
+        for part in trades.rows.iter().flat_map(|trade| &trade.parts) {
             if self.index.ours(&part.order).is_some() || self.index.is_done(&part.order) {
                 continue;
             }
@@ -64,6 +65,12 @@ impl VenueAccount {
                 Some(_) => {}
                 // It traded, and its terms are gone.
                 None => return Ok(()),
+            }
+        }
+        // A row that is not understood could be the order.
+        for (path, refused) in [("/data/orders", &open.refused), ("/data/trades", &trades.refused)] {
+            if !refused.is_empty() {
+                return Err(RequestError::Unread { path });
             }
         }
         self.inbox.account(clock::now(), Body::Looked { order, denied: true, asked });

@@ -1,0 +1,170 @@
+//! Lists, element by element: what is understood is used, and what is not is named with its reason. One bad element never costs the list.
+
+use super::{ParseError, cut};
+use crate::wire::Text;
+use model::VenueOrderId;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Fields that name an element, the most telling first.
+const NAMES: [&str; 10] = [
+    "slug",
+    "market_slug",
+    "conditionId",
+    "condition_id",
+    "id",
+    "token_id",
+    "asset_id",
+    "asset",
+    "transaction_hash",
+    "transactionHash",
+];
+
+/// An element that was not understood, and so left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What it calls itself, or its place in the list.
+    pub name: String,
+    /// Why it was not understood.
+    pub reason: String,
+    /// The orders that it is about; none if that is not understood either.
+    orders: Option<Vec<VenueOrderId>>,
+}
+
+impl Refused {
+    /// Says whether it could be about an order.
+    pub fn may_be_about(&self, id: VenueOrderId) -> bool {
+        self.orders.as_ref().is_none_or(|orders| orders.contains(&id))
+    }
+
+    /// Returns the order that it is, as a row of a list of orders, if its id is understood.
+    pub fn order(&self) -> Option<VenueOrderId> {
+        match self.orders.as_deref() {
+            Some([order]) => Some(*order),
+            _ => None,
+        }
+    }
+
+    pub(super) fn new(place: usize, raw: &RawValue, error: &ParseError) -> Self {
+        let value = serde_json::from_str::<Value>(raw.get()).unwrap_or_default();
+        let mut names = NAMES.iter().filter_map(|name| value.get(name).and_then(Value::as_str));
+        let name = names.find(|name| !name.is_empty());
+        let name = name.map_or_else(|| format!("#{place}"), cut);
+        Self { name, reason: cut(&error.explained()), orders: orders(&value) }
+    }
+}
+
+/// Returns the orders that a row of orders or trades names, if each of its ids is understood.
+fn orders(row: &Value) -> Option<Vec<VenueOrderId>> {
+    let id = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).and_then(VenueOrderId::parse);
+    if row.get("taker_order_id").is_none() && row.get("maker_orders").is_none() {
+        return id(row, "id").map(|id| vec![id]);
+    }
+    let makers = row.get("maker_orders")?.as_array()?;
+    let taker = std::iter::once(id(row, "taker_order_id"));
+    taker.chain(makers.iter().map(|maker| id(maker, "order_id"))).collect()
+}
+
+/// A page of any list, with the cursor of the next one if there is one.
+#[derive(Debug)]
+pub(crate) struct Items<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) next: Option<String>,
+    /// What was not understood.
+    pub(crate) refused: Vec<Refused>,
+}
+
+impl<T> Items<T> {
+    /// Reads each element by itself; `read` returns none for one that is understood and not wanted.
+    pub(crate) fn read<'a, W: Deserialize<'a>>(
+        elements: &[&'a RawValue],
+        next: Option<String>,
+        mut read: impl FnMut(W) -> Result<Option<T>, ParseError>,
+    ) -> Self {
+        let (mut items, mut refused) = (Vec::new(), Vec::new());
+        for (place, raw) in elements.iter().enumerate() {
+            match object(raw).and_then(&mut read) {
+                Ok(item) => items.extend(item),
+                Err(error) => refused.push(Refused::new(place, raw, &error)),
+            }
+        }
+        Self { items, next, refused }
+    }
+}
+
+/// Reads a list that is a field of something; none if the field is absent.
+pub(crate) fn list<'t, W: Deserialize<'t>>(
+    name: &'static str,
+    text: &'t Text<'_>,
+) -> Result<Option<Vec<W>>, ParseError> {
+    if text.is_absent() {
+        return Ok(None);
+    }
+    let elements = text.nested().and_then(|json| serde_json::from_str::<Vec<&RawValue>>(json).ok());
+    let read = elements.and_then(|elements| {
+        elements.into_iter().map(|raw| if is_list(raw) { None } else { serde_json::from_str(raw.get()).ok() }).collect()
+    });
+    read.map(Some).ok_or_else(|| ParseError::invalid(name, text.as_str().as_bytes()))
+}
+
+/// Reads an object.
+pub(crate) fn object<'a, W: Deserialize<'a>>(raw: &'a RawValue) -> Result<W, ParseError> {
+    if is_list(raw) {
+        return Err(ParseError::Syntax { at: 0 });
+    }
+    Ok(serde_json::from_str(raw.get())?)
+}
+
+/// Reads a document that is an object.
+pub(crate) fn document<'a, W: Deserialize<'a>>(bytes: &'a [u8]) -> Result<W, ParseError> {
+    object(serde_json::from_slice(bytes)?)
+}
+
+/// Says whether a value is a list, which would be taken for an object's fields in their order.
+fn is_list(raw: &RawValue) -> bool {
+    raw.get().starts_with('[')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn id(digit: u8) -> VenueOrderId {
+        VenueOrderId([digit; 32])
+    }
+
+    fn refused(row: &Value) -> Refused {
+        let raw = serde_json::value::to_raw_value(row).unwrap();
+        Refused::new(4, &raw, &ParseError::Missing { field: "price" })
+    }
+
+    #[test]
+    fn a_row_could_be_about_every_order_unless_all_of_its_ids_are_understood() {
+        let order = refused(&json!({"id": id(1).to_string(), "price": []}));
+        assert_eq!((order.order(), order.may_be_about(id(1)), order.may_be_about(id(2))), (Some(id(1)), true, false));
+        let makers = |first: Value| json!([{"order_id": first}, {"order_id": id(3).to_string()}]);
+        let trade =
+            |taker: Value, makers: Value| refused(&json!({"id": "t", "taker_order_id": taker, "maker_orders": makers}));
+        let known = trade(json!(id(1).to_string()), makers(json!(id(2).to_string())));
+        assert!([1, 2, 3].iter().all(|digit| known.may_be_about(id(*digit))) && !known.may_be_about(id(4)));
+        for vague in [
+            refused(&json!({"id": 5})),
+            refused(&json!(null)),
+            trade(json!(null), makers(json!(id(2).to_string()))),
+            trade(json!(id(1).to_string()), makers(json!(7))),
+            trade(json!(id(1).to_string()), json!({})),
+        ] {
+            assert!(vague.may_be_about(id(9)) && vague.order().is_none(), "{vague:?}");
+        }
+    }
+
+    #[test]
+    fn an_element_is_named_by_what_it_calls_itself_or_by_its_place() {
+        assert_eq!(refused(&json!({"slug": "s", "id": "7"})).name, "s");
+        assert_eq!(refused(&json!({"slug": "", "asset_id": "12"})).name, "12");
+        assert_eq!(refused(&json!({"slug": 5})).name, "#4");
+        assert_eq!(refused(&json!({"slug": "x".repeat(70_000)})).name.len(), model::event::REASON_MAX);
+    }
+}
