@@ -15,6 +15,7 @@ mod open;
 pub mod primary;
 mod projections;
 pub mod reads;
+mod row_errors;
 pub mod rows;
 mod valuations;
 mod writer;

@@ -13,5 +13,6 @@ mod ceilings;
 mod db;
 mod decisions;
 mod postgres;
+mod rows;
 mod upgrade;
 mod valuations;
