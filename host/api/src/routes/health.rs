@@ -34,7 +34,8 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         snapshot.breakers.iter().filter(|breaker| breaker.tripped).map(|breaker| breaker.name.clone()).collect();
     let channels = snapshot.bot.market_channel_up && snapshot.bot.user_channel_up;
     let free = snapshot.bot.restriction == RestrictionLevelView::None;
-    let healthy = channels && tripped.is_empty() && rows.lost == 0 && free;
+    let alerts = app.alerts.figures();
+    let healthy = channels && tripped.is_empty() && rows.lost == 0 && free && alerts.error.is_empty();
     let view = HealthView {
         status: if healthy { HealthStatusView::Ok } else { HealthStatusView::Degraded },
         bot: snapshot.bot.state,
@@ -53,7 +54,7 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         rows_waiting: rows.waiting,
         events: snapshot.bot.events,
         event_wait: wait_view(app.picture.event_wait()),
-        alerts: alerts_view(app.alerts.figures()),
+        alerts: alerts_view(alerts),
         strategies_folder: if app.picture.folder_events() { FolderWatchView::Events } else { FolderWatchView::Scan },
     };
     // Probes look at the status; a bot that an operator stopped is well.
@@ -66,8 +67,8 @@ fn wait_view(wait: EventWait) -> WaitView {
 }
 
 fn alerts_view(figures: Figures) -> AlertsView {
-    let Figures { configured, sent, failed, dropped, waiting, error } = figures;
-    AlertsView { configured, sent, failed, dropped, waiting, error }
+    let Figures { configured, sent, failed, dropped, waiting, retrying, held_s, error } = figures;
+    AlertsView { configured, sent, failed, dropped, waiting, retrying, held_s, error }
 }
 
 /// The metrics for Prometheus: counters, gauges and histograms in base units (dollars, seconds).
