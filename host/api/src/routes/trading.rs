@@ -8,9 +8,10 @@ use crate::parts::App;
 use crate::problem::ProblemResponse;
 use crate::tightening::{Cancelling, Tightening};
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use model::input::{Command, Scope};
 use model::{Assignment, OrderId, Size, StrategyId};
 use readmodel::views::{
@@ -25,8 +26,12 @@ const TRADES: u32 = 100;
 
 /// Everything that the page shows.
 #[utoipa::path(get, path = "/v1/snapshot", tag = "page", responses((status = 200, body = Snapshot)))]
-pub(crate) async fn snapshot(State(app): State<App>, _: Caller) -> Json<Snapshot> {
-    Json(app.picture.snapshot())
+pub(crate) async fn snapshot(State(app): State<App>, _: Caller) -> Result<Response, ProblemResponse> {
+    let Some(text) = app.picture.snapshot_json() else {
+        return Err(ProblemResponse::new(StatusCode::INTERNAL_SERVER_ERROR, "the snapshot cannot be written"));
+    };
+    let body = Bytes::from_owner(text);
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// Positions.

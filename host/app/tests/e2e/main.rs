@@ -18,6 +18,7 @@ mod claims;
 #[path = "../../../sandbox/tests/it/corpus.rs"]
 #[allow(dead_code, reason = "what the host makes of each is the sandbox's own test")]
 mod corpus;
+mod connections;
 mod crash;
 mod crowd;
 mod delays;
