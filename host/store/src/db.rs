@@ -25,6 +25,7 @@ pub use ceilings::Ceilings;
 pub use claims::ClaimRow;
 pub use decisions::{Decision, DecisionWriter, Ticket};
 pub use halts::{Delay, Halts, STORED_WITHIN};
+pub use projections::SessionRows;
 pub use rows::{
     AuditRow, BreakerRow, DbWrite, DecisionRow, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow, PositionRow,
     RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,

@@ -15,10 +15,10 @@ mod authors;
 mod backtest;
 mod by_hand;
 mod claims;
+mod connections;
 #[path = "../../../sandbox/tests/it/corpus.rs"]
 #[allow(dead_code, reason = "what the host makes of each is the sandbox's own test")]
 mod corpus;
-mod connections;
 mod crash;
 mod crowd;
 mod delays;
@@ -44,6 +44,7 @@ mod parameters;
 mod person;
 mod process;
 mod proxy;
+mod rebuild;
 mod recordings;
 mod reload;
 mod remembered;

@@ -12,6 +12,7 @@
 mod ceilings;
 mod db;
 mod decisions;
+mod living;
 mod postgres;
 mod rows;
 mod upgrade;
