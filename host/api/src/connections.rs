@@ -166,7 +166,12 @@ fn least(open: &BTreeMap<u64, Arc<Connection>>, new: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code may fail loudly")]
+    #![allow(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        reason = "test code may fail loudly"
+    )]
 
     use super::*;
     use std::time::Duration;
