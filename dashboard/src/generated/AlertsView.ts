@@ -13,13 +13,21 @@ configured: boolean,
  */
 sent: number, 
 /**
- * Those that did not get through, however often they were tried.
+ * Those that were refused.
  */
 failed: number, 
 /**
  * Those for which there was no room.
  */
 dropped: number, waiting: number, 
+/**
+ * Those of the waiting ones that were tried already.
+ */
+retrying: number, 
+/**
+ * For how many seconds yet all but critical ones wait because the webhook asked for it.
+ */
+held_s: number, 
 /**
  * Why the last one has not got through; empty if it did.
  */

@@ -97,7 +97,7 @@ impl Alert {
 /// # Errors
 /// If no client can be built.
 pub async fn send_once(webhook: &Webhook, bot: &Bot, alert: Alert) -> anyhow::Result<Outcome> {
-    let post = Post { alert, count: 1, missed: 0 };
+    let post = Post { alert, tries: 0, count: 1, missed: 0 };
     Ok(Door::new(webhook)?.post(&payload::body(bot, &post)).await)
 }
 
@@ -117,12 +117,16 @@ pub struct Figures {
     pub configured: bool,
     /// Alerts that the webhook took.
     pub sent: u64,
-    /// Alerts that did not get through, however often they were tried.
+    /// Alerts that the webhook refused, or had not taken when the host ended.
     pub failed: u64,
     /// Alerts for which there was no room.
     pub dropped: u64,
     /// Alerts in the queue.
     pub waiting: u64,
+    /// Those of them that were tried already.
+    pub retrying: u64,
+    /// For how many seconds yet all but critical alerts wait because the webhook asked for it.
+    pub held_s: u64,
     /// Why the last one has not got through; empty if it did.
     pub error: String,
 }
@@ -132,7 +136,8 @@ pub struct Figures {
 struct Shared {
     waiting: Mutex<Waiting>,
     figures: Mutex<Figures>,
-    wake: Notify,
+    wake_critical: Notify,
+    wake_other: Notify,
     closing: watch::Sender<bool>,
     began: Instant,
     level: Severity,
@@ -171,7 +176,8 @@ impl Alerts {
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             figures: Mutex::default(),
-            wake: Notify::new(),
+            wake_critical: Notify::new(),
+            wake_other: Notify::new(),
             closing: watch::channel(false).0,
             began: Instant::now(),
             level: settings.level,
@@ -210,21 +216,24 @@ impl Alerts {
     fn put(&self, alert: Alert, hold: Duration) {
         let Some(shared) = self.shared.as_ref().filter(|shared| alert.severity >= shared.level) else { return };
         let hold = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
-        let now = shared.now();
+        let (now, critical) = (shared.now(), alert.severity == Severity::Critical);
         let put = shared.waiting().put(alert, now, hold);
         if put == Put::Dropped {
             let mut figures = shared.figures();
             figures.dropped = figures.dropped.saturating_add(1);
         }
-        shared.wake.notify_one();
+        if critical { shared.wake_critical.notify_one() } else { shared.wake_other.notify_one() }
     }
 
     /// Returns what became of alerts so far.
     pub fn figures(&self) -> Figures {
         let Some(shared) = &self.shared else { return Figures::default() };
         let figures = shared.figures().clone();
-        let waiting = u64::try_from(shared.waiting().len()).unwrap_or(u64::MAX);
-        Figures { configured: true, waiting, ..figures }
+        let queue = shared.waiting();
+        let count = |alerts: usize| u64::try_from(alerts).unwrap_or(u64::MAX);
+        let (waiting, retrying) = (count(queue.len()), count(queue.retrying()));
+        let held_s = queue.held_for(shared.now()).div_ceil(1_000);
+        Figures { configured: true, waiting, retrying, held_s, ..figures }
     }
 
     /// Sends what is left, as far as that takes no longer than this, and ends.
@@ -232,7 +241,6 @@ impl Alerts {
         let Some(shared) = &self.shared else { return };
         let task = shared.task.lock().take();
         shared.closing.send_replace(true);
-        shared.wake.notify_one();
         let Some(mut task) = task else { return };
         if tokio::time::timeout(within, &mut task).await.is_err() {
             task.abort();

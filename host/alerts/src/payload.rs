@@ -18,7 +18,7 @@ pub struct Bot {
 
 /// Returns the body of a post.
 pub(super) fn body(bot: &Bot, post: &Post) -> Value {
-    let Post { alert, count, missed } = post;
+    let Post { alert, count, missed, .. } = post;
     let (title, detail) = (clean(&alert.title, TITLE_MAX), clean(&alert.detail, DETAIL_MAX));
     let mut text = format!("[{}] {title}", alert.severity.as_str().to_uppercase());
     if !detail.is_empty() {
@@ -78,7 +78,7 @@ mod tests {
     fn told(title: &str, detail: &str, count: u64, missed: u64) -> Value {
         let alert = Alert::new(Time(1_795_424_700_000_000), Severity::Critical, "kind", title, detail).about("quoter");
         let bot = Bot { mode: "live".into(), account: "0xab".into() };
-        body(&bot, &Post { alert, count, missed })
+        body(&bot, &Post { alert, tries: 0, count, missed })
     }
 
     #[test]

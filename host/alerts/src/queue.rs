@@ -10,6 +10,10 @@ pub(super) const FOLD_MS: u64 = 60_000;
 /// So many may leave at once, and then one in so long: Discord takes 30 a minute, Slack one a second.
 const BURST: u64 = 5;
 const GAP_MS: u64 = 2_000;
+/// The pause after the first failure of an alert; each is twice the one before, up to the most.
+const PAUSE_MS: u64 = 1_000;
+const PAUSE_MAX_MS: u64 = 60_000;
+const CRITICAL_PAUSE_MAX_MS: u64 = 15_000;
 
 type Key = (&'static str, String);
 
@@ -35,10 +39,30 @@ pub(super) enum Take {
     Nothing,
 }
 
+/// Alerts that are sent one after the other, beside those of the other lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Critical alerts. They never wait for the others.
+    Critical,
+    /// The others.
+    Other,
+}
+
+impl Lane {
+    const fn of(severity: Severity) -> Self {
+        match severity {
+            Severity::Critical => Self::Critical,
+            Severity::Warning | Severity::Info => Self::Other,
+        }
+    }
+}
+
 /// An alert that leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Post {
     pub(super) alert: Alert,
+    /// How often it was tried.
+    pub(super) tries: u32,
     /// How often it happened since one like it left.
     pub(super) count: u64,
     /// Alerts that nobody got, since the last that somebody got.
@@ -51,6 +75,8 @@ struct Entry {
     alert: Alert,
     count: u64,
     due: u64,
+    /// How often it was tried.
+    tries: u32,
     /// Whether it is forgotten if what it is about is over before it is due.
     held: bool,
 }
@@ -64,11 +90,25 @@ pub(super) struct Waiting {
     missed: u64,
     /// When the next may leave if none more than the burst did before.
     allowed: u64,
+    /// The same of critical ones alone.
+    allowed_critical: u64,
+    /// Until when the webhook asked to wait. Critical alerts do not.
+    held_until: u64,
 }
 
 impl Waiting {
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Returns how many wait that were tried already.
+    pub(super) fn retrying(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.tries > 0).count()
+    }
+
+    /// Returns for how many milliseconds yet all but critical alerts are held back, because the webhook asked for it.
+    pub(super) const fn held_for(&self, now: u64) -> u64 {
+        self.held_until.saturating_sub(now)
     }
 
     /// Adds an alert that is due after `hold`.
@@ -91,7 +131,7 @@ impl Waiting {
         let again = self.left.get(&key).map_or(0, |left| left.saturating_add(FOLD_MS));
         let due = now.saturating_add(hold).max(again);
         let dropped = self.entries.len() >= WAITING_MAX;
-        self.entries.push_back(Entry { key, alert, count: 1, due, held: hold > 0 });
+        self.entries.push_back(Entry { key, alert, count: 1, due, tries: 0, held: hold > 0 });
         if dropped { Put::Dropped } else { Put::Waits }
     }
 
@@ -121,23 +161,62 @@ impl Waiting {
         place.and_then(|place| self.entries.remove(place)).is_some()
     }
 
-    /// Returns what leaves now: of what is due the most severe, and of those the oldest. At the end everything is due.
-    pub(super) fn take(&mut self, now: u64, ending: bool) -> Take {
+    /// Keeps an alert that was not taken for later: each time a longer pause, for as long as there is room. `after` is how long the webhook
+    /// asked to wait, if it did; a critical alert is tried again before. Returns whether one was dropped for want of room.
+    pub(super) fn put_back(&mut self, post: Post, now: u64, after: Option<u64>) -> Put {
+        let lane = Lane::of(post.alert.severity);
+        let most = if lane == Lane::Critical { CRITICAL_PAUSE_MAX_MS } else { PAUSE_MAX_MS };
+        let pause = PAUSE_MS.saturating_mul(1_u64.checked_shl(post.tries).unwrap_or(u64::MAX)).min(most);
+        let pause = match (lane, after) {
+            (Lane::Other, Some(after)) => pause.max(after),
+            (Lane::Critical, Some(after)) => pause.max(after).min(most),
+            (_, None) => pause,
+        };
+        self.held_until = self.held_until.max(after.map_or(0, |after| now.saturating_add(after)));
+        let due = now.saturating_add(pause);
+        let (tries, key) = (post.tries.saturating_add(1), (post.alert.kind, post.alert.subject.clone()));
+        // It has not left: what is like it need not wait for a minute.
+        self.left.remove(&key);
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
+            entry.count = entry.count.saturating_add(post.count);
+            (entry.due, entry.tries, entry.held) = (due, tries, false);
+            return Put::Folded;
+        }
+        let full = self.entries.len() >= WAITING_MAX;
+        if full && !self.make_room(post.alert.severity) {
+            self.miss();
+            return Put::Dropped;
+        }
+        // Older than all that wait.
+        self.entries.push_front(Entry { key, alert: post.alert, count: post.count, due, tries, held: false });
+        if full { Put::Dropped } else { Put::Waits }
+    }
+
+    /// Returns what leaves now: of what is due the most severe, of those the least tried, and of those the oldest. At the end everything
+    /// is due.
+    pub(super) fn take(&mut self, lane: Lane, now: u64, ending: bool) -> Take {
         self.left.retain(|_, left| now.saturating_sub(*left) < FOLD_MS);
-        let due = self.entries.iter().enumerate().filter(|(_, entry)| ending || entry.due <= now);
-        let most = due.max_by_key(|(place, entry)| (entry.alert.severity, std::cmp::Reverse(*place)));
+        let held = if lane == Lane::Other { self.held_until } else { 0 };
+        let own = self.entries.iter().enumerate().filter(|(_, entry)| Lane::of(entry.alert.severity) == lane);
+        let due = own.clone().filter(|(_, entry)| ending || entry.due.max(held) <= now);
+        let reverse = |place: usize, tries: u32| (std::cmp::Reverse(tries), std::cmp::Reverse(place));
+        let most = due.max_by_key(|(place, entry)| (entry.alert.severity, reverse(*place, entry.tries)));
         let Some((place, _)) = most else {
-            let next = self.entries.iter().map(|entry| entry.due).min();
+            let next = own.map(|(_, entry)| entry.due.max(held)).min();
             return next.map_or(Take::Nothing, |next| Take::Wait(next.saturating_sub(now).max(1)));
         };
-        let early = self.allowed.saturating_sub(BURST.saturating_sub(1).saturating_mul(GAP_MS));
+        let allowed = if lane == Lane::Critical { self.allowed_critical } else { self.allowed };
+        let early = allowed.saturating_sub(BURST.saturating_sub(1).saturating_mul(GAP_MS));
         if early > now && !ending {
             return Take::Wait(early.saturating_sub(now));
         }
-        let Some(Entry { key, alert, count, .. }) = self.entries.remove(place) else { return Take::Nothing };
+        let Some(Entry { key, alert, count, tries, .. }) = self.entries.remove(place) else { return Take::Nothing };
         self.allowed = self.allowed.max(now).saturating_add(GAP_MS);
+        if lane == Lane::Critical {
+            self.allowed_critical = self.allowed_critical.max(now).saturating_add(GAP_MS);
+        }
         self.left.insert(key, now);
-        Take::Post(Post { alert, count, missed: self.missed })
+        Take::Post(Post { alert, tries, count, missed: self.missed })
     }
 }
 
@@ -158,10 +237,10 @@ mod tests {
 
     /// Takes what leaves at a time: kind, subject, how often it happened, how many were missed.
     fn taken(waiting: &mut Waiting, now: u64) -> Option<(&'static str, String, u64, u64)> {
-        match waiting.take(now, false) {
-            Take::Post(Post { alert, count, missed }) => Some((alert.kind, alert.subject, count, missed)),
+        [Lane::Critical, Lane::Other].into_iter().find_map(|lane| match waiting.take(lane, now, false) {
+            Take::Post(Post { alert, count, missed, .. }) => Some((alert.kind, alert.subject, count, missed)),
             Take::Wait(_) | Take::Nothing => None,
-        }
+        })
     }
 
     #[test]
@@ -173,9 +252,9 @@ mod tests {
         assert_eq!(waiting.put(warn("a", "x"), 2_000, 0), Put::Folded);
         waiting.put(warn("a", "y"), 2_000, 0);
         assert_eq!(taken(&mut waiting, 2_000), Some(("a", "y".into(), 1, 0)), "another subject is another alert");
-        assert_eq!(waiting.take(2_000, false), Take::Wait(58_000));
+        assert_eq!(waiting.take(Lane::Other, 2_000, false), Take::Wait(58_000));
         assert_eq!(taken(&mut waiting, 60_000), Some(("a", "x".into(), 2, 0)));
-        assert_eq!(waiting.take(60_000, false), Take::Nothing);
+        assert_eq!(waiting.take(Lane::Other, 60_000, false), Take::Nothing);
         // And a minute after that it is news again.
         waiting.put(warn("a", "x"), 120_000, 0);
         assert_eq!(taken(&mut waiting, 120_000), Some(("a", "x".into(), 1, 0)));
@@ -215,8 +294,99 @@ mod tests {
         }
         let left = (0..30_000).filter(|now| taken(&mut waiting, *now).is_some()).count();
         assert_eq!(left, 5 + 14, "a burst, and one every two seconds");
-        assert!(
-            matches!(waiting.take(30_000, true), Take::Post(_)) && matches!(waiting.take(30_000, true), Take::Post(_))
-        );
+        for _ in 0..2 {
+            assert!(matches!(waiting.take(Lane::Other, 30_000, true), Take::Post(_)));
+        }
+    }
+
+    /// Takes what leaves from a lane, which must be of that kind.
+    #[track_caller]
+    fn post(waiting: &mut Waiting, lane: Lane, now: u64, kind: &str) -> Post {
+        match waiting.take(lane, now, false) {
+            Take::Post(post) if post.alert.kind == kind => post,
+            other => panic!("{other:?} in place of {kind}"),
+        }
+    }
+
+    #[test]
+    fn what_is_not_taken_is_tried_again_on_its_own_and_lets_all_others_pass() {
+        let mut waiting = Waiting::default();
+        waiting.put(warn("bad", ""), 0, 0);
+        let mut now = 0;
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            let bad = post(&mut waiting, Lane::Other, now, "bad");
+            assert_eq!(waiting.put_back(bad, now, None), Put::Waits);
+            waiting.put(warn("good", &now.to_string()), now, 0);
+            post(&mut waiting, Lane::Other, now, "good");
+            let Take::Wait(pause) = waiting.take(Lane::Other, now, false) else { panic!("it is not due yet") };
+            pauses.push(pause / 1_000);
+            now += pause;
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60], "and it is never given up");
+        assert_eq!(waiting.retrying(), 1);
+    }
+
+    #[test]
+    fn a_long_wait_that_the_webhook_asks_for_holds_critical_alerts_back_for_seconds_only() {
+        let mut waiting = Waiting::default();
+        waiting.put(warn("a", ""), 0, 0);
+        waiting.put(warn("b", ""), 0, 0);
+        let first = post(&mut waiting, Lane::Other, 0, "a");
+        waiting.put_back(first, 0, Some(300_000));
+        assert_eq!(waiting.take(Lane::Other, 1, false), Take::Wait(299_999), "what was not tried waits too");
+        assert_eq!(waiting.held_for(1), 299_999);
+        waiting.put(alert("c", "", Severity::Critical), 1_000, 0);
+        let critical = post(&mut waiting, Lane::Critical, 1_000, "c");
+        waiting.put_back(critical, 1_000, Some(300_000));
+        assert_eq!(waiting.take(Lane::Critical, 1_000, false), Take::Wait(15_000));
+        let critical = post(&mut waiting, Lane::Critical, 16_000, "c");
+        assert_eq!((critical.tries, critical.count), (1, 1));
+        // The wait that the webhook asked for is over, and it is asked no further.
+        post(&mut waiting, Lane::Other, 301_000, "b");
+        post(&mut waiting, Lane::Other, 301_000, "a");
+        assert_eq!(waiting.held_for(301_000), 0);
+    }
+
+    #[test]
+    fn a_critical_alert_waits_for_no_burst_of_others_and_a_new_one_for_no_old_one() {
+        let mut waiting = Waiting::default();
+        for number in 0..10 {
+            waiting.put(warn("a", &number.to_string()), 0, 0);
+        }
+        while taken(&mut waiting, 0).is_some() {}
+        waiting.put(alert("old", "", Severity::Critical), 1, 0);
+        let old = post(&mut waiting, Lane::Critical, 1, "old");
+        waiting.put_back(old, 1, None);
+        waiting.put(alert("new", "", Severity::Critical), 2_000, 0);
+        post(&mut waiting, Lane::Critical, 2_000, "new");
+        post(&mut waiting, Lane::Critical, 2_000, "old");
+    }
+
+    #[test]
+    fn what_comes_again_while_it_is_tried_is_one_alert_with_the_sum() {
+        let mut waiting = Waiting::default();
+        waiting.put(warn("a", ""), 0, 0);
+        let first = post(&mut waiting, Lane::Other, 0, "a");
+        waiting.put(warn("a", ""), 1, 0);
+        waiting.put(warn("a", ""), 2, 0);
+        assert_eq!(waiting.put_back(first, 5_000, None), Put::Folded);
+        assert_eq!((waiting.len(), taken(&mut waiting, 6_000)), (1, Some(("a", String::new(), 3, 0))));
+    }
+
+    #[test]
+    fn an_alert_that_is_put_back_finds_room_by_what_it_matters() {
+        let mut waiting = Waiting::default();
+        waiting.put(warn("first", ""), 0, 0);
+        let first = post(&mut waiting, Lane::Other, 0, "first");
+        for number in 0..WAITING_MAX {
+            waiting.put(warn("a", &number.to_string()), 0, 0);
+        }
+        assert_eq!((waiting.put_back(first, 0, None), waiting.len()), (Put::Dropped, WAITING_MAX));
+        waiting.put(alert("c", "", Severity::Critical), 0, 0);
+        let critical = post(&mut waiting, Lane::Critical, 0, "c");
+        waiting.put(warn("a", "last"), 0, 0);
+        assert_eq!((waiting.put_back(critical, 0, None), waiting.len()), (Put::Dropped, WAITING_MAX));
+        post(&mut waiting, Lane::Critical, 1_000, "c");
     }
 }

@@ -1,76 +1,71 @@
-//! The task that sends, one after the other, and tries again what did not get through.
+//! The task that sends, critical alerts beside the others. What does not get through goes back to the queue and is tried again when it is
+//! due, so that nothing else waits for it.
 
 use super::Shared;
 use super::delivery::{Door, Outcome};
 use super::payload::{Bot, body};
-use super::queue::{Post, Take};
+use super::queue::{Lane, Post, Put, Take};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
-
-/// How often an alert is tried. With the pauses between that is about two minutes.
-const TRIES_MAX: u32 = 8;
-/// The pause after the first failure; each is twice the one before, up to the most.
-const PAUSE: Duration = Duration::from_secs(1);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+use tokio::sync::Notify;
 
 /// Sends until the end, and what is left then.
 pub(super) async fn run(shared: Arc<Shared>, door: Door, bot: Bot) {
+    tokio::join!(
+        send(&shared, &door, &bot, Lane::Critical, &shared.wake_critical),
+        send(&shared, &door, &bot, Lane::Other, &shared.wake_other),
+    );
+}
+
+/// Sends the alerts of a lane, one after the other.
+async fn send(shared: &Shared, door: &Door, bot: &Bot, lane: Lane, wake: &Notify) {
     let mut closing = shared.closing.subscribe();
     loop {
         let ending = *closing.borrow_and_update();
-        let take = shared.waiting().take(shared.now(), ending);
-        match take {
-            Take::Post(post) => deliver(&shared, &door, &bot, &post, &mut closing).await,
+        let take = shared.waiting().take(lane, shared.now(), ending);
+        let time = match take {
+            Take::Post(post) => {
+                deliver(shared, door, bot, post).await;
+                continue;
+            }
             Take::Nothing if ending => return,
-            Take::Nothing => sleep(&shared, &mut closing, None).await,
-            Take::Wait(millis) => sleep(&shared, &mut closing, Some(Duration::from_millis(millis))).await,
-        }
-    }
-}
-
-/// Sleeps until something comes, it is the end, or the time is over.
-async fn sleep(shared: &Shared, closing: &mut watch::Receiver<bool>, time: Option<Duration>) {
-    let over = async {
-        match time {
-            Some(time) => tokio::time::sleep(time).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = shared.wake.notified() => {}
-        _ = closing.changed() => {}
-        () = over => {}
-    }
-}
-
-/// Sends one, trying again while that makes sense. At the end it is tried once more.
-async fn deliver(shared: &Shared, door: &Door, bot: &Bot, post: &Post, closing: &mut watch::Receiver<bool>) {
-    let body = body(bot, post);
-    let mut pause = PAUSE;
-    let mut why = String::new();
-    for _ in 0..TRIES_MAX {
-        let ending = *closing.borrow();
-        let after = match door.post(&body).await {
-            Outcome::Taken(_) => return taken(shared, post.missed),
-            Outcome::Refused(words) => return failed(shared, post, &words),
-            Outcome::Later(words, after) => {
-                shared.figures().error.clone_from(&words);
-                why = words;
-                after
+            Take::Nothing => None,
+            Take::Wait(millis) => Some(Duration::from_millis(millis)),
+        };
+        let over = async {
+            match time {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
             }
         };
-        if ending {
-            break;
-        }
-        // The end does not wait.
         tokio::select! {
-            () = tokio::time::sleep(after.unwrap_or(pause)) => {}
-            _ = closing.wait_for(|closing| *closing) => {}
+            () = wake.notified() => {}
+            _ = closing.changed() => {}
+            () = over => {}
         }
-        pause = pause.saturating_mul(2).min(PAUSE_MAX);
     }
-    failed(shared, post, &why);
+}
+
+/// Sends one. If it may be taken later, it goes back to the queue, unless it is the end.
+async fn deliver(shared: &Shared, door: &Door, bot: &Bot, post: Post) {
+    match door.post(&body(bot, &post)).await {
+        Outcome::Taken(_) => taken(shared, post.missed),
+        Outcome::Refused(why) => failed(shared, &post, &why),
+        Outcome::Later(why, _) if *shared.closing.borrow() => failed(shared, &post, &why),
+        Outcome::Later(why, after) => {
+            let (kind, tries) = (post.alert.kind, post.tries.saturating_add(1));
+            if tries.is_power_of_two() {
+                tracing::warn!(kind, why, tries, ?after, "alert not delivered; it waits, retrying");
+            }
+            let after = after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+            let put = shared.waiting().put_back(post, shared.now(), after);
+            let mut figures = shared.figures();
+            figures.error = why;
+            if put == Put::Dropped {
+                figures.dropped = figures.dropped.saturating_add(1);
+            }
+        }
+    }
 }
 
 fn taken(shared: &Shared, missed: u64) {
@@ -86,5 +81,5 @@ fn failed(shared: &Shared, post: &Post, why: &str) {
     figures.failed = figures.failed.saturating_add(1);
     why.clone_into(&mut figures.error);
     drop(figures);
-    tracing::error!(kind = post.alert.kind, title = post.alert.title, why, "an alert did not get through");
+    tracing::error!(kind = post.alert.kind, title = post.alert.title, why, "alert not delivered; it is given up");
 }

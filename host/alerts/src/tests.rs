@@ -25,6 +25,8 @@ enum Act {
     /// 429, and when to come again.
     Enough(u64),
     Slow(Duration),
+    /// A status for alerts of one kind; all others are taken.
+    Fail(&'static str, u16),
 }
 
 /// A server, what it got and when.
@@ -39,12 +41,14 @@ impl Server {
         let acts: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(acts.iter().copied().collect()));
         let kept = Arc::clone(&got);
         let take = move |Json(body): Json<Value>| {
+            let kind = body["kind"].as_str().unwrap_or_default().to_owned();
             kept.lock().push((Instant::now(), body));
             let mut acts = acts.lock();
             let act = if acts.len() > 1 { acts.pop_front().unwrap() } else { acts[0] };
             async move {
                 match act {
-                    Act::Take => StatusCode::NO_CONTENT.into_response(),
+                    Act::Fail(bad, status) if bad == kind => StatusCode::from_u16(status).unwrap().into_response(),
+                    Act::Take | Act::Fail(..) => StatusCode::NO_CONTENT.into_response(),
                     Act::Answer(status) => (StatusCode::from_u16(status).unwrap(), "no_service\n").into_response(),
                     Act::Enough(seconds) => {
                         (StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())]).into_response()
@@ -178,6 +182,67 @@ async fn a_slow_server_holds_nobody_up_and_the_end_is_in_time() {
     // After the end nobody is hurt either.
     alerts.raise(alert("late"));
     alerts.close(CLOSE_WITHIN).await;
+}
+
+/// Returns when an alert of that kind came for the first time.
+fn first(got: &[(Instant, Value)], kind: &str) -> Option<Instant> {
+    got.iter().find(|(_, body)| body["kind"] == kind).map(|(at, _)| *at)
+}
+
+#[tokio::test]
+async fn an_alert_that_the_server_fails_on_holds_up_no_other() {
+    let server = Server::start(&[Act::Fail("bad", 500)]).await;
+    let alerts = server.alerts(Severity::Info);
+    alerts.raise(alert("bad"));
+    server.wait(1).await;
+    let raised = Instant::now();
+    alerts.raise(alert("good"));
+    alerts.raise(Alert { severity: Severity::Critical, ..alert("stop") });
+    let view = settled(&alerts, (2, 0, 0)).await;
+    let got = server.got.lock().clone();
+    for kind in ["good", "stop"] {
+        assert!(first(&got, kind).unwrap().duration_since(raised) < Duration::from_secs(5), "{kind}: {got:?}");
+    }
+    assert_eq!((view.waiting, view.retrying, view.held_s), (1, 1, 0));
+    let again = || server.got.lock().iter().filter(|(_, body)| body["kind"] == "bad").count() > 2;
+    let started = Instant::now();
+    while !again() {
+        assert!(started.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(alerts.figures().failed, 0, "it is not given up");
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_minutes_gets_critical_alerts_at_once_and_the_wait_is_shown() {
+    let server = Server::start(&[Act::Enough(300), Act::Take]).await;
+    let alerts = server.alerts(Severity::Info);
+    alerts.raise(alert("a"));
+    server.wait(1).await;
+    let started = Instant::now();
+    while alerts.figures().held_s == 0 {
+        assert!(started.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    alerts.raise(alert("b"));
+    alerts.raise(Alert { severity: Severity::Critical, ..alert("stop") });
+    let got = server.wait(2).await;
+    assert!(first(&got, "stop").unwrap().duration_since(got[0].0) < Duration::from_secs(5), "{got:?}");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let view = alerts.figures();
+    assert_eq!((view.waiting, view.retrying, server.got.lock().len()), (2, 1, 2));
+    assert!(view.held_s > 290, "{view:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_gets_a_critical_alert_beside_another() {
+    let server = Server::start(&[Act::Slow(Duration::from_secs(30))]).await;
+    let alerts = server.alerts(Severity::Info);
+    alerts.raise(alert("a"));
+    server.wait(1).await;
+    alerts.raise(Alert { severity: Severity::Critical, ..alert("stop") });
+    let got = server.wait(2).await;
+    assert!(got[1].0.duration_since(got[0].0) < Duration::from_secs(3), "before the first is given up");
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ use tokio::time::timeout;
 
 /// How long the body of a request may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// How long a file may take to arrive.
+const FILE_WITHIN: Duration = Duration::from_secs(60);
 /// How long a note may take to arrive. What is there by then is the note.
 const NOTE_WITHIN: Duration = Duration::from_millis(500);
 /// The bytes of a note that are parsed. What follows is read and dropped, so that the sender gets to the answer.
@@ -146,13 +148,31 @@ impl<S: Send + Sync, T> FromRequest<S> for ActionBody<T> {
     type Rejection = ProblemResponse;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        match timeout(BODY_WITHIN, Bytes::from_request(request, state)).await {
-            Ok(Ok(bytes)) => Ok(Self::from(bytes)),
-            Ok(Err(refused)) => Err(ProblemResponse::new(refused.status(), refused.body_text())),
-            Err(_) => {
-                let detail = format!("the body did not arrive within {} s", BODY_WITHIN.as_secs());
-                Err(ProblemResponse::new(StatusCode::REQUEST_TIMEOUT, detail))
-            }
+        arrived(request, state, BODY_WITHIN).await.map(Self::from)
+    }
+}
+
+/// The body of a request that is a file.
+#[derive(Debug)]
+pub(crate) struct FileBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for FileBody {
+    /// A body that is too large, or that does not arrive.
+    type Rejection = ProblemResponse;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        arrived(request, state, FILE_WITHIN).await.map(Self)
+    }
+}
+
+/// Reads a whole body, for at most so long.
+async fn arrived(request: Request, state: &(impl Send + Sync), time: Duration) -> Result<Bytes, ProblemResponse> {
+    match timeout(time, Bytes::from_request(request, state)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(refused)) => Err(ProblemResponse::new(refused.status(), refused.body_text())),
+        Err(_) => {
+            let detail = format!("the body did not arrive within {} s", time.as_secs());
+            Err(ProblemResponse::new(StatusCode::REQUEST_TIMEOUT, detail))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::problem::ProblemResponse;
 use crate::auth::{Identity, Role};
+use crate::connections::Connection;
 use crate::parts::App;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -9,6 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The session's cookie.
 pub(crate) const COOKIE: &str = "polytrader_session";
@@ -35,6 +37,16 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ProblemResponse> {
+        let caller = Self::of(parts, app)?;
+        if let Some(connection) = parts.extensions.get::<Arc<Connection>>() {
+            connection.know();
+        }
+        Ok(caller)
+    }
+}
+
+impl Caller {
+    fn of(parts: &Parts, app: &App) -> Result<Self, ProblemResponse> {
         let now = (app.clock)();
         if let Some(token) = bearer(&parts.headers) {
             return Ok(Self(app.auth.bearer(token, now)?));

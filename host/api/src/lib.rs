@@ -5,6 +5,7 @@
 pub mod auth;
 mod body;
 pub mod client;
+mod connections;
 mod guard;
 mod metrics;
 mod openapi;

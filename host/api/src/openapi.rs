@@ -3,7 +3,11 @@
 use super::routes::{
     bot, claims, config, health, history, restrictions, session, signals, strategies, stream, trading,
 };
-use axum::Json;
+use crate::problem::ProblemResponse;
+use axum::body::Bytes;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::sync::OnceLock;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
@@ -76,6 +80,12 @@ pub fn document() -> Document {
 }
 
 /// The description itself; needs no token, as it tells nothing of this host.
-pub(crate) async fn serve() -> Json<Document> {
-    Json(document())
+pub(crate) async fn serve() -> Result<Response, ProblemResponse> {
+    // It is the same for every request, and strangers may ask for it.
+    static TEXT: OnceLock<Option<Bytes>> = OnceLock::new();
+    let text = TEXT.get_or_init(|| serde_json::to_vec(&document()).map(Bytes::from).ok()).clone();
+    let Some(text) = text else {
+        return Err(ProblemResponse::new(StatusCode::INTERNAL_SERVER_ERROR, "the description cannot be written"));
+    };
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }

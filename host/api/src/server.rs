@@ -1,5 +1,6 @@
 //! The API and the page on their two ports, and `run.json`, which tells where they are.
 
+use crate::connections::most_for;
 use crate::{Parts, router};
 use anyhow::Context;
 use config::Config;
@@ -8,7 +9,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+
+mod listener;
 
 /// The file that tells where the host is served.
 const STATE: &str = "run.json";
@@ -36,13 +40,22 @@ pub struct Served {
 }
 
 impl Served {
-    /// Begins to serve.
+    /// Begins to serve on `runtime`, which nothing that trades shares, so that no number of readers delays an order. Each port takes as many
+    /// connections as leave descriptors for the host in a process that may open `files`.
     ///
     /// # Errors
     /// If a port is taken or `run.json` cannot be written.
-    pub async fn start(config: &Config, parts: Arc<Parts>, exchange: &str, code: &str) -> anyhow::Result<Self> {
-        let (api, api_task) = serve(config.api_listen, Arc::clone(&parts), "api.listen").await?;
-        let (dashboard, dashboard_task) = serve(config.dashboard_listen, parts, "dashboard.listen").await?;
+    pub async fn start(
+        config: &Config,
+        parts: Arc<Parts>,
+        exchange: &str,
+        code: &str,
+        (runtime, files): (&Handle, u64),
+    ) -> anyhow::Result<Self> {
+        let most = most_for(files);
+        let (api, api_task) = serve(runtime, config.api_listen, Arc::clone(&parts), ("api.listen", most)).await?;
+        let (dashboard, dashboard_task) =
+            serve(runtime, config.dashboard_listen, parts, ("dashboard.listen", most)).await?;
         let login = format!("{dashboard}/login?code={code}");
         let state = config.data_dir.join(STATE);
         let text = json!({
@@ -67,15 +80,18 @@ impl Served {
     }
 }
 
-async fn serve(listen: SocketAddr, parts: Arc<Parts>, key: &str) -> anyhow::Result<(String, JoinHandle<()>)> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("serving on {listen}; set {key} to a free port, or 0 for any"))?;
+async fn serve(
+    runtime: &Handle,
+    listen: SocketAddr,
+    parts: Arc<Parts>,
+    (key, most): (&str, usize),
+) -> anyhow::Result<(String, JoinHandle<()>)> {
+    let bound = runtime.spawn(TcpListener::bind(listen)).await.context("asking for the port")?;
+    let listener = bound.with_context(|| format!("serving on {listen}; set {key} to a free port, or 0 for any"))?;
     let address = listener.local_addr().context("asking for the port")?;
-    let task = tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router(parts)).await {
-            tracing::error!(%error, "the API stopped");
-        }
-    });
+    let task = runtime.spawn(listener::accept(listener, router(parts), most));
     Ok((format!("http://{address}"), task))
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,16 +39,16 @@ use tower::ServiceExt;
 const NOW: fn() -> Time = || Time(1_795_424_400_000_000);
 
 /// An API over a real database, with an engine that takes every command but `Pause`, and notes it.
-struct Rig {
-    router: Router,
-    parts: Arc<Parts>,
+pub(crate) struct Rig {
+    pub(crate) router: Router,
+    pub(crate) parts: Arc<Parts>,
     dir: PathBuf,
     inbox: Inbox,
     heard: Arc<Mutex<Vec<Command>>>,
     words: Arc<Mutex<Vec<(String, Word)>>>,
     admin: String,
     trader: String,
-    viewer: String,
+    pub(crate) viewer: String,
 }
 
 impl Drop for Rig {
@@ -59,7 +59,7 @@ impl Drop for Rig {
 }
 
 impl Rig {
-    async fn new(name: &str) -> Self {
+    pub(crate) async fn new(name: &str) -> Self {
         let dir = std::env::temp_dir().join(format!("polytrader-http-{}-{name}", std::process::id()));
         let _gone = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).unwrap();

@@ -2,6 +2,7 @@
 
 mod alert;
 mod authors;
+mod db;
 mod positions;
 mod strategy;
 
@@ -11,6 +12,7 @@ use anyhow::{Context, anyhow};
 pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, ValueEnum};
 use config::{Config, Mode, Sources};
+pub(crate) use db::{DbAction, DbArgs, RebuildArgs};
 pub(crate) use positions::{AssignArgs, PositionsAction, PositionsArgs};
 use std::ffi::OsString;
 use std::path::PathBuf;

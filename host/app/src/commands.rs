@@ -4,6 +4,7 @@ pub(crate) mod alert;
 pub(crate) mod backtest;
 pub(crate) mod bench;
 pub(crate) mod compile;
+pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod host;
 pub(crate) mod keys;

@@ -1,8 +1,8 @@
 //! The commands of the program, and which module carries out each.
 
 use crate::cli::{
-    AlertArgs, BacktestArgs, BenchArgs, CommonArgs, ExchangeArgs, HostArgs, KeysArgs, PositionsArgs, ReplayArgs,
-    RunArgs, StrategyArgs,
+    AlertArgs, BacktestArgs, BenchArgs, CommonArgs, DbArgs, ExchangeArgs, HostArgs, KeysArgs, PositionsArgs,
+    ReplayArgs, RunArgs, StrategyArgs,
 };
 use crate::console::{complain, queue_panics, say, usage};
 use crate::output::Flushed;
@@ -44,6 +44,8 @@ enum Command {
     Positions(PositionsArgs),
     /// Send an alert to the webhook that is configured, and say what it answered.
     Alert(Box<AlertArgs>),
+    /// Write what the journals determine into the database again, without a host.
+    Db(Box<DbArgs>),
     /// Show the configuration that would hold, and where each value comes from; refuse what is wrong in it.
     Config(CommonArgs),
     /// The host process; started by `run`, with a socket to the signer as its standard input.
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Strategy(args) => crate::commands::strategy::run(&args),
         Command::Positions(args) => crate::commands::positions::run(&args),
         Command::Alert(args) => crate::commands::alert::test(&args),
+        Command::Db(args) => crate::commands::db::run(&args),
         Command::Config(args) => show_config(&args),
         Command::Host(args) => crate::commands::host::run(&args),
         Command::Compile => return compile(),

@@ -5,6 +5,7 @@
 mod cli;
 mod commands;
 mod console;
+mod descriptors;
 pub mod dispatch;
 mod logging;
 mod output;

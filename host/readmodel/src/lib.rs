@@ -3,6 +3,7 @@
 
 mod account;
 mod input;
+mod published;
 mod state;
 mod stream;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use engine::{Gain, Record};
 use model::input::{Channel, Restriction, Scope};
 use model::{Market, OrderId, StrategyId, Time, TokenIx, VenueOrderId};
 use parking_lot::{Mutex, MutexGuard};
+use published::Published;
 use state::State;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,6 +52,7 @@ pub struct Picture {
     event_waits: Arc<WaitHistogram>,
     /// Whether events of the file system wake the watcher of the strategies folder.
     folder_events: Arc<AtomicBool>,
+    published: Arc<Published>,
 }
 
 impl Picture {
@@ -64,6 +67,7 @@ impl Picture {
             event_wait: Arc::default(),
             event_waits: Arc::default(),
             folder_events: Arc::default(),
+            published: Arc::default(),
         }
     }
 
@@ -241,10 +245,24 @@ impl Picture {
         }
     }
 
-    /// Returns everything.
+    /// Returns everything. Its rows are copied after the lock is released.
     pub fn snapshot(&self) -> Snapshot {
-        let guard = self.lock();
-        guard.0.snapshot(guard.1.seq())
+        let shown = {
+            let guard = self.lock();
+            guard.0.shown(guard.1.seq())
+        };
+        shown.into()
+    }
+
+    /// Returns everything as JSON, made for all readers of a moment together; none if it cannot be written. Changes after its `seq` are on
+    /// the stream.
+    pub fn snapshot_json(&self) -> Option<Arc<[u8]>> {
+        self.published.get(|| serde_json::to_vec(&self.snapshot()).ok().map(Arc::from))
+    }
+
+    /// Returns the number of the newest change.
+    pub fn seq(&self) -> u64 {
+        self.lock().1.seq()
     }
 
     /// Returns the state of the bot.

@@ -1,13 +1,13 @@
 //! The state itself: the engine's facts in the API's words.
 
 mod refusals;
+mod shown;
 mod strategies;
 
 use crate::input::{Begin, Top, Unstored};
 use crate::views::{
     BotStateView, BotView, BreakerView, MarketStateView, MarketView, OrderView, PnlPoint, PnlView, PositionView,
-    RefusalView, RestrictionLevelView, RestrictionView, SkippedFileView, Snapshot, StrategyView, TokenView, TradeView,
-    Update,
+    RefusalView, RestrictionLevelView, RestrictionView, SkippedFileView, StrategyView, TokenView, TradeView, Update,
 };
 use engine::Record;
 use model::input::{Breaker, Channel, Restriction, Scope, Settlement};
@@ -15,6 +15,7 @@ use model::{
     ConditionId, Market, MarketIx, NewOrder, OrderId, OrderState, Size, StrategyId, Time, TokenIx, VenueOrderId,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// Points of the plot, one a second.
 const HISTORY_MAX: usize = 1_440;
@@ -36,15 +37,15 @@ pub(super) struct State {
     bot: BotView,
     pnl: PnlView,
     history: VecDeque<PnlPoint>,
-    positions: BTreeMap<TokenIx, PositionView>,
-    orders: BTreeMap<OrderId, OrderView>,
+    positions: BTreeMap<TokenIx, Arc<PositionView>>,
+    orders: BTreeMap<OrderId, Arc<OrderView>>,
     early: BTreeMap<OrderId, VenueOrderId>,
-    trades: VecDeque<TradeView>,
-    refusals: VecDeque<RefusalView>,
-    strategies: BTreeMap<StrategyId, StrategyView>,
+    trades: VecDeque<Arc<TradeView>>,
+    refusals: VecDeque<Arc<RefusalView>>,
+    strategies: BTreeMap<StrategyId, Arc<StrategyView>>,
     skipped_files: Vec<SkippedFileView>,
     breakers: BTreeMap<Breaker, BreakerState>,
-    markets: Vec<MarketView>,
+    markets: Vec<Arc<MarketView>>,
     /// The condition of each market, and whether its outcomes exclude those of others.
     conditions: Vec<(ConditionId, bool)>,
     told: Vec<Time>,
@@ -82,23 +83,6 @@ impl State {
             conditions: Vec::new(),
             told: Vec::new(),
             unstored: BTreeMap::new(),
-        }
-    }
-
-    pub(super) fn snapshot(&self, seq: u64) -> Snapshot {
-        Snapshot {
-            seq,
-            bot: self.bot.clone(),
-            pnl: self.pnl.clone(),
-            history: self.history(),
-            positions: self.positions.values().cloned().collect(),
-            orders: self.orders.values().cloned().collect(),
-            trades: self.trades.iter().cloned().collect(),
-            refusals: self.refusals.iter().cloned().collect(),
-            strategies: self.strategies.values().cloned().collect(),
-            skipped_files: self.skipped_files.clone(),
-            breakers: self.breakers.iter().map(|(breaker, state)| self.breaker_view(*breaker, state)).collect(),
-            markets: self.markets.clone(),
         }
     }
 
@@ -153,7 +137,7 @@ impl State {
             tick_micro_usd: market.tick.micros(),
             tokens: vec![token(0), token(1)],
         };
-        self.markets.push(view.clone());
+        self.markets.push(Arc::new(view.clone()));
         self.conditions.push((market.condition, market.neg_risk));
         self.told.push(Time(0));
         Some(Update::Market(view))
@@ -166,7 +150,7 @@ impl State {
 
     pub(super) fn top(&mut self, at: Time, token: TokenIx, top: &Top) -> Option<Update> {
         let place = token.market().index();
-        let market = self.markets.get_mut(place)?;
+        let market = Arc::make_mut(self.markets.get_mut(place)?);
         market.state = top.state.into();
         market.tick_micro_usd = top.tick.micros();
         let view = market.tokens.get_mut(usize::try_from(token.outcome()).ok()?)?;
@@ -225,22 +209,26 @@ impl State {
 
     pub(super) fn value_position(&mut self, position: PositionView) -> Option<Update> {
         let token = self.token_of(&position.token)?;
-        let old =
-            self.positions.entry(token).or_insert_with(|| PositionView { value_micro_usd: -1, ..position.clone() });
+        let old = self
+            .positions
+            .entry(token)
+            .or_insert_with(|| Arc::new(PositionView { value_micro_usd: -1, ..position.clone() }));
         let same = (old.bid_micro_usd, old.value_micro_usd) == (position.bid_micro_usd, position.value_micro_usd)
             && old.owners == position.owners;
-        *old = position.clone();
+        *old = Arc::new(position.clone());
         (!same).then_some(Update::Position(position))
     }
 
     /// Takes away a position that is not among these: it went without a trade.
     pub(super) fn gone(&mut self, held: &[String]) -> Option<Update> {
         let token = self.positions.iter().find(|(_, view)| !held.contains(&view.token)).map(|(token, _)| *token)?;
-        self.positions.remove(&token).map(|view| Update::Position(PositionView { size_micros: 0, ..view }))
+        let view = Arc::unwrap_or_clone(self.positions.remove(&token)?);
+        Some(Update::Position(PositionView { size_micros: 0, ..view }))
     }
 
     pub(super) fn venue_id(&mut self, order: OrderId, venue: VenueOrderId) -> Option<Update> {
         if let Some(view) = self.orders.get_mut(&order) {
+            let view = Arc::make_mut(view);
             view.venue_id = venue.to_string();
             return Some(Update::Order(view.clone()));
         }
@@ -270,7 +258,7 @@ impl State {
                 if size.is_zero() {
                     self.positions.remove(token);
                 } else {
-                    self.positions.insert(*token, view.clone());
+                    self.positions.insert(*token, Arc::new(view.clone()));
                 }
                 Some(Update::Position(view))
             }
@@ -318,7 +306,7 @@ impl State {
         if view.is_over {
             self.orders.remove(&order.id);
         } else {
-            self.orders.insert(order.id, view.clone());
+            self.orders.insert(order.id, Arc::new(view.clone()));
         }
         Update::Order(view)
     }
@@ -334,6 +322,7 @@ impl State {
         let (market, outcome) = self.names(Some(*token));
         let known = self.trades.iter_mut().find(|view| view.id == id);
         if let Some(known) = known {
+            let known = Arc::make_mut(known);
             known.settlement = (*settlement).into();
             return Some(Update::Trade(known.clone()));
         }
@@ -356,7 +345,7 @@ impl State {
         // A fill whose first telling is no longer kept comes again as it settles; it is not shown as new.
         if *settlement == Settlement::Matched || self.trades.len() < TRADES_MAX {
             self.count(*strategy, |view| &mut view.fills);
-            keep(&mut self.trades, view.clone(), TRADES_MAX);
+            keep(&mut self.trades, Arc::new(view.clone()), TRADES_MAX);
         }
         Some(Update::Trade(view))
     }

@@ -287,3 +287,34 @@ fn the_pages_types_are_ours() {
         "dashboard/src/generated differs: run UPDATE=1 cargo test -p readmodel once; {differ:?}"
     );
 }
+
+#[test]
+fn readers_of_a_moment_get_one_snapshot_and_the_next_moment_another() {
+    let picture = picture();
+    tell(&picture, 1, OrderState::Pending, "quote");
+    let first = picture.snapshot_json().unwrap();
+    let second = picture.snapshot_json().unwrap();
+    let as_made = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).unwrap();
+    assert_eq!(as_made(&first), serde_json::to_value(picture.snapshot()).unwrap());
+    // On a machine that is too slow for a moment they are made apart, and are equal all the same.
+    assert!(Arc::ptr_eq(&first, &second) || first == second);
+    tell(&picture, 2, OrderState::Pending, "quote");
+    let started = std::time::Instant::now();
+    while as_made(&picture.snapshot_json().unwrap())["orders"].as_array().unwrap().len() < 2 {
+        assert!(started.elapsed().as_secs() < 20, "the snapshot stays old");
+    }
+    assert_eq!(as_made(&first)["orders"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_snapshot_shares_its_rows_until_they_change_and_never_changes_itself() {
+    let picture = picture();
+    tell(&picture, 1, OrderState::Pending, "quote");
+    let shown = picture.lock().0.shown(0);
+    let now = |picture: &Picture| picture.lock().0.shown(0).orders.remove(0);
+    assert!(Arc::ptr_eq(&shown.orders[0], &now(&picture)), "no row is copied under the lock");
+    picture.venue_id(OrderId(1), VenueOrderId([9; 32]));
+    assert!(!Arc::ptr_eq(&shown.orders[0], &now(&picture)));
+    assert_eq!(Snapshot::from(shown).orders[0].venue_id, "");
+    assert!(picture.snapshot().orders[0].venue_id.starts_with("0x0909"));
+}

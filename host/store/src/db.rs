@@ -15,6 +15,7 @@ mod open;
 pub mod primary;
 mod projections;
 pub mod reads;
+mod row_errors;
 pub mod rows;
 mod server;
 mod valuations;
@@ -26,6 +27,7 @@ pub use ceilings::Ceilings;
 pub use claims::ClaimRow;
 pub use decisions::{Decision, DecisionWriter, Ticket};
 pub use halts::{Delay, Halts, STORED_WITHIN};
+pub use projections::SessionRows;
 pub use reads::FillKey;
 pub use rows::{
     AuditEntry, AuditRow, BreakerRow, DbWrite, DecisionRow, FillRow, Halt, OrderEventRow, OrderHistory, OrderRow,

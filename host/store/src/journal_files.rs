@@ -11,7 +11,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use recovery::{OVER_MAX, Past, Step, last_of, walk};
+pub use recovery::{OVER_MAX, Past, Step, account_of, last_of, walk};
 pub use retention::Keep;
 pub use run_lock::RunLock;
 pub use segments::{folder, is_first, segments_of};

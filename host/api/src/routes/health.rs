@@ -35,7 +35,9 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
     let channels = snapshot.bot.market_channel_up && snapshot.bot.user_channel_up;
     let free = snapshot.bot.restriction == RestrictionLevelView::None;
     let log = app.db.wal_bytes();
-    let healthy = channels && tripped.is_empty() && rows.lost == 0 && free && log <= WAL_WARN;
+    let alerts = app.alerts.figures();
+    let quiet = alerts.error.is_empty() && log <= WAL_WARN;
+    let healthy = channels && tripped.is_empty() && rows.lost == 0 && free && quiet;
     let view = HealthView {
         status: if healthy { HealthStatusView::Ok } else { HealthStatusView::Degraded },
         bot: snapshot.bot.state,
@@ -54,10 +56,10 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         database_log_problem: log_problem(log),
         rows_written: rows.written,
         rows_lost: rows.lost,
-        rows_waiting: u64::try_from(rows.waiting).unwrap_or(u64::MAX),
+        rows_waiting: rows.waiting,
         events: snapshot.bot.events,
         event_wait: wait_view(app.picture.event_wait()),
-        alerts: alerts_view(app.alerts.figures()),
+        alerts: alerts_view(alerts),
         strategies_folder: if app.picture.folder_events() { FolderWatchView::Events } else { FolderWatchView::Scan },
     };
     // Probes look at the status; a bot that an operator stopped is well.
@@ -80,8 +82,8 @@ fn wait_view(wait: EventWait) -> WaitView {
 }
 
 fn alerts_view(figures: Figures) -> AlertsView {
-    let Figures { configured, sent, failed, dropped, waiting, error } = figures;
-    AlertsView { configured, sent, failed, dropped, waiting, error }
+    let Figures { configured, sent, failed, dropped, waiting, retrying, held_s, error } = figures;
+    AlertsView { configured, sent, failed, dropped, waiting, retrying, held_s, error }
 }
 
 /// The metrics for Prometheus: counters, gauges and histograms in base units (dollars, seconds).

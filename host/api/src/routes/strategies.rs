@@ -2,13 +2,13 @@
 
 use super::bot::{Action, TAKEN};
 use crate::auth::Role;
-use crate::body::ActionBody;
+use crate::body::{ActionBody, FileBody};
 use crate::guard::Caller;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
 use crate::tightening::{Cancelling, Tightening};
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use control::{Control, Word};
@@ -157,7 +157,12 @@ async fn permit<T>(app: &App, caller: &Caller, name: &str, what: &str, word: Wor
 /// Puts a module into the strategies folder under this name, if the host would take it: the body is the file. What ran under the name is
 /// replaced as if the file had been dropped. Needs an admin.
 #[utoipa::path(put, path = "/v1/strategies/{name}", tag = "strategies", params(("name" = String, Path)), request_body(content = String, content_type = "application/wasm"), responses((status = 202), (status = 409), (status = 413)))]
-pub(crate) async fn upload(State(app): State<App>, Path(name): Path<String>, caller: Caller, body: Bytes) -> Taken {
+pub(crate) async fn upload(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    caller: Caller,
+    FileBody(body): FileBody,
+) -> Taken {
     caller.must_be(Role::Admin)?;
     let action = Action::new(&app, &caller, format!("strategies/{name}/upload"), &ActionBody::empty())?;
     let hash = hex::encode(&sha2::Sha256::digest(&body));

@@ -32,7 +32,7 @@ pub(crate) async fn stream(
 ) -> ([(HeaderName, &'static str); 1], Sse<impl Stream<Item = Result<Event, Infallible>>>) {
     // A browser that connects again by itself says where it was.
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let after = last.or(query.after).unwrap_or_else(|| app.picture.snapshot().seq);
+    let after = last.or(query.after).unwrap_or_else(|| app.picture.seq());
     let events = match app.picture.follow(after) {
         Some(follow) => follow_on(follow).boxed(),
         None => stream::iter([Ok(reset())]).boxed(),

@@ -9,10 +9,10 @@ use crate::parts::App;
 use crate::problem::ProblemResponse;
 use crate::tightening::{Cancelling, Tightening};
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
-use axum::response::AppendHeaders;
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use model::input::{Command, Scope};
 use model::{Assignment, OrderId, Size, StrategyId};
 use readmodel::views::{
@@ -23,8 +23,12 @@ use store::db::{FillRow, OrderEventRow, OrderRow};
 
 /// Everything that the page shows.
 #[utoipa::path(get, path = "/v1/snapshot", tag = "page", responses((status = 200, body = Snapshot)))]
-pub(crate) async fn snapshot(State(app): State<App>, _: Caller) -> Json<Snapshot> {
-    Json(app.picture.snapshot())
+pub(crate) async fn snapshot(State(app): State<App>, _: Caller) -> Result<Response, ProblemResponse> {
+    let Some(text) = app.picture.snapshot_json() else {
+        return Err(ProblemResponse::new(StatusCode::INTERNAL_SERVER_ERROR, "the snapshot cannot be written"));
+    };
+    let body = Bytes::from_owner(text);
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// Positions.

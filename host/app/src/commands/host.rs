@@ -20,10 +20,13 @@ use store::account_lock::{self, AccountLock};
 use store::db::engines::{Claimant, Lease};
 use store::db::{AccountScope, Db, Plaintext};
 use store::journal_files::RunLock;
+use tokio::runtime::Handle;
 use trading::session::{Opened, Outcome, Venue, VenueAddresses, past};
 
 /// How long tasks may take to end after everything was said.
 const GRACE: Duration = Duration::from_secs(2);
+/// Threads that answer requests. The second answers an operator while the first writes a large answer.
+const SERVING_THREADS: usize = 2;
 
 /// Runs the hidden `polytrader host`.
 ///
@@ -32,21 +35,29 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(crate) fn run(args: &HostArgs) -> anyhow::Result<ExitCode> {
     crate::logging::start();
     signer::process::harden().context("closing this process to others")?;
+    let files = crate::descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let serving = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(SERVING_THREADS)
+        .thread_name("api")
+        .enable_all()
+        .build()
+        .context("starting the API's runtime")?;
     let outcome = runtime.block_on(async {
-        let outcome = trade(args).await;
+        let outcome = trade(args, (serving.handle(), files)).await;
         if let Err(error) = &outcome {
             signals::failed(args, error).await;
         }
         outcome
     });
+    serving.shutdown_timeout(GRACE);
     runtime.shutdown_timeout(GRACE);
     let outcome = outcome?;
     say(&if args.common.json { serde_json::to_string(&outcome)? } else { outcome.to_string() });
     Ok(if outcome.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
+async fn trade(args: &HostArgs, serving: (&Handle, u64)) -> anyhow::Result<Outcome> {
     // First: a signal before its handler would end this process with orders open.
     let told = Told::listen()?;
     let parent = Parent::of_host();
@@ -88,7 +99,7 @@ async fn trade(args: &HostArgs) -> anyhow::Result<Outcome> {
         lost_lines: crate::output::lost,
         clock: clock::now,
     };
-    let served = Served::start(&config, Arc::new(parts), &args.exchange, &code).await?;
+    let served = Served::start(&config, Arc::new(parts), &args.exchange, &code, serving).await?;
     complain(&format!("dashboard: {} (this link logs in once)", served.login));
     complain(&format!(
         "api:       {} (token in {})",

@@ -16,6 +16,7 @@ mod backtest;
 mod behind_nginx;
 mod by_hand;
 mod claims;
+mod connections;
 #[path = "../../../sandbox/tests/it/corpus.rs"]
 #[allow(dead_code, reason = "what the host makes of each is the sandbox's own test")]
 mod corpus;
@@ -45,6 +46,7 @@ mod parameters;
 mod person;
 mod process;
 mod proxy;
+mod rebuild;
 mod recordings;
 mod reload;
 mod remembered;

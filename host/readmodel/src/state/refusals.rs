@@ -4,6 +4,7 @@ use super::{State, keep};
 use crate::views::{RefusalView, Update};
 use engine::Refusal;
 use model::{StrategyId, Time, TokenIx};
+use std::sync::Arc;
 
 /// Refusals on show.
 const REFUSALS_MAX: usize = 50;
@@ -36,13 +37,14 @@ impl State {
             text: refusal.to_string(),
         };
         if let Some(known) = self.refusals.iter_mut().find(|known| is_equal(known, &view)) {
+            let known = Arc::make_mut(known);
             let begins = |ms: u64| ms.checked_div(TELL_MS);
             let told = begins(known.last_at_ms) == begins(view.at_ms);
             let (at_ms, count) = (known.at_ms, known.count.saturating_add(1));
             *known = RefusalView { at_ms, count, ..view };
             return (!told).then(|| Update::Refusal(known.clone()));
         }
-        keep(&mut self.refusals, view.clone(), REFUSALS_MAX);
+        keep(&mut self.refusals, Arc::new(view.clone()), REFUSALS_MAX);
         Some(Update::Refusal(view))
     }
 }

@@ -4,6 +4,7 @@ use super::State;
 use crate::views::{SkippedFileView, StrategyView, Update};
 use engine::Gain;
 use model::StrategyId;
+use std::sync::Arc;
 
 impl State {
     pub(crate) fn set_strategy(&mut self, id: StrategyId, view: StrategyView) -> Update {
@@ -20,11 +21,11 @@ impl State {
                 markets: view.markets,
                 loaded_at_ms: view.loaded_at_ms,
                 log: String::new(),
-                ..known.clone()
+                ..known.as_ref().clone()
             },
             None => view,
         };
-        self.strategies.insert(id, view.clone());
+        self.strategies.insert(id, Arc::new(view.clone()));
         Update::Strategy(Box::new(view))
     }
 
@@ -34,14 +35,14 @@ impl State {
     }
 
     pub(crate) fn edit_strategy(&mut self, id: StrategyId, edit: impl FnOnce(&mut StrategyView)) -> Option<Update> {
-        let view = self.strategies.get_mut(&id)?;
+        let view = Arc::make_mut(self.strategies.get_mut(&id)?);
         edit(view);
         Some(Update::Strategy(Box::new(view.clone())))
     }
 
     /// Shows what a strategy gained; nothing changes if it is the same as before.
     pub(crate) fn gain(&mut self, id: StrategyId, gain: &Gain) -> Option<Update> {
-        let view = self.strategies.get_mut(&id)?;
+        let view = Arc::make_mut(self.strategies.get_mut(&id)?);
         let shown = (view.realised_micro_usd, view.unrealised_micro_usd, view.fees_micro_usd, view.today_micro_usd);
         let now = (gain.realised.micros(), gain.unrealised.micros(), gain.fees.micros(), gain.today.micros());
         if shown == now {
@@ -66,7 +67,7 @@ impl State {
 
     pub(super) fn count(&mut self, strategy: StrategyId, field: impl FnOnce(&mut StrategyView) -> &mut u64) {
         if let Some(view) = self.strategies.get_mut(&strategy) {
-            let field = field(view);
+            let field = field(Arc::make_mut(view));
             *field = field.saturating_add(1);
         }
     }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthStatusView {
-    /// Channels are up, no breaker is tripped, nothing is restricted and no row was lost.
+    /// Channels are up, no breaker is tripped, nothing is restricted, no row was lost and the webhook takes alerts.
     Ok,
     /// Anything else.
     Degraded,
@@ -80,7 +80,7 @@ pub struct AlertsView {
     /// Posts that were taken.
     #[ts(type = "number")]
     pub sent: u64,
-    /// Those that did not get through, however often they were tried.
+    /// Those that were refused.
     #[ts(type = "number")]
     pub failed: u64,
     /// Those for which there was no room.
@@ -88,6 +88,12 @@ pub struct AlertsView {
     pub dropped: u64,
     #[ts(type = "number")]
     pub waiting: u64,
+    /// Those of the waiting ones that were tried already.
+    #[ts(type = "number")]
+    pub retrying: u64,
+    /// For how many seconds yet all but critical ones wait because the webhook asked for it.
+    #[ts(type = "number")]
+    pub held_s: u64,
     /// Why the last one has not got through; empty if it did.
     pub error: String,
 }

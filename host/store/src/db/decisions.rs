@@ -182,7 +182,7 @@ impl Shared {
                 }
             };
             let Err(error) = written else { return Written::Stored };
-            if is_about_the_row(&error) {
+            if error.is_about_the_row() {
                 tracing::error!(%error, ?decision, "decision refused by the database; it is not written again");
                 return Written::Refused;
             }
@@ -237,18 +237,5 @@ async fn write(db: &Db, decision: &Decision) -> Result<(), DbError> {
         Decision::Audit(row) => db.audit(row).await,
         Decision::Setting(scope, row) => db.set_setting(scope, row).await,
         Decision::Strategy(scope, row) => db.set_decision(scope, row).await,
-    }
-}
-
-/// Returns whether the database will never take this row: it breaks a constraint, or a value of it cannot be stored.
-fn is_about_the_row(error: &DbError) -> bool {
-    match error {
-        DbError::Range(_) | DbError::Statement(sqlx::Error::Encode(_)) => true,
-        DbError::Statement(sqlx::Error::Database(error)) => {
-            // Class 22 of PostgreSQL is data exceptions.
-            let data = error.code().is_some_and(|code| code.len() == 5 && code.starts_with("22"));
-            data || !matches!(error.kind(), sqlx::error::ErrorKind::Other)
-        }
-        _ => false,
     }
 }

@@ -154,6 +154,28 @@ impl Lease {
 }
 
 impl Db {
+    /// Waits whether an engine on `account`, in whatever mode, gives signs of life in this database, and returns where it runs if one does.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn living_engine(&self, account: &str) -> Result<Option<String>, DbError> {
+        let account = account.to_ascii_lowercase();
+        let first = self.engines(&account).await?;
+        let mut waited = Duration::ZERO;
+        while !first.is_empty() && waited < STANDS_FOR {
+            sleep(LOOK).await;
+            waited = waited.saturating_add(LOOK);
+            if let Some(living) = self.engines(&account).await?.into_iter().find(|row| !first.contains(row)) {
+                return Ok(Some(living.place));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn engines(&self, account: &str) -> Result<Vec<EngineRow>, DbError> {
+        fetch!(self, EngineRow, "SELECT holder, machine, place, beats FROM engines WHERE account = $1", account).await
+    }
+
     async fn engine(&self, claimant: &Claimant) -> Result<Option<EngineRow>, DbError> {
         let sql = "SELECT holder, machine, place, beats FROM engines WHERE account = $1 AND mode = $2";
         Ok(fetch!(self, EngineRow, sql, &claimant.account, claimant.mode).await?.pop())

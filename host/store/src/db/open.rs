@@ -57,8 +57,13 @@ impl Db {
             tracing::error!("decisions not stored when the database was closed; a restart does not find them");
         }
         if !rows {
-            tracing::warn!("rows were still waiting for the database when it was closed; the journal has them");
+            let waiting = self.writer.health().waiting;
+            tracing::warn!(
+                waiting,
+                "rows not written when the database was closed; `polytrader db rebuild` writes them from the journal"
+            );
         }
+        self.writer.close();
         match &self.pools {
             Pools::Sqlite { pool, fast, .. } => {
                 fast.close().await;

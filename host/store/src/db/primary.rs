@@ -69,6 +69,16 @@ impl Db {
         Err(DbError::StrategyNumbers(name.to_owned()))
     }
 
+    /// Returns the names of all strategies with their numbers.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn strategy_names(&self) -> Result<Vec<(StrategyId, String)>, DbError> {
+        let sql = "SELECT id, name FROM strategy_names ORDER BY id";
+        let rows = fetch!(self, (i64, String), sql).await?;
+        rows.into_iter().map(|(id, name)| Ok((StrategyId(u16::try_from(id)?), name))).collect()
+    }
+
     /// Returns the name of the strategy of that number; none if nobody has it.
     ///
     /// # Errors

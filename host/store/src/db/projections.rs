@@ -1,7 +1,7 @@
 //! Writing a session's rows within a transaction. Each statement may run again with the same row and changes nothing then.
 
 use super::{
-    AccountScope, BreakerRow, DbError, DbWrite, FillRow, OrderRow, Pools, PositionRow, RefusalRow, SessionRow,
+    AccountScope, BreakerRow, Db, DbError, DbWrite, FillRow, OrderRow, Pools, PositionRow, RefusalRow, SessionRow,
     StrategyRow, big, within,
 };
 use sqlx::{Postgres, Sqlite, Transaction};
@@ -10,6 +10,22 @@ use sqlx::{Postgres, Sqlite, Transaction};
 enum Work {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
+}
+
+impl Work {
+    async fn begin(pools: &Pools) -> Result<Self, sqlx::Error> {
+        Ok(match pools {
+            Pools::Sqlite { fast, .. } => Self::Sqlite(fast.begin().await?),
+            Pools::Postgres(pool) => Self::Postgres(pool.begin().await?),
+        })
+    }
+
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(work) => work.commit().await,
+            Self::Postgres(work) => work.commit().await,
+        }
+    }
 }
 
 /// Runs a statement with its values within the transaction.
@@ -25,19 +41,66 @@ macro_rules! run {
 /// Writes all rows, or none.
 pub(super) async fn write_all(pools: &Pools, rows: &[DbWrite]) -> Result<(), DbError> {
     within(async {
-        let mut work = match pools {
-            Pools::Sqlite { fast, .. } => Work::Sqlite(fast.begin().await?),
-            Pools::Postgres(pool) => Work::Postgres(pool.begin().await?),
-        };
+        let mut work = Work::begin(pools).await?;
         for row in rows {
             write(&mut work, row).await?;
         }
-        match work {
-            Work::Sqlite(work) => work.commit().await,
-            Work::Postgres(work) => work.commit().await,
-        }
+        work.commit().await
     })
     .await
+}
+
+/// The rows of one session that take the place of those that the database has, all at once or not at all.
+pub struct SessionRows(Work);
+
+impl std::fmt::Debug for SessionRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionRows").finish_non_exhaustive()
+    }
+}
+
+impl Db {
+    /// Begins to replace the rows that the journal of `session` determines: orders with their states, fills, positions, refusals, breakers.
+    /// Nothing has changed until [`SessionRows::commit`].
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn replace_session(&self, session: u64) -> Result<SessionRows, DbError> {
+        let session = big(session)?;
+        within(async {
+            let mut work = Work::begin(&self.pools).await?;
+            let work_ref = &mut work;
+            run!(work_ref, "DELETE FROM orders WHERE session = $1", session);
+            run!(work_ref, "DELETE FROM order_events WHERE session = $1", session);
+            run!(work_ref, "DELETE FROM fills WHERE session = $1", session);
+            run!(work_ref, "DELETE FROM positions WHERE session = $1", session);
+            run!(work_ref, "DELETE FROM refusals WHERE session = $1", session);
+            run!(work_ref, "DELETE FROM breakers WHERE session = $1", session);
+            Ok(SessionRows(work))
+        })
+        .await
+    }
+}
+
+impl SessionRows {
+    /// Adds rows in the order of the journal.
+    ///
+    /// # Errors
+    /// If the database fails, or does not take one of them.
+    pub async fn write(&mut self, rows: &[DbWrite]) -> Result<(), DbError> {
+        for row in rows {
+            within(write(&mut self.0, row)).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the rows in the place of the old ones.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn commit(self) -> Result<(), DbError> {
+        Ok(self.0.commit().await?)
+    }
 }
 
 async fn write(work: &mut Work, row: &DbWrite) -> Result<(), sqlx::Error> {

@@ -31,6 +31,16 @@ impl Db {
         rows.first().map(|(day, micros)| Ok((u64::try_from(*day)?, Usd(*micros)))).transpose()
     }
 
+    /// Adds the valuation of a day that has none, and returns how many rows that were.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn add_valuation(&self, funder: &str, day: u64, value: Usd, at_ms: u64) -> Result<u64, DbError> {
+        let sql = "INSERT INTO valuations (funder, utc_day, value_micro_usd, at_ms) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (funder, utc_day) DO NOTHING";
+        execute!(self, sql, funder, big(day)?, value.micros(), big(at_ms)?).await
+    }
+
     /// Keeps the valuation that the loss of `day` counts from. The engine never moves it but by money from outside, so the last value of
     /// a day is the one that holds.
     ///

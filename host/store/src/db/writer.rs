@@ -1,37 +1,39 @@
-//! The queue in front of the projections. Whoever trades hands a row over and goes on: if the database is slow or gone,
-//! rows are lost and counted, never waited for. The journal has what they told.
+//! The queue in front of the projections. Adding a row never waits. Rows wait in lanes, each with its own room, and are written until the
+//! database has them, however long it is locked, full, restarting or gone; a row is lost only if its lane is full or the database will
+//! never take it. The journal has what is lost, and `polytrader db rebuild` writes it.
+
+mod lanes;
 
 use super::projections::write_all;
 use super::{DbError, DbWrite, Pools};
+use lanes::{ByLane, LANES, Lane, Lanes};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until, timeout};
 
-/// Rows that may wait.
-const QUEUE_MAX: usize = 16_384;
 /// Rows of one transaction.
 const BATCH_MAX: usize = 512;
-/// How often a batch is tried while the database cannot be reached.
-const TRIES: u32 = 5;
-/// How long the writer waits between two tries.
-const PAUSE: Duration = Duration::from_millis(200);
-
-#[derive(Debug)]
-enum Message {
-    Row(Box<DbWrite>),
-    Flush(oneshot::Sender<()>),
-}
+/// How long to wait before a lane is tried again: at first, and at most.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Takes rows without waiting. A cheap handle; the queue is written as long as one exists.
 #[derive(Debug, Clone)]
-pub struct DbWriter {
-    queue: mpsc::Sender<Message>,
-    counts: Arc<Counts>,
-}
+pub struct DbWriter(Arc<Handle>);
 
-#[derive(Debug, Default)]
-struct Counts {
+/// Ends the task with the last handle.
+#[derive(Debug)]
+struct Handle(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    lanes: Mutex<Lanes>,
+    wake: Notify,
+    /// How many rows each lane is done with, for those who wait.
+    done: watch::Sender<ByLane<u64>>,
     written: AtomicU64,
     lost: AtomicU64,
 }
@@ -41,98 +43,180 @@ struct Counts {
 pub struct WriterHealth {
     /// Rows written since the start.
     pub written: u64,
-    /// Rows lost since the start, because the queue was full or the database refused them; the journal has them.
+    /// Rows lost since the start, because their lane was full or the database will never take them; the journal has them.
     pub lost: u64,
     /// Rows that wait now.
-    pub waiting: usize,
+    pub waiting: u64,
 }
 
 impl DbWriter {
-    /// Queues a row. Never waits: if the queue is full, the row is lost and counted.
+    /// Queues a row. Never waits: if its lane is full, the row is lost and counted.
     pub fn write(&self, row: DbWrite) {
-        if self.queue.try_send(Message::Row(Box::new(row))).is_err() {
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+        let shared = &self.0.0;
+        if shared.lanes.lock().push(row) {
+            shared.wake.notify_one();
+        } else {
+            shared.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Waits until everything queued before is written or lost; says whether that was within `time`.
     pub async fn flush(&self, time: Duration) -> bool {
-        let flushed = async {
-            let (done, waiting) = oneshot::channel();
-            self.queue.send(Message::Flush(done)).await.is_ok() && waiting.await.is_ok()
-        };
-        tokio::time::timeout(time, flushed).await.unwrap_or(false)
+        let taken = self.0.0.lanes.lock().taken();
+        let mut done = self.0.0.done.subscribe();
+        let reached = |done: &ByLane<u64>| LANES.into_iter().all(|lane| done.of(lane) >= taken.of(lane));
+        matches!(timeout(time, done.wait_for(reached)).await, Ok(Ok(_)))
     }
 
     /// Returns how the writer does.
     pub fn health(&self) -> WriterHealth {
+        let shared = &self.0.0;
         WriterHealth {
-            written: self.counts.written.load(Ordering::Relaxed),
-            lost: self.counts.lost.load(Ordering::Relaxed),
-            waiting: self.queue.max_capacity().saturating_sub(self.queue.capacity()),
+            written: shared.written.load(Ordering::Relaxed),
+            lost: shared.lost.load(Ordering::Relaxed),
+            waiting: shared.lanes.lock().waiting(),
         }
+    }
+
+    /// Ends the task. What waits is tried once more, unless a try has just failed.
+    pub(super) fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Handle {
+    fn close(&self) {
+        self.0.lanes.lock().close();
+        self.0.wake.notify_one();
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
 /// Starts the writer on the current runtime. It ends when the last handle is gone.
 pub(super) fn start(pools: Pools) -> DbWriter {
-    let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-    let counts = Arc::new(Counts::default());
-    tokio::spawn(drain(pools, waiting, Arc::clone(&counts)));
-    DbWriter { queue, counts }
+    let shared = Arc::new(Shared {
+        lanes: Mutex::default(),
+        wake: Notify::new(),
+        done: watch::channel(ByLane::default()).0,
+        written: AtomicU64::new(0),
+        lost: AtomicU64::new(0),
+    });
+    tokio::spawn(Arc::clone(&shared).run(pools));
+    DbWriter(Arc::new(Handle(shared)))
 }
 
-async fn drain(pools: Pools, mut waiting: mpsc::Receiver<Message>, counts: Arc<Counts>) {
-    let mut messages = Vec::with_capacity(BATCH_MAX);
-    while waiting.recv_many(&mut messages, BATCH_MAX).await > 0 {
-        let mut rows = Vec::with_capacity(messages.len());
-        let mut flushed = Vec::new();
-        for message in messages.drain(..) {
-            match message {
-                Message::Row(row) => rows.push(*row),
-                Message::Flush(done) => flushed.push(done),
-            }
-        }
-        write_batch(&pools, &rows, &counts).await;
-        for done in flushed {
-            if done.send(()).is_err() {
-                tracing::debug!("nobody waited for the flush");
-            }
-        }
+/// How a lane is written: how many rows at once, and when.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    batch: usize,
+    pause: Duration,
+    /// Since the last success.
+    failures: u64,
+    /// None while nothing failed.
+    due: Option<Instant>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { batch: BATCH_MAX, pause: PAUSE_MIN, failures: 0, due: None }
     }
 }
 
-async fn write_batch(pools: &Pools, rows: &[DbWrite], counts: &Counts) {
-    for _ in 0..TRIES {
-        match write_all(pools, rows).await {
-            Ok(()) => return count(&counts.written, rows.len()),
-            Err(error) if is_about_a_row(&error) => return write_one_by_one(pools, rows, counts).await,
-            Err(error) => tracing::warn!(%error, rows = rows.len(), "the database did not take a batch of rows"),
-        }
-        tokio::time::sleep(PAUSE).await;
+impl Pace {
+    fn succeed(&mut self) {
+        *self = Self { batch: self.batch.saturating_mul(2).min(BATCH_MAX), ..Self::default() };
     }
-    tracing::error!(rows = rows.len(), "rows are lost to the database; the journal has them");
-    count(&counts.lost, rows.len());
+
+    /// Writes fewer rows at once: one of them is not taken, or the database is too slow for so many.
+    fn halve(&mut self, rows: usize) {
+        self.batch = rows.div_ceil(2).max(1);
+    }
+
+    fn fail(&mut self) {
+        self.due = Instant::now().checked_add(self.pause);
+        self.pause = self.pause.saturating_mul(2).min(PAUSE_MAX);
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    fn is_due(&self) -> bool {
+        self.due.is_none_or(|due| due <= Instant::now())
+    }
 }
 
-/// One row spoils its batch, so that each gets a transaction of its own.
-async fn write_one_by_one(pools: &Pools, rows: &[DbWrite], counts: &Counts) {
-    for row in rows.chunks(1) {
-        match write_all(pools, row).await {
-            Ok(()) => count(&counts.written, 1),
+impl Shared {
+    async fn run(self: Arc<Self>, pools: Pools) {
+        let mut paces = ByLane::<Pace>::default();
+        loop {
+            let (waiting, closed) = {
+                let lanes = self.lanes.lock();
+                (LANES.into_iter().filter(|lane| !lanes.is_empty(*lane)).collect::<Vec<_>>(), lanes.is_closed())
+            };
+            // The most important lane that is due. Another one is tried while that one has to wait.
+            if let Some(lane) = waiting.iter().copied().find(|lane| paces.of(*lane).is_due()) {
+                self.write_some(&pools, lane, paces.of_mut(lane)).await;
+                continue;
+            }
+            if closed {
+                return;
+            }
+            let next = waiting.into_iter().filter_map(|lane| paces.of(lane).due).min();
+            let due = async {
+                match next {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = due => {}
+            }
+        }
+    }
+
+    /// Writes the oldest rows of a lane, or puts them back.
+    async fn write_some(&self, pools: &Pools, lane: Lane, pace: &mut Pace) {
+        let rows = self.lanes.lock().take(lane, pace.batch);
+        let count = rows.len();
+        match write_all(pools, &rows).await {
+            Ok(()) => {
+                if pace.failures > 0 {
+                    tracing::info!(?lane, failures = pace.failures, "rows written after a delay");
+                }
+                pace.succeed();
+                self.finish(lane, count, &self.written);
+            }
+            Err(error) if error.is_about_the_row() => {
+                if let [row] = rows.as_slice() {
+                    tracing::error!(%error, ?row, "row refused by the database; the journal has it");
+                    self.finish(lane, count, &self.lost);
+                } else {
+                    pace.halve(count);
+                    self.lanes.lock().put_back(lane, rows);
+                }
+            }
             Err(error) => {
-                tracing::error!(%error, ?row, "the database refused a row; the journal has it");
-                count(&counts.lost, 1);
+                pace.fail();
+                if matches!(error, DbError::Timeout) {
+                    pace.halve(count);
+                }
+                if pace.failures.is_power_of_two() {
+                    let waiting = self.lanes.lock().waiting();
+                    tracing::warn!(%error, ?lane, waiting, failures = pace.failures, "rows not written; they wait, retrying");
+                }
+                self.lanes.lock().put_back(lane, rows);
             }
         }
     }
-}
 
-/// Says whether the database answered and refused, so that trying the same again is in vain.
-const fn is_about_a_row(error: &DbError) -> bool {
-    matches!(error, DbError::Statement(sqlx::Error::Database(_) | sqlx::Error::Encode(_)))
-}
-
-fn count(counter: &AtomicU64, rows: usize) {
-    counter.fetch_add(u64::try_from(rows).unwrap_or(u64::MAX), Ordering::Relaxed);
+    fn finish(&self, lane: Lane, rows: usize, counter: &AtomicU64) {
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        counter.fetch_add(rows, Ordering::Relaxed);
+        let done = self.lanes.lock().finish(lane, rows);
+        self.done.send_replace(done);
+    }
 }

@@ -124,6 +124,14 @@ fn damaged(file: &Path, place: &dyn std::fmt::Display) -> anyhow::Error {
     )
 }
 
+/// Returns the account of a journal's file; none if a crash left less than that.
+///
+/// # Errors
+/// If the file cannot be read, or is damaged.
+pub fn account_of(file: &Path) -> anyhow::Result<Option<String>> {
+    Ok(header_of(file)?.map(|header| header.account))
+}
+
 /// Reads whose journal it is; none if a crash left less than that.
 pub(super) fn header_of(file: &Path) -> anyhow::Result<Option<Header>> {
     let reading = || format!("reading {}", file.display());

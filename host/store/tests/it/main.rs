@@ -12,10 +12,12 @@
 mod ceilings;
 mod db;
 mod decisions;
+mod living;
 mod pages;
 mod pooler;
 mod postgres;
 mod powerloss;
+mod rows;
 mod server;
 mod upgrade;
 mod valuations;

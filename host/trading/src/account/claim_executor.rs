@@ -14,7 +14,7 @@ use control::{CLAIMS_WAITING_MAX, Door, Wanted};
 use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TransferKind, Usd};
 use order::{Address, Batch, Call, Chain, Claim, Signature65, SignatureType};
 use polymarket::AccountClient;
-use polymarket::client::{Relayer, SubmitError};
+use polymarket::client::{Relayer, RequestError, SubmitError};
 use polymarket::parse::{Recorded, RelayState, Relayed};
 use readmodel::Picture;
 use signer::client::AskError;
@@ -43,6 +43,25 @@ const TRIES_MAX: usize = 3;
 const ROWS: u32 = 500;
 /// Who wants what nobody asked for.
 const HOST: &str = "host";
+/// How long to wait before a relayer that cannot be reached is asked again: at first, and at most.
+const PAUSE_MIN: Duration = Duration::from_secs(2);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Why a batch did not leave.
+enum Unsent {
+    /// The relayer cannot be reached now. Nothing was signed.
+    Later(String),
+    /// It is refused.
+    Refused(String),
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stepped {
+    Done,
+    /// The relayer could not be reached; what an operator asked for is in its place in the queue again.
+    Later,
+}
 
 type Signing = Pin<Box<dyn Future<Output = Result<Signature65, String>> + Send>>;
 /// Asks the signer's process for the signature of a batch.
@@ -122,6 +141,18 @@ fn unsigned(error: &AskError) -> String {
     format!("the signer does not sign the batch: {error}{how}")
 }
 
+/// Returns whether the same question may have an answer later: the relayer was not reached, is restarting, or has no room.
+const fn is_transient(error: &RequestError) -> bool {
+    match error {
+        RequestError::NotSent(_)
+        | RequestError::NoRoom { .. }
+        | RequestError::Timeout { .. }
+        | RequestError::Transport(_) => true,
+        RequestError::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..),
+        _ => false,
+    }
+}
+
 /// Returns the way to make the venue look again at cash and shares of a market.
 fn refreshing(client: AccountClient, listing: Listing) -> Refresh {
     Arc::new(move |condition| {
@@ -151,6 +182,7 @@ impl Executor {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut waiting = VecDeque::new();
         let mut looked = tokio::time::Instant::now();
+        let (mut pause, mut not_before) = (PAUSE_MIN, looked);
         loop {
             tokio::select! {
                 biased;
@@ -161,32 +193,48 @@ impl Executor {
                 },
                 _ = ticks.tick() => {}
             }
+            if tokio::time::Instant::now() < not_before {
+                continue;
+            }
             let automatic = self.automatic && looked.elapsed() >= AUTOMATIC;
             if automatic {
                 looked = tokio::time::Instant::now();
             }
-            if let Err(error) = self.step(&mut waiting, automatic).await {
-                tracing::error!(%error, "claims cannot be executed while the database fails");
+            match self.step(&mut waiting, automatic).await {
+                Ok(Stepped::Done) => pause = PAUSE_MIN,
+                Ok(Stepped::Later) => {
+                    not_before = tokio::time::Instant::now().checked_add(pause).unwrap_or(not_before);
+                    pause = pause.saturating_mul(2).min(PAUSE_MAX);
+                }
+                Err(error) => tracing::error!(%error, "claims cannot be executed while the database fails"),
             }
         }
     }
 
     /// Follows what is under way; begins the next where nothing is.
-    pub(crate) async fn step(&self, waiting: &mut VecDeque<Wanted>, automatic: bool) -> Result<(), DbError> {
+    pub(crate) async fn step(&self, waiting: &mut VecDeque<Wanted>, automatic: bool) -> Result<Stepped, DbError> {
         let Claims { rows, unreadable } = self.db.claims(&self.account, ROWS).await?;
         let open: Vec<ClaimRow> = rows.iter().filter(|row| row.state.is_open()).cloned().collect();
         if !open.is_empty() {
             for row in open {
                 self.follow(row).await?;
             }
-            return Ok(());
+            return Ok(Stepped::Done);
         }
         // A row that cannot be read may be of the same shares.
         let automatic = automatic && unreadable == 0;
         let next = waiting.pop_front().or_else(|| automatic.then(|| self.redeemable(&rows)).flatten());
-        match next {
-            Some(wanted) => self.begin(wanted).await,
-            None => Ok(()),
+        let Some(wanted) = next else { return Ok(Stepped::Done) };
+        let by_host = wanted.who == HOST;
+        match self.begin(wanted).await? {
+            None => Ok(Stepped::Done),
+            Some(wanted) => {
+                // An automatic redemption is found again, as it is then.
+                if !by_host {
+                    waiting.push_front(wanted);
+                }
+                Ok(Stepped::Later)
+            }
         }
     }
 
@@ -219,8 +267,8 @@ impl Executor {
         Some(Wanted { market, condition, neg_risk, claim: Claim::Redeem, size, worth, who })
     }
 
-    /// Signs and hands over a batch of one call.
-    async fn begin(&self, wanted: Wanted) -> Result<(), DbError> {
+    /// Signs and hands over a batch of one call. Returns it if the relayer cannot be reached now, which counts as no try.
+    async fn begin(&self, wanted: Wanted) -> Result<Option<Wanted>, DbError> {
         let now = (self.now)();
         let mut row = ClaimRow {
             account: self.account.clone(),
@@ -241,10 +289,19 @@ impl Executor {
         };
         let (batch, signature) = match self.signed(&wanted, &row).await {
             Ok(signed) => signed,
-            Err(reason) => {
-                tracing::warn!(market = row.market, kind = row.kind.as_str(), reason, "a claim did not leave");
+            Err(Unsent::Later(reason)) => {
+                tracing::warn!(
+                    market = row.market,
+                    kind = row.kind.as_str(),
+                    reason,
+                    "claim not submitted; it waits, retrying"
+                );
+                return Ok(Some(wanted));
+            }
+            Err(Unsent::Refused(reason)) => {
+                tracing::warn!(market = row.market, kind = row.kind.as_str(), reason, "claim not submitted");
                 row.reason = reason;
-                return self.db.add_claim(&row).await;
+                return self.db.add_claim(&row).await.map(|()| None);
             }
         };
         row.nonce = batch.nonce;
@@ -252,19 +309,22 @@ impl Executor {
         self.db.add_claim(&row).await?;
         let note = format!("{} {}", row.kind.as_str(), row.market);
         match self.relayer.submit(self.owner, &batch, &signature, &note).await {
-            Ok(relayed) => self.take(row, relayed).await,
-            Err(SubmitError::OutcomeUnknown { reason }) => self.change(row, ClaimState::Unknown, reason).await,
-            Err(error) => self.change(row, ClaimState::Failed, error.to_string()).await,
+            Ok(relayed) => self.take(row, relayed).await?,
+            Err(SubmitError::OutcomeUnknown { reason }) => self.change(row, ClaimState::Unknown, reason).await?,
+            Err(error) => self.change(row, ClaimState::Failed, error.to_string()).await?,
         }
+        Ok(None)
     }
 
-    async fn signed(&self, wanted: &Wanted, row: &ClaimRow) -> Result<(Batch, Signature65), String> {
+    async fn signed(&self, wanted: &Wanted, row: &ClaimRow) -> Result<(Batch, Signature65), Unsent> {
         let call = Call::new(self.chain, wanted.claim, &wanted.condition, wanted.neg_risk);
-        let call = call.ok_or("no contract is known that does it on this chain")?;
-        let nonce = self.relayer.nonce(self.owner).await;
-        let nonce = nonce.map_err(|error| format!("the relayer does not tell the wallet's next number: {error}"))?;
+        let call = call.ok_or_else(|| Unsent::Refused("no contract is known that does it on this chain".to_owned()))?;
+        let nonce = self.relayer.nonce(self.owner).await.map_err(|error| {
+            let reason = format!("the relayer does not tell the wallet's next number: {error}");
+            if is_transient(&error) { Unsent::Later(reason) } else { Unsent::Refused(reason) }
+        })?;
         let batch = Batch { wallet: self.wallet, nonce, deadline: row.deadline_s, calls: vec![call] };
-        let signature = (self.sign)(batch.clone()).await?;
+        let signature = (self.sign)(batch.clone()).await.map_err(Unsent::Refused)?;
         Ok((batch, signature))
     }
 

@@ -23,6 +23,8 @@ const START_S: u64 = 1_795_424_400;
 #[derive(Default)]
 struct Fake {
     nonce: AtomicU64,
+    /// Answers that it fails to give to the next questions for it.
+    failing: AtomicU64,
     /// The answer to a submission; none hangs up.
     submit: Mutex<Option<(u16, &'static str)>>,
     transaction: Mutex<(u16, &'static str)>,
@@ -59,6 +61,12 @@ impl Fake {
             return self.submit.lock().unwrap().map(|(status, body)| (status, body.to_owned()));
         }
         if head.starts_with("GET /relayer/v1/account/transactions/params?address=0x") {
+            if self.failing.load(Ordering::Relaxed) > 0 {
+                return match self.failing.fetch_sub(1, Ordering::Relaxed) % 2 {
+                    0 => Some((503, String::new())),
+                    _ => None,
+                };
+            }
             return Some((200, format!(r#"{{"nonce":"{}"}}"#, self.nonce.load(Ordering::Relaxed))));
         }
         let (status, body) = *self.transaction.lock().unwrap();
@@ -315,4 +323,26 @@ fn a_batch_that_the_signer_may_not_sign_is_told_with_what_lets_it() {
         assert!(told(rule).contains("polytrader keys limits --set batches_per_minute="), "{}", told(rule));
     }
     assert_eq!(told(Rule::Locked), "the signer does not sign the batch: the signer refuses by locked: - against -");
+}
+
+#[tokio::test]
+async fn a_relayer_that_cannot_be_reached_costs_neither_a_claim_nor_a_try() {
+    let rig = rig("unreachable").await;
+    let mut waiting: VecDeque<Wanted> = [Claim::Redeem, Claim::Redeem].map(Rig::wanted).into();
+    rig.fake.failing.store(6, Ordering::Relaxed);
+    for _ in 0..6 {
+        assert_eq!(rig.executor.step(&mut waiting, false).await.unwrap(), Stepped::Later);
+        assert_eq!(waiting.len(), 2, "it is the first again");
+    }
+    assert!(rig.executor.db.claims("0xwallet", 5).await.unwrap().rows.is_empty(), "nothing was signed or given up");
+    assert_eq!(rig.executor.step(&mut waiting, false).await.unwrap(), Stepped::Done);
+    let rows = rig.executor.db.claims("0xwallet", 5).await.unwrap().rows;
+    assert_eq!((rows.len(), rows[0].state, waiting.len()), (1, ClaimState::Sent, 1));
+    // An automatic redemption is not kept: it is found again as it is then.
+    rig.fake.failing.store(1, Ordering::Relaxed);
+    let mut by_host = VecDeque::from([Wanted { who: HOST.to_owned(), ..Rig::wanted(Claim::Redeem) }]);
+    *rig.fake.transaction.lock().unwrap() = (200, CONFIRMED);
+    assert_eq!(rig.executor.step(&mut by_host, false).await.unwrap(), Stepped::Done, "the first is confirmed");
+    assert_eq!(rig.executor.step(&mut by_host, false).await.unwrap(), Stepped::Later);
+    assert!(by_host.is_empty());
 }

@@ -1,0 +1,154 @@
+//! `polytrader db rebuild`: writes what the journals determine into the database again. Start reading in [`run`].
+
+use crate::cli::{DbAction, DbArgs, RebuildArgs};
+use crate::console::{complain, say};
+use anyhow::{Context, bail, ensure};
+use config::Config;
+use control::StrategyNames;
+use model::{SessionId, Time, Usd};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use store::db::{Ceilings, Db, DbWrite};
+use store::journal_files::{RunLock, account_of, folder, is_first, segments_of};
+use tokio::sync::mpsc;
+use trading::rebuild::{Rebuilt, names_of, rows_of};
+
+/// Rows that are handed over at once, and how often before the database has taken some.
+const BATCH: usize = 512;
+const BATCHES_WAITING: usize = 8;
+/// How long the database may take to close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Runs `polytrader db`.
+///
+/// # Errors
+/// If a host uses the data folder or the account, a journal cannot be read, or the database fails.
+pub(crate) fn run(args: &DbArgs) -> anyhow::Result<ExitCode> {
+    crate::logging::start();
+    let DbAction::Rebuild(args) = &args.action;
+    let config = args.common.load_config().context("reading the configuration")?;
+    let journals = folder(&config.data_dir);
+    let mut sessions = segments_of(&journals).with_context(|| format!("reading {}", journals.display()))?;
+    sessions.retain(|(session, _)| args.session.is_none_or(|wanted| wanted == session.0));
+    ensure!(!sessions.is_empty(), "no such journal in {}", journals.display());
+    // A later session knows better what a day counts from.
+    sessions.sort_by_key(|(session, _)| *session);
+    let _folder = RunLock::of_folder(&config.data_dir)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(rebuild(args, &config, sessions))
+}
+
+/// What came of a command, over all sessions.
+#[derive(Default)]
+struct Totals {
+    sessions: u64,
+    rows: u64,
+    kept: u64,
+    failed: u64,
+    valuations: BTreeMap<(String, u64), (Usd, Time)>,
+}
+
+async fn rebuild(
+    args: &RebuildArgs,
+    config: &Config,
+    sessions: Vec<(SessionId, Vec<PathBuf>)>,
+) -> anyhow::Result<ExitCode> {
+    let db = Db::open(&config.database_url).await?;
+    let names = names_of(db.strategy_names().await?);
+    let (mut totals, mut asked) = (Totals::default(), BTreeSet::new());
+    for (session, files) in sessions {
+        if !files.first().is_some_and(|file| is_first(file)) {
+            print_line(args, &format!("session {}: kept; the beginning of its journal is no longer there", session.0));
+            totals.kept = totals.kept.saturating_add(1);
+            continue;
+        }
+        match session_again(&db, session, files, names.clone(), &mut asked).await {
+            Ok((rebuilt, rows)) => {
+                print_line(args, &format!("session {}: {rows} rows of {} inputs", session.0, rebuilt.inputs));
+                totals.sessions = totals.sessions.saturating_add(1);
+                totals.rows = totals.rows.saturating_add(rows);
+                let days = rebuilt.valuations.into_iter();
+                totals.valuations.extend(days.map(|(day, value)| ((rebuilt.account.clone(), day), value)));
+            }
+            Err(error) => {
+                complain(&format!("session {}: its rows stay as they are: {error:#}", session.0));
+                totals.failed = totals.failed.saturating_add(1);
+            }
+        }
+    }
+    let mut valuations = 0_u64;
+    for ((account, day), (value, at)) in totals.valuations {
+        valuations = valuations.saturating_add(db.add_valuation(&account, day, value, at.millis()).await?);
+    }
+    let storage = config.storage;
+    let ceilings = Ceilings { refusals: storage.refusals, order_events: storage.order_events };
+    let pruned = db.prune(ceilings).await?;
+    db.close(CLOSE_WITHIN).await;
+    let Totals { sessions, rows, kept, failed, .. } = totals;
+    if args.common.json {
+        let outcome = json!({"sessions": sessions, "rows": rows, "kept": kept, "failed": failed,
+                          "valuations": valuations, "pruned": pruned});
+        say(&outcome.to_string());
+    } else {
+        say(&format!(
+            "{sessions} sessions with {rows} rows written, {valuations} valuations added, {kept} sessions kept, {failed} failed"
+        ));
+    }
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print_line(args: &RebuildArgs, line: &str) {
+    if !args.common.json {
+        say(line);
+    }
+}
+
+/// Replaces the rows of a session, all or none, and returns how many rows were made.
+async fn session_again(
+    db: &Db,
+    session: SessionId,
+    files: Vec<PathBuf>,
+    names: StrategyNames,
+    asked: &mut BTreeSet<String>,
+) -> anyhow::Result<(Rebuilt, u64)> {
+    if let Some(account) = files.first().map(|file| account_of(file)).transpose()?.flatten() {
+        refuse_living(db, account, asked).await?;
+    }
+    let (batches, mut waiting) = mpsc::channel::<Vec<DbWrite>>(BATCHES_WAITING);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut batch = Vec::new();
+        let rebuilt = rows_of(session, &files, names, |row| {
+            batch.push(row);
+            if batch.len() >= BATCH {
+                // A writer that has failed takes no more, and says why itself.
+                drop(batches.blocking_send(std::mem::take(&mut batch)));
+            }
+        })?;
+        drop(batches.blocking_send(batch));
+        anyhow::Ok(rebuilt)
+    });
+    let mut rows = 0_u64;
+    let mut work = db.replace_session(session.0).await?;
+    while let Some(batch) = waiting.recv().await {
+        work.write(&batch).await?;
+        rows = rows.saturating_add(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+    }
+    let rebuilt = reading.await.context("reading the journal")??;
+    work.commit().await?;
+    Ok((rebuilt, rows))
+}
+
+/// Refuses an account on which an engine trades in this database, perhaps from another machine.
+async fn refuse_living(db: &Db, account: String, asked: &mut BTreeSet<String>) -> anyhow::Result<()> {
+    if asked.contains(&account) {
+        return Ok(());
+    }
+    if let Some(place) = db.living_engine(&account).await? {
+        bail!("a run trades on the account {account} in this database: {place}; stop it first");
+    }
+    asked.insert(account);
+    Ok(())
+}
