@@ -258,8 +258,7 @@ impl VenueAccount {
         let at = clock::now();
         trades.rows.iter().for_each(|trade| self.trade(at, trade));
         // An order whose row is not understood is open all the same.
-        let refused = open.refused.iter().filter_map(Refused::order);
-        let there: BTreeSet<_> = open.rows.iter().map(|order| order.id).chain(refused).collect();
+        let there: BTreeSet<_> = open.known_ids().collect();
         open.rows.iter().for_each(|order| self.order(at, order));
         for NewOrder { id: order, .. } in expected {
             let Some(venue) = self.index.venue(order).filter(|venue| !there.contains(venue)) else { continue };
@@ -397,7 +396,9 @@ impl VenueAccount {
 impl ListedOrders for VenueAccount {
     async fn listed(&self) -> Result<Vec<VenueOrderId>, String> {
         let open = self.client.open_orders().await.map_err(|error| error.to_string())?;
-        Ok(open.ids()?.into_iter().filter(|id| !self.index.is_by_hand(id)).collect())
+        let known: Vec<_> = open.known_ids().filter(|id| !self.index.is_by_hand(id)).collect();
+        // Those that have an id are cancelled by it first; of the others it is not said that none is open.
+        if known.is_empty() { open.ids().map(|_| known) } else { Ok(known) }
     }
 
     async fn cancel_listed(&self, ids: &[VenueOrderId]) -> Result<(), String> {
