@@ -5,6 +5,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// The most connections of one listener.
@@ -38,18 +39,34 @@ enum Standing {
 pub(crate) struct Connection {
     standing: AtomicU8,
     busy: AtomicBool,
+    /// Since when a head is waited for: from the beginning, and later from the first byte after an answer.
+    head_since: Mutex<Option<Instant>>,
     closing: Notify,
 }
 
 impl Connection {
     fn new() -> Self {
-        Self { standing: AtomicU8::new(0), busy: AtomicBool::new(false), closing: Notify::new() }
+        let head_since = Mutex::new(Some(Instant::now()));
+        Self { standing: AtomicU8::new(0), busy: AtomicBool::new(false), head_since, closing: Notify::new() }
     }
 
-    /// Notes that a request began, until what is returned is dropped.
+    /// Notes that bytes came.
+    pub(crate) fn read(&self) {
+        if !self.busy.load(Ordering::Relaxed) {
+            self.head_since.lock().get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Returns whether a head was begun and is not whole after so long. A connection that waits for its next request has begun none.
+    pub(crate) fn is_late(&self, time: Duration) -> bool {
+        self.head_since.lock().is_some_and(|since| since.elapsed() >= time)
+    }
+
+    /// Notes that the head of a request is there, and that it is being answered until what is returned is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
         self.standing.fetch_max(1, Ordering::Relaxed);
         self.busy.store(true, Ordering::Relaxed);
+        *self.head_since.lock() = None;
         Busy(Arc::clone(self))
     }
 

@@ -1,6 +1,8 @@
 //! Serves one listener with limits: of connections, and of the time that a request's head may take.
 
-use crate::connections::{Connections, Seat};
+mod watched;
+
+use crate::connections::{Connection, Connections, Seat};
 use axum::Router;
 use axum::extract::Request;
 use hyper::server::conn::http1;
@@ -11,9 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
+use watched::{Answer, Watched};
 
-/// How long the head of a request may take to arrive, from the connection's beginning or the end of the last answer.
+/// How long the head of a request may take to arrive, from the connection's beginning or the first byte after an answer.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a connection is kept for its next request. Clients that do not look whether it was closed forget it before (after 90 s, most).
+const KEPT_FOR: Duration = Duration::from_secs(300);
 /// The bytes of a head, and of a body or an answer at once.
 const BUFFER_MAX: usize = 64 * 1024;
 /// How long to wait after the system refused a connection, usually for want of descriptors.
@@ -64,22 +70,27 @@ async fn serve(stream: TcpStream, router: Router, seat: Seat) {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(Arc::clone(&connection));
         let answer = router.clone().oneshot(request);
-        async move {
-            let answer = answer.await;
-            drop(busy);
-            answer
-        }
+        async move { answer.await.map(|answer| answer.map(|body| Answer { body, _busy: busy })) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(KEPT_FOR)
         .max_buf_size(BUFFER_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Watched { stream, connection: Arc::clone(&seat.connection) }), service);
     tokio::select! {
         biased;
         () = seat.connection.closed() => {}
+        () = late(&seat.connection) => {}
         served = served => if let Err(error) = served {
             tracing::debug!(%error, "connection ended");
         },
     }
+}
+
+/// Waits until a head that was begun is late.
+async fn late(connection: &Connection) {
+    while !connection.is_late(HEAD_WITHIN) {
+        tokio::time::sleep(LOOK).await;
+    }
+    tracing::debug!("connection closed; it sent no whole head of a request");
 }

@@ -53,12 +53,14 @@ fn hello() -> Router {
 }
 
 #[tokio::test]
-async fn a_head_that_never_ends_and_a_connection_without_a_request_are_closed() {
+async fn a_head_that_never_ends_is_cut_off_and_a_connection_that_waits_for_its_next_request_is_not() {
     let port = serve(hello(), 16).await;
     let began = Instant::now();
     let mut silent = send(port, "").await;
     let mut half = send(port, "GET / HTTP/1.1\r\nhost: x\r\nx-slow: ").await;
-    let mut idle = send(port, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let request = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut idle = send(port, request).await;
+    let mut second = send(port, &format!("{request}GET /")).await;
     let dripping = tokio::spawn(async move {
         let mut stream = send(port, "GET / HTTP/1.1\r\n").await;
         while stream.write_all(b"a: b\r\n").await.is_ok() {
@@ -68,9 +70,13 @@ async fn a_head_that_never_ends_and_a_connection_without_a_request_are_closed() 
     for stream in [&mut silent, &mut half] {
         assert!(!closed(stream).await.contains("200 OK"));
     }
-    assert!(closed(&mut idle).await.ends_with("hello"), "it is answered, and closed when nothing follows");
     timeout(PATIENCE, dripping).await.unwrap().unwrap();
+    second.write_all(b"x").await.unwrap();
+    assert!(closed(&mut second).await.ends_with("hello"), "its second request is never whole");
     assert!(began.elapsed() >= Duration::from_secs(9));
+    // A client that does not look whether a connection was closed may use it again.
+    idle.write_all(request.replace("host: x", "host: x\r\nconnection: close").as_bytes()).await.unwrap();
+    assert_eq!(closed(&mut idle).await.matches("hello").count(), 2);
 }
 
 #[tokio::test]
