@@ -57,12 +57,23 @@ impl Page {
     /// Returns the answer: the page's rows as views, and the address of the page that follows if there is one. `key` names a row's place.
     pub(crate) fn answer<R, K: Serialize, V: Serialize>(
         &self,
+        rows: Vec<R>,
+        key: impl Fn(&R) -> K,
+        views: impl FnOnce(Vec<R>) -> Vec<V>,
+    ) -> Response {
+        self.answer_with(rows, 0, key, views)
+    }
+
+    /// Returns the answer where so many rows were read and left out.
+    pub(crate) fn answer_with<R, K: Serialize, V: Serialize>(
+        &self,
         mut rows: Vec<R>,
+        left_out: usize,
         key: impl Fn(&R) -> K,
         views: impl FnOnce(Vec<R>) -> Vec<V>,
     ) -> Response {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
+        let more = rows.len().saturating_add(left_out) > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).and_then(|row| self.link(&key(row)));
         (AppendHeaders(next), Json(views(rows))).into_response()

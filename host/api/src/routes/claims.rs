@@ -4,11 +4,13 @@ use super::bot::{Action, TAKEN};
 use crate::auth::Role;
 use crate::body::ActionBody;
 use crate::guard::Caller;
+use crate::page_of::Page;
 use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use control::Wanted;
 use model::{Size, Usd, hex};
 use order::{Call, Claim};
@@ -29,10 +31,12 @@ pub(crate) async fn claims(State(app): State<App>, _: Caller) -> Result<Json<Vec
 }
 
 /// What was redeemed and merged through the relayer, newest first.
-#[utoipa::path(get, path = "/v1/positions/claims/runs", tag = "trading", responses((status = 200, body = Vec<ClaimRunView>)))]
-pub(crate) async fn runs(State(app): State<App>, _: Caller) -> Result<Json<Vec<ClaimRunView>>, ProblemResponse> {
-    let rows = app.db.claims(&app.account, CLAIMS_MAX).await?.rows;
-    Ok(Json(rows.into_iter().map(run_view).collect()))
+#[utoipa::path(get, path = "/v1/positions/claims/runs", tag = "trading", params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "rows of the page; 100 if absent"), ("before" = Option<String>, Query, description = "where the page begins, from the header Link of the page before")), responses((status = 200, body = Vec<ClaimRunView>, headers(("Link" = String, description = "the address of the page that follows, rel=next; absent on the last page"))), (status = 400)))]
+pub(crate) async fn runs(State(app): State<App>, _: Caller, page: Page) -> Result<Response, ProblemResponse> {
+    let claims = app.db.claims_before(&app.account, page.before()?, page.rows()).await?;
+    let unreadable = usize::try_from(claims.unreadable).unwrap_or(usize::MAX);
+    let views = |rows: Vec<ClaimRow>| rows.into_iter().map(run_view).collect();
+    Ok(page.answer_with(claims.rows, unreadable, |row| row.created_at_ms, views))
 }
 
 /// Redeems the shares of a market that has ended, or merges pairs, through the venue's relayer. Answers when it waits for its turn; what

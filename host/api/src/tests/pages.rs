@@ -149,6 +149,39 @@ async fn an_order_of_an_earlier_session_is_read_with_its_states_and_one_that_nev
 }
 
 #[tokio::test]
+async fn claims_come_page_by_page_and_one_that_cannot_be_read_ends_no_list() {
+    use store::db::claims::{ClaimKind, ClaimState};
+    let rig = Rig::new("claim-pages").await;
+    for created_at_ms in 1..=7 {
+        let row = store::db::ClaimRow {
+            account: String::new(),
+            created_at_ms,
+            kind: ClaimKind::Merge,
+            market: "rain".into(),
+            condition_id: "0x07".into(),
+            size_micros: 1,
+            worth_micro_usd: 2,
+            nonce: 3,
+            deadline_s: 4,
+            state: ClaimState::Signed,
+            transaction_id: String::new(),
+            transaction_hash: String::new(),
+            reason: String::new(),
+            who: "ann".into(),
+            updated_at_ms: 5,
+        };
+        rig.parts.db.add_claim(&row).await.unwrap();
+    }
+    let file = format!("sqlite:{}", rig.dir.join("db.sqlite").display());
+    let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
+    // A number that does not fit.
+    sqlx::query("UPDATE claims SET size_micros = -1 WHERE created_at_ms = 5").execute(&pool).await.unwrap();
+    let (runs, _) = rig.all("/v1/positions/claims/runs?limit=2").await;
+    let begun: Vec<u64> = runs.iter().map(|run| run["created_at_ms"].as_u64().unwrap()).collect();
+    assert_eq!(begun, [7, 6, 4, 3, 2, 1]);
+}
+
+#[tokio::test]
 async fn cancelling_an_order_that_never_was_is_not_found_and_one_that_is_over_a_conflict() {
     let rig = Rig::new("no-order").await;
     let writer = rig.parts.db.writer();

@@ -28,6 +28,23 @@ fn can_build(folder: &Path) -> bool {
     cargo.output().is_ok_and(|output| output.status.success())
 }
 
+/// Runs `check`, `test` and `inspect` as the guide shows them after `build --into demo/strategies`.
+fn the_guides_commands_find_what_was_built(folder: &Path) {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/strategies.md")).unwrap();
+    let shown = guide.lines().filter_map(|line| line.strip_prefix("polytrader strategy "));
+    let words = shown.map(|line| line.split('#').next().unwrap().split_whitespace().collect::<Vec<_>>());
+    let files = words.filter(|words| ["check", "test", "inspect"].contains(&words[0]) && words.len() == 2);
+    let mut actions = Vec::new();
+    for words in files {
+        // The guide's data folder is `demo`.
+        let file = words[1].strip_prefix("demo/").unwrap();
+        let output = strategy(folder, &[words[0], file]);
+        assert!(output.status.success(), "{words:?}: {}", told(&output));
+        actions.push(words[0].to_owned());
+    }
+    assert_eq!(actions, ["check", "test", "inspect"]);
+}
+
 #[test]
 fn a_strategy_that_was_made_in_an_empty_folder_trades_in_a_running_demo() {
     let test = "a new strategy in a running demo";
@@ -51,6 +68,7 @@ fn a_strategy_that_was_made_in_an_empty_folder_trades_in_a_running_demo() {
     assert!(built.status.success(), "{}", told(&built));
     let said: Value = serde_json::from_slice(&built.stdout).unwrap();
     assert_eq!(said["name"], "mine", "{said}");
+    the_guides_commands_find_what_was_built(&folder.0);
     let listed = |all: &Value| {
         let found = all.as_array().unwrap().iter().find(|strategy| strategy["name"] == "mine").cloned();
         found.is_some_and(|strategy| strategy["state"] == "running" && strategy["hash"] == said["sha256"])

@@ -1,14 +1,16 @@
 //! The page behind nginx, set up as `docs/live.md` shows.
 
 use crate::process::{Exchange, Folder, Run, not_run, strategies};
+use rustix::process::{Pid, Signal, kill_process};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const NAME: &str = "bot.example.com";
-/// How long a message may take that nothing holds back. A buffer of nginx has room for some 16 s of what a host sends that is stopped.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a message may take that nothing holds back. A buffer of nginx has room for some ten seconds of what a host sends that hears
+/// nothing of the venue.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 struct Nginx(Child);
 
@@ -87,6 +89,7 @@ fn a_change_passes_the_documented_nginx_at_once_and_its_name_is_known() {
     let token = std::fs::read_to_string(data.join("admin.token")).unwrap().trim().to_owned();
     let base = format!("https://{NAME}:{port}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let venue = Pid::from_raw(exchange.pid().try_into().unwrap()).unwrap();
     runtime.block_on(async {
         let started = Instant::now();
         let page = loop {
@@ -102,16 +105,23 @@ fn a_change_passes_the_documented_nginx_at_once_and_its_name_is_known() {
             (stream.status().as_u16(), &stream.headers()["content-type"]),
             (200, &"text/event-stream".parse().unwrap())
         );
-        let start = client.post(format!("{base}/v1/admin/bot/start")).bearer_auth(&token).send().await.unwrap();
-        assert_eq!(start.status(), 200);
-        let mut text = String::new();
-        let change = async {
-            while !text.contains("\"RUNNING\"") {
-                text.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().unwrap()));
-            }
-        };
-        assert!(tokio::time::timeout(PATIENCE, change).await.is_ok(), "nginx holds the stream back");
+        // Market data would fill the buffer and so push a change out.
+        kill_process(venue, Signal::STOP).unwrap();
+        let url = format!("{base}/v1/admin/restrictions");
+        for restriction in ["reduce_only", "cancel_only", "reduce_only"] {
+            let body = serde_json::json!({"scope": "session", "restriction": restriction, "reason": "a test"});
+            let put = client.put(&url).bearer_auth(&token).json(&body).send().await.unwrap();
+            assert!(put.status().is_success(), "{restriction}: {}", put.text().await.unwrap());
+            let (mut text, expected) = (String::new(), format!("\"restriction\":\"{restriction}\""));
+            let change = async {
+                while !text.contains(&expected) {
+                    text.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().unwrap()));
+                }
+            };
+            assert!(tokio::time::timeout(PATIENCE, change).await.is_ok(), "nginx holds {restriction} back: {text}");
+        }
+        kill_process(venue, Signal::CONT).unwrap();
     });
-    run.signal(rustix::process::Signal::INT);
+    run.signal(Signal::INT);
     run.finish();
 }

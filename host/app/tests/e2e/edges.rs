@@ -5,8 +5,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -25,6 +25,23 @@ fn odd_names(dir: &Path) -> Vec<String> {
         odd.extend(name.contains(['~', '$', '?', ':']).then_some(name));
     }
     odd
+}
+
+/// Waits for the addresses of a run.
+fn addresses(child: &mut Child, data: &Path) -> Value {
+    let started = Instant::now();
+    loop {
+        let addresses = std::fs::read_to_string(data.join("run.json")).ok();
+        if let Some(addresses) = addresses.and_then(|text| serde_json::from_str(&text).ok()) {
+            return addresses;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "the run has ended");
+        if started.elapsed() > SOON {
+            child.kill().unwrap();
+            panic!("no run.json");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]
@@ -56,19 +73,7 @@ fn files_that_are_not_loaded_are_shown_and_what_is_not_there_is_said_and_a_run_e
     command.env("POLYTRADER_SERVICE_HOST", "10.0.0.7").env("POLYTRADER_PORT", "tcp://10.0.0.7:8000");
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
-    let addresses =
-        || std::fs::read_to_string(data.join("run.json")).ok().and_then(|text| serde_json::from_str(&text).ok());
-    let started = std::time::Instant::now();
-    let addresses: Value = loop {
-        if let Some(addresses) = addresses() {
-            break addresses;
-        }
-        if started.elapsed() > SOON || child.try_wait().unwrap().is_some() {
-            let _killed = child.kill();
-            panic!("no run.json: {}", text(&child.wait_with_output().unwrap()));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
+    let addresses = addresses(&mut child, &data);
     let api = Api::new(&data, &addresses);
     api.wait_for("/v1/skipped-files", SOON, |files| files.as_array().unwrap().len() == 5);
     std::fs::rename(dropped.join("Quoter2.WASM"), dropped.join("quoter2.wasm")).unwrap();

@@ -215,22 +215,43 @@ impl Db {
     /// # Errors
     /// If the database fails.
     pub async fn claims(&self, account: &str, limit: u32) -> Result<Claims, DbError> {
+        let (claims, errors) = self.read_claims(account, None, limit).await?;
+        // Claims are read every two seconds: only a change is worth a line.
+        let before = self.unreadable_claims.swap(claims.unreadable, Ordering::Relaxed);
+        if let Some(error) = errors.first().filter(|_| before != claims.unreadable) {
+            tracing::error!(%error, unreadable = claims.unreadable, "claims not readable; skipped");
+        }
+        Ok(claims)
+    }
+
+    /// Returns claims of an account, newest first: those begun before `before`, as [`Db::claims`] does.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn claims_before(&self, account: &str, before: Option<u64>, limit: u32) -> Result<Claims, DbError> {
+        Ok(self.read_claims(account, before, limit).await?.0)
+    }
+
+    async fn read_claims(
+        &self,
+        account: &str,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<(Claims, Vec<sqlx::Error>), DbError> {
+        let before = before.map_or(Ok(i64::MAX), super::big)?;
         let sql = "SELECT account, created_at_ms, kind, market, condition_id, size_micros, worth_micro_usd, nonce, deadline_s,
                    state, transaction_id, transaction_hash, reason, who, updated_at_ms FROM claims
-                   WHERE account = $1 ORDER BY created_at_ms DESC LIMIT $2";
+                   WHERE account = $1 AND created_at_ms < $2 ORDER BY created_at_ms DESC LIMIT $3";
         let (mut rows, mut errors) = (Vec::new(), Vec::new());
-        for Read(row) in fetch!(self, Read, sql, account, i64::from(limit.min(CLAIMS_MAX))).await? {
+        for Read(row) in
+            fetch!(self, Read, sql, account, before, i64::from(limit.min(CLAIMS_MAX.saturating_add(1)))).await?
+        {
             match row {
                 Ok(row) => rows.push(row),
                 Err(error) => errors.push(error),
             }
         }
         let unreadable = u64::try_from(errors.len()).unwrap_or(u64::MAX);
-        // Claims are read every two seconds: only a change is worth a line.
-        let before = self.unreadable_claims.swap(unreadable, Ordering::Relaxed);
-        if let Some(error) = errors.first().filter(|_| before != unreadable) {
-            tracing::error!(%error, unreadable, "claims not readable; skipped");
-        }
-        Ok(Claims { rows, unreadable })
+        Ok((Claims { rows, unreadable }, errors))
     }
 }

@@ -26,8 +26,10 @@ pub enum Plaintext {
 pub(super) async fn connect(url: &str, plaintext: Plaintext) -> Result<sqlx::Pool<Postgres>, DbError> {
     let options: PgConnectOptions = url.parse().map_err(DbError::Open)?;
     let options = encrypted(options.application_name("polytrader").extra_float_digits(None), plaintext)?;
-    let direct = tokio::time::timeout(ACQUIRE_TIME, must_be_direct(&options));
-    direct.await.map_err(|_: tokio::time::error::Elapsed| DbError::Timeout)?.map_err(|error| named(error, &options))?;
+    match tokio::time::timeout(ACQUIRE_TIME, must_be_direct(&options)).await {
+        Ok(direct) => direct.map_err(|error| named(error, &options))?,
+        Err(_) => return Err(DbError::Timeout),
+    }
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIME);
     let pool =
         pool.after_connect(|connection, _| Box::pin(async move { connection.execute(SETTINGS).await.map(drop) }));
@@ -97,13 +99,20 @@ fn named(error: DbError, options: &PgConnectOptions) -> DbError {
     }
 }
 
-/// Recognises what a pooler answers: a startup packet or statement that it does not take (08P01), a prepared statement that is another's
-/// (42P05) or gone (26000).
+/// Recognises what a pooler answers.
 pub(super) fn pooled(error: sqlx::Error, otherwise: impl FnOnce(sqlx::Error) -> DbError) -> DbError {
-    let code = error.as_database_error().and_then(|error| error.code());
-    match code.as_deref() {
-        Some("08P01" | "42P05" | "26000") => DbError::Pooler(error.to_string()),
-        _ => otherwise(error),
+    let is_poolers =
+        error.as_database_error().is_some_and(|error| is_poolers(error.code().as_deref(), error.message()));
+    if is_poolers { DbError::Pooler(error.to_string()) } else { otherwise(error) }
+}
+
+/// Says whether an error is about a prepared statement that is another's (42P05) or gone (26000), or about what a pooler does not take
+/// (08P01, which has other meanings too).
+fn is_poolers(code: Option<&str>, message: &str) -> bool {
+    match code {
+        Some("42P05" | "26000") => true,
+        Some("08P01") => ["startup parameter", "pooling"].iter().any(|word| message.contains(word)),
+        _ => false,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use testkit::VolatileFolder;
 
 /// The options of a server whose power fails: nothing is written behind a commit by chance.
+#[allow(dead_code, reason = "not every test that includes this file needs it")]
 const VOLATILE: &str = "-c wal_writer_delay=10000 -c bgwriter_delay=10000 -c synchronous_commit=off";
 
 pub(crate) struct Cluster {
@@ -26,6 +27,7 @@ impl Cluster {
     }
 
     /// Starts a cluster that syncs, and whose power may fail; copies of what it syncs are in `place`.
+    #[allow(dead_code, reason = "not every test that includes this file needs it")]
     pub(crate) fn start_volatile(test: &str, place: &Path) -> Option<Self> {
         let mut cluster = Self::init(test)?;
         cluster.volatile = Some(VolatileFolder::new(Path::new(&cluster.data()), place).unwrap());
@@ -60,6 +62,7 @@ impl Cluster {
     }
 
     /// Kills the server, loses what it did not sync, and starts it again.
+    #[allow(dead_code, reason = "not every test that includes this file needs it")]
     pub(crate) fn lose_power(&self) {
         let file = std::fs::read_to_string(format!("{}/postmaster.pid", self.data())).unwrap();
         // The server's processes are a group of their own.

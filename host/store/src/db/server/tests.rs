@@ -33,3 +33,23 @@ fn another_machine_gets_a_password_over_tls_alone_unless_that_was_allowed() {
     // The host of the last word counts.
     assert!(mode("postgres://u:p@localhost/d?host=db&sslmode=disable", Refused).is_err());
 }
+
+#[test]
+fn errors_that_only_a_pooler_answers_are_recognised() {
+    for (code, message) in [
+        ("08P01", "unsupported startup parameter: options"),
+        ("08P01", "transaction blocks not allowed in statement pooling mode"),
+        ("42P05", "prepared statement \"sqlx_s_1\" already exists"),
+        ("26000", "prepared statement \"sqlx_s_2\" does not exist"),
+    ] {
+        assert!(is_poolers(Some(code), message), "{message}");
+    }
+    for (code, message) in [
+        (Some("08P01"), "bouncer config error"),
+        (Some("08P01"), "query_wait_timeout"),
+        (Some("28P01"), "password authentication failed for user \"pooling\""),
+        (None, "prepared statement"),
+    ] {
+        assert!(!is_poolers(code, message), "{message}");
+    }
+}
