@@ -2,7 +2,7 @@
 
 use crate::auth::AuthError;
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use control::ControlError;
 use readmodel::views::Problem;
@@ -38,6 +38,11 @@ impl ProblemResponse {
 /// Returns the problem of what cannot be done now.
 pub(crate) fn unavailable(detail: &str) -> ProblemResponse {
     ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
+/// The answer to a method that a path does not have.
+pub(crate) async fn method_not_allowed(method: Method, uri: Uri) -> ProblemResponse {
+    ProblemResponse::new(StatusCode::METHOD_NOT_ALLOWED, format!("there is no {method} {}", uri.path()))
 }
 
 impl IntoResponse for ProblemResponse {

@@ -5,6 +5,7 @@ mod authors;
 mod db;
 mod positions;
 mod strategy;
+mod tokens;
 
 use crate::console::complain;
 pub(crate) use alert::{AlertAction, AlertArgs};
@@ -18,6 +19,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 pub(crate) use strategy::{ArmArgs, FileArgs, HostedArgs, NameArgs, StrategyAction, StrategyArgs, VersionArgs};
+pub(crate) use tokens::{CreateTokenArgs, RevokeTokenArgs, TokensAction, TokensArgs};
 
 impl CommonArgs {
     /// Returns the arguments that say the same to another process of this program.

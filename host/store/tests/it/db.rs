@@ -331,8 +331,14 @@ async fn primary(db: &Db) {
     db.set_setting(&live(), &setting("20", 1)).await.unwrap();
     db.set_setting(&live(), &setting("30.5", 2)).await.unwrap();
     assert_eq!(db.settings(&live()).await.unwrap(), [setting("30.5", 2)]);
-    let token =
-        TokenRow { name: "desk".to_owned(), role: "trader".to_owned(), hash: "ab".to_owned(), created_at_ms: 5 };
+    let token = TokenRow {
+        name: "desk".to_owned(),
+        role: "trader".to_owned(),
+        hash: "ab".to_owned(),
+        created_at_ms: 5,
+        expires_at_ms: Some(9),
+        folder: String::new(),
+    };
     assert!(db.add_token(&live(), &token).await.unwrap());
     assert!(!db.add_token(&live(), &token).await.unwrap());
     assert_eq!(db.tokens(&live()).await.unwrap(), std::slice::from_ref(&token));

@@ -140,7 +140,14 @@ async fn said_again(db: &Db) {
         SettingRow { name: "max_order_usd".to_owned(), value: "7".to_owned(), who: "admin".to_owned(), at_ms: 21 };
     db.set_setting(&live(), &set).await.unwrap();
     let hash = "f0".to_owned();
-    let token = TokenRow { name: "admin".to_owned(), role: "admin".to_owned(), hash, created_at_ms: 22 };
+    let token = TokenRow {
+        name: "admin".to_owned(),
+        role: "admin".to_owned(),
+        hash,
+        created_at_ms: 22,
+        expires_at_ms: None,
+        folder: String::new(),
+    };
     assert!(db.add_token(&live(), &token).await.unwrap());
     let row = StrategyRow {
         hash: "ab".to_owned(),
