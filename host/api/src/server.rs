@@ -29,7 +29,6 @@ pub fn forget_last_run(data_dir: &std::path::Path) -> anyhow::Result<()> {
 }
 
 /// What is served.
-#[derive(Debug)]
 pub struct Served {
     /// The API's address.
     pub api: String,
@@ -39,6 +38,13 @@ pub struct Served {
     pub login: String,
     state: PathBuf,
     tasks: [JoinHandle<()>; 3],
+}
+
+impl std::fmt::Debug for Served {
+    /// Leaves out the link.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Served").field("api", &self.api).field("dashboard", &self.dashboard).finish_non_exhaustive()
+    }
 }
 
 impl Served {

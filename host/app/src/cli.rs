@@ -72,7 +72,8 @@ impl CommonArgs {
         let mut flags = Vec::new();
         for set in &self.set {
             let (key, value) =
-                set.split_once('=').ok_or_else(|| anyhow!("`--set {set}` is not of the form key=value"))?;
+                // The value is not repeated: it may be a secret in the wrong place.
+                set.split_once('=').ok_or_else(|| anyhow!("--set takes key=value, such as max_market_usd=50"))?;
             flags.push((key.trim().to_owned(), value.trim().to_owned()));
         }
         let port = |port: u16| format!("127.0.0.1:{port}");

@@ -1,8 +1,8 @@
 //! The commands of the program, and which module carries out each.
 
 use crate::cli::{
-    AlertArgs, BacktestArgs, BenchArgs, CommonArgs, DbArgs, ExchangeArgs, HostArgs, HostedArgs, KeysArgs, PositionsArgs,
-    ReplayArgs, RunArgs, StrategyArgs, TokensArgs,
+    AlertArgs, BacktestArgs, BenchArgs, CommonArgs, DbArgs, ExchangeArgs, HostArgs, HostedArgs, KeysArgs,
+    PositionsArgs, ReplayArgs, RunArgs, StrategyArgs, TokensArgs,
 };
 use crate::console::{complain, queue_panics, say, usage};
 use crate::output::Flushed;
@@ -70,6 +70,10 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     queue_panics();
+    // What commands write is for its owner alone. A project of a strategy is written to be shared.
+    if !matches!(command, Command::Strategy(_)) {
+        rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    }
     let outcome = match command {
         Command::Run(args) => crate::commands::run::run(&args),
         Command::Exchange(args) => crate::commands::run::exchange(&args),

@@ -118,7 +118,7 @@ fn form(code: &str) -> String {
 fn page(status: StatusCode, content: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta name=\"color-scheme\" content=\"light dark\"><title>PolyTrader: log in</title></head>\
+         <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"/favicon.svg\"><title>PolyTrader: log in</title></head>\
          <body><h1>PolyTrader</h1>{content}</body></html>\n"
     );
     (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response()

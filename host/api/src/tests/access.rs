@@ -190,3 +190,18 @@ async fn every_described_route_is_there_and_wants_a_token() {
     let (status, problem) = rig.as_(&rig.admin, "GET", "/v1/nothing", "").await;
     assert_eq!((status, problem["title"].as_str()), (StatusCode::NOT_FOUND, Some("Not Found")));
 }
+
+#[tokio::test]
+async fn what_the_database_says_stays_inside() {
+    let rig = Rig::new("inside").await;
+    rig.parts.db.close(Duration::from_secs(5)).await;
+    for (token, method, path) in [(&rig.viewer, "GET", "/v1/trading/trades"), (&rig.admin, "POST", "/v1/tokens")] {
+        let body = json!({ "name": "a", "role": "viewer" }).to_string();
+        let (status, problem) = rig.as_(token, method, path, &body).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        let detail = problem["detail"].as_str().unwrap();
+        for word in ["pool", "closed", "statement", "sql"] {
+            assert!(!detail.to_lowercase().contains(word), "{path}: {detail}");
+        }
+    }
+}

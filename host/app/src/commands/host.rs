@@ -11,6 +11,7 @@ use api::runtime_limits::Settings;
 use api::server::{Served, forget_last_run};
 use control::clock;
 use model::input::Mode;
+use secrecy::ExposeSecret;
 use signals::{Told, announce, wait};
 use signer::process::Parent;
 use std::io::IsTerminal;
@@ -66,7 +67,7 @@ async fn trade(args: &HostArgs, serving: (&Handle, u64)) -> anyhow::Result<Outco
     engine::self_test().map_err(anyhow::Error::msg)?;
     let common = &args.common;
     let config = common.reload_config().context("reading the configuration")?;
-    std::fs::create_dir_all(&config.data_dir)
+    store::private_file::make_folder(&config.data_dir)
         .with_context(|| format!("creating the data folder {}", config.data_dir.display()))?;
     let _folder = RunLock::of_folder(&config.data_dir)?;
     forget_last_run(&config.data_dir)?;
@@ -75,7 +76,7 @@ async fn trade(args: &HostArgs, serving: (&Handle, u64)) -> anyhow::Result<Outco
     let _account = account_lock(&account)?;
     let scope = AccountScope::new(config.mode.as_str(), &account);
     let plaintext = if config.database_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
-    let db = Db::open_with(&config.database_url, plaintext).await?;
+    let db = Db::open_with(config.database_url.expose_secret(), plaintext).await?;
     let lease = lease(&db, &account, &config).await?;
     let auth = Auth::open(&db, scope.clone(), &config.data_dir, clock::now()).await?;
     let past = past(&config, &signer).await?;

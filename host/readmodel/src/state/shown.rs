@@ -2,8 +2,8 @@
 
 use super::State;
 use crate::views::{
-    BotView, BreakerView, MarketView, OrderView, PnlPoint, PnlView, PositionView, RefusalView, SkippedFileView, Snapshot,
-    StrategyView, TradeView,
+    BotView, BreakerView, MarketView, OrderView, PnlPoint, PnlView, PositionView, RefusalView, SkippedFileView,
+    Snapshot, StrategyView, TradeView,
 };
 use std::sync::Arc;
 
