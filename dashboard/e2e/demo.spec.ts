@@ -26,6 +26,7 @@ test.afterAll(async () => {
 test("an operator sees the demo trade, stops it, and nothing stays open at the venue", async ({ page }) => {
   const errors = watchErrors(page);
   await page.goto(run.login);
+  await page.getByRole("button", { name: "Log in" }).click();
   await expect(page.getByLabel("Mode: demo", { exact: false })).toHaveText("DEMO");
   await expect(page.getByLabel("Bot state: RUNNING")).toBeVisible();
 

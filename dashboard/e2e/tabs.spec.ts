@@ -59,6 +59,7 @@ async function openTabs(context: BrowserContext): Promise<Page[]> {
   for (let index = 0; index < TABS; index += 1) {
     const page = await context.newPage();
     await page.goto(index === 0 ? run.login : run.dashboard, { timeout: 60_000 });
+    if (index === 0) await page.getByRole("button", { name: "Log in" }).click();
     await expect(page.getByLabel("Bot state: RUNNING")).toBeVisible();
     tabs.push(page);
   }

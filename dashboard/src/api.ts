@@ -150,6 +150,12 @@ export async function logout(): Promise<void> {
   await send({ method: "DELETE", path: "/v1/session" });
 }
 
+/** An update of a session of the host: numbers begin again with each session. */
+export interface Place {
+  session: number;
+  seq: number;
+}
+
 /** What a stream tells its owner. */
 export interface StreamEvents {
   open: () => void;
@@ -160,9 +166,9 @@ export interface StreamEvents {
   end: () => void;
 }
 
-/** Opens a stream of updates after `seq`, which takes one of the few connections that a browser has: only the hub does. Returns the function that closes it; nothing is told after that. */
-export function openStream(seq: number, events: StreamEvents): () => void {
-  const source = new EventSource(`/v1/stream?after=${seq}`);
+/** Opens a stream of updates after `after`, which takes one of the few connections that a browser has: only the hub does. Returns the function that closes it; nothing is told after that. */
+export function openStream(after: Place, events: StreamEvents): () => void {
+  const source = new EventSource(`/v1/stream?after=${after.session}-${after.seq}`);
   source.onopen = events.open;
   source.addEventListener("update", (event) => {
     const message = parseMessage((event as MessageEvent<string>).data);

@@ -1,11 +1,11 @@
 // One stream for all tabs of a browser. Browsers open six connections to a host at most; a stream for each tab would leave none for an
 // emergency stop. The hub runs in a shared worker (`stream.worker.ts`); tabs follow it through `shared.ts`.
 
-import type { StreamEvents } from "./api";
+import type { Place, StreamEvents } from "./api";
 import type { StreamMessage } from "./generated/StreamMessage";
 
 /** What a tab asks of the hub. */
-export type Wish = { kind: "follow"; after: number } | { kind: "leave" };
+export type Wish = { kind: "follow"; after: Place } | { kind: "leave" };
 
 /** What the hub tells a tab. */
 export type Told = { kind: "attached" } | { kind: "open" } | { kind: "message"; message: StreamMessage } | { kind: "reset" } | { kind: "end" };
@@ -24,18 +24,18 @@ export const SILENCE_MAX_MS = 10_000;
 export class Hub {
   private readonly tabs = new Set<Tab>();
   private kept: StreamMessage[] = [];
-  /** All updates after this number are kept or still to come. */
-  private base = 0;
+  /** All updates after this one are kept or still to come. */
+  private base: Place = { session: 0, seq: 0 };
   private isOpen = false;
   private close: (() => void) | null = null;
   private silence: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly open: (seq: number, events: StreamEvents) => () => void) {}
+  constructor(private readonly open: (after: Place, events: StreamEvents) => () => void) {}
 
   /** Sends a tab the updates after `after`. */
-  follow(tab: Tab, after: number): void {
+  follow(tab: Tab, after: Place): void {
     tab.tell({ kind: "attached" });
-    if (this.close !== null && after < this.base) {
+    if (this.close !== null && (after.session !== this.base.session || after.seq < this.base.seq)) {
       tab.tell({ kind: "reset" });
       return;
     }
@@ -45,7 +45,7 @@ export class Hub {
       return;
     }
     if (this.isOpen) tab.tell({ kind: "open" });
-    for (const message of this.kept) if (message.seq > after) tab.tell({ kind: "message", message });
+    for (const message of this.kept) if (message.seq > after.seq) tab.tell({ kind: "message", message });
   }
 
   /** Sends a tab nothing any more. The stream ends with the last one. */
@@ -53,7 +53,7 @@ export class Hub {
     if (this.tabs.delete(tab) && this.tabs.size === 0) this.forget();
   }
 
-  private begin(after: number): void {
+  private begin(after: Place): void {
     this.base = after;
     this.watch();
     this.close = this.open(after, {
@@ -65,7 +65,7 @@ export class Hub {
       message: (message) => {
         this.watch();
         this.kept.push(message);
-        if (this.kept.length > KEPT_MAX) this.base = this.kept.shift()?.seq ?? this.base;
+        if (this.kept.length > KEPT_MAX) this.base = { ...this.base, seq: this.kept.shift()?.seq ?? this.base.seq };
         this.tell({ kind: "message", message });
       },
       reset: () => this.over({ kind: "reset" }),

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ApiError, type StreamEvents } from "./api";
+import { ApiError, type Place, type StreamEvents } from "./api";
 import type { Snapshot } from "./generated/Snapshot";
 import { SILENCE_MAX_MS } from "./hub";
 import { Connection, RETRY_MAX_MS, RETRY_MIN_MS } from "./link";
@@ -10,7 +10,7 @@ import { bot, snapshot } from "./testing";
 class Host {
   answers: (Snapshot | Error)[] = [];
   asked = 0;
-  streams: { after: number; events: StreamEvents; closed: boolean }[] = [];
+  streams: { after: Place; events: StreamEvents; closed: boolean }[] = [];
   loggedOut = vi.fn();
   store = new Store();
   connection = new Connection(this.store, this.loggedOut, {
@@ -57,7 +57,7 @@ afterEach(() => vi.useRealTimers());
 describe("the link", () => {
   it("loads the snapshot and follows the stream from there", async () => {
     await host.start(snapshot({ seq: 10 }));
-    expect(host.streams[0]?.after).toBe(10);
+    expect(host.streams[0]?.after.seq).toBe(10);
     host.stream(0).open();
     expect(host.store.get().link.state).toBe("live");
     host.say(0, 11);
@@ -71,7 +71,7 @@ describe("the link", () => {
     expect(host.streams[0]?.closed).toBe(true);
     expect(host.store.get().link.state).toBe("live");
     await vi.advanceTimersByTimeAsync(RETRY_MIN_MS);
-    expect(host.streams[1]?.after).toBe(20);
+    expect(host.streams[1]?.after.seq).toBe(20);
     host.say(1, 21);
     expect(host.store.get().snapshot?.seq).toBe(21);
   });
@@ -80,7 +80,7 @@ describe("the link", () => {
     await host.start(snapshot(), snapshot({ seq: 99 }));
     host.stream(0).reset();
     await vi.advanceTimersByTimeAsync(RETRY_MIN_MS);
-    expect(host.streams[1]?.after).toBe(99);
+    expect(host.streams[1]?.after.seq).toBe(99);
   });
 
   it("says that the connection is lost, keeps the moment, and recovers by itself", async () => {

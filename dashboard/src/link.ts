@@ -1,7 +1,7 @@
 // Keeps the store in step with the host: snapshot, stream, and the snapshot again after a gap, a reset or a lost connection.
 // It never resumes an old stream: a host that was restarted counts from the beginning, and a snapshot is cheap.
 
-import { ApiError, fetchSnapshot, type StreamEvents } from "./api";
+import { ApiError, fetchSnapshot, type Place, type StreamEvents } from "./api";
 import type { Snapshot } from "./generated/Snapshot";
 import { SILENCE_MAX_MS } from "./hub";
 import { sharedUpdates } from "./shared";
@@ -10,7 +10,7 @@ import type { Store } from "./store";
 /** What the link needs from outside; the tests bring their own. */
 export interface Door {
   snapshot: () => Promise<Snapshot>;
-  stream: (seq: number, events: StreamEvents) => () => void;
+  stream: (after: Place, events: StreamEvents) => () => void;
   now: () => number;
 }
 
@@ -61,15 +61,15 @@ export class Connection {
     }
     if (attempt !== this.attempt) return;
     this.store.load(snapshot);
-    this.listen(snapshot.seq, attempt);
+    this.listen({ session: snapshot.bot.session, seq: snapshot.seq }, attempt);
   }
 
-  private listen(seq: number, attempt: number): void {
+  private listen(after: Place, attempt: number): void {
     const current = (then: () => void) => () => {
       if (attempt === this.attempt) then();
     };
     this.watch();
-    this.closeStream = this.door.stream(seq, {
+    this.closeStream = this.door.stream(after, {
       open: current(() => this.alive()),
       message: (message) => {
         if (attempt !== this.attempt) return;

@@ -36,8 +36,8 @@ describe("a tab's updates", () => {
   it("come from the shared worker, and it leaves when it closes them", () => {
     const port = new FakePort();
     const events = listener();
-    const close = sharedUpdates(() => port)(7, events);
-    expect(port.wishes).toEqual([{ kind: "follow", after: 7 }]);
+    const close = sharedUpdates(() => port)({ session: 1, seq: 7 }, events);
+    expect(port.wishes).toEqual([{ kind: "follow", after: { session: 1, seq: 7 } }]);
     for (const kind of ["attached", "open", "reset", "end"] as const) port.say({ kind });
     expect(events.heard).toEqual(["open", "reset", "end"]);
     close();
@@ -49,10 +49,10 @@ describe("a tab's updates", () => {
   it("are snapshots again and again where there is no shared worker", () => {
     const events = listener();
     const open = sharedUpdates(() => null);
-    open(7, events);
+    open({ session: 1, seq: 7 }, events);
     vi.advanceTimersByTime(POLL_MS);
     expect(events.heard).toEqual(["open", "reset"]);
-    const close = open(8, events);
+    const close = open({ session: 1, seq: 8 }, events);
     close();
     vi.advanceTimersByTime(POLL_MS);
     expect(events.heard).toEqual(["open", "reset"]);
@@ -68,10 +68,10 @@ describe("a tab's updates", () => {
         failed = fail;
         return new FakePort();
       });
-      open(1, events);
+      open({ session: 1, seq: 1 }, events);
       breaks(() => failed());
       expect(events.heard).toEqual(["end"]);
-      open(1, events);
+      open({ session: 1, seq: 1 }, events);
       vi.advanceTimersByTime(POLL_MS);
       expect([connected, events.heard]).toEqual([1, ["end", "open", "reset"]]);
     }

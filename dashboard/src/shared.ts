@@ -1,7 +1,7 @@
 // A tab's way to the updates: the browser's shared stream, or snapshots again and again where there are no shared workers. No tab holds a
 // connection to the host of its own.
 
-import type { StreamEvents } from "./api";
+import type { Place, StreamEvents } from "./api";
 import type { Told, Wish } from "./hub";
 
 /** A shared worker that does not answer for this long is not used again. */
@@ -30,20 +30,20 @@ function connectWorker(fail: () => void): Port | null {
   }
 }
 
-/** Returns what opens the updates after a number for one tab, and closes them by the function that it returns. */
-export function sharedUpdates(connect: Connect = connectWorker): (seq: number, events: StreamEvents) => () => void {
+/** Returns what opens the updates after a place for one tab, and closes them by the function that it returns. */
+export function sharedUpdates(connect: Connect = connectWorker): (after: Place, events: StreamEvents) => () => void {
   let broken = false;
-  return (seq, events) => {
+  return (after, events) => {
     const fail = (): void => {
       broken = true;
       events.end();
     };
     const port = broken ? null : connect(fail);
-    return port === null ? poll(events) : follow(port, seq, events, fail);
+    return port === null ? poll(events) : follow(port, after, events, fail);
   };
 }
 
-function follow(port: Port, after: number, events: StreamEvents, fail: () => void): () => void {
+function follow(port: Port, after: Place, events: StreamEvents, fail: () => void): () => void {
   const unanswered = setTimeout(fail, ATTACHED_WITHIN_MS);
   port.onmessage = ({ data }) => {
     clearTimeout(unanswered);

@@ -8,7 +8,8 @@ use axum::http::StatusCode;
 use futures_util::StreamExt;
 use model::event::REASON_MAX;
 use readmodel::views::{
-    ArmBody, AssignBody, ClaimBody, Login, ParametersBody, RestrictionBody, SettingBody, TransferBody, VersionBody,
+    ArmBody, AssignBody, ClaimBody, Login, ParametersBody, RestrictionBody, SettingBody, TokenBody, TransferBody,
+    VersionBody,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -73,6 +74,10 @@ impl Fields for RestrictionBody {
 
 impl Fields for SettingBody {
     const NAMES: &'static str = "`value` and `user`";
+}
+
+impl Fields for TokenBody {
+    const NAMES: &'static str = "`name`, `role`, `expires_in_s` and `reason`";
 }
 
 impl Fields for TransferBody {

@@ -13,12 +13,18 @@ const PATIENCE: Duration = Duration::from_secs(35);
 const FILE_MAX: u64 = 64 * 1024;
 
 /// A host, and what is asked of it.
-#[derive(Debug)]
 pub struct Remote {
     runtime: tokio::runtime::Runtime,
     client: reqwest::Client,
     api: String,
+    dashboard: String,
     token: String,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote").field("api", &self.api).finish_non_exhaustive()
+    }
 }
 
 impl Remote {
@@ -31,14 +37,16 @@ impl Remote {
         let text = files::read(&path, Links::Refuse, FILE_MAX)
             .with_context(|| format!("no host runs in {}", data_dir.display()))?;
         let told: Value = serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", path.display()))?;
-        let api = told.get("api").and_then(Value::as_str).context("run.json names no address")?.to_owned();
+        let address =
+            |key| told.get(key).and_then(Value::as_str).map(str::to_owned).context("run.json names no address");
+        let (api, dashboard) = (address("api")?, address("dashboard")?);
         let token = crate::auth::admin_token_path(data_dir);
         let token = files::read_text(&token, Links::Refuse, FILE_MAX)
             .with_context(|| format!("reading {}", token.display()))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let tls = polymarket::tls::client_config()?.as_ref().clone();
         let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().timeout(PATIENCE).build()?;
-        Ok(Self { runtime, client, api, token: token.trim().to_owned() })
+        Ok(Self { runtime, client, api, dashboard, token: token.trim().to_owned() })
     }
 
     /// Asks for something.
@@ -55,6 +63,19 @@ impl Remote {
     /// As [`Remote::get`].
     pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.send(self.client.post(format!("{}{path}", self.api)).json(body))
+    }
+
+    /// Has something taken away.
+    ///
+    /// # Errors
+    /// As [`Remote::get`].
+    pub fn delete(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(self.client.delete(format!("{}{path}", self.api)).json(body))
+    }
+
+    /// Returns the dashboard's address.
+    pub fn dashboard(&self) -> &str {
+        &self.dashboard
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {

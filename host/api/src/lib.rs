@@ -11,6 +11,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod page_of;
+mod params;
 mod parts;
 mod problem;
 mod routes;
@@ -26,8 +27,11 @@ pub use parts::Parts;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post, put};
-use routes::{bot, claims, config, health, history, restrictions, session, signals, strategies, stream, trading};
+use axum::routing::{delete, get, post, put};
+use parts::App;
+use routes::{
+    bot, claims, config, health, history, restrictions, session, signals, strategies, stream, tokens, trading,
+};
 use std::sync::Arc;
 
 /// The largest body of a request.
@@ -35,7 +39,30 @@ const BODY_MAX: usize = 64 * 1024;
 
 /// Returns all routes.
 pub fn router(parts: Arc<Parts>) -> Router {
-    let api = Router::new()
+    // The caller is judged before anything else of a request is looked at; what is open to all stands apart.
+    let known = middleware::from_fn_with_state(Arc::clone(&parts), guard::known_caller);
+    open_routes()
+        .merge(routes_for_callers().route_layer(known))
+        .fallback(page::serve)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&parts), guard::known_host))
+        .layer(middleware::map_response(page::protect))
+        .with_state(parts)
+}
+
+/// Returns the routes that need no token.
+fn open_routes() -> Router<App> {
+    Router::new()
+        .route("/login", get(session::offer).post(session::redeem))
+        .route("/v1/session", post(session::login))
+        .route("/health", get(health::health))
+        .route("/openapi.json", get(openapi::serve))
+}
+
+/// Returns the routes that need a token or a login.
+fn routes_for_callers() -> Router<App> {
+    Router::new()
         .route("/v1/admin/bot/state", get(bot::state))
         .route("/v1/admin/bot/start", post(bot::start))
         .route("/v1/admin/bot/stop", post(bot::stop))
@@ -79,15 +106,10 @@ pub fn router(parts: Arc<Parts>) -> Router {
         .route("/v1/markets", get(trading::markets))
         .route("/v1/snapshot", get(trading::snapshot))
         .route("/v1/stream", get(stream::stream))
-        .route("/v1/session", get(session::show).post(session::login).delete(session::logout))
-        .route("/login", get(session::redeem))
-        .route("/health", get(health::health))
+        .route("/v1/session", get(session::show).delete(session::logout))
+        .route("/v1/session/codes", post(session::login_code))
+        .route("/v1/tokens", get(tokens::all).post(tokens::create))
+        .route("/v1/tokens/{name}", delete(tokens::revoke))
         .route("/health/detailed", get(health::detailed))
         .route("/metrics", get(health::metrics))
-        .route("/openapi.json", get(openapi::serve));
-    api.fallback(page::serve)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(middleware::from_fn_with_state(Arc::clone(&parts), guard::known_host))
-        .layer(middleware::map_response(page::protect))
-        .with_state(parts)
 }

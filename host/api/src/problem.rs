@@ -2,11 +2,14 @@
 
 use crate::auth::AuthError;
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use control::ControlError;
 use readmodel::views::Problem;
 use store::db::DbError;
+
+/// What callers read of an error of the database.
+const DATABASE_FAILED: &str = "the database did not do it; the host's log has the reason";
 
 /// An error of a request.
 #[derive(Debug)]
@@ -40,6 +43,11 @@ pub(crate) fn unavailable(detail: &str) -> ProblemResponse {
     ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
+/// The answer to a method that a path does not have.
+pub(crate) async fn method_not_allowed(method: Method, uri: Uri) -> ProblemResponse {
+    ProblemResponse::new(StatusCode::METHOD_NOT_ALLOWED, format!("there is no {method} {}", uri.path()))
+}
+
 impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
         let problem = Problem {
@@ -67,8 +75,9 @@ impl From<ControlError> for ProblemResponse {
 
 impl From<DbError> for ProblemResponse {
     fn from(error: DbError) -> Self {
-        tracing::error!(%error, "the database");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+        // What the database says may name files, hosts and values: it is for the operator of the machine.
+        tracing::error!(%error, "request not served by the database");
+        unavailable(DATABASE_FAILED)
     }
 }
 
@@ -79,7 +88,10 @@ impl From<AuthError> for ProblemResponse {
             AuthError::TooMany => StatusCode::TOO_MANY_REQUESTS,
             AuthError::Name(_) => StatusCode::BAD_REQUEST,
             AuthError::Taken(_) => StatusCode::CONFLICT,
-            _ => StatusCode::SERVICE_UNAVAILABLE,
+            AuthError::Db(_) | AuthError::File { .. } | AuthError::Random(_) | AuthError::Role(..) => {
+                tracing::error!(%error, "request about tokens or logins not served");
+                return unavailable("the host could not do it now; its log has the reason");
+            }
         };
         Self::new(status, error.to_string())
     }

@@ -10,4 +10,5 @@ pub(crate) mod session;
 pub(crate) mod signals;
 pub(crate) mod strategies;
 pub(crate) mod stream;
+pub(crate) mod tokens;
 pub(crate) mod trading;

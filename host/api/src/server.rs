@@ -29,14 +29,22 @@ pub fn forget_last_run(data_dir: &std::path::Path) -> anyhow::Result<()> {
 }
 
 /// What is served.
-#[derive(Debug)]
 pub struct Served {
     /// The API's address.
     pub api: String,
+    /// The dashboard's address.
+    pub dashboard: String,
     /// A link that logs in once.
     pub login: String,
     state: PathBuf,
-    tasks: [JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 3],
+}
+
+impl std::fmt::Debug for Served {
+    /// Leaves out the link.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Served").field("api", &self.api).field("dashboard", &self.dashboard).finish_non_exhaustive()
+    }
 }
 
 impl Served {
@@ -53,6 +61,8 @@ impl Served {
         (runtime, files): (&Handle, u64),
     ) -> anyhow::Result<Self> {
         let most = most_for(files);
+        let kept = Arc::clone(&parts);
+        let token_task = runtime.spawn(async move { crate::auth::keep(&kept.auth, &kept.db, kept.clock).await });
         let (api, api_task) = serve(runtime, config.api_listen, Arc::clone(&parts), ("api.listen", most)).await?;
         let (dashboard, dashboard_task) =
             serve(runtime, config.dashboard_listen, parts, ("dashboard.listen", most)).await?;
@@ -68,7 +78,7 @@ impl Served {
         });
         store::private_file::replace(&state, text.to_string().as_bytes())
             .with_context(|| format!("writing {}", state.display()))?;
-        Ok(Self { api, login, state, tasks: [api_task, dashboard_task] })
+        Ok(Self { api, dashboard, login, state, tasks: [token_task, api_task, dashboard_task] })
     }
 
     /// Stops serving and takes `run.json` away.

@@ -6,6 +6,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod access;
 mod assigning;
 mod bodies;
 mod metrics;
@@ -13,11 +14,12 @@ mod pages;
 mod states;
 mod stops;
 mod strategies;
+mod streams;
+mod tokens;
 mod unstored;
 
 use super::*;
-use crate::auth::Auth;
-use crate::auth::Role;
+use crate::auth::{Auth, NewToken, Role};
 use crate::runtime_limits::Settings;
 use alerts::Alerts;
 use axum::body::Body;
@@ -66,8 +68,8 @@ impl Rig {
         let db = Db::open(&format!("sqlite:{}", dir.join("db.sqlite").display())).await.unwrap();
         let auth = Auth::open(&db, scope(), &dir, NOW()).await.unwrap();
         let admin = std::fs::read_to_string(crate::auth::admin_token_path(&dir)).unwrap().trim().to_owned();
-        let trader = auth.create_token(&db, "desk", Role::Trader, NOW()).await.unwrap();
-        let viewer = auth.create_token(&db, "screen", Role::Viewer, NOW()).await.unwrap();
+        let trader = auth.create_token(&db, &lasting("desk", Role::Trader), NOW()).await.unwrap();
+        let viewer = auth.create_token(&db, &lasting("screen", Role::Viewer), NOW()).await.unwrap();
         let inbox = Inbox::default();
         let heard = Arc::default();
         let halts = store::db::Halts::start(&db, "an account".to_owned(), |_| {});
@@ -118,6 +120,10 @@ impl Rig {
     fn heard(&self) -> Vec<Command> {
         std::mem::take(&mut self.heard.lock().unwrap())
     }
+}
+
+fn lasting(name: &str, role: Role) -> NewToken<'_> {
+    NewToken { name, role, expires_at: None }
 }
 
 fn scope() -> store::db::AccountScope {
@@ -324,32 +330,6 @@ async fn limits_of_another_mode_do_not_hold_and_of_an_unknown_one_only_where_the
 }
 
 #[tokio::test]
-async fn every_described_route_is_there_and_wants_a_token() {
-    let rig = Rig::new("routes").await;
-    let described = serde_json::to_value(document()).unwrap();
-    let paths = described["paths"].as_object().unwrap();
-    assert!(paths.len() >= 20, "{}", paths.len());
-    for (path, methods) in paths {
-        for method in methods.as_object().unwrap().keys() {
-            let at = path.replace("{id}", "17").replace("{name}", "stale_data");
-            let method = method.to_uppercase();
-            let (status, problem) = read(rig.ask(&method, &at, &[], "").await).await;
-            match (method.as_str(), path.as_str()) {
-                ("GET", "/health") => assert_eq!(status, StatusCode::OK),
-                ("POST", "/v1/session") => assert_eq!(status, StatusCode::BAD_REQUEST),
-                _ => {
-                    assert_eq!((status, &problem["status"]), (StatusCode::UNAUTHORIZED, &json!(401)), "{method} {path}")
-                }
-            }
-        }
-    }
-    let (status, _) = rig.as_("a guess", "GET", "/v1/snapshot", "").await;
-    assert_eq!(status, StatusCode::UNAUTHORIZED);
-    let (status, problem) = rig.as_(&rig.admin, "GET", "/v1/nothing", "").await;
-    assert_eq!((status, problem["title"].as_str()), (StatusCode::NOT_FOUND, Some("Not Found")));
-}
-
-#[tokio::test]
 async fn the_runbooks_actions_reach_the_engine_with_an_empty_body_and_are_audited() {
     let rig = Rig::new("actions").await;
     for path in ["start", "stop", "resume"] {
@@ -414,27 +394,6 @@ async fn a_breaker_that_is_not_tripped_is_not_reset_and_that_is_said() {
 }
 
 #[tokio::test]
-async fn a_login_is_a_cookie_whose_changes_need_the_mark() {
-    let rig = Rig::new("cookie").await;
-    let code = rig.parts.auth.login_code(rig.parts.auth.bearer(&rig.admin, NOW()).unwrap(), NOW()).unwrap();
-    let response = rig.ask("GET", &format!("/login?code={code}"), &[], "").await;
-    assert_eq!(response.status(), StatusCode::SEE_OTHER);
-    let set = response.headers()["set-cookie"].to_str().unwrap().to_owned();
-    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
-    let cookie = set.split(';').next().unwrap();
-    let (status, who) = read(rig.ask("GET", "/v1/session", &[("cookie", cookie)], "").await).await;
-    assert_eq!((status, who["role"].as_str()), (StatusCode::OK, Some("admin")));
-    let stop = rig.ask("POST", "/v1/admin/bot/stop", &[("cookie", cookie)], "").await;
-    assert_eq!(stop.status(), StatusCode::FORBIDDEN, "another site's page could send this");
-    let marked = [("cookie", cookie), ("x-polytrader", "1")];
-    assert_eq!(rig.ask("POST", "/v1/admin/bot/stop", &marked, "").await.status(), StatusCode::OK);
-    let again = rig.ask("GET", &format!("/login?code={code}"), &[], "").await;
-    assert!(!again.headers().contains_key("set-cookie"), "a link logs in once");
-    assert_eq!(rig.ask("DELETE", "/v1/session", &marked, "").await.status(), StatusCode::NO_CONTENT);
-    assert_eq!(rig.ask("GET", "/v1/session", &[("cookie", cookie)], "").await.status(), StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
 async fn other_names_for_this_machine_are_refused_and_the_page_is_served() {
     let rig = Rig::new("page").await;
     let rebound = Request::builder().uri("/v1/snapshot").header("host", "evil.example").body(Body::empty()).unwrap();
@@ -454,31 +413,6 @@ async fn other_names_for_this_machine_are_refused_and_the_page_is_served() {
     let (status, _) = rig.as_(&rig.trader, "POST", "/v1/admin/bot/start", &large).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(rig.heard().is_empty());
-}
-
-#[tokio::test]
-async fn the_stream_resumes_by_number_and_says_reset_when_it_cannot() {
-    use futures_util::StreamExt;
-    let rig = Rig::new("stream").await;
-    let bearer = format!("Bearer {}", rig.viewer);
-    let first = async |path: &str, headers: &[(&str, &str)]| {
-        let mut all = vec![("authorization", bearer.as_str())];
-        all.extend(headers);
-        let response = rig.ask("GET", path, &all, "").await;
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        assert_eq!(response.headers()["x-accel-buffering"], "no");
-        assert_eq!(response.headers()["cache-control"], "no-cache");
-        let mut body = response.into_body().into_data_stream();
-        String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap()
-    };
-    rig.parts.picture.channel(model::input::Channel::Market, true);
-    rig.parts.picture.channel(model::input::Channel::User, true);
-    let event = first("/v1/stream?after=0", &[]).await;
-    assert!(event.contains("event: update") && event.contains("id: 1"), "{event}");
-    let event = first("/v1/stream?after=0", &[("last-event-id", "1")]).await;
-    assert!(event.contains("id: 2"), "{event}");
-    let event = first("/v1/stream?after=99", &[]).await;
-    assert!(event.contains("event: reset"), "{event}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod authors;
 mod db;
 mod positions;
 mod strategy;
+mod tokens;
 
 use crate::console::complain;
 pub(crate) use alert::{AlertAction, AlertArgs};
@@ -18,6 +19,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 pub(crate) use strategy::{ArmArgs, FileArgs, HostedArgs, NameArgs, StrategyAction, StrategyArgs, VersionArgs};
+pub(crate) use tokens::{CreateTokenArgs, RevokeTokenArgs, TokensAction, TokensArgs};
 
 impl CommonArgs {
     /// Returns the arguments that say the same to another process of this program.
@@ -70,7 +72,8 @@ impl CommonArgs {
         let mut flags = Vec::new();
         for set in &self.set {
             let (key, value) =
-                set.split_once('=').ok_or_else(|| anyhow!("`--set {set}` is not of the form key=value"))?;
+                // The value is not repeated: it may be a secret in the wrong place.
+                set.split_once('=').ok_or_else(|| anyhow!("--set takes key=value, such as max_market_usd=50"))?;
             flags.push((key.trim().to_owned(), value.trim().to_owned()));
         }
         let port = |port: u16| format!("127.0.0.1:{port}");

@@ -13,3 +13,4 @@ pub(crate) mod positions;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod strategy;
+pub(crate) mod tokens;

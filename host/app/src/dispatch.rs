@@ -1,8 +1,8 @@
 //! The commands of the program, and which module carries out each.
 
 use crate::cli::{
-    AlertArgs, BacktestArgs, BenchArgs, CommonArgs, DbArgs, ExchangeArgs, HostArgs, KeysArgs, PositionsArgs,
-    ReplayArgs, RunArgs, StrategyArgs,
+    AlertArgs, BacktestArgs, BenchArgs, CommonArgs, DbArgs, ExchangeArgs, HostArgs, HostedArgs, KeysArgs,
+    PositionsArgs, ReplayArgs, RunArgs, StrategyArgs, TokensArgs,
 };
 use crate::console::{complain, queue_panics, say, usage};
 use crate::output::Flushed;
@@ -42,6 +42,10 @@ enum Command {
     Strategy(StrategyArgs),
     /// List what the running host's account holds and whose it is, or give it to another strategy.
     Positions(PositionsArgs),
+    /// Make, list and revoke tokens of the running host's API, or replace the admin's.
+    Tokens(TokensArgs),
+    /// Print a link that logs in to the running host's page, once, within ten minutes.
+    Login(HostedArgs),
     /// Send an alert to the webhook that is configured, and say what it answered.
     Alert(Box<AlertArgs>),
     /// Write what the journals determine into the database again, without a host.
@@ -66,6 +70,10 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     queue_panics();
+    // What commands write is for its owner alone. A project of a strategy is written to be shared.
+    if !matches!(command, Command::Strategy(_)) {
+        rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    }
     let outcome = match command {
         Command::Run(args) => crate::commands::run::run(&args),
         Command::Exchange(args) => crate::commands::run::exchange(&args),
@@ -77,6 +85,8 @@ pub fn main() -> ExitCode {
         Command::Backtest(args) => crate::commands::backtest::run(&args),
         Command::Strategy(args) => crate::commands::strategy::run(&args),
         Command::Positions(args) => crate::commands::positions::run(&args),
+        Command::Tokens(args) => crate::commands::tokens::run(&args),
+        Command::Login(args) => crate::commands::tokens::login(&args),
         Command::Alert(args) => crate::commands::alert::test(&args),
         Command::Db(args) => crate::commands::db::run(&args),
         Command::Config(args) => show_config(&args),

@@ -1,12 +1,13 @@
 //! The layers, laid over each other.
 
 use super::keys::{KEYS, Key, Kind, OTHER_VARIABLES, PREFIX};
-use super::value::{Value, masked, range};
+use super::value::{Value, range};
 use super::{ConfigEntry, Source, kubernetes};
 use anyhow::{Context, anyhow, bail, ensure};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use store::db::address;
 use toml::de::{DeTable, DeValue};
 
 /// The largest file that is read, in bytes.
@@ -105,7 +106,7 @@ impl Layers {
     }
 
     fn set_toml(&mut self, text: &str, source: Source) -> anyhow::Result<()> {
-        let table = DeTable::parse(text).map_err(|error| anyhow!("{}", masked(&error.to_string())))?;
+        let table = DeTable::parse(text).map_err(|error| unreadable(text, &error))?;
         self.set_table("", table.get_ref(), source, 0)
     }
 
@@ -152,11 +153,14 @@ pub(super) fn read(sources: &Sources, env: impl Iterator<Item = (OsString, OsStr
     }
     set_environment(&mut layers, env)?;
     for (name, text) in &sources.flags {
-        let is_secret = KEYS.iter().any(|key| key.name == name && key.kind == Kind::Webhook);
-        ensure!(
-            !is_secret,
-            "{name} is a secret, and flags are seen by everybody here: set it in the file or the environment"
-        );
+        let key = KEYS.iter().find(|key| key.name == name);
+        if let Some(key) = key.filter(|key| is_secret(key.kind, text)) {
+            bail!(
+                "{name} is a secret, and flags are seen by everybody on this machine: set it in the file ({}) or in the variable {}",
+                beside.display(),
+                key.variable()
+            );
+        }
         layers.set(name, text, Source::Flag).with_context(|| format!("in the flag for {name}"))?;
     }
     Ok(layers)
@@ -184,6 +188,23 @@ fn set_environment(layers: &mut Layers, env: Vec<(OsString, OsString)>) -> anyho
 
 fn read_file(path: &Path) -> anyhow::Result<String> {
     Ok(files::read_text(path, files::Links::Follow, FILE_MAX)?)
+}
+
+/// Says what is wrong with a file and where; its lines, which may have secrets, are not repeated.
+fn unreadable(text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count().saturating_add(1);
+    anyhow!("line {line} is no TOML: {}", error.message())
+}
+
+/// Returns whether a value must not be seen by others.
+fn is_secret(kind: Kind, text: &str) -> bool {
+    match kind {
+        Kind::Webhook => true,
+        // One that cannot be used is refused as such.
+        Kind::Database => !text.starts_with("sqlite:") && address::check(text).is_ok() && address::is_secret(text),
+        _ => false,
+    }
 }
 
 /// Says that nobody knows `name`, and which name is nearest to it.

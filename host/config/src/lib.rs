@@ -16,6 +16,7 @@ use alerts::{Severity, Webhook};
 use anyhow::{Context, anyhow};
 use model::{Limits, Usd};
 use polymarket::client::{NegRisk, Rules};
+use secrecy::SecretString;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -147,8 +148,8 @@ pub struct Config {
     pub market_connections: usize,
     /// Where alerts go, and which.
     pub alerts: alerts::Settings,
-    /// The database, as `store::db::Db::open` takes it.
-    pub database_url: String,
+    /// The database, as `store::db::Db::open` takes it. It may have a password.
+    pub database_url: SecretString,
     /// Whether the database's password may cross the network without TLS.
     pub database_plaintext: bool,
     /// Names of variables of the environment that were taken for Kubernetes' and ignored.
@@ -270,8 +271,8 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         look_every: std::time::Duration::from_secs(fit(get("markets.look_every_s")?)?),
         alerts: alerts(layers)?,
         database_url: match text("database_url")?.as_str() {
-            "" => format!("sqlite:{}", data_dir.join("polytrader.sqlite").display()),
-            url => base.database(url).context("in database_url")?,
+            "" => format!("sqlite:{}", data_dir.join("polytrader.sqlite").display()).into(),
+            url => base.database(url).context("in database_url")?.into(),
         },
         database_plaintext: number(get("database.allow_plaintext")?)? == 1,
         kubernetes: layers.kubernetes.clone(),

@@ -28,8 +28,18 @@ impl Strategies {
         };
         // Nobody may be waiting any more; it is done all the same.
         let failed = |error: anyhow::Error| {
-            let words = format!("{name}: {error:#}");
-            if error.is::<DbError>() { ControlError::NotStored(words) } else { ControlError::Refused(words) }
+            if error.is::<DbError>() {
+                // What the database says may name files, hosts and values: it is for the operator of the machine.
+                tracing::error!(
+                    name,
+                    error = format!("{error:#}"),
+                    "decision about a strategy not stored; nothing has changed"
+                );
+                return ControlError::NotStored(format!(
+                    "{name}: the database did not store it; the host's log has the reason"
+                ));
+            }
+            ControlError::Refused(format!("{name}: {error:#}"))
         };
         if reply.send(done.map_err(failed)).is_err() {
             tracing::debug!(name, "an operator did not wait for the answer");

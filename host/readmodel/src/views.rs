@@ -8,6 +8,7 @@ mod history;
 mod positions;
 mod states;
 mod strategies;
+mod tokens;
 
 pub use claims::{ClaimBody, ClaimKindView, ClaimRunView, ClaimStateView, ClaimView};
 pub use health::{
@@ -24,6 +25,7 @@ pub use strategies::{
     ArmBody, BudgetBody, BudgetView, ParametersBody, ParametersView, SkippedFileView, StrategyStateView,
     StrategyVersionView, StrategyView, VersionBody,
 };
+pub use tokens::{ApiTokenView, LoginLinkView, NewTokenView, TokenBody};
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -401,9 +403,15 @@ pub struct SessionView {
 }
 
 /// `POST /v1/session`: a token becomes a cookie.
-#[derive(Debug, Clone, Deserialize, TS, ToSchema)]
+#[derive(Clone, Deserialize, TS, ToSchema)]
 pub struct Login {
     pub token: String,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").finish_non_exhaustive()
+    }
 }
 
 /// The body of `POST /v1/admin/emergency-stop` (optional there) and of its release (required there).

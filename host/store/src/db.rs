@@ -4,6 +4,7 @@
 //! through [`DecisionWriter`] and [`Halts`], which write them until they are stored.
 //! Start reading in [`rows`], then [`reads`] and [`primary`].
 
+pub mod address;
 mod by_mode;
 mod ceilings;
 pub mod claims;
@@ -49,8 +50,8 @@ const STATEMENT_TIME: Duration = Duration::from_secs(10);
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// The address names no database of a kind that is known.
-    #[error("`{0}` is no database address; write sqlite:FILE or postgres://USER@HOST/NAME")]
+    /// The address names no database of a kind that is known, or not the one that it seems to.
+    #[error("the database's address cannot be used: {0}")]
     Address(String),
     /// It could not be opened.
     #[error("opening the database: {0}")]

@@ -68,6 +68,81 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// The files and folders of a data folder. What others put there stays as it is; the strategies folder and the cache of native code look
+/// after themselves, and what was open to others there is evidence.
+const OURS: [&str; 19] = [
+    "admin.",
+    "demo.key",
+    "engine-fault",
+    "exchange",
+    "heartbeat",
+    "instance",
+    "journal",
+    "keystore.json",
+    "lock",
+    "modules",
+    "paper.key",
+    "polytrader.sqlite",
+    "polytrader.toml",
+    "reserve",
+    "run.json",
+    "signer",
+    "states",
+    "stdout.log",
+    "stderr.log",
+];
+/// Folders in folders that are looked at.
+const DEPTH_MAX: usize = 4;
+
+/// Makes a data folder for its owner alone. One that is there is closed to others, and so are its files from before.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn make_folder(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)?;
+    close_to_others(dir);
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        if OURS.iter().any(|ours| name.as_encoded_bytes().starts_with(ours.as_bytes())) {
+            close_all(&entry.path(), DEPTH_MAX);
+        }
+    }
+    Ok(())
+}
+
+fn close_all(path: &Path, depth: usize) {
+    close_to_others(path);
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|about| about.is_dir());
+    if let (true, Some(depth)) = (is_folder, depth.checked_sub(1)) {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.for_each(|entry| close_all(&entry.path(), depth));
+    }
+}
+
+/// Takes from others what they may do with a file or folder. Where that cannot be done, such as on a volume that is read only, it stays and the
+/// log says so.
+#[cfg(unix)]
+pub fn close_to_others(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(about) = fs::symlink_metadata(path) else { return };
+    let mode = about.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 || !(about.is_dir() || about.is_file()) {
+        return;
+    }
+    if let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(mode & !0o077)) {
+        tracing::warn!(path = %path.display(), mode = format!("{mode:04o}"), %error, "open to other users and cannot be closed");
+    }
+}
+
+/// Other systems have other rights.
+#[cfg(not(unix))]
+pub fn close_to_others(_: &Path) {}
+
 /// Writes a file beside `path` and gives it that name. One that is not whole is removed.
 fn put(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
@@ -114,8 +189,37 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code may fail loudly")]
 
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::time::SystemTime;
+
+    #[test]
+    fn a_data_folder_is_closed_to_others_with_what_is_ours_in_it() {
+        let dir = folder("closed");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let open = |path: &Path, to| fs::set_permissions(path, fs::Permissions::from_mode(to)).unwrap();
+        fs::create_dir_all(dir.join("journal/deep")).unwrap();
+        fs::create_dir_all(dir.join("strategies")).unwrap();
+        let (ours, others) = (
+            ["polytrader.sqlite", "polytrader.sqlite-wal", "journal/1", "journal/deep/2"],
+            ["strategies/a.wasm", "notes"],
+        );
+        for name in ours.iter().chain(&others) {
+            fs::write(dir.join(name), "x").unwrap();
+            open(&dir.join(name), 0o664);
+        }
+        symlink(dir.join("notes"), dir.join("polytrader.link")).unwrap();
+        symlink("/nowhere", dir.join("keystore.json")).unwrap();
+        open(&dir, 0o755);
+        make_folder(&dir).unwrap();
+        assert_eq!(mode(&dir), 0o700);
+        assert_eq!(mode(&dir.join("journal/deep")), 0o700);
+        assert!(ours.iter().all(|name| mode(&dir.join(name)) == 0o600));
+        assert!(others.iter().all(|name| mode(&dir.join(name)) == 0o664), "not ours, and no link is followed");
+        fs::remove_dir_all(&dir).unwrap();
+        make_folder(&dir.join("new/one")).unwrap();
+        assert_eq!(mode(&dir.join("new/one")), 0o700);
+        fs::remove_dir_all(&dir).unwrap();
+    }
 
     fn folder(name: &str) -> std::path::PathBuf {
         let dir = std::env::temp_dir().join(format!("polytrader-private-{}-{name}", std::process::id()));

@@ -4,12 +4,13 @@
 use crate::auth::Role;
 use crate::body::{ActionBody, ReasonAndUser, plain};
 use crate::guard::Caller;
+use crate::params::Path;
 use crate::parts::App;
 use crate::problem::{ProblemResponse, unavailable};
 use crate::tightening::{Stopped, Tightening, stopped};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use control::ControlError;
 use model::input::{Breaker, Command};

@@ -3,11 +3,12 @@
 use crate::auth::Role;
 use crate::body::ActionBody;
 use crate::guard::Caller;
+use crate::params::Path;
 use crate::parts::App;
 use crate::problem::{ProblemResponse, unavailable};
 use crate::runtime_limits::{SettingError, Wish};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use config::limits::is_limit;
 use config::{ConfigEntry, Source};

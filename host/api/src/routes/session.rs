@@ -2,56 +2,78 @@
 
 use crate::auth::{Identity, NewSession, Role, SESSION_MILLIS};
 use crate::body::ActionBody;
-use crate::guard::{COOKIE, Caller, cookie};
+use crate::guard::{Caller, cookie, cookie_name, is_by_tls};
+use crate::params::{Bytes, Query};
 use crate::parts::App;
 use crate::problem::ProblemResponse;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
-use readmodel::views::{Login, RoleView, SessionView};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use readmodel::views::{Login, LoginLinkView, RoleView, SessionView};
 use serde::Deserialize;
 
-fn view(identity: &Identity) -> SessionView {
-    let role = match identity.role {
+/// The characters that a login code is made of.
+fn is_code(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+pub(crate) const fn role_view(role: Role) -> RoleView {
+    match role {
         Role::Viewer => RoleView::Viewer,
         Role::Trader => RoleView::Trader,
         Role::Admin => RoleView::Admin,
-    };
-    SessionView { name: identity.name.clone(), role }
+    }
 }
 
-/// Not `Secure`: the page is served on loopback without TLS, and a proxy with TLS in front sets it.
-fn set_cookie(value: &str, seconds: u64) -> [(HeaderName, String); 1] {
-    let cookie = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
+fn view(identity: &Identity) -> SessionView {
+    SessionView { name: identity.name.clone(), role: role_view(identity.role) }
+}
+
+/// Returns the header that sets the cookie; `Secure` where the browser came by TLS, since on loopback the page has none.
+fn set_cookie(app: &App, headers: &HeaderMap, value: &str, seconds: u64) -> [(HeaderName, String); 1] {
+    let secure = if is_by_tls(headers) { "; Secure" } else { "" };
+    let name = cookie_name(app);
+    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     [(header::SET_COOKIE, cookie)]
 }
 
-fn begun(session: &NewSession) -> [(HeaderName, String); 1] {
-    set_cookie(&session.cookie, SESSION_MILLIS / 1_000)
+fn begun(app: &App, headers: &HeaderMap, session: &NewSession) -> [(HeaderName, String); 1] {
+    set_cookie(app, headers, &session.cookie, SESSION_MILLIS / 1_000)
 }
 
 /// Who is logged in.
-#[utoipa::path(get, path = "/v1/session", tag = "session", responses((status = 200, body = SessionView), (status = 401)))]
+#[utoipa::path(get, path = "/v1/session", tag = "session", responses((status = 200, body = SessionView)))]
 pub(crate) async fn show(State(_): State<App>, caller: Caller) -> Json<SessionView> {
     Json(view(&caller.0))
 }
 
 /// A token becomes a cookie session.
-#[utoipa::path(post, path = "/v1/session", tag = "session", request_body = Login, responses((status = 200, body = SessionView), (status = 401)))]
-pub(crate) async fn login(State(app): State<App>, body: ActionBody<Login>) -> Result<Response, ProblemResponse> {
+#[utoipa::path(post, path = "/v1/session", tag = "session", request_body = Login, responses((status = 200, body = SessionView), (status = 400), (status = 401), (status = 429)), security(()))]
+pub(crate) async fn login(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: ActionBody<Login>,
+) -> Result<Response, ProblemResponse> {
     let login = body.read()?;
     let session = app.auth.login(login.token.trim(), (app.clock)())?;
-    Ok((begun(&session), Json(view(&session.identity))).into_response())
+    Ok((begun(&app, &headers, &session), Json(view(&session.identity))).into_response())
 }
 
 /// Ends the session.
 #[utoipa::path(delete, path = "/v1/session", tag = "session", responses((status = 204)))]
 pub(crate) async fn logout(State(app): State<App>, _: Caller, headers: HeaderMap) -> Response {
-    if let Some(cookie) = cookie(&headers) {
+    if let Some(cookie) = cookie(&app, &headers) {
         app.auth.logout(cookie);
     }
-    (StatusCode::NO_CONTENT, set_cookie("", 0)).into_response()
+    (StatusCode::NO_CONTENT, set_cookie(&app, &headers, "", 0)).into_response()
+}
+
+/// Makes a code that logs in once as the caller, within ten minutes: `/login?code=CODE` on the dashboard's address.
+#[utoipa::path(post, path = "/v1/session/codes", tag = "session", responses((status = 200, body = LoginLinkView)))]
+pub(crate) async fn login_code(State(app): State<App>, caller: Caller) -> Result<Json<LoginLinkView>, ProblemResponse> {
+    let code = app.auth.login_code(caller.0, (app.clock)())?;
+    Ok(Json(LoginLinkView { path: format!("/login?code={code}") }))
 }
 
 /// A login link.
@@ -61,12 +83,43 @@ pub(crate) struct Code {
     code: String,
 }
 
-/// A one-time code becomes a cookie session, and the browser goes to the page.
-pub(crate) async fn redeem(State(app): State<App>, Query(query): Query<Code>) -> Response {
-    // Without a code this is the page's own login form.
-    let session = if query.code.is_empty() { None } else { app.auth.redeem(&query.code, (app.clock)()).ok() };
-    match session {
-        Some(session) => (begun(&session), Redirect::to("/")).into_response(),
-        None => Redirect::to("/").into_response(),
+/// A page whose button logs in with the code. The code stays as it is: programs fetch links that people send each other.
+#[utoipa::path(get, path = "/login", tag = "session", params(("code" = Option<String>, Query)), responses((status = 200, content_type = "text/html"), (status = 303, description = "no code: to the page's own form"), (status = 401, content_type = "text/html"), (status = 429)), security(()))]
+pub(crate) async fn offer(State(app): State<App>, Query(query): Query<Code>) -> Response {
+    if query.code.is_empty() {
+        return Redirect::to("/").into_response();
     }
+    let known = is_code(&query.code) && app.auth.check_code(&query.code, (app.clock)()).is_ok();
+    if known { page(StatusCode::OK, &form(&query.code)) } else { page(StatusCode::UNAUTHORIZED, SPENT) }
+}
+
+/// The code becomes a cookie session, and the browser goes to the page.
+#[utoipa::path(post, path = "/login", tag = "session", request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "code=CODE"), responses((status = 303), (status = 401, content_type = "text/html"), (status = 429)), security(()))]
+pub(crate) async fn redeem(State(app): State<App>, headers: HeaderMap, Bytes(body): Bytes) -> Response {
+    let code = std::str::from_utf8(&body).ok().and_then(|body| body.trim().strip_prefix("code="));
+    let session = code.filter(|code| is_code(code)).and_then(|code| app.auth.redeem(code, (app.clock)()).ok());
+    match session {
+        Some(session) => (begun(&app, &headers, &session), Redirect::to("/")).into_response(),
+        None => page(StatusCode::UNAUTHORIZED, SPENT),
+    }
+}
+
+/// What is said of a code that logs nobody in.
+const SPENT: &str = "<p>This login link was used already, or it has expired: a link logs in once, within ten minutes.</p>\
+    <p><code>polytrader login</code> prints another one. <a href=\"/\">Log in with a token</a></p>";
+
+fn form(code: &str) -> String {
+    format!(
+        "<form method=\"post\" action=\"/login\"><input type=\"hidden\" name=\"code\" value=\"{code}\">\
+         <button type=\"submit\" autofocus>Log in</button></form>"
+    )
+}
+
+fn page(status: StatusCode, content: &str) -> Response {
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"/favicon.svg\"><title>PolyTrader: log in</title></head>\
+         <body><h1>PolyTrader</h1>{content}</body></html>\n"
+    );
+    (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response()
 }

@@ -1,8 +1,10 @@
-//! The ordered stream of changes as server-sent events, resumed by number.
+//! The ordered stream of changes as server-sent events, resumed by session and number.
 
+use crate::auth::Proof;
 use crate::guard::Caller;
+use crate::params::Query;
 use crate::parts::App;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
@@ -15,39 +17,61 @@ use tokio::sync::broadcast::error::RecvError;
 /// How often a silent stream shows that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// Between two looks whether the caller's token still opens the host.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Where to begin.
 #[derive(Debug, Deserialize)]
 pub(crate) struct After {
-    after: Option<u64>,
+    after: Option<String>,
 }
 
-/// Events `update` (a StreamMessage, its number as id) from after `after` or the header `Last-Event-ID`; `reset` if what came
-/// next is gone: fetch the snapshot again.
-#[utoipa::path(get, path = "/v1/stream", tag = "page", params(("after" = Option<u64>, Query)), responses((status = 200, description = "text/event-stream", body = readmodel::views::StreamMessage)))]
+/// Events `update` (a StreamMessage; its id is SESSION-SEQ) from after the update that `after` or the header `Last-Event-ID` names in the same
+/// form; from now on without either. `reset` comes first, and nothing after it, where that update is of another session or what came next
+/// is gone: fetch the snapshot again. The stream ends when the token is revoked or expires.
+#[utoipa::path(get, path = "/v1/stream", tag = "page", params(("after" = Option<String>, Query, description = "SESSION-SEQ: `bot.session` and `seq` of a snapshot"), ("Last-Event-ID" = Option<String>, Header)), responses((status = 200, description = "text/event-stream", body = readmodel::views::StreamMessage)))]
 pub(crate) async fn stream(
     State(app): State<App>,
+    Caller(_, proof): Caller,
     Query(query): Query<After>,
     headers: HeaderMap,
-    _: Caller,
 ) -> ([(HeaderName, &'static str); 1], Sse<impl Stream<Item = Result<Event, Infallible>>>) {
     // A browser that connects again by itself says where it was.
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let after = last.or(query.after).unwrap_or_else(|| app.picture.seq());
-    let events = match app.picture.follow(after) {
-        Some(follow) => follow_on(follow).boxed(),
+    let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().to_owned());
+    let session = app.session;
+    let follow = match last.or(query.after) {
+        Some(place) => seq_of(&place, session).and_then(|seq| app.picture.follow(seq)),
+        None => app.picture.follow(app.picture.seq()),
+    };
+    let events = match follow {
+        Some(follow) => follow_on(follow, session).boxed(),
         None => stream::iter([Ok(reset())]).boxed(),
     };
     // Proxies pass each event on at once, as nginx understands it.
     let unbuffered = (HeaderName::from_static("x-accel-buffering"), "no");
+    let events = events.take_until(refused(app, proof));
     ([unbuffered], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
-fn follow_on(follow: Follow) -> impl Stream<Item = Result<Event, Infallible>> {
-    let missed = stream::iter(follow.missed).map(|message| Ok(update(&message)));
-    let live = stream::unfold(Some(follow.live), |live| async move {
+/// Returns the number of an update of this session; none for an update of another one, whose numbers mean other updates.
+fn seq_of(place: &str, session: u64) -> Option<u64> {
+    let (of, seq) = place.split_once('-')?;
+    (of.parse() == Ok(session)).then(|| seq.parse().ok()).flatten()
+}
+
+/// Resolves when the caller may not read any more.
+async fn refused(app: App, proof: Proof) {
+    while app.auth.holds(proof, (app.clock)()) {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn follow_on(follow: Follow, session: u64) -> impl Stream<Item = Result<Event, Infallible>> {
+    let missed = stream::iter(follow.missed).map(move |message| Ok(update(&message, session)));
+    let live = stream::unfold(Some(follow.live), move |live| async move {
         let mut live = live?;
         match live.recv().await {
-            Ok(message) => Some((Ok(update(&message)), Some(live))),
+            Ok(message) => Some((Ok(update(&message, session)), Some(live))),
             Err(RecvError::Lagged(_)) => Some((Ok(reset()), None)),
             Err(RecvError::Closed) => None,
         }
@@ -55,8 +79,8 @@ fn follow_on(follow: Follow) -> impl Stream<Item = Result<Event, Infallible>> {
     missed.chain(live)
 }
 
-fn update(message: &Message) -> Event {
-    Event::default().event("update").id(message.seq.to_string()).data(&*message.json)
+fn update(message: &Message, session: u64) -> Event {
+    Event::default().event("update").id(format!("{session}-{}", message.seq)).data(&*message.json)
 }
 
 fn reset() -> Event {

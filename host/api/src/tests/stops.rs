@@ -174,7 +174,7 @@ async fn a_stop_acts_whatever_its_body_is_and_the_audit_has_what_can_be_read_of_
 async fn a_stop_needs_its_role_and_a_login_its_mark_before_anything_is_done() {
     let (rig, address) = rig("roles-of-stops").await;
     let login = rig.parts.auth.login(&rig.admin, NOW()).unwrap();
-    let cookie = format!("Cookie: {}={}\r\nContent-Length: 5\r\n", crate::guard::COOKIE, login.cookie);
+    let cookie = format!("Cookie: {}={}\r\nContent-Length: 5\r\n", crate::guard::cookie_name(&rig.parts), login.cookie);
     for (method, path, command) in stops() {
         let (status, _) = ask(address, &head(method, &path, "Content-Length: 5\r\n"), b"panic").await;
         assert_eq!(status, 401, "{path}");

@@ -6,6 +6,7 @@ use anyhow::{Context, bail, ensure};
 use config::Config;
 use control::StrategyNames;
 use model::{SessionId, Time, Usd};
+use secrecy::ExposeSecret;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -56,7 +57,7 @@ async fn rebuild(
     config: &Config,
     sessions: Vec<(SessionId, Vec<PathBuf>)>,
 ) -> anyhow::Result<ExitCode> {
-    let db = Db::open(&config.database_url).await?;
+    let db = Db::open(config.database_url.expose_secret()).await?;
     let names = names_of(db.strategy_names().await?);
     let (mut totals, mut asked) = (Totals::default(), BTreeSet::new());
     for (session, files) in sessions {

@@ -6,13 +6,15 @@ use crate::cli::HostArgs;
 use crate::console::{complain, say};
 use anyhow::Context;
 use api::Parts;
-use api::auth::{Auth, Identity, Role};
+use api::auth::Auth;
 use api::runtime_limits::Settings;
 use api::server::{Served, forget_last_run};
 use control::clock;
 use model::input::Mode;
+use secrecy::ExposeSecret;
 use signals::{Told, announce, wait};
 use signer::process::Parent;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +79,7 @@ async fn trade(args: &HostArgs, serving: (&Handle, u64)) -> anyhow::Result<Outco
     engine::self_test().map_err(anyhow::Error::msg)?;
     let common = &args.common;
     let config = common.reload_config().context("reading the configuration")?;
-    std::fs::create_dir_all(&config.data_dir)
+    store::private_file::make_folder(&config.data_dir)
         .with_context(|| format!("creating the data folder {}", config.data_dir.display()))?;
     let _folder = RunLock::of_folder(&config.data_dir)?;
     forget_last_run(&config.data_dir)?;
@@ -86,7 +88,7 @@ async fn trade(args: &HostArgs, serving: (&Handle, u64)) -> anyhow::Result<Outco
     let _account = account_lock(&account)?;
     let scope = AccountScope::new(config.mode.as_str(), &account);
     let plaintext = if config.database_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
-    let db = Db::open_with(&config.database_url, plaintext).await?;
+    let db = Db::open_with(config.database_url.expose_secret(), plaintext).await?;
     let lease = lease(&db, &account, &config).await?;
     let auth = Auth::open(&db, scope.clone(), &config.data_dir, clock::now()).await?;
     let past = past(&config, &signer).await?;
@@ -94,8 +96,7 @@ async fn trade(args: &HostArgs, serving: (&Handle, u64)) -> anyhow::Result<Outco
     let settings = Settings::open(&config, &db, scope).await?;
     let opened = Opened::new(&config, settings.limits().await, signer, db, venue, past).await?;
     let session = opened.start(&config, parent)?;
-    let admin = Identity { name: "admin".to_owned(), role: Role::Admin };
-    let code = auth.login_code(admin, clock::now())?;
+    let code = auth.login_code(auth.owner(), clock::now())?;
     let parts = Parts {
         picture: session.read_model().clone(),
         alerts: session.alerts().clone(),
@@ -112,7 +113,7 @@ async fn trade(args: &HostArgs, serving: (&Handle, u64)) -> anyhow::Result<Outco
         clock: clock::now,
     };
     let served = Served::start(&config, Arc::new(parts), &args.exchange, &code, serving).await?;
-    complain(&format!("dashboard: {} (this link logs in once)", served.login));
+    announce_page(&served, session.mode());
     complain(&format!(
         "api:       {} (token in {})",
         served.api,
@@ -128,6 +129,16 @@ async fn trade(args: &HostArgs, serving: (&Handle, u64)) -> anyhow::Result<Outco
     let (outcome, ()) = tokio::join!(biased; session.end(lease), announce(&alerts, &why));
     served.stop();
     outcome
+}
+
+/// Says where the page is. The link makes its reader an admin: it is shown to the person at the terminal, never kept in a log, and not at all
+/// where real money is.
+fn announce_page(served: &Served, mode: Mode) {
+    if mode != Mode::Live && std::io::stderr().is_terminal() {
+        complain(&format!("dashboard: {} (this link logs in once)", served.login));
+    } else {
+        complain(&format!("dashboard: {} (`polytrader login` prints a link that logs in)", served.dashboard));
+    }
 }
 
 /// Takes the account in the database, which another machine may use too.

@@ -34,7 +34,7 @@ fn path(data_dir: &Path) -> PathBuf {
 /// A sentence; no key or passphrase is in it.
 pub(crate) fn run(args: &KeysArgs) -> anyhow::Result<ExitCode> {
     signer::process::harden().context("closing this process to others")?;
-    std::fs::create_dir_all(&args.data_dir)
+    store::private_file::make_folder(&args.data_dir)
         .with_context(|| format!("creating the data folder {}", args.data_dir.display()))?;
     ensure!(
         args.set.is_empty() || args.action == KeysAction::Limits,

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 /// What keeps it from starting, as a sentence.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let common = &args.common;
-    std::fs::create_dir_all(&common.data_dir)
+    store::private_file::make_folder(&common.data_dir)
         .with_context(|| format!("creating the data folder {}", common.data_dir.display()))?;
     let config = common.load_config().context("reading the configuration")?;
     // Keys that are worth nothing hold their own funds.

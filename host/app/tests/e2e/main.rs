@@ -9,6 +9,7 @@
     reason = "test code may fail loudly"
 )]
 
+mod access;
 mod alerts;
 mod arming;
 mod authors;

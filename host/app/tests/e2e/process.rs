@@ -271,9 +271,14 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(dir: &Path, addresses: &Value) -> Self {
+        Self::with_token(addresses, fs::read_to_string(dir.join("admin.token")).unwrap().trim())
+    }
+
+    /// Talks to the API with another token than the administrator's.
+    pub(crate) fn with_token(addresses: &Value, token: &str) -> Self {
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let base = addresses["api"].as_str().unwrap().to_owned();
-        let token = fs::read_to_string(dir.join("admin.token")).unwrap().trim().to_owned();
+        let token = token.to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { base, token, client: reqwest::Client::new(), runtime }
     }

@@ -3,6 +3,7 @@
 use config::keys::KEYS;
 use config::{Config, Mode, Source, Sources};
 use model::{Limits, Usd};
+use secrecy::ExposeSecret;
 use std::ffi::OsString;
 use std::path::Path;
 use testkit::Scratch;
@@ -29,7 +30,7 @@ fn without_anything_set_the_runbooks_defaults_hold() {
     assert_eq!(config.signer_limits(), signer::Limits::DEFAULT);
     assert_eq!(config.api_listen.to_string(), "127.0.0.1:8000");
     assert_eq!(config.strategies_dir, dir.join("strategies"));
-    assert_eq!(config.database_url, format!("sqlite:{}", dir.join("polytrader.sqlite").display()));
+    assert_eq!(config.database_url.expose_secret(), format!("sqlite:{}", dir.join("polytrader.sqlite").display()));
     assert_eq!(config.entries().len(), KEYS.len());
     assert!(config.entries().iter().all(|entry| entry.source == Source::Default));
 }
@@ -94,7 +95,6 @@ fn a_value_out_of_range_is_refused_with_value_and_range() {
         ("max_open_positions", "2.5"),
         ("account.funder", "0x12"),
         ("api.listen", "localhost"),
-        ("database_url", "mysql://a"),
         ("venue.clob_url", "ftp://a"),
         ("api.allow_remote", "yes"),
     ] {
@@ -235,4 +235,52 @@ fn only_the_file_allows_to_trade_without_heartbeats() {
     );
     std::fs::write(dir.join("polytrader.toml"), "[live]\nwithout_heartbeat = true\n").unwrap();
     assert!(allowed(&[], &[]) && !allowed(&[], &[(key, "false")]));
+}
+
+#[test]
+fn no_spelling_of_a_databases_address_shows_its_password() {
+    let dir = Scratch::new("passwords");
+    let file = dir.join("polytrader.toml");
+    for address in [
+        "postgres://h/d?user=me&password=hunter2secret",
+        "postgres://me:hunter2secret%2Fx@h/d",
+        "postgres://me:hunter2/secret@h/d",
+        "postgres://me:hunter2secret@h/d?sslpassword=hunter2secret",
+        "postgres://me:1234567890123456789012345678901234567890123456789012345678901234567890123456789012345hunter2@h/d",
+        "mysql://me:hunter2@h/d",
+        "host=h user=me password=hunter2",
+        "hunter2",
+    ] {
+        std::fs::remove_file(&file).ok();
+        let mut told = String::new();
+        let mut note = |loaded: anyhow::Result<Config>| match loaded {
+            Ok(config) => told.push_str(&format!("{config:?} {:?}", config.entries())),
+            Err(error) => told.push_str(&format!("{error:#} {error:?}")),
+        };
+        note(load(&dir, Mode::Paper, &[("POLYTRADER_DATABASE_URL", address)], &[]));
+        let flag = load(&dir, Mode::Paper, &[], &[("database_url", address)]);
+        assert!(flag.is_err(), "{address}: everybody on the machine reads the arguments of a process");
+        note(flag);
+        // Also where the file is damaged around it.
+        for text in
+            [format!("database_url = \"{address}\""), format!("database_url = {address}"), format!("[a]\n\"{address}")]
+        {
+            std::fs::write(&file, text).unwrap();
+            note(load(&dir, Mode::Paper, &[], &[]));
+        }
+        assert!(!told.contains("hunter2"), "{address}: {told}");
+        assert!(!told.contains("12345"), "{address}: {told}");
+    }
+}
+
+#[test]
+fn a_flag_takes_a_databases_address_without_a_secret_and_names_the_place_of_others() {
+    let dir = Scratch::new("flags");
+    let config = load(&dir, Mode::Paper, &[], &[("database_url", "postgres://me@h/d?sslmode=require")]).unwrap();
+    assert_eq!(config.database_url.expose_secret(), "postgres://me@h/d?sslmode=require");
+    let told = complaint(load(&dir, Mode::Paper, &[], &[("database_url", "postgres://me:hunter2@h/d")]));
+    assert!(told.contains("POLYTRADER_DATABASE_URL") && told.contains("polytrader.toml"), "{told}");
+    let kept = load(&dir, Mode::Paper, &[("POLYTRADER_DATABASE_URL", "postgres://me:hunter2@h/d")], &[]).unwrap();
+    assert_eq!(kept.database_url.expose_secret(), "postgres://me:hunter2@h/d");
+    assert_eq!(source(&kept, "database_url").0, "postgres://me:***@h/d");
 }

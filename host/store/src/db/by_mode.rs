@@ -43,7 +43,7 @@ impl Db {
     /// # Errors
     /// If the database fails.
     pub async fn tokens(&self, scope: &AccountScope) -> Result<Vec<TokenRow>, DbError> {
-        let sql = "SELECT name, role, hash, created_at_ms FROM tokens
+        let sql = "SELECT name, role, hash, created_at_ms, expires_at_ms, folder FROM tokens
                    WHERE (mode = $1 AND account = $2) OR (mode = '' AND $1 <> 'live') ORDER BY name, mode";
         fetch!(self, TokenRow, sql, scope.mode, &scope.account).await
     }
@@ -53,10 +53,27 @@ impl Db {
     /// # Errors
     /// If the database fails.
     pub async fn add_token(&self, scope: &AccountScope, token: &TokenRow) -> Result<bool, DbError> {
-        let sql = "INSERT INTO tokens (name, role, hash, created_at_ms, mode, account) VALUES ($1, $2, $3, $4, $5, $6)
-                   ON CONFLICT (mode, account, name) DO NOTHING";
-        let (created, AccountScope { mode, account }) = (big(token.created_at_ms)?, scope);
-        Ok(execute!(self, sql, &token.name, &token.role, &token.hash, created, *mode, account).await? == 1)
+        let sql = "INSERT INTO tokens (name, role, hash, created_at_ms, expires_at_ms, folder, mode, account)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (mode, account, name) DO NOTHING";
+        let TokenRow { name, role, hash, created_at_ms, expires_at_ms, folder } = token;
+        let (created, AccountScope { mode, account }) = (big(*created_at_ms)?, scope);
+        Ok(execute!(self, sql, name, role, hash, created, *expires_at_ms, folder, *mode, account).await? == 1)
+    }
+
+    /// Removes the token with this hash, whatever scope it is of. One that is gone already is no error.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn remove_token(&self, hash: &str) -> Result<(), DbError> {
+        execute!(self, "DELETE FROM tokens WHERE hash = $1", hash).await.map(drop)
+    }
+
+    /// Notes that a token is the `admin.token` of a data folder, if it is of none.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn adopt_token(&self, hash: &str, folder: &str) -> Result<(), DbError> {
+        execute!(self, "UPDATE tokens SET folder = $1 WHERE hash = $2 AND folder = ''", folder, hash).await.map(drop)
     }
 
     /// Returns what operators set while a host of `scope` ran.

@@ -1,7 +1,7 @@
 //! Decisions that hold already, on their way into the database: rows of the audit, limits that were tightened, strategies that were
 //! disabled. They are written in the order in which they were made, each until the database has it.
 
-use super::{AccountScope, AuditRow, Db, DbError, DecisionRow, STORED_WITHIN, SettingRow};
+use super::{AccountScope, AuditRow, Db, DbError, DecisionRow, STORED_WITHIN, SettingRow, TokenRow};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,6 +26,10 @@ pub enum Decision {
     Setting(AccountScope, SettingRow),
     /// What was decided about a strategy, in a mode and of an account.
     Strategy(AccountScope, DecisionRow),
+    /// The token with this hash opens nothing any more.
+    RevokedToken(String),
+    /// The `admin.token` of a data folder.
+    AdminToken(AccountScope, TokenRow),
 }
 
 impl Decision {
@@ -35,6 +39,8 @@ impl Decision {
             Self::Audit(row) => row.action.clone(),
             Self::Setting(_, row) => format!("config/{}", row.name),
             Self::Strategy(_, row) => format!("strategies/{}", row.name),
+            Self::RevokedToken(_) => "tokens/revoke".to_owned(),
+            Self::AdminToken(..) => "tokens/replace".to_owned(),
         }
     }
 }
@@ -237,5 +243,15 @@ async fn write(db: &Db, decision: &Decision) -> Result<(), DbError> {
         Decision::Audit(row) => db.audit(row).await,
         Decision::Setting(scope, row) => db.set_setting(scope, row).await,
         Decision::Strategy(scope, row) => db.set_decision(scope, row).await,
+        Decision::RevokedToken(hash) => db.remove_token(hash).await,
+        Decision::AdminToken(scope, row) => {
+            if !db.add_token(scope, row).await? {
+                tracing::error!(
+                    token = row.name,
+                    "admin token not stored, its name is taken; the next start makes another"
+                );
+            }
+            Ok(())
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::server::{self, Plaintext};
 use super::wal::{KEPT, Wal};
-use super::{Db, DbError, DecisionWriter, Pools, writer};
+use super::{Db, DbError, DecisionWriter, Pools, address, writer};
+use crate::private_file;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
@@ -35,12 +36,13 @@ impl Db {
     /// # Errors
     /// If the address is not understood, or the database cannot be opened or migrated.
     pub async fn open_with(url: &str, plaintext: Plaintext) -> Result<Self, DbError> {
+        address::check(url).map_err(DbError::Address)?;
         let pools = if let Some(file) = url.strip_prefix("sqlite:") {
             open_sqlite(Path::new(file)).await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             open_postgres(url, plaintext).await?
         } else {
-            return Err(DbError::Address(url.split(':').next().unwrap_or_default().to_owned()));
+            return Err(DbError::Address("write sqlite:FILE or postgres://USER@HOST/NAME".to_owned()));
         };
         let writer = writer::start(pools.clone());
         let decisions = DecisionWriter::new();
@@ -75,6 +77,13 @@ impl Db {
 }
 
 async fn open_sqlite(file: &Path) -> Result<Pools, DbError> {
+    // What stands beside it has its mode.
+    private_file::close_to_others(file);
+    for end in ["-wal", "-shm"] {
+        let mut beside = file.as_os_str().to_owned();
+        beside.push(end);
+        private_file::close_to_others(Path::new(&beside));
+    }
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)

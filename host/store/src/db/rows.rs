@@ -314,6 +314,10 @@ pub struct TokenRow {
     /// When it was made.
     #[sqlx(try_from = "i64")]
     pub created_at_ms: u64,
+    /// When it ends, in milliseconds; none if it does not.
+    pub expires_at_ms: Option<i64>,
+    /// The data folder whose `admin.token` it is; empty if an operator made it.
+    pub folder: String,
 }
 
 /// What an operator did.

@@ -2,6 +2,7 @@
 
 use crate::ceilings::refusal;
 use crate::postgres::Cluster;
+use crate::upgrade::token;
 use crate::{decisions, valuations};
 use model::{ConditionId, StrategyId, Usd};
 use sqlx::{Connection, Database, Executor, Postgres, Sqlite};
@@ -331,8 +332,7 @@ async fn primary(db: &Db) {
     db.set_setting(&live(), &setting("20", 1)).await.unwrap();
     db.set_setting(&live(), &setting("30.5", 2)).await.unwrap();
     assert_eq!(db.settings(&live()).await.unwrap(), [setting("30.5", 2)]);
-    let token =
-        TokenRow { name: "desk".to_owned(), role: "trader".to_owned(), hash: "ab".to_owned(), created_at_ms: 5 };
+    let token = TokenRow { expires_at_ms: Some(9), ..token("desk", "trader", "ab") };
     assert!(db.add_token(&live(), &token).await.unwrap());
     assert!(!db.add_token(&live(), &token).await.unwrap());
     assert_eq!(db.tokens(&live()).await.unwrap(), std::slice::from_ref(&token));

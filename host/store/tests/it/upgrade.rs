@@ -33,6 +33,12 @@ fn live() -> AccountScope {
     AccountScope::new("live", "0xa")
 }
 
+/// Returns a token that does not expire.
+pub(crate) fn token(name: &str, role: &str, hash: &str) -> TokenRow {
+    let (name, role, hash) = (name.to_owned(), role.to_owned(), hash.to_owned());
+    TokenRow { name, role, hash, created_at_ms: 22, expires_at_ms: None, folder: String::new() }
+}
+
 fn scopes() -> [AccountScope; 4] {
     [live(), AccountScope::new("live", "0xb"), AccountScope::new("paper", "0xa"), AccountScope::new("demo", "0xa")]
 }
@@ -139,8 +145,7 @@ async fn said_again(db: &Db) {
     let set =
         SettingRow { name: "max_order_usd".to_owned(), value: "7".to_owned(), who: "admin".to_owned(), at_ms: 21 };
     db.set_setting(&live(), &set).await.unwrap();
-    let hash = "f0".to_owned();
-    let token = TokenRow { name: "admin".to_owned(), role: "admin".to_owned(), hash, created_at_ms: 22 };
+    let token = token("admin", "admin", "f0");
     assert!(db.add_token(&live(), &token).await.unwrap());
     let row = StrategyRow {
         hash: "ab".to_owned(),

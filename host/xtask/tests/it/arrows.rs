@@ -36,7 +36,7 @@ const CRATES: &[Crate] = &[
     shell("store", &["engine", "files", "journal", "model"]),
     shell("readmodel", &["engine", "model"]),
     shell("alerts", &["engine", "model", "polymarket"]),
-    shell("config", &["alerts", "files", "model", "polymarket", "signer", "sim"]),
+    shell("config", &["alerts", "files", "model", "polymarket", "signer", "sim", "store"]),
     shell("control", &["engine", "model", "order", "readmodel", "sandbox", "store"]),
     shell("lifecycle", &["alerts", "config", "control", "engine", "model", "readmodel", "sandbox", "store"]),
     shell(
