@@ -40,16 +40,20 @@ impl<T> Listed<T> {
 }
 
 impl Listed<VenueOrder> {
-    /// Returns the ids of all orders in the list, also of those of which nothing else is understood.
+    /// Returns the ids that are understood, also of orders of which nothing else is.
+    pub fn known_ids(&self) -> impl Iterator<Item = VenueOrderId> {
+        self.rows.iter().map(|order| order.id).chain(self.refused.iter().filter_map(Refused::order))
+    }
+
+    /// Returns the ids of all orders in the list.
     ///
     /// # Errors
     /// A sentence that names a row whose id is not understood.
     pub fn ids(&self) -> Result<Vec<VenueOrderId>, String> {
-        let refused = self.refused.iter().map(|row| {
-            row.order()
-                .ok_or_else(|| format!("the open order {} has no id that is understood: {}", row.name, row.reason))
-        });
-        self.rows.iter().map(|order| Ok(order.id)).chain(refused).collect()
+        match self.refused.iter().find(|row| row.order().is_none()) {
+            Some(row) => Err(format!("the open order {} has no id that is understood: {}", row.name, row.reason)),
+            None => Ok(self.known_ids().collect()),
+        }
     }
 }
 
@@ -104,6 +108,7 @@ mod tests {
             [Some(VenueOrderId([3; 32])), None, None]
         );
         assert!(open.ids().unwrap_err().contains("has no id that is understood"));
+        assert!(open.known_ids().eq([1, 2, 3].map(|digit| VenueOrderId([digit; 32]))));
         let known = Listed { refused: open.refused.iter().take(1).cloned().collect(), rows: open.rows.clone() };
         assert_eq!(
             known.ids().unwrap(),

@@ -16,6 +16,13 @@ const SILENCE_MAX_MS: u64 = 5_000;
 /// If it cannot be read, or is no recording of one market.
 pub(super) fn read(path: &Path) -> anyhow::Result<(Market, Vec<Heard>)> {
     let recording = read_file(path).with_context(|| format!("reading the tape {}", path.display()))?;
+    if recording.torn_lines > 0 {
+        tracing::warn!(path = %path.display(), lines = recording.torn_lines, "torn lines were skipped");
+    }
+    if !recording.ends_early.is_empty() {
+        let reason = recording.ends_early.as_str();
+        tracing::warn!(path = %path.display(), reason, "the tape ends early; its whole lines are played");
+    }
     Ok((market(&recording), heard(&recording)))
 }
 

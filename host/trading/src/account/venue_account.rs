@@ -258,8 +258,7 @@ impl VenueAccount {
         let at = clock::now();
         trades.rows.iter().for_each(|trade| self.trade(at, trade));
         // An order whose row is not understood is open all the same.
-        let refused = open.refused.iter().filter_map(Refused::order);
-        let there: BTreeSet<_> = open.rows.iter().map(|order| order.id).chain(refused).collect();
+        let there: BTreeSet<_> = open.known_ids().collect();
         open.rows.iter().for_each(|order| self.order(at, order));
         for NewOrder { id: order, .. } in expected {
             let Some(venue) = self.index.venue(order).filter(|venue| !there.contains(venue)) else { continue };

@@ -33,10 +33,20 @@ impl Discovery {
         let found = found.context("reading the markets of the catalog")?;
         ensure!(
             !found.is_empty(),
-            "the catalog has no market that can be traded and that the rules markets.* want: {:?}",
-            self.rules
+            "the catalog has no market that can be traded and that the rules markets.* want: {:?}{}",
+            self.rules,
+            self.left_out()
         );
         Ok(found)
+    }
+
+    /// Returns the end of a sentence that names what was not understood; nothing if all was.
+    fn left_out(&self) -> String {
+        let lists = self.client.left_out().lists();
+        let parts = lists.iter().map(|list| {
+            format!("; {} of {} were not understood, such as {}: {}", list.count, list.list, list.name, list.reason)
+        });
+        parts.collect()
     }
 
     /// Looks for new markets for ever.

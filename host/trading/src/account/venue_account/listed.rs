@@ -72,8 +72,10 @@ impl ListedOrders for VenueAccount {
         let markets: BTreeMap<VenueOrderId, Option<ConditionId>> =
             open.rows.iter().map(|order| (order.id, market(&order.token))).collect();
         // Of an order that is listed and not understood the id is enough.
-        let ours = open.ids()?.into_iter().filter(|id| !self.index.is_by_hand(id));
-        Ok(ours.map(|id| ListedOrder { id, market: markets.get(&id).copied().flatten() }).collect())
+        let ours = open.known_ids().filter(|id| !self.index.is_by_hand(id));
+        let ours: Vec<_> = ours.map(|id| ListedOrder { id, market: markets.get(&id).copied().flatten() }).collect();
+        // Those that have an id are cancelled by it first; of the others it is not said that none is open.
+        if ours.is_empty() { open.ids().map(|_| ours) } else { Ok(ours) }
     }
 
     async fn cancel_listed(&self, orders: &[ListedOrder]) -> Result<(), String> {
