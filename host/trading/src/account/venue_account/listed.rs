@@ -71,13 +71,11 @@ impl ListedOrders for VenueAccount {
         let market = |token| Some(self.listing.market(self.listing.token(token)?.market())?.condition);
         let markets: BTreeMap<VenueOrderId, Option<ConditionId>> =
             open.rows.iter().map(|order| (order.id, market(&order.token))).collect();
-        let ours: Vec<VenueOrderId> = open.known_ids().filter(|id| !self.index.is_by_hand(id)).collect();
+        // Of an order that is listed and not understood the id is enough.
+        let ours = open.known_ids().filter(|id| !self.index.is_by_hand(id));
+        let ours: Vec<_> = ours.map(|id| ListedOrder { id, market: markets.get(&id).copied().flatten() }).collect();
         // Those that have an id are cancelled by it first; of the others it is not said that none is open.
-        if ours.is_empty() {
-            open.ids()?;
-        }
-        let ours = ours.into_iter();
-        Ok(ours.map(|id| ListedOrder { id, market: markets.get(&id).copied().flatten() }).collect())
+        if ours.is_empty() { open.ids().map(|_| ours) } else { Ok(ours) }
     }
 
     async fn cancel_listed(&self, orders: &[ListedOrder]) -> Result<(), String> {
