@@ -18,6 +18,7 @@ mod row_maker;
 mod row_writer;
 pub mod session;
 mod spacing;
+mod sweeps;
 mod unrecordable;
 mod watchdog;
 

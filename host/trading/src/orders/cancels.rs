@@ -6,6 +6,7 @@ mod tests;
 
 use crate::listed_orders::NO_ID;
 use crate::order_ids::Index;
+use crate::sweeps::{HOST_PATIENCE, report_swept};
 use control::clock;
 use control::inbox::Inbox;
 use model::input::CancelOutcome;
@@ -21,8 +22,6 @@ use tokio::task::JoinSet;
 pub(super) const CANCELS_MAX: usize = 65_536;
 /// Requests under way at once.
 const REQUESTS_MAX: usize = 256;
-/// How long a cancel of the host's own waits for room before it takes the whole market.
-pub(crate) const HOST_PATIENCE: Duration = Duration::from_millis(100);
 /// How long an order's request may take before the same order asks with another one.
 const REPEAT: Duration = Duration::from_secs(1);
 
@@ -160,25 +159,6 @@ impl Failed {
     fn of(error: &RequestError) -> Self {
         let for_rate = matches!(error, RequestError::NoRoom { .. } | RequestError::Status { status: 429, .. });
         Self { reason: error.to_string(), for_rate }
-    }
-}
-
-/// Reports orders that were cancelled with others because single cancels had no room; `name` is what was cancelled as a whole.
-pub(crate) fn report_swept<'a>(
-    index: &Index,
-    inbox: &Inbox,
-    cancelled: impl Iterator<Item = &'a VenueOrderId>,
-    name: &str,
-) {
-    let reason = format!("cancelled by the host: single cancels had no room at the venue, so it cancelled {name}");
-    for venue in cancelled {
-        match index.ours(venue) {
-            Some(order) => {
-                let outcome = CancelOutcome::Swept { reason: reason.clone() };
-                inbox.account(clock::now(), Body::CancelAnswer { order, outcome });
-            }
-            None => tracing::warn!(%venue, reason, "order of no known number cancelled"),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{RETRY, VenueAccount};
 use crate::listed_orders::{ListedOrder, ListedOrders};
-use crate::orders::cancels::{HOST_PATIENCE, report_swept};
+use crate::sweeps::{HOST_PATIENCE, report_swept};
 use model::{ConditionId, VenueOrderId};
 use polymarket::CancelAnswer;
 use polymarket::client::CANCEL_MAX;
