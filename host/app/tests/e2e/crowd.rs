@@ -93,29 +93,14 @@ fn a_crowd_that_takes_all_it_may_delays_neither_a_quoter_nor_an_emergency_stop()
         );
     }
     let modest_intents = strategy(&api, "modest-0")["intents"].as_u64().unwrap() / seconds;
-    // What the venue itself still has, not what the host believes.
-    let (asked, from) = (Instant::now(), proxy.seen().len());
-    let (stopped, at_venue) = std::thread::scope(|scope| {
-        let at_venue = scope.spawn(|| {
-            proxy.wait_for(from, "DELETE /cancel-all");
-            asked.elapsed()
-        });
-        let stopped = api.post_json("/v1/admin/emergency-stop", &json!({"reason": "crowd"}));
-        (stopped, at_venue.join().unwrap())
-    });
-    let answered = asked.elapsed();
-    api.wait_for("/v1/trading/venue-orders", SOON, |orders| !some(orders));
-    let empty = asked.elapsed();
+    let stop = stop(&api, &proxy);
     eprintln!("event_wait: {alone} us alone, {beside} us beside the crowd with {modest_intents} intents a second each");
-    eprintln!(
-        "emergency stop: at the venue after {at_venue:?}, answered after {answered:?}, the venue empty after {empty:?}: {stopped}"
-    );
     if is_measured {
         assert!(
             beside <= alone + RISE_MICROS,
             "market events waited {alone} us alone, and {beside} us beside the crowd"
         );
-        assert!(at_venue <= STOP_WITHIN, "an emergency stop was at the venue after {at_venue:?}");
+        assert!(stop <= STOP_WITHIN, "an emergency stop was at the venue after {stop:?}");
     }
     every_cancel_was_judged(&api);
     run.signal(Signal::INT);
@@ -127,6 +112,26 @@ fn a_crowd_that_takes_all_it_may_delays_neither_a_quoter_nor_an_emergency_stop()
     );
     // Run again, each hears its fills as the engine booked them, and wants the same.
     assert!(replay_all(&data) > 0);
+}
+
+/// Stops and returns after how long the stop was at the venue; then waits until the venue itself has nothing open.
+fn stop(api: &Api, proxy: &Proxy) -> Duration {
+    let (asked, from) = (Instant::now(), proxy.seen().len());
+    let (stopped, at_venue) = std::thread::scope(|scope| {
+        let at_venue = scope.spawn(|| {
+            proxy.wait_for(from, "DELETE /cancel-all");
+            asked.elapsed()
+        });
+        let stopped = api.post_json("/v1/admin/emergency-stop", &json!({"reason": "crowd"}));
+        (stopped, at_venue.join().unwrap())
+    });
+    let answered = asked.elapsed();
+    api.wait_for("/v1/trading/venue-orders", SOON, |orders| orders == &json!([]));
+    let empty = asked.elapsed();
+    eprintln!(
+        "emergency stop: at the venue after {at_venue:?}, answered after {answered:?}, the venue empty after {empty:?}: {stopped}"
+    );
+    at_venue
 }
 
 /// Each answer of the one that only cancels has one timer, and each of its cancels is refused alone, as there is no such order.

@@ -151,6 +151,7 @@ async fn more_of_the_hosts_own_than_there_is_room_for_take_the_market() {
     // The lowest numbers leave first, so that the bucket is empty before those that are open at the venue have a turn. They are many more
     // than a slow machine's bucket regains meanwhile.
     const GONE: u64 = 2_000;
+    const HEARD: usize = 2_046;
     for number in 1..=46 {
         desk.bid(GONE + number, 0).await;
     }
@@ -160,7 +161,7 @@ async fn more_of_the_hosts_own_than_there_is_room_for_take_the_market() {
         desk.canceller.index.insert(OrderId(number), VenueOrderId(venue));
     }
     (1..=GONE + 45).for_each(|number| desk.cancel(number, Some(0)));
-    let heard = desk.hears(GONE as usize + 46).await;
+    let heard = desk.hears(HEARD).await;
     let swept = |(order, outcome): &(OrderId, CancelOutcome)| {
         *order == OrderId(GONE + 46) && matches!(outcome, CancelOutcome::Swept { .. })
     };
