@@ -42,7 +42,14 @@ fn day(dir: &Path) -> [String; 4] {
 fn follow(mode: &str, folder: &Path, built: &Path, exchange: &str) -> Run {
     let dir = folder.join(mode);
     std::fs::create_dir_all(&dir).unwrap();
-    let keys = ["markets_max=2", "markets.look_every_s=1", "markets.slugs=price-", "min_time_to_end_s=60"];
+    // What ends first is taken first.
+    let keys = [
+        "markets_max=2",
+        "markets.look_every_s=1",
+        "markets.slugs=price-",
+        "min_time_to_end_s=60",
+        "markets.ends_within_minutes=1000000",
+    ];
     let sets = keys.into_iter().flat_map(|key| ["--set", key]);
     Run::start_as(mode, &dir, built, &["--exchange", exchange].into_iter().chain(sets).collect::<Vec<_>>())
 }

@@ -132,7 +132,9 @@ fn settings_that_are_there_and_cannot_be_used_are_reported_and_are_never_none() 
     put(&link);
     refused("a link, or no file");
     put(&|new| std::fs::write(new, [0xff, 0xfe]).unwrap());
-    refused("it is no text");
+    refused("it is UTF-16");
+    put(&|new| std::fs::write(new, [0xff, 0x41]).unwrap());
+    refused("UTF-8");
     put(&|new| std::fs::write(new, "second").unwrap());
     says("second");
     std::fs::remove_file(&path).unwrap();
