@@ -38,6 +38,8 @@ const POLL: Duration = Duration::from_millis(50);
 const GAP: Duration = Duration::from_millis(2);
 /// How long the folder may be gone before nothing of it runs any more.
 const LOST_AFTER: Duration = Duration::from_secs(5);
+/// How long settings may be gone while their module is there before the defaults hold: many programs write a file again by removing it first.
+const SETTINGS_GONE_AFTER: Duration = Duration::from_secs(2);
 /// The most bytes of a file of settings.
 const SETTINGS_MAX: usize = 64 * 1024;
 
@@ -72,6 +74,7 @@ impl Folder {
             loading: Loading::new(wake.clone()),
             files: BTreeMap::new(),
             unusable: BTreeMap::new(),
+            absent: BTreeMap::new(),
             missing: None,
             crowded: false,
             skipped: Skipped::default(),
@@ -117,6 +120,8 @@ struct Watcher {
     files: BTreeMap<Key, File>,
     /// Settings that are there and cannot be used, with the reason that was reported.
     unusable: BTreeMap<Key, String>,
+    /// Since when settings are gone whose module is there.
+    absent: BTreeMap<Key, Instant>,
     /// Since when the folder cannot be read, and whether that was reported.
     missing: Option<(Instant, bool)>,
     /// Whether there are more strategies than are loaded.
@@ -164,7 +169,9 @@ impl Watcher {
         let late = scanned.elapsed();
         // A file that was due at the scan and was not begun waits for its turn.
         let waits = self.files.values().filter_map(|file| file.wait(scanned));
-        waits.map(|wait| if wait.is_zero() { POLL } else { wait.saturating_sub(late) }).fold(most, Duration::min)
+        let waits = waits.map(|wait| if wait.is_zero() { POLL } else { wait.saturating_sub(late) });
+        let gone = self.absent.values().map(|since| SETTINGS_GONE_AFTER.saturating_sub(since.elapsed()).max(POLL));
+        waits.chain(gone).fold(most, Duration::min)
     }
 
     /// Reports what came, changed and went since the last scan, and has files loaded that are due.
@@ -183,7 +190,7 @@ impl Watcher {
         }
         self.skipped.update(skipped, now.steady, &self.sink);
         self.warn_if_crowded(modules);
-        self.remove_all_but(&found);
+        self.remove_all_but(&found, now.steady);
         for (key, entry) in found {
             match entry {
                 Entry::File(mark) => self.inspect(key, mark, now, before),
@@ -200,10 +207,21 @@ impl Watcher {
     }
 
     /// Reports what went. Modules go first: a strategy must not be given the defaults on its way out.
-    fn remove_all_but(&mut self, found: &BTreeMap<Key, Entry>) {
+    fn remove_all_but(&mut self, found: &BTreeMap<Key, Entry>, now: Instant) {
         let known: BTreeSet<&Key> = self.files.keys().chain(self.unusable.keys()).collect();
         let gone: Vec<Key> = known.into_iter().filter(|key| !found.contains_key(*key)).cloned().collect();
-        gone.into_iter().rev().for_each(|key| self.remove(key));
+        self.absent.retain(|key, _| gone.contains(key));
+        for key in gone.into_iter().rev() {
+            let has_module = || found.contains_key(&Key { kind: Kind::Module, ..key.clone() });
+            if key.kind == Kind::Settings && has_module() {
+                let since = *self.absent.entry(key.clone()).or_insert(now);
+                if now.saturating_duration_since(since) < SETTINGS_GONE_AFTER {
+                    continue;
+                }
+            }
+            self.absent.remove(&key);
+            self.remove(key);
+        }
     }
 
     /// The folder cannot be read. For a moment that is no reason to stop what runs; after [`LOST_AFTER`] it is as if every file were removed.
@@ -213,7 +231,7 @@ impl Watcher {
         self.missing = Some((since, reported || lost));
         if lost && !reported {
             (self.sink)(Report::FolderLost { error: error.to_string() });
-            self.remove_all_but(&BTreeMap::new());
+            self.remove_all_but(&BTreeMap::new(), now);
         }
     }
 

@@ -152,6 +152,30 @@ fn settings_that_are_there_and_cannot_be_used_are_reported_and_are_never_none() 
 }
 
 #[test]
+fn settings_that_are_gone_for_a_moment_do_not_become_the_defaults() {
+    let rig = Rig::new("rewritten");
+    let path = rig.dir.join("one.toml");
+    rig.drop_file("one.toml", b"first");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text == "first"));
+    rig.drop_file("one.wasm", &Guest::default().core());
+    rig.ready("one");
+    // As editors and tools of configuration do it: removed, and there again some scans later.
+    let moment = || std::thread::sleep(Duration::from_millis(400));
+    std::fs::remove_file(&path).unwrap();
+    moment();
+    rig.drop_file("one.toml", b"second");
+    assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text == "second"));
+    std::fs::remove_file(&path).unwrap();
+    moment();
+    std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+    assert!(matches!(rig.next(), Report::SettingsUnusable { name, .. } if name == "one"));
+    std::fs::remove_file(&path).unwrap();
+    let removed = Instant::now();
+    assert!(matches!(rig.next(), Report::Settings { name, text: None } if name == "one"));
+    assert!(removed.elapsed() > Duration::from_secs(1), "they were gone for good");
+}
+
+#[test]
 fn what_runs_is_not_displaced_by_newcomers_whose_names_come_first() {
     let rig = Rig::new("crowd");
     rig.drop_file("zebra.toml", b"mine");
