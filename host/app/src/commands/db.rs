@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use store::db::{Ceilings, Db, DbWrite};
+use store::db::{Ceilings, Db, DbWrite, Plaintext};
 use store::journal_files::{RunLock, account_of, folder, is_first, segments_of};
 use tokio::sync::mpsc;
 use trading::rebuild::{Rebuilt, names_of, rows_of};
@@ -57,7 +57,8 @@ async fn rebuild(
     config: &Config,
     sessions: Vec<(SessionId, Vec<PathBuf>)>,
 ) -> anyhow::Result<ExitCode> {
-    let db = Db::open(config.database_url.expose_secret()).await?;
+    let plaintext = if config.database_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
+    let db = Db::open_with(config.database_url.expose_secret(), plaintext).await?;
     let names = names_of(db.strategy_names().await?);
     let (mut totals, mut asked) = (Totals::default(), BTreeSet::new());
     for (session, files) in sessions {

@@ -8,7 +8,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
@@ -18,6 +18,8 @@ pub(super) const CONNECTIONS_MAX: u32 = 4;
 /// What each connection to SQLite may keep of the file in memory, in KiB (a number below zero says that it is that). Rows are written once
 /// and read seldom.
 const CACHE: &str = "-512";
+/// How long to wait before a database that is not there is tried again.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
 /// How long to wait for a connection, or for another process's lock.
 pub(super) const ACQUIRE_TIME: Duration = Duration::from_secs(5);
 
@@ -49,6 +51,24 @@ impl Db {
         let db = Self { pools, writer, decisions, unreadable_claims: Arc::default() };
         db.decisions.start(db.clone());
         Ok(db)
+    }
+
+    /// Opens the database as [`Db::open_with`] does, and tries again for `patience` where it is locked, restarting or out of reach: a host
+    /// and its database may start at the same time.
+    ///
+    /// # Errors
+    /// If the address is not understood, the database refuses, or it is not there when `patience` is over.
+    pub async fn open_when_there(url: &str, plaintext: Plaintext, patience: Duration) -> Result<Self, DbError> {
+        let started = Instant::now();
+        loop {
+            match Self::open_with(url, plaintext).await {
+                Err(error) if error.passes() && started.elapsed() < patience => {
+                    tracing::warn!(%error, "database not open; trying again");
+                    tokio::time::sleep(OPEN_AGAIN).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// Writes what is queued, at most for `time`, and closes the connections.

@@ -3,7 +3,9 @@
 
 use super::DbError;
 use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::SqliteError;
+use std::io::ErrorKind;
 
 /// Primary result codes of `SQLite` that are about a row: a value is too big, breaks a constraint, or has the wrong type.
 const SQLITE: [u32; 3] = [18, 19, 20];
@@ -21,6 +23,39 @@ impl DbError {
             Self::Statement(sqlx::Error::Database(error)) => refuses_the_row(error.as_ref()),
             _ => false,
         }
+    }
+}
+
+/// Primary result codes of `SQLite` for what another process holds.
+const HELD: [u32; 2] = [5, 6];
+/// Classes of SQLSTATE for lost connections, and for a server without room or between two lives.
+const PASSING: [&str; 3] = ["08", "53", "57P"];
+
+impl DbError {
+    /// Returns whether a database that could not be opened may be there in a moment: it is locked, restarts or is out of reach.
+    pub(super) fn passes(&self) -> bool {
+        match self {
+            Self::Timeout => true,
+            Self::Open(error) | Self::Statement(error) => is_passing(error),
+            Self::Migrate(MigrateError::Execute(error)) => is_passing(error),
+            _ => false,
+        }
+    }
+}
+
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        // A server that refuses connections or goes away; a file that is not there or may not be read stays so.
+        sqlx::Error::Io(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied),
+        sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => {
+            let Some(code) = error.code() else { return false };
+            if error.try_downcast_ref::<SqliteError>().is_some() {
+                return code.parse::<u32>().is_ok_and(|code| HELD.contains(&(code & 0xff)));
+            }
+            PASSING.iter().any(|class| code.starts_with(class))
+        }
+        _ => false,
     }
 }
 

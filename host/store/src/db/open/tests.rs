@@ -7,7 +7,7 @@ mod postgres;
 
 use super::*;
 use postgres::Cluster;
-use sqlx::{Connection, Executor};
+use sqlx::{ConnectOptions, Connection, Executor};
 use testkit::Scratch;
 
 /// `PRAGMA synchronous`: a commit returns when the log is on the disk.
@@ -56,4 +56,35 @@ async fn commits_to_postgres_are_synced_whatever_the_default_of_the_server_is() 
         assert_eq!(value, "on");
         held.push(connection);
     }
+}
+
+#[tokio::test]
+async fn a_locked_database_is_opened_when_the_lock_goes_and_one_that_refuses_is_not_waited_for() {
+    let dir = Scratch::new("locked-start");
+    let file = dir.join("test.sqlite");
+    let url = format!("sqlite:{}", file.display());
+    let mut other = SqliteConnectOptions::new().filename(&file).create_if_missing(true).connect().await.unwrap();
+    other.execute("BEGIN EXCLUSIVE").await.unwrap();
+    let opening = Db::open_when_there(&url, Plaintext::Refused, Duration::from_secs(60));
+    let (opened, ()) = tokio::join!(opening, async {
+        // Longer than a connection waits for a lock.
+        tokio::time::sleep(ACQUIRE_TIME + Duration::from_secs(2)).await;
+        other.execute("COMMIT").await.unwrap();
+    });
+    opened.unwrap().close(Duration::from_secs(10)).await;
+    let started = Instant::now();
+    let missing = format!("sqlite:{}", dir.join("no-such-folder/test.sqlite").display());
+    let refused = Db::open_when_there(&missing, Plaintext::Refused, Duration::from_secs(60)).await;
+    assert!(matches!(refused, Err(DbError::Open(_))), "{refused:?}");
+    assert!(started.elapsed() < Duration::from_secs(30), "it was waited for");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_up_yet_is_waited_for_and_then_named() {
+    let started = Instant::now();
+    // Nothing listens there.
+    let url = "postgres://nobody@127.0.0.1:1/none?sslmode=disable";
+    let refused = Db::open_when_there(url, Plaintext::Refused, Duration::from_secs(2)).await;
+    assert!(matches!(&refused, Err(DbError::Open(_))), "{refused:?}");
+    assert!(started.elapsed() >= Duration::from_secs(2), "it was tried once only");
 }
