@@ -23,7 +23,8 @@ const WIDE: [&str; 6] = [
 ];
 
 /// What else is wrong when the host is killed, in turn.
-const TROUBLES: [Trouble; 4] = [Trouble::None, Trouble::RefusedReads, Trouble::RefusedCancels, Trouble::LockedDatabase];
+const TROUBLES: [Trouble; 5] =
+    [Trouble::None, Trouble::RefusedReads, Trouble::RefusedCancels, Trouble::LockedDatabase, Trouble::OddRows];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Trouble {
@@ -33,6 +34,8 @@ enum Trouble {
     RefusedCancels,
     /// Another program holds the database for writing.
     LockedDatabase,
+    /// Each list of the venue has a row with a field of another kind.
+    OddRows,
 }
 
 /// The switch of refused requests, and how many it refuses.
@@ -43,6 +46,7 @@ impl Trouble {
         match self {
             Self::RefusedReads => Some("refuse_reads"),
             Self::RefusedCancels => Some("refuse_cancels"),
+            Self::OddRows => Some("spoil_rows"),
             Self::None | Self::LockedDatabase => None,
         }
     }
@@ -52,7 +56,7 @@ impl Trouble {
         if let Some(switch) = self.switch() {
             faults(exchange, &json!({ switch: MANY }));
             let started = Instant::now();
-            while !self.struck(exchange) && started.elapsed() < Duration::from_secs(10) {
+            while !self.struck(exchange) && started.elapsed() < Duration::from_secs(20) {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }

@@ -44,6 +44,11 @@ fn the_ledger_is_right_whatever_the_venue_does() {
     faults(&exchange, &json!({ "lose_answers": 2, "fail_settlements": 2, "break_requests": 1, "delay_ms": 20 }));
     let failed = |trades: &Value| trades.as_array().unwrap().iter().any(|trade| trade["settlement"] == "failed");
     api.wait_for("/v1/trading/trades", SOON, failed);
+    // A row of each list is not understood; the others are used, and what is left out is named.
+    faults(&exchange, &json!({ "spoil_rows": 1_000 }));
+    let named = |health: &Value| health["left_out"].as_array().is_some_and(|named| !named.is_empty());
+    api.wait_for("/health/detailed", SOON, named);
+    faults(&exchange, &json!({}));
     // The engine restarts, and takes only quotes for a moment.
     faults(&exchange, &json!({ "mode": "restarting" }));
     std::thread::sleep(Duration::from_secs(3));

@@ -5,13 +5,16 @@ use crate::world::{Faults, Shared};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::Usd;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use std::time::Duration;
 
+/// The longest answer that is spoilt.
+const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// Where the switches are; no route of the venue begins like this.
 pub(super) const PATH: &str = "/exchange/faults";
 
@@ -70,5 +73,59 @@ pub(super) async fn meddle(State(shared): State<Shared>, request: Request, next:
         // A gateway's page, not the venue's words.
         return (StatusCode::BAD_GATEWAY, "<html><body>502 Bad Gateway</body></html>").into_response();
     }
-    next.run(request).await
+    let reads = request.method() == Method::GET;
+    let response = next.run(request).await;
+    if reads && shared.lock().faults().spoil_rows > 0 { spoil(&shared, response).await } else { response }
+}
+
+/// Gives one field of one row another kind of JSON, if the answer is a list.
+async fn spoil(shared: &Shared, response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, ANSWER_MAX).await else {
+        return Fail::bad("the answer is too long to be spoilt").into_response();
+    };
+    let spoilt = serde_json::from_slice::<Value>(&bytes).ok().and_then(|mut answer| {
+        let field = spoilt_field(&mut answer, || shared.lock().spoils_row())?;
+        *field = json!({ "odd": true });
+        serde_json::to_vec(&answer).ok()
+    });
+    let Some(spoilt) = spoilt else { return Response::from_parts(parts, bytes.into()) };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, spoilt.into())
+}
+
+/// Finds the field by a number that is drawn when there is a row.
+fn spoilt_field(answer: &mut Value, draw: impl FnOnce() -> Option<u32>) -> Option<&mut Value> {
+    let rows = match answer {
+        Value::Array(rows) => rows,
+        Value::Object(fields) => fields.values_mut().find_map(Value::as_array_mut)?,
+        _ => return None,
+    };
+    let objects = rows.iter_mut().filter_map(Value::as_object_mut).filter(|row| !row.is_empty());
+    let mut rows: Vec<_> = objects.collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let number = usize::try_from(draw()?).ok()?;
+    let place = number.checked_rem(rows.len())?;
+    let row = rows.swap_remove(place);
+    let place = number.checked_rem(row.len())?;
+    row.values_mut().nth(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_a_row_is_found_wherever_the_list_stands() {
+        let mut bare = json!([{"id": 1, "price": "0.5"}, {"id": 2, "price": "0.6"}]);
+        *spoilt_field(&mut bare, || Some(3)).unwrap() = json!("odd");
+        assert_eq!(bare, json!([{"id": 1, "price": "0.5"}, {"id": 2, "price": "odd"}]));
+        let mut page = json!({"count": 1, "data": [{"id": 1}]});
+        assert_eq!(spoilt_field(&mut page, || Some(7)), Some(&mut json!(1)));
+        for mut none in [json!({"id": 1}), json!([]), json!(["text"]), json!(7)] {
+            assert_eq!(spoilt_field(&mut none, || panic!("no row, no draw")), None);
+        }
+    }
 }

@@ -61,6 +61,8 @@ pub(crate) struct Faults {
     pub(crate) refuse_reads: u32,
     /// The next cancels of named orders, so many, are refused in the same way; cancels of a market and of everything are taken.
     pub(crate) refuse_cancels: u32,
+    /// Of the next answers with a list to GET requests, so many have one field of one row as another kind of JSON.
+    pub(crate) spoil_rows: u32,
     /// Of the next trades of members, so many are retried and fail.
     pub(crate) fail_settlements: u32,
     /// `GET /version` answers 3: orders on all tokens are signed for Exchange V3 (PROTOCOL 1.4).
@@ -180,6 +182,12 @@ impl Inside {
     /// Says whether the answer to this placement is lost.
     pub(crate) fn loses_answer(&mut self) -> bool {
         take_one(&mut self.faults.lose_answers)
+    }
+
+    /// Returns how many answers are still to be spoilt, and counts one of them.
+    pub(crate) fn spoils_row(&mut self) -> Option<u32> {
+        let left = self.faults.spoil_rows;
+        take_one(&mut self.faults.spoil_rows).then_some(left)
     }
 
     /// Says whether this request meets a broken gateway.
