@@ -315,6 +315,8 @@ fn killed(name: &str, harm: fn(&Value)) -> Option<String> {
     api.wait_for("/v1/trading/venue-orders", SOON, some);
     // Neither the other traders nor a missed heartbeat take the orders away, however slow the machine is.
     crate::faults::faults(&exchange, &json!({ "still": true, "patient": true }));
+    // What rested before may have been filled meanwhile.
+    api.wait_for("/v1/trading/venue-orders", SOON, some);
     harm(&addresses);
     let mut command = program();
     command.env_remove("POLYMARKET_PRIVATE_KEY").current_dir(&data);
