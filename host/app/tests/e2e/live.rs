@@ -276,7 +276,8 @@ fn live_trading_without_heartbeats_is_refused_unless_the_file_says_so_too() {
 #[test]
 fn kill_cancels_what_a_dead_host_left_behind() {
     let Some(said) = killed("kill-dead", crate::process::kill) else { return };
-    assert!(said.contains("the host's process is gone"), "{said}");
+    // Its parent may not have collected it yet.
+    assert!(["gone", "ended"].iter().any(|end| said.contains(&format!("the host's process is {end}"))), "{said}");
     assert!(cancelled(&said) > 0, "{said}");
 }
 
