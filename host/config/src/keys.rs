@@ -87,7 +87,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, description:
 }
 
 /// All keys, in the order in which people see them: the runbook's first.
-pub const KEYS: [Key; 77] = [
+pub const KEYS: [Key; 78] = [
     key(
         "portfolio_trade_pct",
         Kind::Percent(1, 10_000),
@@ -324,6 +324,12 @@ pub const KEYS: [Key; 77] = [
         Kind::Flag,
         "false",
         "Whether the password and the rows may cross the network without TLS to a database server on another machine.",
+    ),
+    key(
+        "database.wait_s",
+        Kind::Count(0, 3_600),
+        "60",
+        "The seconds that a start waits for a database that is locked, restarts or is out of reach.",
     ),
     key(
         "venue.clob_url",

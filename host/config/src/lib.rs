@@ -152,6 +152,8 @@ pub struct Config {
     pub database_url: SecretString,
     /// Whether the database's password may cross the network without TLS.
     pub database_plaintext: bool,
+    /// How long a start waits for a database that is locked, restarts or is out of reach.
+    pub database_wait: std::time::Duration,
     /// Names of variables of the environment that were taken for Kubernetes' and ignored.
     pub kubernetes: Vec<String>,
     limits: Limits,
@@ -275,6 +277,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
             url => base.database(url).context("in database_url")?.into(),
         },
         database_plaintext: number(get("database.allow_plaintext")?)? == 1,
+        database_wait: std::time::Duration::from_secs(fit(get("database.wait_s")?)?),
         kubernetes: layers.kubernetes.clone(),
         limits: limits::read(layers)?,
         signer: signer_limits(layers)?,

@@ -32,8 +32,6 @@ const SERVING_THREADS: usize = 2;
 /// Their priority: readers as fast as they can be get a third of what a thread that trades gets on a busy processor.
 #[cfg(target_os = "linux")]
 const SERVING_NICE: i32 = 5;
-/// How long a start waits for a database that is locked, restarts or is out of reach.
-const DATABASE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs the hidden `polytrader host`.
 ///
@@ -90,7 +88,7 @@ async fn trade(args: &HostArgs, serving: (&Handle, u64)) -> anyhow::Result<Outco
     let _account = account_lock(&account)?;
     let scope = AccountScope::new(config.mode.as_str(), &account);
     let plaintext = if config.database_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
-    let db = Db::open_when_there(config.database_url.expose_secret(), plaintext, DATABASE_WITHIN).await?;
+    let db = Db::open_when_there(config.database_url.expose_secret(), plaintext, config.database_wait).await?;
     let lease = lease(&db, &account, &config).await?;
     let auth = Auth::open(&db, scope.clone(), &config.data_dir, clock::now()).await?;
     let past = past(&config, &signer).await?;

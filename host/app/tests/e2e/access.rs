@@ -162,8 +162,19 @@ fn a_databases_password_is_in_no_output_and_no_arguments() {
             outputs.push_str(&String::from_utf8_lossy(&ran.stderr));
             ran.status.success()
         };
-        let run =
-            ["run", "--mode", "demo", "--exchange", &exchange.address, "--api-port", "0", "--dashboard-port", "0"];
+        let run = [
+            "run",
+            "--mode",
+            "demo",
+            "--exchange",
+            &exchange.address,
+            "--api-port",
+            "0",
+            "--dashboard-port",
+            "0",
+            "--set",
+            "database.wait_s=0",
+        ];
         // As a variable.
         ran(program().args(["config", "--mode", "demo"]).env("POLYTRADER_DATABASE_URL", address));
         assert!(!ran(program().args(run).env("POLYTRADER_DATABASE_URL", address).env("RUST_LOG", "trace")));
