@@ -357,9 +357,16 @@ fn settings_are_told_before_their_module_and_again_when_they_change_or_go() {
     rig.drop_file("two words.toml", b"nobody's");
     rig.drop_file("large.toml", &[b' '; 70_000]);
     std::fs::remove_file(rig.dir.join("one.toml")).unwrap();
-    let rest: Vec<Report> = std::iter::from_fn(|| rig.reports.recv_timeout(QUIET).ok()).collect();
     let gone = |report: &Report| matches!(report, Report::Settings { name, text: None } if name == "one");
-    assert!(rest.iter().any(gone) && rest.len() == 2, "{rest:?}");
+    // They might be on their way again, for a while.
+    let mut rest = Vec::new();
+    while !rest.iter().any(gone) {
+        rest.push(rig.next());
+    }
+    rest.extend(std::iter::from_fn(|| rig.reports.recv_timeout(QUIET).ok()));
+    // The large file's beginning is the other one; what is skipped is listed.
+    let settings = rest.iter().filter(|report| matches!(report, Report::Settings { .. }));
+    assert_eq!(settings.count(), 2);
 }
 
 #[test]
