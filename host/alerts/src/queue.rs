@@ -61,7 +61,7 @@ impl Lane {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Post {
     pub(super) alert: Alert,
-    /// How often it was tried.
+    /// Number of tries so far.
     pub(super) tries: u32,
     /// How often it happened since one like it left.
     pub(super) count: u64,
@@ -75,7 +75,7 @@ struct Entry {
     alert: Alert,
     count: u64,
     due: u64,
-    /// How often it was tried.
+    /// Number of tries so far.
     tries: u32,
     /// Whether it is forgotten if what it is about is over before it is due.
     held: bool,

@@ -68,7 +68,7 @@ pub struct Identity {
     pub role: Role,
 }
 
-/// What a caller showed: it is looked at again while an answer goes on, such as a stream.
+/// The credential of a caller, checked again while a long answer such as a stream goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
     /// A token.
@@ -104,7 +104,7 @@ impl std::fmt::Debug for NewSession {
     }
 }
 
-/// Why a caller is refused, or a token not made.
+/// The reason for which a caller is refused or a token is not made.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// No such token, session or code, or it has expired.

@@ -1,4 +1,4 @@
-//! The admin token of a data folder. Whoever can write the folder owns the host: a token that is lost or leaked is replaced by taking
+//! The admin token of a data folder. Write access to the folder is control of the host: a token that is lost or leaked is replaced by taking
 //! `admin.token` away, while the host runs or before it starts.
 
 use super::secret::{Hash, hash};
@@ -34,11 +34,11 @@ pub(super) struct Folder {
     instance: String,
     /// `admin.token`, which has the token of the host that runs.
     shown: PathBuf,
-    /// Where the token of this scope is kept while a host of another one runs here.
+    /// The file that keeps the token of this scope while a host of another one runs here.
     kept: PathBuf,
 }
 
-/// What the files of a folder say.
+/// The content of a folder's token files.
 pub(super) enum FolderToken {
     /// The token with this hash opens the host.
     Opens(String),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 /// The longest secret that is looked at.
 const SECRET_MAX: usize = 256;
 
-/// What is kept of a secret.
+/// The stored form of a secret.
 pub(super) type Hash = [u8; 32];
 
 /// Returns 256 random bits as 43 characters that need no escaping in URLs, headers and cookies.

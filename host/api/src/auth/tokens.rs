@@ -15,7 +15,7 @@ pub(super) const NAME_MAX: usize = 64;
 pub(super) struct Token {
     pub(super) hash: Hash,
     pub(super) identity: Identity,
-    /// When it ends; none if it does not.
+    /// The end of its validity; none if it does not expire.
     pub(super) expires_at_ms: Option<u64>,
     /// The data folder whose `admin.token` it is; empty if an operator made it.
     pub(super) folder: String,
@@ -48,7 +48,7 @@ pub struct NewToken<'a> {
     pub name: &'a str,
     /// What it may do.
     pub role: Role,
-    /// When it ends; none if it does not.
+    /// The end of its validity; none if it does not expire.
     pub expires_at: Option<Time>,
 }
 
@@ -59,7 +59,7 @@ pub struct TokenInfo {
     pub identity: Identity,
     /// When it was made.
     pub created_at_ms: u64,
-    /// When it ends; none if it does not.
+    /// The end of its validity; none if it does not expire.
     pub expires_at_ms: Option<u64>,
     /// Whether it is the `admin.token` of a data folder.
     pub of_folder: bool,

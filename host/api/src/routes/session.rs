@@ -104,7 +104,7 @@ pub(crate) async fn redeem(State(app): State<App>, headers: HeaderMap, Bytes(bod
     }
 }
 
-/// What is said of a code that logs nobody in.
+/// The answer to a code that opens no session.
 const SPENT: &str = "<p>This login link was used already, or it has expired: a link logs in once, within ten minutes.</p>\
     <p><code>polytrader login</code> prints another one. <a href=\"/\">Log in with a token</a></p>";
 

@@ -98,7 +98,7 @@ async fn a_login_link_is_spent_by_its_button_alone() {
         assert!(!page.contains("<script"), "{page}");
     }
     assert_eq!(rig.ask("GET", "/login", &[], "").await.status(), StatusCode::SEE_OTHER);
-    // Whoever has a token can make a link.
+    // Each token can make a link.
     let (status, said) = rig.as_(&rig.viewer, "POST", "/v1/session/codes", "").await;
     assert_eq!(status, StatusCode::OK);
     let code = said["path"].as_str().unwrap().strip_prefix("/login?code=").unwrap();

@@ -120,7 +120,7 @@ fn the_data_folder_and_all_that_is_in_it_is_for_its_owner_alone() {
     let mut all = Vec::new();
     walk(&data, &mut |path, mode| all.push((path.to_owned(), mode)));
     for (path, mode) in all.iter().rev() {
-        // The cache of native code makes itself anew where others could have read it.
+        // The cache of native code is replaced where others could have read it.
         if path.components().any(|part| part.as_os_str() == "native") {
             continue;
         }

@@ -59,9 +59,10 @@ pub(super) async fn meddle(State(shared): State<Shared>, request: Request, next:
     if path.starts_with("/exchange/") || path.starts_with("/ws/") {
         return next.run(request).await;
     }
-    let (delay, refused, broken) = {
+    let (delay, refused, broken, spoils) = {
         let mut inside = shared.lock();
-        (inside.faults().delay_ms, inside.refuses(request.method(), path), inside.breaks_request())
+        let spoils = request.method() == Method::GET && inside.faults().spoil_rows > 0;
+        (inside.faults().delay_ms, inside.refuses(request.method(), path), inside.breaks_request(), spoils)
     };
     if delay > 0 {
         tokio::time::sleep(Duration::from_millis(delay)).await;
@@ -73,9 +74,8 @@ pub(super) async fn meddle(State(shared): State<Shared>, request: Request, next:
         // A gateway's page, not the venue's words.
         return (StatusCode::BAD_GATEWAY, "<html><body>502 Bad Gateway</body></html>").into_response();
     }
-    let reads = request.method() == Method::GET;
     let response = next.run(request).await;
-    if reads && shared.lock().faults().spoil_rows > 0 { spoil(&shared, response).await } else { response }
+    if spoils { spoil(&shared, response).await } else { response }
 }
 
 /// Gives one field of one row another kind of JSON, if the answer is a list.
